@@ -98,7 +98,7 @@ class Pipeline:
             ready, _, _ = select.select([self.fileno()], [], [], ANSWER_SECONDS)
             if not ready:
                 self.close()
-                raise _refused("it does not answer")
+                raise _make_error("it does not answer")
         return counts
 
     def _poll(self) -> list[int] | None:
@@ -110,7 +110,7 @@ class Pipeline:
             # None stands between the results of two statements.
             result = pgconn.get_result() or pgconn.get_result()
             if result is None:
-                raise _refused("the connection ended")
+                raise _make_error("the connection ended")
             self._take(self._expected.popleft(), result)
         return self._counts
 
@@ -119,7 +119,7 @@ class Pipeline:
             return
         dbapi: Any = db.engine.dialect.dbapi
         if result.status not in (dbapi.pq.ExecStatus.COMMAND_OK, dbapi.pq.ExecStatus.TUPLES_OK):
-            raise _refused(result.error_message.decode("utf-8", "replace"))
+            raise _make_error(result.error_message.decode("utf-8", "replace"))
         if kind == _EXECUTED:
             self._counts.append(result.command_tuples or 0)
 
@@ -133,10 +133,10 @@ class Pipeline:
             raise
         except (dbapi.Error, OSError) as error:
             self.close()
-            raise _refused(describe_driver_error(error)) from None
+            raise _make_error(describe_driver_error(error)) from None
 
 
-def _refused(why: str) -> DatabaseError:
+def _make_error(why: str) -> DatabaseError:
     reason = " ".join(why.split())[:200]
     return DatabaseError(f"the database cannot be used: {reason}", hint=NOT_SAVED)
 

@@ -18,7 +18,7 @@ BUSY_TIMEOUT_MS = 40_000
 outbox, whose outcomes wait for it.
 """
 COMMAND_TIMEOUT_MS = 3_000
-"""How long SQLite waits for a command that has written nothing yet; a person looks on."""
+"""Milliseconds that SQLite waits for a command that has written nothing yet; a person looks on."""
 
 RETRY_EVERY_MS = 2
 """Milliseconds between two tries to begin a write."""

@@ -145,24 +145,24 @@ def cancel(
     Returns how many there were.
     """
     others = deliveries.c.id != except_id
-    which = and_(deliveries.c.subscription_id.in_(subscription_ids), others)
-    return _cancel(session, which, now, why)
+    condition = and_(deliveries.c.subscription_id.in_(subscription_ids), others)
+    return _cancel(session, condition, now, why)
 
 
 def scrub(session: Session, subscription_ids: Sequence[int]) -> None:
     """Blank the replies and contexts of these subscriptions' messages, which may name them."""
-    which = deliveries.c.subscription_id.in_(subscription_ids)
-    session.execute(update(deliveries).where(which).values(text=None, context=null()))
+    condition = deliveries.c.subscription_id.in_(subscription_ids)
+    session.execute(update(deliveries).where(condition).values(text=None, context=null()))
 
 
 def scrub_old(session: Session, mails: Sequence[MailKind], *, before: datetime) -> None:
     """Blank the replies and contexts of mails of these kinds that were finished before `before`."""
-    which = (
+    condition = (
         deliveries.c.mail.in_(mails),
         deliveries.c.finished_at < before,
         deliveries.c.context.is_not(None),
     )
-    session.execute(update(deliveries).where(*which).values(text=None, context=null()))
+    session.execute(update(deliveries).where(*condition).values(text=None, context=null()))
 
 
 def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> int:
@@ -170,10 +170,10 @@ def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> i
     return _cancel(session, of_campaign_clause(campaign), now, "the campaign was cancelled")
 
 
-def _cancel(session: Session, which: Any, now: datetime, why: str) -> int:
+def _cancel(session: Session, condition: Any, now: datetime, why: str) -> int:
     result = session.execute(
         update(deliveries)
-        .where(which, unsettled_clause)
+        .where(condition, unsettled_clause)
         .values(
             status=DeliveryStatus.CANCELLED, text=why, due_at=None, lease_id=None, finished_at=now
         )

@@ -12,7 +12,7 @@ from newsletter.services.runtime import Environment
 
 REST_FIRST = timedelta(minutes=15)
 REST_AT_MOST = timedelta(hours=4)
-"""How long a domain rests at first; each further time twice as long, and never longer than this."""
+"""The longest rest of a domain; it doubles from `REST_FIRST` with each further refusal."""
 
 
 def rest_domain(

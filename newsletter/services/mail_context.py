@@ -26,7 +26,7 @@ CADENCE_TEXT: dict[str, Text] = {
     Cadence.WEEKLY: Text("once a week, if there is something new"),
     Cadence.MONTHLY: Text("once a month, if there is something new"),
 }
-"""How often mail comes, as the end of a sentence."""
+"""The frequency of mail for each cadence, as the end of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

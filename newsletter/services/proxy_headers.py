@@ -24,7 +24,7 @@ log = logging.getLogger("newsletter.web")
 
 NAME = "proxy/ignored"
 REMEMBERED_FOR = timedelta(days=2)
-"""How long `doctor` reports a proxy; counters are deleted after that time."""
+"""Time for which `doctor` reports a proxy; counters are deleted after that time."""
 HINT = (
     "set trusted_proxies = 1 under [web] (or NEWSLETTER_WEB__TRUSTED_PROXIES=1): "
     "the number of proxies between visitors and this program"

@@ -63,7 +63,7 @@ def add_resource(env: Environment, file: Path, *, title: str = "", name: str = "
     if not NAME.fullmatch(name):
         raise InvalidInput({"name": "use small letters, digits and hyphens"})
     try:
-        digest, size = _stored(env, file)
+        digest, size = _store_file(env, file)
     except OSError as error:
         raise Refused(f"{file} cannot be read or copied: {error.strerror or error}") from None
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
@@ -90,7 +90,7 @@ def _name(stem: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:60].strip("-")
 
 
-def _stored(env: Environment, file: Path) -> tuple[str, int]:
+def _store_file(env: Environment, file: Path) -> tuple[str, int]:
     """Copy the bytes to where they belong, whole or not at all."""
     folder = env.settings.folder / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -120,7 +120,7 @@ class SenderStates:
             self._read_at = time.monotonic()
         return self._known
 
-    def taken(self) -> None:
+    def note_taken(self) -> None:
         """Note that a server took a message: what was held against servers is over."""
         known = self._states()
         over = [
@@ -140,7 +140,7 @@ class SenderStates:
                     row.until = min(row.until, self.env.now)
         self._read_at = float("-inf")
 
-    def refused(self, verdict: Verdict, server: str, *, list_id: int | None) -> None:
+    def note_refused(self, verdict: Verdict, server: str, *, list_id: int | None) -> None:
         """Let the sender rest for a cause in `STOPS`, and notify the author of `list_id` once."""
         if self.resting():
             return

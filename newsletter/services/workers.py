@@ -20,7 +20,7 @@ FORGET_AFTER = timedelta(days=1)
 def make_identity() -> str:
     """`machine:pid:start:boot`: names this process, and no later one that gets the same pid."""
     pid = os.getpid()
-    return f"{_machine()}:{pid}:{_started(pid)}:{read_boot_id()}"
+    return f"{_machine()}:{pid}:{_read_start(pid)}:{read_boot_id()}"
 
 
 def is_alive(worker: str) -> bool:
@@ -31,7 +31,7 @@ def is_alive(worker: str) -> bool:
     machine, pid, started, boot_ = worker.rsplit(":", 3)
     if machine != _machine():
         return True
-    return boot_ == read_boot_id() and _started(int(pid)) == started
+    return boot_ == read_boot_id() and _read_start(int(pid)) == started
 
 
 def is_name(text: str) -> bool:
@@ -67,16 +67,16 @@ def _machine() -> str:
     return f"{socket.gethostname()}/{namespace}"
 
 
-def _started(pid: int) -> str:
+def _read_start(pid: int) -> str:
     """Return when `pid` was started, in the system's ticks; empty if no such process is visible."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return "" if Path("/proc/self").exists() else _signalled(pid)
+        return "" if Path("/proc/self").exists() else _probe_process(pid)
     return "" if fields[0] == "Z" else fields[19]
 
 
-def _signalled(pid: int) -> str:
+def _probe_process(pid: int) -> str:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -14,7 +14,7 @@ _REGION = re.compile(r"[a-z0-9]{2,}(?:-[a-z0-9]+){0,3}")
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """How to send through a provider.
+    """The settings to send through a provider.
 
     `user` is empty where each account has its own. `account` says where user and password come
     from, `records` which records the DNS of the sender's domain needs. `campaign_headers` are added

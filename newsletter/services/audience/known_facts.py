@@ -21,7 +21,7 @@ from newsletter.services.audience.list_fields import AnswerField, ListFields, re
 from newsletter.vocabulary import FieldKind
 
 TICKED = ("true", "1")
-"""How the databases write a JSON true: PostgreSQL, SQLite."""
+"""A JSON true as the databases write it: PostgreSQL, SQLite."""
 
 
 def fact_clause(

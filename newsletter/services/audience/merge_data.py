@@ -69,7 +69,9 @@ def read_recipients(session: Session, subscription_ids: Select[Any] | list[int])
     )
     rows = session.execute(query).all()
     tags_by_subscriber = tags.read_tags(session, [row.id for row in rows])
-    known = {list_id: read_list_fields(session, list_id) for list_id in {r.list_id for r in rows}}
+    known = {
+        list_id: read_list_fields(session, list_id) for list_id in {row.list_id for row in rows}
+    }
     return [
         Recipient(
             row.handle,

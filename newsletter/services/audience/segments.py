@@ -31,7 +31,7 @@ from newsletter.services.audience import known_facts
 from newsletter.services.audience.mailable import mailable_clause
 
 JOINED_AT = func.coalesce(Subscription.confirmed_at, Subscription.created_at)
-"""When somebody subscribed, as SQL: imported subscriptions have no confirmation of their own."""
+"""The moment of a subscription, as SQL; imported ones have no confirmation of their own."""
 
 
 def segment_clause(mailing_list: MailingList, segment: str, now: datetime) -> ColumnElement[bool]:

@@ -23,7 +23,7 @@ from newsletter.services.authors.authors import describe_author, find_author, ge
 from newsletter.services.authors.sessions import NewSession, start_session
 from newsletter.services.counters import ELSEWHERE, HOUR, Visit
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.equal_work import rolled_back
+from newsletter.services.signup.equal_work import roll_back
 from newsletter.services.suppressions import hash_address
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import MailKind
@@ -64,7 +64,7 @@ def request_link(env: Environment, address: str, *, browser: str, ip: str, langu
         entitled = author is not None and mails <= MAILS_PER_HOUR
         if entitled:
             _queue(env, session, author or _UNKNOWN, login, language)
-        with rolled_back(session):
+        with roll_back(session):
             if not entitled:
                 _queue(env, session, author or _UNKNOWN, login, language)
 

@@ -22,17 +22,17 @@ OPEN = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
 """A campaign in one of these states can still be changed."""
 
 
-def get_campaign_id(which: int | Path, slug: str | None = None, *, to_change: bool = False) -> int:
+def get_campaign_id(source: int | Path, slug: str | None = None, *, to_change: bool = False) -> int:
     """Return the id of the campaign that was made of a file; a number is returned as it is.
 
     With `to_change`, only campaigns that can still be changed are looked at.
     Raises `NotFound`, and `Refused` where there are several or none any more.
     """
-    if not isinstance(which, Path):
-        return which
+    if not isinstance(source, Path):
+        return source
     query = (
         select(Campaign)
-        .where(Campaign.file == _stored_path(which), Campaign.kind == CampaignKind.LETTER)
+        .where(Campaign.file == _make_stored_path(source), Campaign.kind == CampaignKind.LETTER)
         .order_by(Campaign.id)
     )
     with reading() as session:
@@ -41,7 +41,7 @@ def get_campaign_id(which: int | Path, slug: str | None = None, *, to_change: bo
         candidates = [(row.id, row.status) for row in rows if not to_change or is_changeable(row)]
     if len(candidates) == 1:
         return candidates[0][0]
-    raise _explain_ambiguity(which, campaigns, candidates)
+    raise _explain_ambiguity(source, campaigns, candidates)
 
 
 def _explain_ambiguity(
@@ -65,7 +65,7 @@ def _explain_ambiguity(
     return NotFound(f"there is no file {file}", hint="`newsletter campaign ls` names the numbers")
 
 
-def _stored_path(file: Path) -> str:
+def _make_stored_path(file: Path) -> str:
     """Return a file's path as it is stored with its campaign."""
     return os.path.realpath(file)[:1000]
 

@@ -34,7 +34,7 @@ SHOWN_AT_MOST = 25
 LINKED_AT_MOST = 50
 """The entries that one mail names with a link below those shown; the rest is in the archive."""
 ROOM = ((SHOWN_AT_MOST, LINKED_AT_MOST), (SHOWN_AT_MOST, 0), (10, 0), (2, 0))
-"""How many entries are shown and named: from the usual to what fits with the longest titles."""
+"""Numbers of entries that are shown and named, from the usual to what fits with long titles."""
 ON_THE_WEB_AT_MOST = 500
 """The entries that a page of the archive shows: a digest after a long sleep of the program."""
 PREHEADER_AT_MOST = 150

@@ -36,7 +36,7 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup says of itself.
+    """The description that a backup carries.
 
     `rows`: the number of rows of each table; `files`: the SHA-256 of each part.
     """
@@ -139,10 +139,10 @@ def open_backup(file: Path, *, passphrase: str = "") -> Iterator[OpenBackup]:
                 _require_parts(archive, manifest, file)
                 yield OpenBackup(manifest, archive)
         except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
-            raise _damaged(file, f"{type(error).__name__}") from None
+            raise _make_damage_error(file, f"{type(error).__name__}") from None
 
 
-def _damaged(file: Path, why: str) -> Refused:
+def _make_damage_error(file: Path, why: str) -> Refused:
     return Refused(f"{file} is damaged: {why}", hint="try an older backup")
 
 
@@ -150,11 +150,11 @@ def _require_sum(plain: Path, file: Path) -> None:
     size = plain.stat().st_size - DIGEST
     with plain.open("rb") as opened:
         if size < len(MAGIC) or opened.read(len(MAGIC)) != MAGIC:
-            raise _damaged(file, "it is not whole")
+            raise _make_damage_error(file, "it is not whole")
         opened.seek(size)
         expected = opened.read()
     if sum_of(plain, size) != expected:
-        raise _damaged(file, "it was changed, or its end is missing")
+        raise _make_damage_error(file, "it was changed, or its end is missing")
 
 
 def _read_manifest(archive: zipfile.ZipFile, *, sealed: bool) -> Manifest:
@@ -179,14 +179,14 @@ def _require_parts(archive: zipfile.ZipFile, manifest: Manifest, file: Path) -> 
     """Refuse parts that the manifest does not name, that lie elsewhere, or whose sum differs."""
     names = archive.namelist()
     if sorted(names) != sorted([*manifest.files, MANIFEST]):
-        raise _damaged(file, "its parts are not those of its manifest")
+        raise _make_damage_error(file, "its parts are not those of its manifest")
     for name, expected in manifest.files.items():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\\" in name:
-            raise _damaged(file, f"a part lies outside: {name}")
+            raise _make_damage_error(file, f"a part lies outside: {name}")
         digest = hashlib.sha256()
         with archive.open(name) as source:
             while block := source.read(BLOCK):
                 digest.update(block)
         if digest.hexdigest() != expected:
-            raise _damaged(file, f"{name} was changed")
+            raise _make_damage_error(file, f"{name} was changed")

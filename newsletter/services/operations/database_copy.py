@@ -22,7 +22,7 @@ from newsletter.services.operations.table_copy import Row, TableShape
 SILENT_FOR = timedelta(minutes=2)
 """A worker on another machine that has ticked since may still run; it ticks every 20 seconds."""
 LOCK_TIMEOUT = "10s"
-"""How long a table of PostgreSQL may be in use before it counts as in use."""
+"""Time for which a lock on a table of PostgreSQL is waited for."""
 
 
 def copy_database(source_url: str, target_url: str, now: datetime) -> dict[str, int]:

@@ -137,7 +137,7 @@ def _spf_terms(env: Environment) -> str:
 
 def _dkim(domain: str, selector: str, sample: dkim.Sample | None, ask: Resolver) -> Iterator[Check]:
     if sample is not None:
-        yield from _sampled(domain, sample, ask)
+        yield from _check_sample(domain, sample, ask)
         return
     keys = [dkim.examine(domain, selector, ask)] if selector else dkim.find_usual_keys(domain, ask)
     keys = [key for key in keys if key.record] or keys
@@ -168,7 +168,7 @@ def _key(domain: str, key: dkim.Key) -> Check:
     return Check("dkim", "good", f"{name}: {f'RSA, {key.bits} bits' if key.bits else 'a key'}")
 
 
-def _sampled(domain: str, sample: dkim.Sample, ask: Resolver) -> Iterator[Check]:
+def _check_sample(domain: str, sample: dkim.Sample, ask: Resolver) -> Iterator[Check]:
     """Check a mail that was sent.
 
     It must be signed for this domain, with a published key, and over the one-click headers.

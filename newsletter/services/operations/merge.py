@@ -228,7 +228,7 @@ class Merger:
             "paused_until",
         ]
         for rows in self.old.read_batches("subscriptions", columns):
-            pairs = list(self._matched(rows))
+            pairs = list(self._match_rows(rows))
             for row, subscription in pairs:
                 if self.same and row["handle"]:
                     subscription.handle = row["handle"]
@@ -253,7 +253,7 @@ class Merger:
         """Keep what was counted for each mailbox since the backup."""
         merge_mailboxes(self.session, self.old, self.now)
 
-    def _matched(self, rows: list[OldRow]) -> Iterator[tuple[OldRow, Subscription]]:
+    def _match_rows(self, rows: list[OldRow]) -> Iterator[tuple[OldRow, Subscription]]:
         """Pair old rows with restored subscriptions.
 
         Within one installation they match by id, else by list and address.

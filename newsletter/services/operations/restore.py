@@ -51,7 +51,7 @@ def restore(settings: Settings, file: Path, *, passphrase: str = "") -> Restored
         with ExitStack() as stack:
             stack.callback(_remove, staged)
             stage(file, staged, passphrase)
-            old = stack.enter_context(_locked(target))
+            old = stack.enter_context(_lock_database(target))
             restored = prepare(settings, staged, old, utcnow())
             _own_like(staged, target)
             copy = _keep(target, old)
@@ -76,7 +76,7 @@ def _require_unused(target: Path) -> None:
 
 
 @contextmanager
-def _locked(target: Path) -> Iterator[sqlite3.Connection | None]:
+def _lock_database(target: Path) -> Iterator[sqlite3.Connection | None]:
     """Hold the old database so that nobody opens it meanwhile.
 
     Yield None if there is none that can be read. Its write-ahead log is moved into it, and its side

@@ -37,7 +37,7 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
 """
-"""What the program needs none of. It sets limits for the process that parses feeds, so that the
+"""Rights that the program does not need. It sets limits for the process that parses feeds, so that the
 calls of @resources stay.
 """
 
@@ -91,7 +91,7 @@ WEB_THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """How an installation is to be run.
+    """The way in which an installation is run.
 
     `settings_file` names it, `program` is the `newsletter` command, `port` where pages listen.
     `apart`: pages by gunicorn and a worker of its own, instead of `serve`.

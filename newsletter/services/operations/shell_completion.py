@@ -22,15 +22,15 @@ def complete_lists(config: Path | None) -> list[tuple[str, str]]:
 
     The installation is named by `config`, or the environment, or the current folder.
     """
-    return _asked(config, _LISTS)
+    return _query_database(config, _LISTS)
 
 
 def complete_campaigns(config: Path | None) -> list[tuple[str, str]]:
     """Return number and subject of the latest campaigns."""
-    return _asked(config, _CAMPAIGNS)
+    return _query_database(config, _CAMPAIGNS)
 
 
-def _asked(config: Path | None, query: str) -> list[tuple[str, str]]:
+def _query_database(config: Path | None, query: str) -> list[tuple[str, str]]:
     try:
         file = _database(config).resolve()
         if not os.access(file, os.W_OK):  # SQLite would leave side files that lock its owner out

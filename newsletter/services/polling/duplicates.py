@@ -91,9 +91,9 @@ def _merge_pages(
             entry_state.show_in(env, session, entry, first, why)
 
 
-def _is_same_story(one: Entry, other: Entry) -> bool:
+def _is_same_story(first: Entry, second: Entry) -> bool:
     """Tell whether entries with one link say the same; a blog may only comment on the link."""
-    return one.title == other.title or one.identity == other.identity
+    return first.title == second.title or first.identity == second.identity
 
 
 def _is_mailed_itself(entry: Entry) -> bool:

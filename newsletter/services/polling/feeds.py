@@ -109,7 +109,7 @@ def add(
 
 
 def edit(
-    which: str, *, leaves_out: Mapping[str, bool], page_pictures: bool | None = None
+    number_or_url: str, *, leaves_out: Mapping[str, bool], page_pictures: bool | None = None
 ) -> FeedView:
     """Change which kinds of videos a feed leaves out, and whether pages are fetched for pictures.
 
@@ -117,7 +117,7 @@ def edit(
     Raises `NotFound`.
     """
     with transaction() as session:
-        feed = get_feed(session, which)
+        feed = get_feed(session, number_or_url)
         feed.leaves_out = [kind for kind in KINDS if leaves_out.get(kind, kind in feed.leaves_out)]
         if page_pictures is not None:
             feed.page_pictures = page_pictures
@@ -134,19 +134,19 @@ def list_feeds(slug: str | None = None) -> list[FeedView]:
         ]
 
 
-def pause(which: str) -> FeedView:
+def pause(number_or_url: str) -> FeedView:
     """Stop polling a feed."""
-    return _set_status(which, FeedStatus.PAUSED, None)
+    return _set_status(number_or_url, FeedStatus.PAUSED, None)
 
 
-def resume(env: Environment, which: str) -> FeedView:
+def resume(env: Environment, number_or_url: str) -> FeedView:
     """Poll a feed again, beginning now."""
-    return _set_status(which, FeedStatus.ACTIVE, env.now)
+    return _set_status(number_or_url, FeedStatus.ACTIVE, env.now)
 
 
-def _set_status(which: str, status: FeedStatus, due: datetime | None) -> FeedView:
+def _set_status(number_or_url: str, status: FeedStatus, due: datetime | None) -> FeedView:
     with transaction() as session:
-        feed = get_feed(session, which)
+        feed = get_feed(session, number_or_url)
         feed.status = status
         if due is not None:
             feed.next_poll_at = due
@@ -157,10 +157,10 @@ def _set_status(which: str, status: FeedStatus, due: datetime | None) -> FeedVie
         return _make_view(feed)
 
 
-def remove(env: Environment, which: str) -> FeedView:
+def remove(env: Environment, number_or_url: str) -> FeedView:
     """Delete a feed and its entries, except those that another feed of its list has too."""
     with transaction() as session:
-        feed = get_feed(session, which)
+        feed = get_feed(session, number_or_url)
         view = _make_view(feed)
         duplicates.hand_over_duplicates(env, session, feed.id)
         session.delete(feed)

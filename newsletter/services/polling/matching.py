@@ -264,11 +264,11 @@ def _find_gone(
     return tuple(entry.id for entry in candidates if last is not None and _is_older(last, entry))
 
 
-def _is_older(one: KnownEntry, other: KnownEntry) -> bool:
+def _is_older(first: KnownEntry, second: KnownEntry) -> bool:
     if (
-        one.published is not None
-        and other.published is not None
-        and one.published != other.published
+        first.published is not None
+        and second.published is not None
+        and first.published != second.published
     ):
-        return one.published < other.published
-    return one.id < other.id
+        return first.published < second.published
+    return first.id < second.id

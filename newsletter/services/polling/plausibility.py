@@ -62,7 +62,7 @@ def _is_pinned(place: int, new: Sequence[int], entries: Sequence[ParsedEntry]) -
     Only a feed that has its newest entries first can pin one.
     """
     dates = [entry.published for entry in entries if entry.published is not None]
-    falls = sum(1 for one, other in itertools.pairwise(dates) if one > other)
+    falls = sum(1 for first, second in itertools.pairwise(dates) if first > second)
     date = entries[place].published
     if date is None or place > min(new) or falls * 2 < len(dates):
         return False

@@ -50,11 +50,11 @@ class Lessons:
         why = outcome.reply.text
         list_id = row.list_id
         if verdict.kind == "sent":
-            self.pace.taken()
-            self.states.taken()
+            self.pace.note_taken()
+            self.states.note_taken()
         self.refusals[server] = self.refusals[server] + 1 if verdict.kind == "us" else 0
         if verdict.kind == "us" and verdict.cause is Cause.PACE:
-            if not self.pace.refused(server, why, list_id=list_id):
+            if not self.pace.note_refused(server, why, list_id=list_id):
                 self._rest(server, replace(verdict, cause=Cause.QUOTA), list_id)
         elif verdict.kind == "us" and verdict.cause in sender_state.STOPS:
             if self.refusals[server] >= SERVER_STREAK:
@@ -66,7 +66,7 @@ class Lessons:
         """Let a server rest that takes no mail from us, or all sending if there is no other."""
         self.refusals[server] = 0
         if not self.transport.rest(server, verdict.why):
-            self.states.refused(verdict, server, list_id=list_id)
+            self.states.note_refused(verdict, server, list_id=list_id)
 
     def _learn_of_campaign(
         self, row: LeasedDelivery, campaign_id: int, verdict: Verdict, outcome: Outcome

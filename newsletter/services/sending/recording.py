@@ -56,8 +56,8 @@ class Recording:
     @property
     def pool(self) -> int:
         """See `Records.pool`."""
-        few = self._env.settings.smtp.connections < POOL_BELOW
-        return POOL if few and self._overlaps else 0
+        is_small_pool = self._env.settings.smtp.connections < POOL_BELOW
+        return POOL if is_small_pool and self._overlaps else 0
 
     @property
     def unwritten(self) -> list[outbox.DeliveryUpdate]:

@@ -123,7 +123,7 @@ class Throttle:
             self._read_at = time.monotonic()
         return self._rate
 
-    def taken(self) -> None:
+    def note_taken(self) -> None:
         """Note that a server took a message now, and climb where that is due."""
         now = self.env.now
         self._taken.append(now)
@@ -133,7 +133,7 @@ class Throttle:
             self._changed_at = now
             self._keep(rate * CLIMB_BY)
 
-    def refused(self, server: str, why: str, *, list_id: int | None) -> bool:
+    def note_refused(self, server: str, why: str, *, list_id: int | None) -> bool:
         """Halve the pace because `server` says that mail comes too fast.
 
         The author of `list_id` is told once. Return False if it could not be any slower.
@@ -145,7 +145,7 @@ class Throttle:
         self._changed_at = now
         if rate == SLOWEST:
             return False
-        slower = max((self._measured(now) if rate is None else rate) / 2, SLOWEST)
+        slower = max((self._measure_rate(now) if rate is None else rate) / 2, SLOWEST)
         with transaction() as session:
             row = session.get(SenderState, LEARNT)
             if row is None:
@@ -164,7 +164,7 @@ class Throttle:
         self._rate = slower
         return True
 
-    def _measured(self, now: datetime) -> float:
+    def _measure_rate(self, now: datetime) -> float:
         """Return how many messages per second servers took lately."""
         since = now - timedelta(seconds=MEASURED_FOR)
         recent = [moment for moment in self._taken if moment >= since]

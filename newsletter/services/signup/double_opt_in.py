@@ -35,7 +35,7 @@ from newsletter.services.mailboxes import (
 )
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import find_refusal
-from newsletter.services.signup.equal_work import rolled_back
+from newsletter.services.signup.equal_work import roll_back
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import ConsentKind, MailKind, SubscriptionStatus
 
@@ -131,7 +131,7 @@ def record_request(
     steps = set() if refused else _choose_steps(address, mailed=mailed)
     after = _RequestWriter(env, session, request, address, mailbox).write(steps, address)
     nobody = replace(request, email_key=new_handle(), name="", language="")
-    with rolled_back(session):
+    with roll_back(session):
         _RequestWriter(env, session, nobody, address, mailbox).write(STEPS - steps, after)
 
 

@@ -21,7 +21,7 @@ _KEEP_NUMBER = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq
 
 
 @contextmanager
-def rolled_back(session: Session) -> Iterator[None]:
+def roll_back(session: Session) -> Iterator[None]:
     """Roll a piece of work back at its end, but keep the row numbers that it used up.
 
     Whether work is kept or rolled back depends on who subscribes, so the next row number must not

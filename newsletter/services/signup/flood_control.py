@@ -156,7 +156,7 @@ def read_held(session: Session) -> list[HeldMail]:
 
 
 def _pass(env: Environment, waiting: Sequence[HeldMail], done: GateRun) -> None:
-    refused = _refused(waiting, env.domains({mail.domain for mail in waiting if mail.domain}))
+    refused = _group_refused(waiting, env.domains({mail.domain for mail in waiting if mail.domain}))
     out = {id_ for ids in refused.values() for id_ in ids}
     ids = [mail.id for mail in waiting if mail.id not in out]
     chosen: list[tuple[HeldMail, str]] = []
@@ -191,7 +191,7 @@ def _choose(
     return choose(waiting, used, confirmed=confirmed, free=env.settings.signup.free_confirmations)
 
 
-def _refused(waiting: Sequence[HeldMail], refusing: dict[str, str]) -> dict[str, list[int]]:
+def _group_refused(waiting: Sequence[HeldMail], refusing: dict[str, str]) -> dict[str, list[int]]:
     """Group the mails that must not leave by the reason."""
     refused: dict[str, list[int]] = {}
     for mail in waiting:

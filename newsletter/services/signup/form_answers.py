@@ -27,7 +27,9 @@ def parse_answers(
         value = values.get(field.name)
         try:
             answer = (
-                _ticked(value) if field.kind in ("checkbox", "consent") else _written(field, value)
+                _parse_tick(value)
+                if field.kind in ("checkbox", "consent")
+                else _parse_text(field, value)
             )
         except ValueError as error:
             problems[field.name] = error.args[0]
@@ -41,7 +43,7 @@ def parse_answers(
     return answers, problems
 
 
-def _ticked(value: object) -> bool:
+def _parse_tick(value: object) -> bool:
     if value in (None, "", False):
         return False
     if value is True or (isinstance(value, str) and value.lower() in _TICKED):
@@ -49,7 +51,7 @@ def _ticked(value: object) -> bool:
     raise ValueError(Text("Please tick this, or leave it."))
 
 
-def _written(field: Field, value: object) -> str:
+def _parse_text(field: Field, value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):

@@ -41,7 +41,7 @@ OWN_NAMES = frozenset(
         TRAP,
     }
 )
-"""What the form's own fields are called."""
+"""Names of the form's own fields, which no author's field may have."""
 FIELDS_AT_MOST = 20
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _table = cast(Table, MailingList.__table__)
@@ -131,7 +131,7 @@ def get_list_page(slug: str, *, limit: int = 5) -> tuple[Form, tuple[ArchivedCam
 def list_forms() -> tuple[Form, ...]:
     """Return every list's form, without fields and topics, for the first page."""
     with reading() as session:
-        return tuple(_shown(row) for row in session.connection().execute(_EVERY))
+        return tuple(_make_form(row) for row in session.connection().execute(_EVERY))
 
 
 def get_form_to_paste(env: Environment, slug: str, language: str = "") -> Form:
@@ -158,10 +158,10 @@ def _form(session: Session, slug: str) -> Form:
     if row is None:
         raise NotFound("there is no such list")
     fields = read_fields(session, row.id) if row.has_fields else ()
-    return _shown(row, fields, find_offers(session, row.id) if row.has_topics else ())
+    return _make_form(row, fields, find_offers(session, row.id) if row.has_topics else ())
 
 
-def _shown(
+def _make_form(
     row: Row[*tuple[Any, ...]], fields: tuple[Field, ...] = (), topics: tuple[TopicOffer, ...] = ()
 ) -> Form:
     return Form(

@@ -80,7 +80,7 @@ def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Eviden
     form = forms.get_form(slug)
     visitor = evidence.source is not EvidenceSource.AUTHOR
     form = form if visitor else _form_of_author(form, sign_up.answers)
-    checked = _checked(env, form, sign_up, visitor=visitor)
+    checked = _check_sign_up(env, form, sign_up, visitor=visitor)
     solved = env.puzzles.check(sign_up.altcha, env.now)
     robot = _robot(env, sign_up)
     visit = Visit(form.list_id, evidence.ip, checked.address.key, solved)
@@ -113,7 +113,7 @@ def _form_of_author(form: Form, answers: Mapping[str, object]) -> Form:
     return replace(form, fields=tuple(fields))
 
 
-def _checked(env: Environment, form: Form, sign_up: Submission, *, visitor: bool) -> _Checked:
+def _check_sign_up(env: Environment, form: Form, sign_up: Submission, *, visitor: bool) -> _Checked:
     problems: dict[str, str] = {}
     address = Address("", "")
     try:

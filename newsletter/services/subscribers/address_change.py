@@ -33,7 +33,7 @@ from newsletter.services.mailboxes import (
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.confirmations import lock_owner
-from newsletter.services.signup.equal_work import rolled_back
+from newsletter.services.signup.equal_work import roll_back
 from newsletter.services.subscription_state import record_change
 from newsletter.services.suppressions import hash_address, is_suppressed
 from newsletter.tokens import new_handle
@@ -95,7 +95,7 @@ def request_change(
     }
     if may:
         _queue(env, session, subscription, context, own_mailbox, new_mailbox)
-    with rolled_back(session):
+    with roll_back(session):
         if not may:
             _queue(env, session, subscription, context, own_mailbox, new_mailbox)
 
@@ -139,8 +139,8 @@ def get_change(env: Environment, token: str) -> AddressChangeView:
     Raises `LinkError`.
     """
     with reading() as session:
-        subscription, mark, retired = _opened(env, session, token)
-        return _shown(env, session, subscription, mark, retired=retired)
+        subscription, mark, retired = _open_link(env, session, token)
+        return _describe_change(env, session, subscription, mark, retired=retired)
 
 
 def confirm_change(env: Environment, token: str, evidence: Evidence) -> AddressChangeView:
@@ -150,11 +150,11 @@ def confirm_change(env: Environment, token: str, evidence: Evidence) -> AddressC
     """
     try:
         with transaction() as session:
-            subscription, mark, retired = _opened(env, session, token)
-            move = _shown(env, session, subscription, mark, retired=retired)
+            subscription, mark, retired = _open_link(env, session, token)
+            move = _describe_change(env, session, subscription, mark, retired=retired)
             if move.state == "waiting":
                 _move(env, session, subscription, evidence)
-                return _shown(env, session, subscription, mark, retired=retired)
+                return _describe_change(env, session, subscription, mark, retired=retired)
             return move
     except Conflict as conflict:
         if conflict.constraint != "uq_subscribers_email_key":
@@ -233,7 +233,7 @@ def set_address(
         record_change(session, subscription, "address", noted, env.now, kind=ConsentKind.MOVED)
 
 
-def _opened(env: Environment, session: Session, token: str) -> tuple[Subscription, str, bool]:
+def _open_link(env: Environment, session: Session, token: str) -> tuple[Subscription, str, bool]:
     """Find the subscription and the mark of a link, and whether its handle is retired."""
     try:
         _, subscription, mark = find_subscriber(env, session, LinkPurpose.ADDRESS, token, lock=True)
@@ -249,14 +249,16 @@ def _opened(env: Environment, session: Session, token: str) -> tuple[Subscriptio
     return subscription, mark, retired
 
 
-def _shown(
+def _describe_change(
     env: Environment, session: Session, subscription: Subscription, mark: str, *, retired: bool
 ) -> AddressChangeView:
     subscriber = subscription.subscriber
-    if _marked(env, subscriber.email_key, mark):
+    if _has_mark(env, subscriber.email_key, mark):
         state = "done"
         address = subscriber.email
-    elif not retired and subscriber.new_email_key and _marked(env, subscriber.new_email_key, mark):
+    elif (
+        not retired and subscriber.new_email_key and _has_mark(env, subscriber.new_email_key, mark)
+    ):
         state = "taken" if is_taken(session, subscriber.new_email_key) else "waiting"
         address = str(subscriber.new_email)
     else:
@@ -273,5 +275,5 @@ def is_taken(session: Session, email_key: str) -> bool:
     )
 
 
-def _marked(env: Environment, email_key: str, mark: str) -> bool:
+def _has_mark(env: Environment, email_key: str, mark: str) -> bool:
     return mark in (hashed[:MARK_LENGTH] for hashed in hash_address(env, email_key))

@@ -24,7 +24,7 @@ def get_undo(env: Environment, token: str) -> AddressChangeView:
     """
     with reading() as session:
         change = _change(env, session, token)
-        return _shown_undo(session, change)
+        return _describe_undo(session, change)
 
 
 def undo_change(env: Environment, token: str, evidence: Evidence) -> AddressChangeView:
@@ -35,10 +35,10 @@ def undo_change(env: Environment, token: str, evidence: Evidence) -> AddressChan
     try:
         with transaction() as session:
             change = _change(env, session, token)
-            move = _shown_undo(session, change)
+            move = _describe_undo(session, change)
             if move.state == "waiting":
                 _take_back(env, session, change, evidence)
-                return _shown_undo(session, change)
+                return _describe_undo(session, change)
             return move
     except Conflict as conflict:
         if conflict.constraint != "uq_subscribers_email_key":
@@ -86,7 +86,7 @@ def _change(env: Environment, session: Session, token: str) -> AddressChange:
     return change
 
 
-def _shown_undo(session: Session, change: AddressChange) -> AddressChangeView:
+def _describe_undo(session: Session, change: AddressChange) -> AddressChangeView:
     if change.undone_at is not None or change.subscriber.email_key == change.old_email_key:
         state = "done"
     else:

@@ -81,7 +81,7 @@ def correct_subscriber(env: Environment, address: str, correction: Correction) -
                 subscriber.language = _language(correction.language)
             tags.add_tags(session, subscriber.id, correction.tag)
             tags.remove_tags(session, subscriber.id, correction.untag)
-            for subscription in _chosen(subscriber, correction):
+            for subscription in _choose_subscriptions(subscriber, correction):
                 _correct_subscription(env, session, subscription, correction)
             if correction.address is not None:
                 _move(env, session, subscriber, correction.address, correction.because)
@@ -100,7 +100,7 @@ def _language(tag: str) -> str:
     return language
 
 
-def _chosen(subscriber: Subscriber, correction: Correction) -> list[Subscription]:
+def _choose_subscriptions(subscriber: Subscriber, correction: Correction) -> list[Subscription]:
     """Return the subscriptions that a correction is about.
 
     Raises `NotFound` for a list without a subscription, `Refused` where several are possible.

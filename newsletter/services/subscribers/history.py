@@ -86,7 +86,9 @@ def _events(
         .order_by(ConsentEvent.id)
     )
     for event in session.scalars(noted):
-        yield HistoryItem(event.at, mailing_list.slug, mailing_list.timezone, _told(event))
+        yield HistoryItem(
+            event.at, mailing_list.slug, mailing_list.timezone, _describe_evidence(event)
+        )
     subjects = {
         row.id: row.subject for row in session.execute(select(Campaign.id, Campaign.subject))
     }
@@ -96,11 +98,11 @@ def _events(
             at,
             mailing_list.slug,
             mailing_list.timezone,
-            _mailed(row, subjects.get(row.campaign_id or 0, "")),
+            _describe_mail(row, subjects.get(row.campaign_id or 0, "")),
         )
 
 
-def _told(event: ConsentEvent) -> str:
+def _describe_evidence(event: ConsentEvent) -> str:
     """Describe a piece of evidence: what happened, where, and through which door."""
     where = f" on {event.page}" if event.page else ""
     wording = event.wording.text if event.wording else ""
@@ -110,12 +112,12 @@ def _told(event: ConsentEvent) -> str:
     return f"{event.kind} by {event.source}{where}{note}"
 
 
-def _mailed(row: DeliveryRow, subject: str) -> str:
-    what = f"{row.mail} {row.campaign_id} “{subject}”" if row.campaign_id else row.mail
+def _describe_mail(row: DeliveryRow, subject: str) -> str:
+    name = f"{row.mail} {row.campaign_id} “{subject}”" if row.campaign_id else row.mail
     answer = (
         f": {row.code or ''} {row.text}".replace(":  ", ": ")
         if row.text and row.status != "sent"
         else ""
     )
     tries = f" after {row.attempts} tries" if row.attempts > 1 else ""
-    return f"{what} {row.status}{tries}{answer}"
+    return f"{name} {row.status}{tries}{answer}"

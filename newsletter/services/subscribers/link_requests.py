@@ -32,7 +32,7 @@ from newsletter.services.counters import ELSEWHERE, Visit
 from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox, record_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
-from newsletter.services.signup.equal_work import rolled_back
+from newsletter.services.signup.equal_work import roll_back
 from newsletter.services.suppressions import is_suppressed
 from newsletter.vocabulary import EvidenceSource, MailKind
 
@@ -132,7 +132,9 @@ def mail_link_to_address(
             return
         suppressed = is_suppressed(env, session, address.key)
         pending = target.status == "pending" and not suppressed
-        record_request(env, session, _renewed(session, target, evidence), suppressed=not pending)
+        record_request(
+            env, session, _renew_request(session, target, evidence), suppressed=not pending
+        )
         entitled = not suppressed and (
             target.status == "active" or (target.status == "unsubscribed" and not resource)
         )
@@ -206,7 +208,7 @@ def _send(
     if is_suppressed(env, session, target.email_key):
         return
     if target.status == "pending":
-        record_request(env, session, _renewed(session, target, evidence))
+        record_request(env, session, _renew_request(session, target, evidence))
         return
     entitled = kind != "resource" or target.status == "active"
     _queue(env, session, target, kind, allowance, resource, entitled=entitled)
@@ -228,7 +230,7 @@ def _queue(
     entitled = entitled and mailbox.allows(allowance, env.now)
     if entitled:
         _write(env, session, target, kind, allowance, mailbox, context)
-    with rolled_back(session):
+    with roll_back(session):
         if not entitled:
             _write(env, session, target, kind, allowance, mailbox, context)
 
@@ -267,7 +269,7 @@ def _find_target_by_handle(session: Session, handle: str) -> Target | None:
     return Target(*row) if row is not None else None
 
 
-def _renewed(session: Session, target: Target, evidence: Evidence) -> SignUpRequest:
+def _renew_request(session: Session, target: Target, evidence: Evidence) -> SignUpRequest:
     """Build the request whose confirmation is mailed once more.
 
     It is the latest request, or made from the subscription where there is none.

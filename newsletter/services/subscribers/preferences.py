@@ -113,7 +113,7 @@ def get_preferences(env: Environment, token: str) -> Preferences:
     Raises `LinkError`.
     """
     with reading() as session:
-        return _shown(session, _holder(env, session, token))
+        return _describe_preferences(session, _open_link(env, session, token))
 
 
 def change_preferences(
@@ -129,7 +129,7 @@ def change_preferences(
     Raises `LinkError`, `InvalidInput`; then nothing has changed.
     """
     with transaction() as session:
-        holder = _holder(env, session, token)
+        holder = _open_link(env, session, token)
         confirmations.lock_owner(session, holder.subscription.handle)
         counters.count_change(env, session, holder.subscription.id)
         subscriber = holder.subscriber
@@ -151,7 +151,7 @@ def change_preferences(
             _join(env, session, subscriber, fields, evidence)
         session.flush()
         session.expire(subscriber, ["subscriptions"])
-        return _shown(session, holder)
+        return _describe_preferences(session, holder)
 
 
 def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Preferences:
@@ -161,7 +161,7 @@ def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Prefere
     subscriber; a link from a mail can only ask for the account. Raises `LinkError`, `InvalidInput`.
     """
     with transaction() as session:
-        holder = _holder(env, session, token)
+        holder = _open_link(env, session, token)
         confirmations.lock_owner(session, holder.subscription.handle)
         counters.count_change(env, session, holder.subscription.id)
         if kind != "link" and not holder.opens_account:
@@ -169,7 +169,7 @@ def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Prefere
         link_requests.mail_link_to_holder(
             env, session, holder.subscription, kind, private=holder.opens_account
         )
-        return _shown(session, holder)
+        return _describe_preferences(session, holder)
 
 
 def request_address_change(env: Environment, token: str, address: object, ip: str) -> Preferences:
@@ -180,11 +180,11 @@ def request_address_change(env: Environment, token: str, address: object, ip: st
     checked = address_change.check_address(env, address)
     counters.require_room(env, counters.Visit(counters.ELSEWHERE, ip, checked.key))
     with transaction() as session:
-        holder = _holder(env, session, token)
+        holder = _open_link(env, session, token)
         if not holder.opens_account:
             raise InvalidInput({"address": NEEDS_ACCOUNT})
         address_change.request_change(env, session, holder.subscription, checked, ip)
-        return _shown(session, holder)
+        return _describe_preferences(session, holder)
 
 
 def _apply(
@@ -275,7 +275,7 @@ def _parse_pause(text: str, field: str, now: datetime) -> datetime | None:
     return until
 
 
-def _holder(env: Environment, session: Session, token: str) -> _Holder:
+def _open_link(env: Environment, session: Session, token: str) -> _Holder:
     try:
         subscription, _ = find_subscription(env, session, LinkPurpose.PREFERENCES, token)
         scope = LinkPurpose.PREFERENCES.scope
@@ -287,7 +287,7 @@ def _holder(env: Environment, session: Session, token: str) -> _Holder:
     return _Holder(subscription, scope)
 
 
-def _shown(session: Session, holder: _Holder) -> Preferences:
+def _describe_preferences(session: Session, holder: _Holder) -> Preferences:
     subscriber = holder.subscriber
     existing = {row.list_id: row for row in holder.subscriptions if row.status != "pending"}
     lists = (

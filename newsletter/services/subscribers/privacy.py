@@ -78,7 +78,7 @@ def collect_data(session: Session, subscriber: Subscriber) -> dict[str, Any]:
         "created_at": subscriber.created_at.isoformat(),
         "earlier_addresses": _earlier_addresses(session, subscriber),
         "subscriptions": [
-            _told(session, subscription) for subscription in subscriber.subscriptions
+            _export_subscription(session, subscription) for subscription in subscriber.subscriptions
         ],
     }
 
@@ -92,7 +92,7 @@ def _earlier_addresses(session: Session, subscriber: Subscriber) -> list[dict[st
     ]
 
 
-def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
+def _export_subscription(session: Session, subscription: Subscription) -> dict[str, Any]:
     events = (
         select(ConsentEvent)
         .where(ConsentEvent.subscription_id == subscription.id)
@@ -208,7 +208,7 @@ def find_disputed_request(env: Environment, token: str) -> LinkedSubscription | 
     Raises `LinkError`.
     """
     with reading() as session:
-        subscription = _asked_for(env, session, token)
+        subscription = _open_refusal(env, session, token)
         return describe_subscription(subscription, env.now) if subscription else None
 
 
@@ -220,7 +220,7 @@ def dispute_request(env: Environment, token: str, evidence: Evidence) -> LinkedS
     no error. Raises `LinkError`.
     """
     with transaction() as session:
-        subscription = _asked_for(env, session, token)
+        subscription = _open_refusal(env, session, token)
         if subscription is None:
             return None
         if any(row.confirmed_at for row in subscription.subscriber.subscriptions):
@@ -233,7 +233,7 @@ def dispute_request(env: Environment, token: str, evidence: Evidence) -> LinkedS
     return None
 
 
-def _asked_for(env: Environment, session: Session, token: str) -> Subscription | None:
+def _open_refusal(env: Environment, session: Session, token: str) -> Subscription | None:
     try:
         subscription, round_ = find_subscription(env, session, LinkPurpose.NEVER, token, lock=True)
     except LinkInvalid:

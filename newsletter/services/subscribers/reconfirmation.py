@@ -38,7 +38,7 @@ SHORTEST = 7
 LONGEST = 180
 """Days that subscribers have to answer at most."""
 STAYED = (ConsentKind.REAFFIRMED, ConsentKind.CONFIRMED, ConsentKind.RESUBSCRIBED)
-"""What counts as an answer, since the campaign began."""
+"""Evidence that counts as an answer if it is younger than the campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,14 @@ def prepare(
         "note": to_plain_lines(note, limit=2000).strip(),
     }
 
-    def rendered(language: str = "") -> MailContent:
+    def render(language: str = "") -> MailContent:
         return env.renderer.render(
             "permission", context | {"list": list_context.in_language(language)}
         )
 
     others = {find_other_language(language, list_context.language) for language in LANGUAGES} - {""}
     return PreparedReconfirmation(
-        list_context.slug, count, rendered(), {language: rendered(language) for language in others}
+        list_context.slug, count, render(), {language: render(language) for language in others}
     )
 
 
@@ -151,10 +151,14 @@ def _recipients_query(list_id: int, now: datetime, *, unproven: bool) -> Select[
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .where(Subscription.list_id == list_id, mailable_clause(now))
     )
-    return query.where(~_answered(datetime.min.replace(tzinfo=now.tzinfo))) if unproven else query
+    return (
+        query.where(~_has_answered_clause(datetime.min.replace(tzinfo=now.tzinfo)))
+        if unproven
+        else query
+    )
 
 
-def _answered(since: datetime) -> ColumnElement[bool]:
+def _has_answered_clause(since: datetime) -> ColumnElement[bool]:
     """Tell whether a subscription's owner has said yes since then, by a link from a mail."""
     return exists().where(
         ConsentEvent.subscription_id == Subscription.id,
@@ -169,7 +173,7 @@ def get_reconfirmation(env: Environment, token: str) -> tuple[LinkedSubscription
     Raises `LinkError`.
     """
     with reading() as session:
-        campaign, subscription = _opened(env, session, token)
+        campaign, subscription = _open_link(env, session, token)
         return describe_subscription(subscription, env.now), _has_answered(
             session, campaign, subscription
         )
@@ -181,7 +185,7 @@ def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscri
     Raises `LinkError`.
     """
     with transaction() as session:
-        campaign, subscription = _opened(env, session, token)
+        campaign, subscription = _open_link(env, session, token)
         if not _has_answered(session, campaign, subscription):
             mailing_list = subscription.mailing_list
             wording = default_wording(
@@ -189,7 +193,7 @@ def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscri
                 title=mailing_list.title,
                 language=subscription.subscriber.language or mailing_list.language,
             )
-            message_id = _asked_by(session, campaign, subscription)
+            message_id = _get_message_id(session, campaign, subscription)
             note_consent(
                 session,
                 subscription.id,
@@ -202,7 +206,7 @@ def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscri
         return describe_subscription(subscription, env.now)
 
 
-def _opened(env: Environment, session: Session, token: str) -> tuple[Campaign, Subscription]:
+def _open_link(env: Environment, session: Session, token: str) -> tuple[Campaign, Subscription]:
     subscription, handle = find_subscription(env, session, LinkPurpose.STAY, token, lock=True)
     campaign = session.scalar(select(Campaign).where(Campaign.handle == handle))
     if campaign is None or campaign.started_at is None:
@@ -214,7 +218,7 @@ def _opened(env: Environment, session: Session, token: str) -> tuple[Campaign, S
 
 def _has_answered(session: Session, campaign: Campaign, subscription: Subscription) -> bool:
     query = select(Subscription.id).where(
-        Subscription.id == subscription.id, _answered(_began(campaign))
+        Subscription.id == subscription.id, _has_answered_clause(_began(campaign))
     )
     return session.scalar(query) is not None
 
@@ -223,7 +227,7 @@ def _began(campaign: Campaign) -> datetime:
     return campaign.started_at or campaign.created_at
 
 
-def _asked_by(session: Session, campaign: Campaign, subscription: Subscription) -> str:
+def _get_message_id(session: Session, campaign: Campaign, subscription: Subscription) -> str:
     """Return the Message-ID of the mail that asked."""
     domain = campaign.mailing_list.from_email.rpartition("@")[2]
     rows = [
@@ -263,7 +267,7 @@ def _settle(env: Environment, campaign_id: int) -> int:
             select(Subscription).where(
                 Subscription.id.in_(outbox.mailed_until_query(campaign, moment)),
                 Subscription.status == "active",
-                ~_answered(_began(campaign)),
+                ~_has_answered_clause(_began(campaign)),
             )
         ).all()
         for subscription in silent:
@@ -294,7 +298,7 @@ def report_answers(campaign_id: int) -> ReconfirmationReport:
         stayed = (
             select(func.count())
             .select_from(Subscription)
-            .where(was_mailed, _answered(_began(campaign)))
+            .where(was_mailed, _has_answered_clause(_began(campaign)))
         )
         gone = exists().where(
             ConsentEvent.subscription_id == Subscription.id,

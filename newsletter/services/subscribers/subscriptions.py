@@ -30,7 +30,7 @@ from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource, MailKind
 UNDO_FOR = timedelta(days=1)
 """An unsubscription can be taken back for so long: the link may lie in a forwarded mail."""
 PAUSE = timedelta(days=30)
-"""How long the pause is that the unsubscribe page offers instead."""
+"""Length of the pause that the unsubscribe page offers instead."""
 REASONS = ("often", "other", "never", "done")
 """Codes of why a subscriber leaves: too many mails; other content than expected; never signed up;
 no longer needed.

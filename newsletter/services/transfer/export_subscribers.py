@@ -147,8 +147,8 @@ def _rows(slug: str | None, status: str | None) -> Iterator[Cells]:
     the file brings them back.
     """
     if slug is None and status is None:
-        yield from _pages(_suppressed_page)
-        yield from _pages(_unlisted_page)
+        yield from _pages(_read_suppressed)
+        yield from _pages(_read_unlisted)
     yield from _pages(lambda session, after: _page(session, after, slug, status))
 
 
@@ -164,7 +164,7 @@ def _pages(page: Callable[[Session, int], list[Cells]]) -> Iterator[Cells]:
         after = int(str(rows[-1]["id"]))
 
 
-def _suppressed_page(session: Session, after: int) -> list[Cells]:
+def _read_suppressed(session: Session, after: int) -> list[Cells]:
     """Read suppressed addresses that are no subscriber's; of erased ones the hash."""
     query = (
         select(
@@ -186,7 +186,7 @@ def _suppressed_page(session: Session, after: int) -> list[Cells]:
     ]
 
 
-def _unlisted_page(session: Session, after: int) -> list[Cells]:
+def _read_unlisted(session: Session, after: int) -> list[Cells]:
     """Read subscribers without a subscription: their list was removed."""
     query = (
         select(Subscriber.id, *_SUBSCRIBER, *_SUPPRESSION)

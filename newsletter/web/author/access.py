@@ -46,7 +46,7 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may open a page.
+    """The authors who may open a page.
 
     `everywhere`: only an author of every list. `recent`: the log-in must be younger than an hour.
     `scope`: the kind of thing that the page is about, and the argument that names it.

@@ -227,27 +227,27 @@ def test_b24_the_pace_is_remembered_over_restarts_and_climbs(
     make_campaign(1)
     pace = Throttle(env)
     for _ in range(20):
-        pace.taken()
-    pace.refused("mail:587", "Too fast", list_id=None)
+        pace.note_taken()
+    pace.note_refused("mail:587", "Too fast", list_id=None)
     again = Throttle(env)
     assert again.rate == 10
-    again.refused("mail:587", "Too fast", list_id=None)
+    again.note_refused("mail:587", "Too fast", list_id=None)
     assert again.rate == 10, "what was on its way together halves it once"
     clock.forward(timedelta(seconds=3))
-    again.refused("mail:587", "Too fast", list_id=None)
+    again.note_refused("mail:587", "Too fast", list_id=None)
     assert again.rate == 5
     for _ in range(2):
         clock.forward(timedelta(seconds=11))
         while again.take(single=False, domain="").wait == 0:
             pass
-        again.taken()
+        again.note_taken()
     assert again.rate == pytest.approx(5 * 1.05**2)
     clock.forward(timedelta(seconds=11))
-    again.taken()
+    again.note_taken()
     assert again.rate == pytest.approx(5 * 1.05**2), "it climbs only while it is what holds mail up"
     for _ in range(40):
         clock.forward(timedelta(seconds=3))
-        again.refused("mail:587", "Too fast", list_id=None)
+        again.note_refused("mail:587", "Too fast", list_id=None)
     assert Throttle(env).rate == pytest.approx(0.1)
 
 
