@@ -25,7 +25,8 @@ from newsletter.db.write_lock import BUSY_TIMEOUT_MS
 from newsletter.dns.mx import DomainChecker, JudgeDomains, accept_all
 from newsletter.dns.resolver import DnsResolver, Resolver
 from newsletter.services.runtime import EXTENSION, Clock, Environment, utcnow
-from newsletter.settings import Settings, load_settings
+from newsletter.settings import Settings
+from newsletter.settings_loader import load_settings
 from newsletter.tokens import Tokens
 from newsletter.urls import Links
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "newsletter"
 
 FLOORS = [
     {"bounce_vocabulary", "errors", "i18n", "link_purposes", "setting_types", "vocabulary"},
-    {"files", "settings", "schedule", "addresses", "names", "tokens", "captcha"},
+    {"files", "settings", "settings_loader", "schedule", "addresses", "names", "tokens", "captcha"},
     {"html"},
     {"authoring"},
     {"urls", "logs"},

@@ -52,20 +52,23 @@ OTHER_WORDS = {
     r"\b(?:she|herself|hers)\b": "they",
     r"\brhythms?\b": "cadence",
     r"\bbarred\b": "suppressed",
-    r"\bmailings?\b(?! lists?\b)": "campaign",
+    r"\b(?<!mass )mailings?\b(?! lists?\b)": "campaign",
 }
 """Words that the code does not use, and the one it uses instead (docs/design.md)."""
+
+FOREIGN = {"opt_out_words.py", "other_mail.py"}
+"""Modules that hold words of other people's mails and files."""
 
 LINE = 100
 """Characters in a line of code or prose, so that two files fit side by side."""
 
 LEFT = {
-    "vague names": 5,
-    "questions": 14,
-    "parallel assignments": 3,
+    "vague names": 2,
+    "questions": 0,
+    "parallel assignments": 2,
     "class names": 0,
     "long lines of docs": 0,
-    "other words": 19,
+    "other words": 0,
 }
 """How many places still break a rule. These numbers only go down."""
 
@@ -158,6 +161,7 @@ def test_one_word_for_one_thing() -> None:
     bad = [
         f"{file.relative_to(ROOT)}:{line} {match[0]}"
         for file in FILES
+        if file.name not in FOREIGN
         for line, text in texts(file)
         if (match := words.search(text))
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter import settings
+from newsletter import settings, settings_loader
 from newsletter.cli.output import as_json, ask, json_option, moment, say, some, warn, yes_option
 from newsletter.errors import Refused
 from newsletter.services import installation
@@ -75,7 +75,7 @@ def write_backup(
     ctx: click.Context, target: str, passphrase: str, *, keep: int | None = None
 ) -> None:
     """Write a backup, and delete old ones beside it."""
-    loaded = settings.load_settings(ctx.find_root().obj, os.environ)
+    loaded = settings_loader.load_settings(ctx.find_root().obj, os.environ)
     now = datetime.now(UTC)
     file = backups.choose_name(target, now)
     manifest = backups.make_backup(loaded, settings_file(ctx), file, now, passphrase=passphrase)
@@ -137,7 +137,7 @@ def restore(
     passphrase = unlock(file, passphrase_file)
     ask(f"Replace what is in {place.absolute().parent} by {file}?", yes=yes)
     if place.exists() and not with_settings:
-        loaded = settings.load_settings(place, os.environ)
+        loaded = settings_loader.load_settings(place, os.environ)
         if restore_installation.compare_key(loaded, file, passphrase) == "foreign":
             warn("the links in mails sent so far were signed by another key than the settings have")
             ask("They will not open (--with-settings takes the backup's key). Go on?", yes=yes)

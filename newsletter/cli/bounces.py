@@ -147,14 +147,14 @@ def _read_whole(file: str) -> bytes:
 
 def _apply(env: Environment, data: bytes, envelope_to: tuple[str, ...]) -> None:
     from newsletter.bounce_vocabulary import BounceSource
-    from newsletter.services.inbound import messages, readers
+    from newsletter.services.inbound import messages, receivers
 
     if not envelope_to:  # Postfix and Exim name the recipient in the environment of a pipe
         envelope_to = tuple(
             filter(None, (os.environ.get("ORIGINAL_RECIPIENT"), os.environ.get("RECIPIENT")))
         )
     messages.apply_message(env, data, BounceSource.PIPE, envelope_to=envelope_to)
-    readers.note_run(env, readers.PIPE)
+    receivers.note_run(env, receivers.PIPE)
 
 
 @bounce.command(epilog="Example: newsletter bounce poll")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from newsletter import settings
+from newsletter import settings_loader
 from newsletter.cli.start_up import without_collection
 from newsletter.errors import SettingsError
 from newsletter.services import runtime
@@ -27,7 +27,9 @@ def private_allowed(ctx: click.Context) -> bool:
     For a command that also works without a settings file.
     """
     try:
-        return settings.load_settings(ctx.find_root().obj, os.environ).feeds.allow_private_addresses
+        return settings_loader.load_settings(
+            ctx.find_root().obj, os.environ
+        ).feeds.allow_private_addresses
     except SettingsError:
         return os.environ.get("NEWSLETTER_FEEDS__ALLOW_PRIVATE_ADDRESSES", "").lower() in (
             "1",
@@ -45,7 +47,7 @@ def open_application(ctx: click.Context, *, with_pages: bool) -> Flask:
     from newsletter.services.operations.database import require_current
 
     config: Path | None = ctx.find_root().obj
-    app = create_app(settings.load_settings(config, os.environ), with_pages=with_pages)
+    app = create_app(settings_loader.load_settings(config, os.environ), with_pages=with_pages)
     with app.app_context():
         require_current()
         if installation.record_key(runtime.environment()) == "foreign":
@@ -81,7 +83,7 @@ def _with_app(command: Callable[..., R], *, with_pages: bool) -> Callable[..., R
             from newsletter.services.operations import database
 
             config: Path | None = ctx.find_root().obj
-            loaded = settings.load_settings(config, os.environ)
+            loaded = settings_loader.load_settings(config, os.environ)
             app = create_app(loaded, with_pages=with_pages, busy_timeout_ms=COMMAND_TIMEOUT_MS)
         with app.app_context():
             try:

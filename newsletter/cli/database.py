@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter import settings
+from newsletter import settings, settings_loader
 from newsletter.cli.backup import restore, settings_file, write_backup
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import (
@@ -39,7 +39,7 @@ def db() -> None:
 
 
 def _settings(ctx: click.Context) -> settings.Settings:
-    return settings.load_settings(ctx.find_root().obj, os.environ)
+    return settings_loader.load_settings(ctx.find_root().obj, os.environ)
 
 
 @db.command(epilog="Example: newsletter db upgrade")

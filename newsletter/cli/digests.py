@@ -214,7 +214,7 @@ def _outlook(row: Outlook) -> dict[str, object]:
         "cadence": row.cadence,
         "next_at": row.next_at,
         "overdue": row.overdue,
-        "readers": row.subscribers,
+        "subscribers": row.subscribers,
         "owed": row.owed,
         "verdict": row.verdict,
         "last": row.last,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from newsletter import settings
+from newsletter import settings, settings_loader
 from newsletter.cli.context import private_allowed
 from newsletter.cli.output import say
 from newsletter.cli.setup_questions import (
@@ -172,7 +172,7 @@ def _make(
     from newsletter.services.operations import database
     from newsletter.services.runtime import environment
 
-    loaded = settings.load_settings(file, os.environ)
+    loaded = settings_loader.load_settings(file, os.environ)
     database.upgrade(loaded.database_url)
     with create_app(loaded, with_pages=False).app_context():
         try:

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from newsletter import settings
+from newsletter import settings_loader
 from newsletter.cli.output import say_raw, warn
 from newsletter.services.operations import proxy_sites
 
@@ -32,7 +32,7 @@ SERVERS = ("nginx", "caddy")
 @click.pass_context
 def proxy(ctx: click.Context, server: str, port: int, certificate: str, key: str) -> None:
     """Print the site for nginx or Caddy: TLS, forwarded headers, time-outs, a short cache."""
-    loaded = settings.load_settings(ctx.find_root().obj, os.environ)
+    loaded = settings_loader.load_settings(ctx.find_root().obj, os.environ)
     say_raw(
         proxy_sites.write_site(loaded, server, port=port, certificate=certificate, key=key).rstrip()
     )

@@ -85,7 +85,7 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     steps = series.list_letters(lookup.check_slug(slug))
     if json_:
         return as_json([_as_dict(row) for row in steps])
-    rows = [(row.id, row.list, _wait(row.after), row.subject, row.readers) for row in steps]
+    rows = [(row.id, row.list, _wait(row.after), row.subject, row.subscribers) for row in steps]
     return table(
         ("id", "list", "when", "subject", "subscribers"), rows, empty="There is no series yet."
     )
@@ -164,4 +164,4 @@ def remove(env: Environment, which: str, *, yes: bool) -> None:
     step = series.get_letter(step_id)
     ask(f"Take “{step.subject}” out of the series of {step.list}?", yes=yes)
     series.remove_letter(env, step_id)
-    say(f"“{step.subject}” is removed; {step.readers:,} subscribers got it.")
+    say(f"“{step.subject}” is removed; {step.subscribers:,} subscribers got it.")

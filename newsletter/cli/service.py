@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from newsletter import settings
+from newsletter import settings, settings_loader
 from newsletter.cli.output import ask, say, say_raw, yes_option
 from newsletter.errors import Refused
 from newsletter.services.operations import service_units
@@ -52,7 +52,7 @@ def install(
 ) -> None:
     """Write, enable and start the units: the program, and a backup every night."""
     file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
-    settings.load_settings(file, os.environ)
+    settings_loader.load_settings(file, os.environ)
     file = file.resolve()
     plan = ServicePlan(file, _program(), user or file.owner(), port, apart)
     units = service_units.write_units(plan)

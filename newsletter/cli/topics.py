@@ -118,7 +118,7 @@ def _to_json(row: TopicView) -> dict[str, object]:
         "name": row.name,
         "categories": row.categories,
         "feeds": row.feeds,
-        "readers": row.subscribers,
+        "subscribers": row.subscribers,
     }
 
 

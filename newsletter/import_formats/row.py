@@ -15,6 +15,7 @@ from typing import cast
 
 from newsletter.html.text import to_plain_line
 from newsletter.import_formats import column_names, opt_out, platforms
+from newsletter.import_formats.file_status import find_file_status
 from newsletter.import_formats.flags import read_enabled, read_flag
 from newsletter.import_formats.formula_injection import unguard_cell
 from newsletter.import_formats.moments import parse_moment
@@ -39,11 +40,6 @@ _LABELS = {
     "blocked": "blocked",
     "complained": "complained",
 }
-_NAMED = re.compile(
-    r"(?:mailchimp[ _-]*)?"
-    r"(?:(?P<left>unsubscribe(?:d|rs?|s)?)|(?P<cleaned>cleaned)|non[ _-]?subscribed)(?![a-z])"
-)
-_SHEET = re.compile(r"^sheet \d+ \((.*)\)$")
 
 
 class RowParser:
@@ -96,7 +92,7 @@ class RowParser:
             self._find("list", column_names.LIST, most=1) if platform.name == platforms.CSV else ()
         )
         self._find_consent(choices or {})
-        self._everybody = _everybody(header, file, email_at)
+        self._everybody = find_file_status(header, file, email_at)
 
     def _find(self, use: str, names: Iterable[str], *, most: int | None = None) -> tuple[int, ...]:
         """Claim the columns with these names that have no other use, the best names first.
@@ -288,28 +284,6 @@ class RowParser:
         ]
         word = max(cast(list[Word], words), key=STRICTNESS.index)
         return replace(row, word=word, extra=self._count_extra(cells))
-
-
-def _everybody(header: Sequence[str], file: str, email_at: int) -> str:
-    """Return the status that holds for every row of a file.
-
-    Mailchimp exports unsubscribed and cleaned addresses as files of their own, with columns of
-    their own, and non-subscribed ones as a file that only its name tells. Other programs say it in
-    the name of the file (``suppressions.csv``) or of the address column (``Bounced address``).
-    """
-    if match := _NAMED.match(file.lower()):
-        return "bounced" if match["cleaned"] else "no" if match["left"] else "pending"
-    stem = _SHEET.sub(r"\1", re.sub(r"\.\w{3,4}$", "", file))
-    title = header[email_at] if email_at < len(header) else ""
-    if word := opt_out.find_first_word(stem) or opt_out.find_word(opt_out.spell(title)):
-        return word
-    names = {column_names.normalize_name(column) for column in header}
-    left = names & column_names.UNSUBSCRIBED_THERE
-    cleaned = names & column_names.CLEANED_THERE
-    # A file of the whole audience: each row has a status of its own.
-    if "last changed" in names or bool(left) == bool(cleaned):
-        return "silent"
-    return "no" if left else "bounced"
 
 
 def _cell(cells: Sequence[str], position: int) -> str:

@@ -7,7 +7,7 @@ from newsletter.models.authors import (
     AuthorLogin,
     AuthorSession,
 )
-from newsletter.models.bounces import BounceEvent, BounceReader, ForwardedReply, SeenMail
+from newsletter.models.bounces import BounceEvent, BounceReceiver, ForwardedReply, SeenMail
 from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, Edition
 from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed
@@ -55,7 +55,7 @@ __all__ = [
     "AuthorLogin",
     "AuthorSession",
     "BounceEvent",
-    "BounceReader",
+    "BounceReceiver",
     "Campaign",
     "CampaignEntry",
     "ConsentEvent",

@@ -1,4 +1,4 @@
-"""Tables of returned mail: bounce events, mails seen in a mailbox, and its readers."""
+"""Tables of returned mail: bounce events, mails seen in a mailbox, and its receivers."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ class ForwardedReply(Base):
     uid: Mapped[str] = mapped_column(String(80), default="", server_default="")
 
 
-class BounceReader(Base):
-    """A reader of returned mail: a mailbox (by the hash of its place), a pipe, the listener.
+class BounceReceiver(Base):
+    """A receiver of returned mail: a mailbox (by the hash of its place), a pipe, the listener.
 
     `ran_at` is when it last read well, `problem` why it last did not. `claim` names
     the worker that reads it at the moment, until `claimed_until` (seconds since 1970).
     """
 
-    __tablename__ = "bounce_readers"
+    __tablename__ = "bounce_receivers"
 
     name: Mapped[str] = mapped_column(String(80), primary_key=True)
     ran_at: Mapped[datetime | None]

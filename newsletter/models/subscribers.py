@@ -238,15 +238,15 @@ class SubscriptionRequest(Base):
 class Mailbox(Base):
     """Mails that web requests have caused to one mailbox, over all lists and spellings.
 
-    It is known by the keyed hash of its folded address (`addresses.fold_address`). `asked` counts
-    the confirmations that it did not answer. `mails` holds the latest mails: allowance, seconds
-    since 1970, and id in the outbox.
+    It is known by the keyed hash of its folded address (`addresses.fold_address`). `unanswered`
+    counts the confirmations that it did not answer. `mails` holds the latest mails: allowance,
+    seconds since 1970, and id in the outbox.
     """
 
     __tablename__ = "mailboxes"
 
     mailbox_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    asked: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    unanswered: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     mails: Mapped[list[Any]] = mapped_column(JSON, default=list, server_default="[]")
     last_at: Mapped[datetime] = mapped_column(index=True)
 

@@ -77,12 +77,13 @@ _KNOWN = (
 # mailbox wait for each other, whichever spelling of its address they bring.
 _LOCK = (
     text(
-        "INSERT INTO mailboxes (mailbox_hash, asked, mails, last_at) VALUES (:hash, 0, '[]', :now) "
+        "INSERT INTO mailboxes (mailbox_hash, unanswered, mails, last_at) "
+        "VALUES (:hash, 0, '[]', :now) "
         "ON CONFLICT (mailbox_hash) DO UPDATE SET last_at = mailboxes.last_at "
-        "RETURNING asked, mails"
+        "RETURNING unanswered, mails"
     )
     .bindparams(bindparam("now", type_=_mailboxes.c.last_at.type))
-    .columns(asked=Integer, mails=JSON)
+    .columns(unanswered=Integer, mails=JSON)
 )
 _RECORD = update(_mailboxes).where(_mailboxes.c.mailbox_hash == bindparam("hash"))
 
@@ -168,7 +169,7 @@ def lock_mailbox(env: Environment, session: Session, email_key: str) -> LockedMa
 def record_mail(session: Session, mailbox: LockedMailbox, now: datetime) -> None:
     """Write down what is counted for a mailbox."""
     mails = [[mail.allowance.value, mail.at, mail.delivery] for mail in mailbox.mails]
-    values: dict[str, Any] = {"asked": mailbox.unanswered, "mails": mails, "last_at": now}
+    values: dict[str, Any] = {"unanswered": mailbox.unanswered, "mails": mails, "last_at": now}
     session.connection().execute(_RECORD, {"hash": mailbox.mailbox_hash, **values})
 
 
@@ -200,10 +201,10 @@ def forget_unanswered(env: Environment, session: Session, email_key: str) -> Non
     Mails of today still count.
     """
     known_as = hash_address(env, fold_address(email_key))
-    session.execute(update(Mailbox).where(Mailbox.mailbox_hash.in_(known_as)).values(asked=0))
+    session.execute(update(Mailbox).where(Mailbox.mailbox_hash.in_(known_as)).values(unanswered=0))
 
 
 def delete_old_mailboxes(session: Session, now: datetime) -> None:
     """Delete mailboxes with nothing counted any more, and those that were silent for a year."""
-    empty = (Mailbox.asked == 0) & (Mailbox.last_at < now - EMPTY_FOR)
+    empty = (Mailbox.unanswered == 0) & (Mailbox.last_at < now - EMPTY_FOR)
     session.execute(delete(Mailbox).where(or_(empty, Mailbox.last_at < now - FORGOTTEN_AFTER)))

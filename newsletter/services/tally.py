@@ -1,6 +1,7 @@
 """Count what happens in this process until a worker stores it (services/operations/metrics.py).
 
-Labels are of closed sets: no address, list or subject is ever one.
+services/operations/metrics.py records them. Labels are of closed sets: no address, list or subject
+is ever one.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pytest
 
 from newsletter.app import create_app
 from newsletter.cli import COMMANDS
-from newsletter.settings import load_settings
+from newsletter.settings_loader import load_settings
 from tests.cli.conftest import Run
 from tests.fakes import parsed
 from tests.feeds_server import FeedsServer, item, rss
@@ -234,7 +234,7 @@ def test_importing_a_column_of_addresses(
     newsletter: Run, tmp_path: Path, mail: FaultServer
 ) -> None:
     newsletter("suppression", "add", "never@example.com")
-    file = tmp_path / "readers.csv"
+    file = tmp_path / "people.csv"
     file.write_bytes(
         "\ufeffEmail;Name\r\nana@example.com;Ana\r\nBOB@example.com;\r\nbob@EXAMPLE.com;x\r\nnonsense;y\r\nnever@example.com;n\r\n\r\n".encode()
     )
@@ -281,7 +281,7 @@ def test_importing_a_column_of_addresses(
 def test_c04_tables_of_every_kind(
     newsletter: Run, tmp_path: Path, encoding: str, mark: str
 ) -> None:
-    file = tmp_path / "readers.csv"
+    file = tmp_path / "people.csv"
     rows = [["Name", "E-Mail"], ["Jürgen", "j@example.com"], ["Zoë", "z@example.com"]]
     file.write_bytes("\n".join(mark.join(row) for row in rows).encode(encoding))
     done = json.loads(
@@ -362,7 +362,7 @@ def test_subscriber_edit_corrects_what_a_subscriber_can(newsletter: Run) -> None
 def test_without_a_word_imported_rows_wait(
     newsletter: Run, tmp_path: Path, mail: FaultServer
 ) -> None:
-    file = tmp_path / "readers.csv"
+    file = tmp_path / "people.csv"
     file.write_text("ana@example.com\nbob@example.com\n")
     assert newsletter("subscriber", "import", str(file)).code == 0
     assert newsletter("subscriber", "ls", "--status", "pending").out.count("@") == 2

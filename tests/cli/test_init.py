@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.settings import load_settings
+from newsletter.settings_loader import load_settings
 from tests.cli.conftest import Run
 from tests.feeds_server import FeedsServer
 from tests.smtp.fault_server import FaultServer

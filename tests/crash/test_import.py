@@ -26,7 +26,7 @@ PATIENCE = 300
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    found = tmp_path / "readers.csv"
+    found = tmp_path / "people.csv"
     with found.open("w") as out:
         out.write("email,name,status,subscribed_at\n")
         for number in range(ROWS):

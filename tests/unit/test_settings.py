@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from newsletter.errors import SettingsError
 from newsletter.mail.smtp.servers import parse_server
-from newsletter.settings import Settings, keys, load_settings
+from newsletter.settings import Settings, keys
+from newsletter.settings_loader import load_settings
 
 KEY = "0123456789abcdef0123456789abcdef"
 

@@ -22,7 +22,8 @@ from sqlalchemy import Engine, event, select
 from newsletter.app import create_app
 from newsletter.db.session import db, transaction
 from newsletter.errors import SettingsError
-from newsletter.settings import Settings, load_settings
+from newsletter.settings import Settings
+from newsletter.settings_loader import load_settings
 from newsletter.tokens import Tokens
 from newsletter.web import rate_limits
 from newsletter.web import signup as signup_pages

@@ -23,7 +23,8 @@ from newsletter.mail.smtp.types import Outgoing
 from newsletter.services.inbound import hooks
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
-from newsletter.settings import Settings, load_settings
+from newsletter.settings import Settings
+from newsletter.settings_loader import load_settings
 from tests.fakes import Clock, FakeFetch, Sink
 from tests.services.inbound.returned import bounce_events, suppressed
 from tests.services.sending.test_run import make_campaign

@@ -84,7 +84,7 @@ def by_command(app: Flask, address: str) -> bool:
 
 
 def by_import(app: Flask, address: str) -> bool:
-    file = app.extensions[EXTENSION].settings.folder / "readers.csv"
+    file = app.extensions[EXTENSION].settings.folder / "people.csv"
     with file.open("w", encoding="utf-8", errors="surrogatepass", newline="") as out:
         csv.writer(out).writerows([("email", "name"), (address, "Ana")])
     with app.app_context():

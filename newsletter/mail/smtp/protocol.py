@@ -16,12 +16,7 @@ from typing import Literal
 
 from newsletter.mail.smtp.classify import Cause, judge
 from newsletter.mail.smtp.commands import find_impossible, write_envelope
-from newsletter.mail.smtp.reply_parser import (
-    ProtocolError,
-    ReplyParser,
-    parse_reply,
-    to_one_line,
-)
+from newsletter.mail.smtp.reply_parser import ProtocolError, ReplyParser, parse_reply, to_one_line
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply, Result, Stage
 
 MESSAGES_A_CONNECTION = 100

@@ -71,7 +71,7 @@ It returns the next message, or seconds to wait before it is called again, or No
 
 
 class Records(Protocol):
-    """How far the caller has recorded the outcomes that it was handed, in their order."""
+    """The progress of the caller in recording the outcomes that it was handed, in their order."""
 
     @property
     def pool(self) -> int:

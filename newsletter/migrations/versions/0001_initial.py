@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    _create_bounce_readers()
+    _create_bounce_receivers()
     _create_consent_texts()
     _create_counters()
     _create_domain_backoffs()
@@ -68,9 +68,9 @@ def upgrade() -> None:
     _make_keys()
 
 
-def _create_bounce_readers() -> None:
+def _create_bounce_receivers() -> None:
     op.create_table(
-        "bounce_readers",
+        "bounce_receivers",
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("ran_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("problem", sa.String(length=300), server_default="", nullable=False),
@@ -81,7 +81,7 @@ def _create_bounce_readers() -> None:
             server_default="0",
             nullable=False,
         ),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_bounce_readers")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_bounce_receivers")),
     )
 
 
@@ -153,7 +153,7 @@ def _create_mailboxes() -> None:
     op.create_table(
         "mailboxes",
         sa.Column("mailbox_hash", sa.String(length=64), nullable=False),
-        sa.Column("asked", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("unanswered", sa.Integer(), server_default="0", nullable=False),
         sa.Column("mails", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("mailbox_hash", name=op.f("pk_mailboxes")),

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, String, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, object_session
 
 from newsletter import outbox
-from newsletter.authoring.segment import Answer, Answered, Had, OfTopic
+from newsletter.authoring.segment_terms import Answer, Answered, Had, OfTopic
 from newsletter.errors import InvalidInput
 from newsletter.models import Campaign, MailingList, Subscription
 from newsletter.services.audience.list_fields import AnswerField, ListFields, read_list_fields

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
-from newsletter.authoring.segment import (
+from newsletter.authoring.segment import parse_segment
+from newsletter.authoring.segment_terms import (
     Answer,
     Answered,
     Comparison,
@@ -23,7 +24,6 @@ from newsletter.authoring.segment import (
     Tagged,
     Term,
     Untagged,
-    parse_segment,
 )
 from newsletter.errors import InvalidInput
 from newsletter.models import MailingList, Subscriber, Subscription, Tag

@@ -41,10 +41,10 @@ _UNKNOWN = Author(id=0, email="nobody@localhost.invalid", limited=False)
 class LinkedLogin:
     """A log-in as its link shows it.
 
-    `here` tells whether this is the browser that asked.
+    `same_browser` tells whether this is the browser that asked.
     """
 
-    here: bool
+    same_browser: bool
 
 
 def request_link(env: Environment, address: str, *, browser: str, ip: str, language: str) -> None:

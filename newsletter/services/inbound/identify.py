@@ -33,7 +33,7 @@ class Owner:
 
     @property
     def subscriber(self) -> Subscriber | None:
-        """Return the subscriber, unless they were removed or the message was a notice to the author."""
+        """Return the subscriber; None if they were removed or it was a notice to the author."""
         return self.subscription.subscriber if self.subscription else None
 
 
@@ -114,7 +114,7 @@ def _read_handle(env: Environment, target: str) -> str:
 
 
 def find_by_handle(session: Session, handle: str) -> Owner:
-    """Identify the owner of a handle; a retired one names a mailbox that its subscriber has left."""
+    """Identify the owner of a handle; a retired one names a mailbox that its owner has left."""
     subscription = session.scalars(
         select(Subscription).where(Subscription.handle == handle)
     ).first()

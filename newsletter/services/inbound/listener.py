@@ -13,7 +13,7 @@ from flask import Flask
 
 from newsletter.bounce_vocabulary import BounceSource
 from newsletter.db.session import db
-from newsletter.services.inbound import readers
+from newsletter.services.inbound import receivers
 from newsletter.services.inbound.messages import apply_message
 from newsletter.services.inbound.own_address import is_own_address
 from newsletter.services.runtime import EXTENSION, Environment
@@ -103,7 +103,7 @@ class BounceListener(Controller):
         with self.app.app_context():
             try:
                 apply_message(self.env, content, BounceSource.LISTENER, envelope_to=to)
-                readers.note_run(self.env, readers.LISTENER)
+                receivers.note_run(self.env, receivers.LISTENER)
             finally:
                 db.session.remove()
 

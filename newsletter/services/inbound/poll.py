@@ -23,13 +23,13 @@ from newsletter.mail.mailbox.types import (
     parse_mailbox_url,
 )
 from newsletter.models import SeenMail
-from newsletter.services.inbound import readers
+from newsletter.services.inbound import receivers
 from newsletter.services.inbound.forwarding import let_go_of_forwarded
 from newsletter.services.inbound.messages import apply_message
 from newsletter.services.runtime import Environment
 
 POLL_SECONDS = 240.0
-"""Seconds after which a session ends; shorter than a claim (`readers.CLAIMED_FOR`)."""
+"""Seconds after which a session ends; shorter than a claim (`receivers.CLAIMED_FOR`)."""
 
 NEW_AT_MOST = 20_000
 """New mails that one session reads; the rest follow in the next."""
@@ -89,7 +89,7 @@ def poll_mailbox(env: Environment, *, stop: Callable[[], bool] = never_stop) -> 
         return MailboxPollResult(problem="no mailbox is set (bounces.mailbox)")
     name = name_mailbox(address)
     worker = secrets.token_hex(16)
-    if not readers.claim(env, name, worker):
+    if not receivers.claim(env, name, worker):
         return MailboxPollResult(busy=True)
     result = MailboxPollResult()
     try:
@@ -98,8 +98,8 @@ def poll_mailbox(env: Environment, *, stop: Callable[[], bool] = never_stop) -> 
     except MailboxError as error:
         result.problem = error.message
     finally:
-        readers.give_back(name, worker)
-    readers.note_run(env, name, problem=result.problem)
+        receivers.give_back(name, worker)
+    receivers.note_run(env, name, problem=result.problem)
     return result
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from newsletter.db.session import reading
 from newsletter.models import MailingList
 from newsletter.services.checks import Check
-from newsletter.services.inbound import readers
+from newsletter.services.inbound import receivers
 from newsletter.services.inbound.apply import count_unproved
 from newsletter.services.inbound.poll import name_mailbox, read_address
 from newsletter.services.runtime import Environment
@@ -42,8 +42,8 @@ def _check_reader(env: Environment) -> Check:
     if address is not None:
         name = name_mailbox(address)
         with reading() as session:
-            problem = readers.find_problem(session, name)
-            ran_at = readers.find_last_run(session, name)
+            problem = receivers.find_problem(session, name)
+            ran_at = receivers.find_last_run(session, name)
         if problem:
             return Check("mailbox", "bad", problem, "check bounces.mailbox", WHY)
         if ran_at is None or env.now - ran_at > SILENT_FOR:
@@ -54,7 +54,7 @@ def _check_reader(env: Environment) -> Check:
         return Check("mailbox", "good", f"returned mail was read {ran_at:%Y-%m-%d %H:%M} UTC")
     if env.settings.bounces.listen is not None:
         return Check("mailbox", "good", f"returned mail comes to {env.settings.bounces.listen}")
-    if readers.pipe_runs(env):
+    if receivers.pipe_runs(env):
         return Check("mailbox", "good", "returned mail is piped in")
     hint = "set bounces.mailbox, or pipe returned mail into `newsletter bounce process`"
     return Check("mailbox", "warn", "nothing reads returned mail", hint, WHY)

@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Callable
 
 from newsletter.mail.mailbox.imap import ImapMailbox
-from newsletter.services.inbound import readers
+from newsletter.services.inbound import receivers
 from newsletter.services.inbound.poll import name_mailbox, read_address
 from newsletter.services.runtime import Environment
 
 IDLE_SECONDS = 240.0
-"""Seconds of one wait: shorter than a claim (`readers.CLAIMED_FOR`) and a server's limit."""
+"""Seconds of one wait: shorter than a claim (`receivers.CLAIMED_FOR`) and a server's limit."""
 
 
 def wait_for_mail(env: Environment, *, stop: Callable[[], bool]) -> bool:
@@ -25,7 +25,7 @@ def wait_for_mail(env: Environment, *, stop: Callable[[], bool]) -> bool:
         return False
     name = f"{name_mailbox(address)}:idle"
     worker = secrets.token_hex(16)
-    if not readers.claim(env, name, worker):
+    if not receivers.claim(env, name, worker):
         return False
     try:
         mailbox = ImapMailbox(address, seconds=IDLE_SECONDS + 30)
@@ -34,4 +34,4 @@ def wait_for_mail(env: Environment, *, stop: Callable[[], bool]) -> bool:
         finally:
             mailbox.close()
     finally:
-        readers.give_back(name, worker)
+        receivers.give_back(name, worker)

@@ -27,13 +27,13 @@ from newsletter.services.runtime import Environment
 
 @dataclass(frozen=True, slots=True)
 class SeriesLetterView:
-    """A letter of a series; `readers` counts the subscribers for whom it was queued."""
+    """A letter of a series; `subscribers` counts those for whom it was queued."""
 
     id: int
     list: str
     after: timedelta
     subject: str
-    readers: int
+    subscribers: int
     file: str
 
 

@@ -23,16 +23,18 @@ NO_DELIVERY = 0
 
 def merge_mailboxes(session: Session, old: ReplacedDatabase, now: datetime) -> None:
     """Keep the higher count of each mailbox, and the mails that either database counted."""
-    for rows in old.read_batches("mailboxes", ["mailbox_hash", "asked", "mails", "last_at"]):
+    for rows in old.read_batches("mailboxes", ["mailbox_hash", "unanswered", "mails", "last_at"]):
         hashes = [row["mailbox_hash"] for row in rows]
         query = select(Mailbox).where(Mailbox.mailbox_hash.in_(hashes))
         mailboxes = {mailbox.mailbox_hash: mailbox for mailbox in session.scalars(query)}
         for row in rows:
             mailbox = mailboxes.get(row["mailbox_hash"])
             if mailbox is None:
-                mailbox = Mailbox(mailbox_hash=row["mailbox_hash"], asked=0, mails=[], last_at=now)
+                mailbox = Mailbox(
+                    mailbox_hash=row["mailbox_hash"], unanswered=0, mails=[], last_at=now
+                )
                 session.add(mailbox)
-            mailbox.asked = max(mailbox.asked, int(row["asked"] or 0))
+            mailbox.unanswered = max(mailbox.unanswered, int(row["unanswered"] or 0))
             mailbox.mails = _merge_mails(mailbox.mails, row)
             mailbox.last_at = parse_stored_moment(row["last_at"]) or now
 

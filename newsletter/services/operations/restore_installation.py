@@ -26,7 +26,8 @@ from newsletter.services.operations.backup_archive import OpenBackup
 from newsletter.services.operations.backup_file import check_file
 from newsletter.services.operations.restore import restore
 from newsletter.services.operations.restore_staged import Restored
-from newsletter.settings import Settings, load_settings
+from newsletter.settings import Settings
+from newsletter.settings_loader import load_settings
 
 _SECRET_LINE = re.compile(r"^secret_key(_fallbacks)?\s*=.*\n?", re.M)
 

@@ -37,8 +37,9 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
 """
-"""Rights that the program does not need. It sets limits for the process that parses feeds, so that the
-calls of @resources stay.
+"""Rights that the program does not need.
+
+It sets limits for the process that parses feeds, so that the calls of @resources stay.
 """
 
 RUNNING = """\

@@ -69,7 +69,9 @@ class Snapshot:
         ]
         order = ", ".join(str(number) for number in range(1, len(columns) + 1))
         key = ", ".join(_quote(name) for name in _find_key(self.connection, table.name)) or order
-        query = f"SELECT {', '.join(columns)} FROM {_quote(table.name)} ORDER BY {key}"  # noqa: S608
+        # Names of our own tables and columns alone are put into the text.
+        names = ", ".join(columns)
+        query = f"SELECT {names} FROM {_quote(table.name)} ORDER BY {key}"  # noqa: S608
         result = self.connection.execution_options(
             stream_results=True, yield_per=ROWS_AT_ONCE
         ).execute(text(query))
@@ -101,7 +103,8 @@ def open_snapshot(url: str) -> Iterator[Snapshot]:
         metadata.reflect(connection)
         if REVISION_TABLE not in metadata.tables:
             raise Refused("the database is empty", hint="there is nothing to copy")
-        revision = connection.scalar(text(f"SELECT version_num FROM {REVISION_TABLE}"))  # noqa: S608
+        query = f"SELECT version_num FROM {REVISION_TABLE}"  # noqa: S608
+        revision = connection.scalar(text(query))
         tables = tuple(
             _describe(table) for table in metadata.sorted_tables if table.name != REVISION_TABLE
         )
@@ -265,7 +268,8 @@ def _find_sequence(connection: Connection, table: str) -> str | None:
 
 
 def _last(connection: Connection, sequence: str) -> int:
-    row = connection.execute(text(f"SELECT last_value, is_called FROM {sequence}")).one()  # noqa: S608
+    query = f"SELECT last_value, is_called FROM {sequence}"  # noqa: S608
+    row = connection.execute(text(query)).one()
     return int(row[0]) if row[1] else 0
 
 

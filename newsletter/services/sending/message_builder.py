@@ -25,7 +25,7 @@ from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import LeasedDelivery
 from newsletter.services import resources
 from newsletter.services.audience.merge_data import RecipientCache, build_merge_values
-from newsletter.services.inbound import forwarding, readers
+from newsletter.services.inbound import forwarding, receivers
 from newsletter.services.mail_context import (
     CADENCE_TEXT,
     ListContext,
@@ -68,7 +68,7 @@ class MessageBuilder:
     def __init__(self, env: Environment, find_series_letter: FindSeriesLetter) -> None:
         self.env = env
         self._bounces = env.settings.bounces.address
-        self._unsubscribe_to = readers.find_unsubscribe_address(env)
+        self._unsubscribe_to = receivers.find_unsubscribe_address(env)
         self._signers = dkim_keys.find_signers(env)
         self._find_series_letter = find_series_letter
         self._compiled: dict[tuple[int, int, str], _Compiled] = {}

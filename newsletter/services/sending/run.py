@@ -79,14 +79,8 @@ def send_due(
         )
     _open_gate(env)
     pace = Throttle(env)
-    run = Run(
-        env,
-        WorkQueue(env, campaign_id=campaign_id, bulk=pace.wait() < PACE_PATIENCE),
-        pace,
-        progress,
-        stop,
-    )
-    return run(transport or env.transport())
+    supply = WorkQueue(env, campaign_id=campaign_id, bulk=pace.wait() < PACE_PATIENCE)
+    return Run(env, supply, pace, progress, stop)(transport or env.transport())
 
 
 def _open_gate(env: Environment) -> None:
@@ -276,8 +270,7 @@ class Run:
             update = DeliveryUpdate(row.id, DeliveryStatus.FAILED, None, why)
             public_reason = type(error).__name__  # its text may name a subscriber
         else:
-            why = f"Internal error: {place_of(error)}"
-            public_reason = why
+            public_reason = why = f"Internal error: {place_of(error)}"
             update = retry.postpone_not_built(
                 row, why, now=self.env.now, policy=self.policy, jitter=0.5
             )

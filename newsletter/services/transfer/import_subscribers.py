@@ -19,8 +19,8 @@ from newsletter.addresses import Address, parse_address
 from newsletter.db.session import reading, transaction
 from newsletter.errors import Conflict, DatabaseError, InvalidInput
 from newsletter.import_formats.platforms import OURS
-from newsletter.import_formats.reader import SubscriberFile, open_tables
 from newsletter.import_formats.spool import open_rereadable
+from newsletter.import_formats.subscriber_file import SubscriberFile, open_tables
 from newsletter.import_formats.table import TableRow
 from newsletter.import_formats.types import SubscriberRow
 from newsletter.schedule import CADENCES

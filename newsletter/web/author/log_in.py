@@ -68,7 +68,7 @@ def enter_page(token: str) -> Response:
         login = log_in.inspect_link(environment(), token, browser=current_browser().name)
     except LinkError:
         return _render_dead_link()
-    return _without_referrer(render_page("author/enter.html", here=login.here))
+    return _without_referrer(render_page("author/enter.html", same_browser=login.same_browser))
 
 
 @blueprint.post("/enter/<path:token>")

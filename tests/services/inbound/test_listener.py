@@ -18,7 +18,7 @@ from sqlalchemy import select
 from newsletter.db.session import db
 from newsletter.mail.smtp.types import Outgoing
 from newsletter.models import Subscriber, Subscription
-from newsletter.services.inbound import listener, readers
+from newsletter.services.inbound import listener, receivers
 from newsletter.services.inbound.listener import BounceListener, is_own_address, read_listen_address
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
@@ -176,7 +176,7 @@ def test_nobody_is_offered_an_address_that_nobody_reads(
     make_campaign(1)
     sending.send_due(env)
     assert len(unsubscribe_targets(sink.accepted[0])) == 1
-    readers.note_run(env, readers.PIPE)
-    assert readers.find_unsubscribe_address(env) == "bounces@news.example.com"
-    clock.forward(readers.READ_WITHIN * 1.01)
-    assert readers.find_unsubscribe_address(env) == ""
+    receivers.note_run(env, receivers.PIPE)
+    assert receivers.find_unsubscribe_address(env) == "bounces@news.example.com"
+    clock.forward(receivers.READ_WITHIN * 1.01)
+    assert receivers.find_unsubscribe_address(env) == ""

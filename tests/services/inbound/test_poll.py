@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 
 from newsletter.db.session import db, transaction
 from newsletter.mail.smtp.types import Outgoing
-from newsletter.models import BounceReader, SeenMail
-from newsletter.services.inbound import poll, readers
+from newsletter.models import BounceReceiver, SeenMail
+from newsletter.services.inbound import poll, receivers
 from newsletter.services.runtime import Environment
 from newsletter.settings import Settings
 from tests.conftest import SECRET
@@ -138,7 +138,7 @@ def test_kill_9_between_applying_and_deleting(
     assert len(bounce_events()) == 1
     assert len(dovecot.mails()) == 1
     with transaction() as session:  # the dead worker's claim runs out
-        session.execute(BounceReader.__table__.update().values(claimed_until=0))
+        session.execute(BounceReceiver.__table__.update().values(claimed_until=0))
     assert poll.poll_mailbox(env).deleted == 1
     assert dovecot.mails() == []
     assert len(bounce_events()) == 1
@@ -150,10 +150,10 @@ def test_a_mailbox_is_read_by_one_worker_at_a_time(
     dovecot.deliver(dsn(sent[0], to=sent[0].sender))
     address = poll.read_address(env)
     assert address is not None
-    assert readers.claim(env, poll.name_mailbox(address), "another worker")
+    assert receivers.claim(env, poll.name_mailbox(address), "another worker")
     assert poll.poll_mailbox(env).busy
     assert len(dovecot.mails()) == 1
-    clock.forward(readers.CLAIMED_FOR + timedelta(seconds=1))
+    clock.forward(receivers.CLAIMED_FOR + timedelta(seconds=1))
     assert poll.poll_mailbox(env).deleted == 1
 
 

@@ -12,6 +12,7 @@ from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from newsletter.bounce_vocabulary import BounceProof
 from newsletter.db.session import reading, transaction
 from newsletter.mail.smtp.transport import SmtpTransport, parse_server
 from newsletter.models import BounceEvent, Campaign
@@ -20,7 +21,6 @@ from newsletter.services.digests import due as digests
 from newsletter.services.inbound.poll import poll_mailbox
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
-from newsletter.vocabulary import BounceProof
 from tests.fakes import Clock
 from tests.people import add_entry, add_feed, add_list, add_reader
 from tests.servers.postfix import Postfix, find_port, run_postfix

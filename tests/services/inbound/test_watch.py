@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from newsletter.mail.mailbox.types import MailboxError
 from newsletter.mail.smtp.types import Outgoing
-from newsletter.services.inbound import readers, watch
+from newsletter.services.inbound import receivers, watch
 from newsletter.services.inbound.poll import name_mailbox, read_address
 from newsletter.services.runtime import Environment
 from newsletter.worker import WorkerProcess
@@ -71,7 +71,7 @@ def test_a_lost_connection_is_said_and_the_claim_given_back(
 def test_one_worker_waits(watching: Environment) -> None:
     address = read_address(watching)
     assert address is not None
-    assert readers.claim(watching, f"{name_mailbox(address)}:idle", "another")
+    assert receivers.claim(watching, f"{name_mailbox(address)}:idle", "another")
     assert not watch.wait_for_mail(watching, stop=never)
 
 

@@ -99,7 +99,7 @@ def test_a_new_reader_gets_each_letter_once_and_in_order(
     ]
     assert "Hello Ana, read on." in body(sink.messages[0])
     assert "List-Unsubscribe" in sink.messages[0]
-    assert [row.readers for row in series.list_letters()] == [1, 1, 1]
+    assert [row.subscribers for row in series.list_letters()] == [1, 1, 1]
     assert db.session.scalar(select(Subscription.series_due_at)) is None, (
         "nobody is looked at again in vain"
     )

@@ -31,7 +31,8 @@ from newsletter.services.operations.restore_installation import compare_key, res
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import subscriptions
-from newsletter.settings import Settings, load_settings
+from newsletter.settings import Settings
+from newsletter.settings_loader import load_settings
 from newsletter.vocabulary import EvidenceSource
 from tests.conftest import SECRET
 from tests.fakes import START, Clock, FakeDns, FakeFetch, Sink

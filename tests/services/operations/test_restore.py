@@ -92,16 +92,16 @@ def test_counts_of_mailboxes_and_breaks_outlive_a_restore(house: House, clock: C
     at = int(clock.now.timestamp())
     with transaction() as session:
         for name, asked in (("a", 1), ("b", 2)):
-            row = Mailbox(mailbox_hash=name * 64, asked=asked, last_at=clock.now)
+            row = Mailbox(mailbox_hash=name * 64, unanswered=asked, last_at=clock.now)
             row.mails = [["asked", at, 7]]
             session.add(row)
     house.backup()
     clock.forward(timedelta(hours=1))
     with transaction() as session:
-        session.get_one(Mailbox, "a" * 64).asked = 3
+        session.get_one(Mailbox, "a" * 64).unanswered = 3
         session.get_one(Mailbox, "a" * 64).mails = [["asked", at, 7], ["link", at + 60, 9]]
-        session.get_one(Mailbox, "b" * 64).asked = 0
-        session.add(Mailbox(mailbox_hash="c" * 64, asked=1, mails=[], last_at=clock.now))
+        session.get_one(Mailbox, "b" * 64).unanswered = 0
+        session.add(Mailbox(mailbox_hash="c" * 64, unanswered=1, mails=[], last_at=clock.now))
         query = select(Subscription).join(Subscriber)
         for name in ("ana", "bob"):
             row_of = session.scalars(query.where(Subscriber.email_key == f"{name}@example.com"))
@@ -109,7 +109,7 @@ def test_counts_of_mailboxes_and_breaks_outlive_a_restore(house: House, clock: C
     house.restore()
     with reading() as session:
         mailboxes = {row.mailbox_hash[0]: row for row in session.scalars(select(Mailbox))}
-        assert {name: row.asked for name, row in mailboxes.items()} == {"a": 3, "b": 2, "c": 1}
+        assert {name: row.unanswered for name, row in mailboxes.items()} == {"a": 3, "b": 2, "c": 1}
         assert mailboxes["a"].mails == [["asked", at, 7], ["link", at + 60, 0]]
         assert mailboxes["b"].mails == [["asked", at, 7]]
         breaks = session.scalars(

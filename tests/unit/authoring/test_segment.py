@@ -6,15 +6,8 @@ from datetime import date
 
 import pytest
 
-from newsletter.authoring.segment import (
-    Comparison,
-    Joined,
-    Not,
-    OneOf,
-    Tagged,
-    Untagged,
-    parse_segment,
-)
+from newsletter.authoring.segment import parse_segment
+from newsletter.authoring.segment_terms import Comparison, Joined, Not, OneOf, Tagged, Untagged
 from newsletter.errors import InvalidInput
 
 

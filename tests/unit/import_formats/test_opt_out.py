@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import Refused
 from newsletter.import_formats.opt_out import find_opt_ins, find_opt_outs, find_word, spell
-from newsletter.import_formats.reader import open_subscriber_file
+from newsletter.import_formats.subscriber_file import open_subscriber_file
 from newsletter.import_formats.types import SubscriberRow
 
 

@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
 from newsletter.errors import Conflict
-from newsletter.models import BounceReader
+from newsletter.models import BounceReceiver
 from newsletter.services.runtime import Environment
 
 PIPE = "pipe"
-"""Name of the reader that gets messages on its standard input."""
+"""Name of the receiver that gets messages on its standard input."""
 
 LISTENER = "listener"
-"""Name of the reader that listens for SMTP."""
+"""Name of the receiver that listens for SMTP."""
 
 READ_WITHIN = timedelta(days=7)
 """A pipe that ran within this time counts as something that reads returned mail."""
@@ -29,32 +29,32 @@ CLAIMED_FOR = timedelta(minutes=5)
 
 
 def note_run(env: Environment, name: str, *, problem: str = "") -> None:
-    """Note that a reader ran, and what went wrong where something did."""
+    """Note that a receiver ran, and its problem if it had one."""
     now = env.now
     with reading() as session:
-        row = session.get(BounceReader, name)
+        row = session.get(BounceReceiver, name)
         fresh = row is not None and row.ran_at is not None and now - row.ran_at < NOTED_EVERY
         if fresh and row is not None and row.problem == problem:
             return
     try:
         with transaction() as session:
-            row = session.get(BounceReader, name) or BounceReader(name=name)
+            row = session.get(BounceReceiver, name) or BounceReceiver(name=name)
             session.add(row)
             row.problem = problem[:300]
             row.ran_at = row.ran_at if problem else now
     except Conflict as conflict:
-        if conflict.constraint != "pk_bounce_readers":
+        if conflict.constraint != "pk_bounce_receivers":
             raise  # another process noted the first run at this moment
 
 
 def find_last_run(session: Session, name: str) -> datetime | None:
-    """Return when a reader last ran well."""
-    return session.scalar(select(BounceReader.ran_at).where(BounceReader.name == name))
+    """Return the moment at which a receiver last ran well."""
+    return session.scalar(select(BounceReceiver.ran_at).where(BounceReceiver.name == name))
 
 
 def find_problem(session: Session, name: str) -> str:
-    """Return why a reader last failed, "" where it did not."""
-    return session.scalar(select(BounceReader.problem).where(BounceReader.name == name)) or ""
+    """Return the reason why a receiver last failed, or ""."""
+    return session.scalar(select(BounceReceiver.problem).where(BounceReceiver.name == name)) or ""
 
 
 def pipe_runs(env: Environment) -> bool:
@@ -65,9 +65,9 @@ def pipe_runs(env: Environment) -> bool:
 
 
 def find_unsubscribe_address(env: Environment) -> str:
-    """Return the address for unsubscribing by mail, "" where nobody would read it.
+    """Return the address for unsubscribing by mail, or "" if nothing receives it.
 
-    Somebody reads it where a mailbox or a listener is set, or where a pipe ran lately.
+    It is received if a mailbox or a listener is set, or if a pipe ran lately.
     """
     bounces = env.settings.bounces
     if not bounces.address:
@@ -84,10 +84,10 @@ def claim(env: Environment, name: str, worker: str) -> bool:
     now = int(env.now.timestamp())
     _ensure(name)
     with transaction() as session:
-        free = or_(BounceReader.claimed_until <= now, BounceReader.claim == worker)
+        free = or_(BounceReceiver.claimed_until <= now, BounceReceiver.claim == worker)
         claimed = session.execute(
-            update(BounceReader)
-            .where(BounceReader.name == name, free)
+            update(BounceReceiver)
+            .where(BounceReceiver.name == name, free)
             .values(claim=worker, claimed_until=now + int(CLAIMED_FOR.total_seconds()))
         )
         return bool(claimed.rowcount == 1)  # type: ignore[attr-defined]
@@ -97,19 +97,19 @@ def give_back(name: str, worker: str) -> None:
     """End a claim."""
     with transaction() as session:
         session.execute(
-            update(BounceReader)
-            .where(BounceReader.name == name, BounceReader.claim == worker)
+            update(BounceReceiver)
+            .where(BounceReceiver.name == name, BounceReceiver.claim == worker)
             .values(claim="", claimed_until=0)
         )
 
 
 def _ensure(name: str) -> None:
     with reading() as session:
-        if session.get(BounceReader, name) is not None:
+        if session.get(BounceReceiver, name) is not None:
             return
     try:
         with transaction() as session:
-            session.add(BounceReader(name=name))
+            session.add(BounceReceiver(name=name))
     except Conflict as conflict:
-        if conflict.constraint != "pk_bounce_readers":
+        if conflict.constraint != "pk_bounce_receivers":
             raise

@@ -18,7 +18,7 @@ from newsletter.import_formats import archive as unpacking
 from newsletter.import_formats.archive import MEMBERS_AT_MOST
 from newsletter.import_formats.formula_injection import guard_cell, unguard_cell
 from newsletter.import_formats.moments import parse_moment
-from newsletter.import_formats.reader import open_subscriber_file, open_tables
+from newsletter.import_formats.subscriber_file import open_subscriber_file, open_tables
 from newsletter.import_formats.table import (
     IN_VAIN_AT_MOST,
     LINES_AT_MOST,

@@ -1,0 +1,36 @@
+"""Find the status that holds for every row of a file, by its name and columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from newsletter.import_formats import column_names, opt_out
+
+_NAMED = re.compile(
+    r"(?:mailchimp[ _-]*)?"
+    r"(?:(?P<left>unsubscribe(?:d|rs?|s)?)|(?P<cleaned>cleaned)|non[ _-]?subscribed)(?![a-z])"
+)
+_SHEET = re.compile(r"^sheet \d+ \((.*)\)$")
+
+
+def find_file_status(header: Sequence[str], file: str, email_at: int) -> str:
+    """Return the status that holds for every row of a file.
+
+    Mailchimp exports unsubscribed and cleaned addresses as files of their own, with columns of
+    their own, and non-subscribed ones as a file that only its name tells. Other programs say it in
+    the name of the file (``suppressions.csv``) or of the address column (``Bounced address``).
+    """
+    if match := _NAMED.match(file.lower()):
+        return "bounced" if match["cleaned"] else "no" if match["left"] else "pending"
+    stem = _SHEET.sub(r"\1", re.sub(r"\.\w{3,4}$", "", file))
+    title = header[email_at] if email_at < len(header) else ""
+    if word := opt_out.find_first_word(stem) or opt_out.find_word(opt_out.spell(title)):
+        return word
+    names = {column_names.normalize_name(column) for column in header}
+    left = names & column_names.UNSUBSCRIBED_THERE
+    cleaned = names & column_names.CLEANED_THERE
+    # A file of the whole audience: each row has a status of its own.
+    if "last changed" in names or bool(left) == bool(cleaned):
+        return "silent"
+    return "no" if left else "bounced"
