@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "newsletter"
 
 FLOORS = [
     {"bounce_vocabulary", "errors", "i18n", "link_purposes", "setting_types", "vocabulary"},
-    {"files", "settings", "settings_loader", "schedule", "addresses", "names", "tokens", "captcha"},
-    {"html"},
+    {"files", "settings", "schedule", "addresses", "names", "tokens", "captcha"},
+    {"html", "settings_loader"},
     {"authoring"},
     {"urls", "logs"},
     {"dns", "feeds", "import_formats", "mail"},

@@ -266,7 +266,7 @@ def test_s03_nothing_stays_of_what_was_done_for_show(env: Environment) -> None:
     assert [count(model) for model in emptied] == [0] * 5
     assert count(Counter) == 5
     [row] = db.session.scalars(select(Mailbox))
-    assert (row.asked, row.mails) == (0, []), (
+    assert (row.unanswered, row.mails) == (0, []), (
         "a keyed hash stays of whatever is typed, known or not"
     )
 
