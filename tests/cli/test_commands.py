@@ -217,7 +217,15 @@ def test_letters_that_cannot_be_sent_say_why(
 def test_people(newsletter: Run) -> None:
     assert newsletter("subscriber", "add", "Ana@Example.com", "--name", "Ana").code == 0
     [found] = json.loads(newsletter("subscriber", "ls", "--json").out)
-    assert set(found) == {"email", "name", "language", "created_at", "subscriptions"}
+    assert set(found) == {
+        "id",
+        "email",
+        "name",
+        "language",
+        "created_at",
+        "tags",
+        "subscriptions",
+    }
     assert found["email"] == "Ana@example.com"
     assert found["created_at"].endswith("+00:00")
     assert found["subscriptions"][0]["status"] == "pending"
