@@ -85,6 +85,7 @@ class Entry(Base):
         member_check("fate", EntryStatus),
         Index("ix_entries_feed_id_link_key", "feed_id", "link_key"),
         Index("ix_entries_list_id_seq", "list_id", "seq"),
+        Index("ix_entries_list_id_fate", "list_id", "fate"),
         {"sqlite_autoincrement": True},
     )
 

@@ -38,7 +38,7 @@ class Subscriber(Base):
     """
 
     __tablename__ = "subscribers"
-    __table_args__ = {"sqlite_autoincrement": True}
+    __table_args__ = (Index("ix_subscribers_name", "name"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     handle: Mapped[str] = mapped_column(String(20), unique=True)

@@ -39,6 +39,7 @@ from newsletter.outbox.queries import (
     count_waiting,
     find_due_campaigns,
     find_next_due,
+    group_failures,
     is_open_after,
     is_waiting,
     is_worked_through,
@@ -52,12 +53,20 @@ from newsletter.outbox.record import Ledger
 from newsletter.outbox.recorder import Group
 from newsletter.outbox.recovery import SET_ASIDE, recover, release
 from newsletter.outbox.references import get_references
-from newsletter.outbox.types import DeliveryRow, DeliveryUpdate, LeasedBatch, LeasedDelivery, Totals
+from newsletter.outbox.types import (
+    DeliveryRow,
+    DeliveryUpdate,
+    FailureGroup,
+    LeasedBatch,
+    LeasedDelivery,
+    Totals,
+)
 
 __all__ = [
     "SET_ASIDE",
     "DeliveryRow",
     "DeliveryUpdate",
+    "FailureGroup",
     "Group",
     "LeasedBatch",
     "LeasedDelivery",
@@ -74,6 +83,7 @@ __all__ = [
     "find_next_due",
     "freeze",
     "get_references",
+    "group_failures",
     "had_edition_clause",
     "is_open_after",
     "is_waiting",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter.models import Campaign, Subscriber, Subscription
 from newsletter.outbox.types import (
     DeliveryRow,
+    FailureGroup,
     Totals,
     deliveries,
     leases,
@@ -150,6 +151,28 @@ def list_deliveries(
     if statuses:
         query = query.where(deliveries.c.status.in_(statuses))
     return [DeliveryRow(*row) for row in session.execute(query)]
+
+
+def group_failures(session: Session, campaign: Campaign, *, limit: int) -> tuple[FailureGroup, ...]:
+    """Group a campaign's failed and doubtful deliveries by status, code and domain."""
+    domain = func.substr(Subscriber.email, func.instr(Subscriber.email, "@") + 1)
+    if session.connection().dialect.name != "sqlite":
+        domain = func.split_part(Subscriber.email, "@", 2)
+    kind = (deliveries.c.status, deliveries.c.code, func.coalesce(domain, ""))
+    query = (
+        select(*kind, func.count(), func.coalesce(func.min(deliveries.c.text), ""))
+        .select_from(deliveries)
+        .outerjoin(Subscription, Subscription.id == deliveries.c.subscription_id)
+        .outerjoin(Subscriber, Subscriber.id == Subscription.subscriber_id)
+        .where(
+            of_campaign_clause(campaign),
+            deliveries.c.status.in_((DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT)),
+        )
+        .group_by(*kind)
+        .order_by(func.count().desc())
+        .limit(limit)
+    )
+    return tuple(FailureGroup(*row) for row in session.execute(query))
 
 
 def list_history(session: Session, subscription_id: int) -> list[DeliveryRow]:

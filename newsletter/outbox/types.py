@@ -122,6 +122,17 @@ class DeliveryRow:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Recipients of a campaign who did not get it, with one status, code and domain."""
+
+    status: DeliveryStatus
+    code: int | None
+    domain: str
+    count: int
+    example: str
+
+
 def of_campaign_clause(campaign: Campaign) -> ColumnElement[bool]:
     """Return the condition for a campaign's deliveries.
 

@@ -295,6 +295,7 @@ def _create_subscribers() -> None:
         sa.UniqueConstraint("handle", name=op.f("uq_subscribers_handle")),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_subscribers_name", "subscribers", ["name"], unique=False)
 
 
 def _create_suppressions() -> None:
@@ -922,6 +923,7 @@ def _create_entries() -> None:
     )
     op.create_index("ix_entries_feed_id_link_key", "entries", ["feed_id", "link_key"], unique=False)
     op.create_index("ix_entries_list_id_seq", "entries", ["list_id", "seq"], unique=False)
+    op.create_index("ix_entries_list_id_fate", "entries", ["list_id", "fate"], unique=False)
 
 
 def _create_leases() -> None:

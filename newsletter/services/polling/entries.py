@@ -101,7 +101,7 @@ def list_entries(
     if before is not None:
         query = query.where(Entry.id < before)
     with reading() as session:
-        return [_make_view(*row) for row in session.execute(query)]
+        return [describe_entry(*row) for row in session.execute(query)]
 
 
 def count_entries(*, slug: str | None = None, fate: str | None = None) -> int:
@@ -191,10 +191,10 @@ def _get_row(session: Session, entry_id: int) -> Entry:
 
 
 def _view_entry(entry: Entry) -> EntryView:
-    return _make_view(entry, entry.feed, entry.feed.mailing_list)
+    return describe_entry(entry, entry.feed, entry.feed.mailing_list)
 
 
-def _make_view(entry: Entry, feed: Feed, mailing_list: MailingList) -> EntryView:
+def describe_entry(entry: Entry, feed: Feed, mailing_list: MailingList) -> EntryView:
     return EntryView(
         id=entry.id,
         feed=feed.url,

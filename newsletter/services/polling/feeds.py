@@ -144,6 +144,19 @@ def resume(env: Environment, number_or_url: str) -> FeedView:
     return _set_status(number_or_url, FeedStatus.ACTIVE, env.now)
 
 
+def poll_soon(env: Environment, feed_id: int) -> FeedView:
+    """Let a worker poll a feed with its next tick.
+
+    Raises `NotFound`, and `Refused` for a feed that is not polled at all.
+    """
+    with transaction() as session:
+        feed = get_feed(session, str(feed_id))
+        if feed.status != FeedStatus.ACTIVE:
+            raise Refused(f"feed {feed_id} is {feed.status}", hint="resume it first")
+        feed.next_poll_at = env.now
+        return _make_view(feed)
+
+
 def _set_status(number_or_url: str, status: FeedStatus, due: datetime | None) -> FeedView:
     with transaction() as session:
         feed = get_feed(session, number_or_url)

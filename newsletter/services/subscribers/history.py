@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,8 +46,8 @@ class History:
     tags: tuple[str, ...] = ()
 
 
-def get_history(env: Environment, address: str) -> History:
-    """Return the whole history of one subscriber.
+def get_history(env: Environment, address: str, list_ids: Collection[int] | None = None) -> History:
+    """Return the whole history of one subscriber, or what belongs to these lists.
 
     Raises `NotFound`.
     """
@@ -56,20 +56,25 @@ def get_history(env: Environment, address: str) -> History:
         events = [
             event
             for subscription in subscriber.subscriptions
+            if list_ids is None or subscription.list_id in list_ids
             for event in _events(env, session, subscription)
         ]
+        returned = (
+            [] if list_ids is not None else bounce_events.list_of_subscriber(session, subscriber.id)
+        )
         events += [
             HistoryItem(event.at, "", "UTC", f"returned mail: {event.as_line()}")
-            for event in bounce_events.list_of_subscriber(session, subscriber.id)
+            for event in returned
         ]
         query = select(Suppression).where(
             Suppression.email_hash.in_(hash_address(env, subscriber.email_key))
         )
         suppression = session.scalars(query).first()
-        why = f"{suppression.reason} {suppression.note}".strip() if suppression else ""
+        note = suppression.note if suppression and list_ids is None else ""
+        why = f"{suppression.reason} {note}".strip() if suppression else ""
         words = tags.read_tags(session, [subscriber.id]).get(subscriber.id, ())
         return History(
-            describe_subscriber(session, subscriber),
+            describe_subscriber(session, subscriber, list_ids=list_ids),
             tuple(sorted(events, key=lambda event: event.at)),
             why,
             words,

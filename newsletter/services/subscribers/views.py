@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -92,9 +92,12 @@ def read_topic_names(session: Session) -> dict[int, str]:
 
 
 def describe_subscriber(
-    session: Session, row: Subscriber, topic_names: Mapping[int, str] | None = None
+    session: Session,
+    row: Subscriber,
+    topic_names: Mapping[int, str] | None = None,
+    list_ids: Collection[int] | None = None,
 ) -> SubscriberView:
-    """Describe a subscriber to the author."""
+    """Describe a subscriber to the author, with the subscriptions to these lists (None: to all)."""
     names = read_topic_names(session) if topic_names is None else topic_names
     return SubscriberView(
         id=row.id,
@@ -112,5 +115,6 @@ def describe_subscriber(
                 dict(subscription.answers),
             )
             for subscription in row.subscriptions
+            if list_ids is None or subscription.list_id in list_ids
         ),
     )

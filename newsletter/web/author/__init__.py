@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from flask import Flask
 
-from newsletter.web.author import access, audit, formatting, log_in, today
+from newsletter.web.author import (
+    access,
+    audit,
+    campaigns,
+    formatting,
+    log_in,
+    sources,
+    subscribers,
+    today,
+)
 from newsletter.web.author.browser import AuthorSessions
 
-PAGES = (today, log_in, audit)
+PAGES = (today, campaigns, subscribers, sources, log_in, audit)
 
 
 def install(app: Flask) -> None:

@@ -139,6 +139,12 @@ def safe_path(path: str | None) -> str:
     return text if inside and text.isprintable() and "\\" not in text else PREFIX
 
 
+def report_done(path: str) -> Response:
+    """Go back to a page after an act, and let it say that it is done."""
+    mark = "&" if "?" in path else "?"
+    return redirect(f"{path}{mark}done=1", 303)  # type: ignore[return-value]
+
+
 @blueprint.before_app_request
 def identify_browser() -> Response | None:
     """Find out whose browser this is, and refuse forms that are not from a page of ours."""

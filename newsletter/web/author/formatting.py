@@ -12,10 +12,21 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
 from newsletter.i18n import SOURCE, Text
-from newsletter.vocabulary import ActOutcome, AuthorRole, CampaignStatus, EntryStatus
+from newsletter.vocabulary import (
+    ActOutcome,
+    AuthorRole,
+    CampaignStatus,
+    EntryStatus,
+    SubscriptionStatus,
+)
 from newsletter.web.locale import current_language, translate_errors
 
-PAGES = (("author_today.index", Text("Today"), AuthorRole.VIEWER),)
+PAGES = (
+    ("author_today.index", Text("Today"), AuthorRole.VIEWER),
+    ("author_campaigns.index", Text("Campaigns"), AuthorRole.VIEWER),
+    ("author_subscribers.index", Text("Subscribers"), AuthorRole.EDITOR),
+    ("author_sources.index", Text("Sources"), AuthorRole.VIEWER),
+)
 """The navigation: page, label, and the role that it needs."""
 
 ROLE_WORDS: dict[str, str] = {
@@ -35,6 +46,11 @@ STATUS_WORDS: dict[str, str] = {
     CampaignStatus.PAUSED: Text("paused"),
     CampaignStatus.SENT: Text("sent"),
     CampaignStatus.CANCELLED: Text("cancelled"),
+}
+SUBSCRIPTION_WORDS: dict[str, str] = {
+    SubscriptionStatus.PENDING: Text("not confirmed"),
+    SubscriptionStatus.ACTIVE: Text("active"),
+    SubscriptionStatus.UNSUBSCRIBED: Text("unsubscribed"),
 }
 ENTRY_WORDS: dict[str, str] = {
     EntryStatus.NEW: Text("new"),
@@ -65,6 +81,7 @@ def _words() -> dict[str, object]:
         "role_words": translate_errors(ROLE_WORDS),
         "outcome_words": translate_errors(OUTCOME_WORDS),
         "status_words": translate_errors(STATUS_WORDS),
+        "subscription_words": translate_errors(SUBSCRIPTION_WORDS),
         "entry_words": translate_errors(ENTRY_WORDS),
     }
 

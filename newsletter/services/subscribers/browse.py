@@ -1,0 +1,127 @@
+"""Page through subscribers, and find them by the beginning of their address or name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
+
+from newsletter.db.session import reading
+from newsletter.errors import NotFound
+from newsletter.models import Subscriber, Subscription
+from newsletter.services.subscribers.views import (
+    SubscriberView,
+    describe_subscriber,
+    read_topic_names,
+)
+
+PAGE = 25
+LAST_LETTER = "\U0010ffff"
+"""Sorts behind every letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSubscriber:
+    """A subscriber in a listing, by the handle that names them in an address."""
+
+    handle: str
+    view: SubscriberView
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberPage:
+    """Subscribers of a listing.
+
+    `next` is the key of the page after it, "" on the last: a number of the newest subscribers, an
+    address in a search. `named` are those whose name matches, on the first page of a search.
+    """
+
+    rows: tuple[ListedSubscriber, ...]
+    named: tuple[ListedSubscriber, ...]
+    next: str
+
+
+def list_newest(list_ids: Collection[int], *, limited: bool, before: int = 0) -> SubscriberPage:
+    """List subscribers, the newest first, before a key (0: all).
+
+    With `limited` only those of these lists are listed, with nothing of other lists.
+    """
+    query = _query(list_ids, limited=limited).order_by(Subscriber.id.desc()).limit(PAGE + 1)
+    if before:
+        query = query.where(Subscriber.id < before)
+    with reading() as session:
+        rows = session.scalars(query).all()
+        key = str(rows[PAGE - 1].id) if len(rows) > PAGE else ""
+        return SubscriberPage(_describe(session, rows[:PAGE], list_ids), (), key)
+
+
+def search(
+    list_ids: Collection[int], beginning: str, *, limited: bool, after: str = ""
+) -> SubscriberPage:
+    """Find subscribers by how their address or name begins, in order of addresses.
+
+    At most a page of names is found: more letters find fewer.
+    """
+    with reading() as session:
+        query = _query(list_ids, limited=limited)
+        begins = _begins_clause(session, Subscriber.email_key, beginning.lower())
+        by_address = query.where(begins, Subscriber.email_key > after)
+        rows = session.scalars(by_address.order_by(Subscriber.email_key).limit(PAGE + 1)).all()
+        spellings = dict.fromkeys((beginning, beginning.lower(), beginning.title()))
+        names = or_(*(_begins_clause(session, Subscriber.name, name) for name in spellings))
+        named = [] if after else session.scalars(query.where(names).limit(PAGE)).all()
+        key = rows[PAGE - 1].email_key if len(rows) > PAGE else ""
+        return SubscriberPage(
+            _describe(session, rows[:PAGE], list_ids), _describe(session, named, list_ids), key
+        )
+
+
+def get_address(handle: str) -> str:
+    """Return the address of the subscriber with a handle.
+
+    Raises `NotFound`.
+    """
+    with reading() as session:
+        address: str | None = session.scalar(
+            select(Subscriber.email).where(Subscriber.handle == handle)
+        )
+    if address is None:
+        raise NotFound("there is no such subscriber")
+    return address
+
+
+def _query(list_ids: Collection[int], *, limited: bool) -> Select[Subscriber]:
+    load = selectinload(Subscriber.subscriptions).selectinload(Subscription.mailing_list)
+    query = select(Subscriber).options(load)
+    if limited:
+        query = query.where(
+            exists().where(
+                Subscription.subscriber_id == Subscriber.id, Subscription.list_id.in_(list_ids)
+            )
+        )
+    return query
+
+
+def _begins_clause(
+    session: Session, column: InstrumentedAttribute[str], beginning: str
+) -> ColumnElement[bool]:
+    """Build the condition that a column begins with a text.
+
+    SQLite finds the range in its index; other databases sort by rules of their own.
+    """
+    begins = column.startswith(beginning, autoescape=True)
+    if session.connection().dialect.name != "sqlite":
+        return begins
+    return and_(column >= beginning, column < beginning + LAST_LETTER, begins)
+
+
+def _describe(
+    session: Session, rows: Sequence[Subscriber], list_ids: Collection[int]
+) -> tuple[ListedSubscriber, ...]:
+    names = read_topic_names(session)
+    return tuple(
+        ListedSubscriber(row.handle, describe_subscriber(session, row, names, list_ids))
+        for row in rows
+    )

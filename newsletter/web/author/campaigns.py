@@ -1,0 +1,76 @@
+"""The author's campaigns: one row each, the report, the mail as sent; pause, resume, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response, request, url_for
+
+from newsletter.services.authors.scope import Scope
+from newsletter.services.campaigns import browse, campaigns
+from newsletter.services.campaigns.campaigns import CampaignView
+from newsletter.services.runtime import Environment, environment
+from newsletter.vocabulary import AuthorRole
+from newsletter.web.author.access import current_author, make_blueprint, page, report_done
+from newsletter.web.author.frames import frame_mail
+from newsletter.web.author.paging import read_key
+from newsletter.web.responses import render_page
+
+blueprint = make_blueprint("campaigns", __name__)
+
+
+@page(blueprint, "/campaigns", AuthorRole.VIEWER)
+def index() -> Response:
+    """List the campaigns of the author's lists, newest first."""
+    key = read_key(request.args.get("before"))
+    listing = browse.list_page(list(current_author().lists), before=key)
+    return render_page("author/campaigns.html", listing=listing)
+
+
+@page(blueprint, "/campaigns/<int:campaign_id>", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
+def show(campaign_id: int) -> Response:
+    """Show the report of a campaign."""
+    return render_page(
+        "author/campaign.html",
+        campaign=campaigns.get_campaign(campaign_id),
+        failures=browse.group_failures(campaign_id),
+    )
+
+
+@page(blueprint, "/campaigns/<int:campaign_id>/html", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
+def html(campaign_id: int) -> Response:
+    """Show the HTML of a campaign as it was mailed, for a frame."""
+    return frame_mail(campaigns.hide_slots(campaigns.get_content(campaign_id).html))
+
+
+@page(blueprint, "/campaigns/<int:campaign_id>/text", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
+def text(campaign_id: int) -> Response:
+    """Show the plain text of a campaign as it was mailed."""
+    words = campaigns.hide_slots(campaigns.get_content(campaign_id).text)
+    return Response(words, mimetype="text/plain")
+
+
+def _add_act(
+    name: str,
+    act: Callable[[Environment, int], CampaignView],
+    role: AuthorRole,
+    *,
+    recent: bool = False,
+) -> None:
+    """Add the page that a button of the report posts to."""
+
+    def do(campaign_id: int) -> Response:
+        act(environment(), campaign_id)
+        return report_done(url_for("author_campaigns.show", campaign_id=campaign_id))
+
+    do.__name__ = name
+    do.__doc__ = f"Change a campaign: {name}."
+    rule = f"/campaigns/<int:campaign_id>/{name}"
+    guard = page(blueprint, rule, role, methods=("POST",), recent=recent, scope=Scope.CAMPAIGN)
+    guard(do)
+
+
+_add_act("pause", campaigns.pause, AuthorRole.EDITOR)
+_add_act("resume", campaigns.resume, AuthorRole.OWNER, recent=True)
+_add_act("cancel", campaigns.cancel, AuthorRole.OWNER, recent=True)
+_add_act("retry", campaigns.retry, AuthorRole.OWNER, recent=True)
