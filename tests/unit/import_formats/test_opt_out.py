@@ -31,7 +31,8 @@ def word_for(tmp_path: Path, column: str, value: str) -> str:
 
 
 OUT = [
-    ("HasOptedOutOfEmail", "TRUE"), ("Unsubscribed from all email", "true"), ("EMAIL_BLACKLISTED", "true"),
+    ("HasOptedOutOfEmail", "TRUE"), ("Un-Subscribed", "yes"), ("Un subscribed at", "2020-01-01"),
+    ("Unsubscribed from all email", "true"), ("EMAIL_BLACKLISTED", "true"),
     ("Email Opt Out", "1"), ("email_opt-out", "Yes"), ("EmailOptOut", "on"), ("IsEmailBounced", "true"),
     ("EmailBouncedDate", "2024-01-02T03:04:05.000Z"), ("EmailBouncedReason", "550 no such user"),
     ("Opted out of email: Marketing Information", "Yes"), ("Email hard bounce reason", "UNKNOWN_USER"),
