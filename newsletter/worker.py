@@ -1,7 +1,8 @@
 """The worker: ticks that look into the database for what is due, and do it.
 
 APScheduler only ticks; a missed tick loses nothing, and two workers at once do nothing twice,
-because every claim is made in the database.
+because every claim is made in the database. On SQLite mail is looked for when the database has
+changed or something becomes due, and every so often in any case; on PostgreSQL every second.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
@@ -28,9 +30,16 @@ from newsletter.services.inbound.watch import wait_for_mail
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series_progress
 from newsletter.services.operations import cleanup, metrics, watch
+from newsletter.services.operations.wakeups import (
+    LOOK_AGAIN,
+    SOON,
+    Wakeups,
+    find_gate_moment,
+    find_mail_moment,
+)
 from newsletter.services.polling import entries
 from newsletter.services.polling import poll as polling
-from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.runtime import EXTENSION, Environment, utcnow
 from newsletter.services.sending import requested_tests
 from newsletter.services.sending import run as sending
 from newsletter.services.sending.result import SendResult
@@ -40,6 +49,9 @@ log = logging.getLogger("newsletter.worker")
 
 REST_AFTER_PROBLEM = timedelta(seconds=5)
 """Time between two tries of a mail server that cannot be used."""
+
+WOKEN = ("gate", "send", "tell_webhooks", "send_tests")
+"""The work that a change of the database may make due."""
 
 
 class WorkerProcess:
@@ -55,27 +67,35 @@ class WorkerProcess:
         self._mailbox_problem = ""
         self._database_problems: dict[str, str] = {}
         self._postponed: digests.Postponed = {}
+        with app.app_context():
+            self._notices_changes = db.engine.dialect.name == "sqlite"
+        self._wakeups = Wakeups(WOKEN if self._notices_changes else (), self._move)
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(9)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
+        look_seconds = (LOOK_AGAIN if self._notices_changes else SOON).seconds
         for work, seconds in (
             (self.alive, 20),
             (self.poll, poll_seconds),
             (self.compose, 15),
-            (self.gate, 1),
+            (self.gate, look_seconds),
             (self.read_mailbox, 60),
             (self.watch_mailbox, 30),
-            (self.send, 1),
+            (self.send, look_seconds),
             (self.write_metrics, 60),
             (self.watch, 3600),
-            (self.tell_webhooks, 1),
-            (self.send_tests, 2),
+            (self.tell_webhooks, look_seconds),
+            (self.send_tests, 2 * look_seconds),
             (self.upkeep, 3600),
         ):
             self._scheduler.add_job(
-                self._guarded(work), "interval", seconds=seconds, next_run_time=None
+                self._guarded(work),
+                "interval",
+                seconds=seconds,
+                next_run_time=None,
+                id=work.__name__,
             )
 
     def start(self) -> None:
@@ -84,11 +104,19 @@ class WorkerProcess:
         for job in self._scheduler.get_jobs():
             job.modify(next_run_time=self._now())
         self._scheduler.resume()
+        if self._notices_changes:
+            threading.Thread(target=self._watch, name="changes", daemon=True).start()
 
-    def _now(self) -> object:
-        from newsletter.services.runtime import utcnow  # APScheduler lives by the system's clock
+    def _now(self) -> datetime:
+        return utcnow()  # APScheduler lives by the system's clock
 
-        return utcnow()
+    def _watch(self) -> None:
+        with self.app.app_context():
+            self._wakeups.watch(self.stopping)
+
+    def _move(self, name: str, moment: datetime) -> None:
+        with suppress(JobLookupError):
+            self._scheduler.modify_job(name, next_run_time=moment)
 
     def stop(self) -> None:
         """Finish the messages in flight and what else is being done, and end."""
@@ -121,9 +149,12 @@ class WorkerProcess:
         def run() -> None:
             if self.stopping.is_set():
                 return
-            with self.app.app_context():
+            with self._wakeups.working(work.__name__), self.app.app_context():
+                self._wakeups.plan(work.__name__, self._now() + SOON)  # should it fail
                 try:
                     work()
+                    if self._notices_changes:
+                        self._wakeups.plan(work.__name__, self._find_next(work.__name__))
                     self._database_problems.pop(work.__name__, None)
                 except DatabaseError as error:
                     self._report_database(work.__name__, str(error))
@@ -136,6 +167,14 @@ class WorkerProcess:
 
         run.__name__ = work.__name__
         return run
+
+    def _find_next(self, name: str) -> datetime:
+        """Say when work is done next, unless the database changes before."""
+        if name == self.gate.__name__:
+            return find_gate_moment()
+        return (
+            find_mail_moment(self.env) if name == self.send.__name__ else self._now() + LOOK_AGAIN
+        )
 
     def _report_database(self, work: str, problem: str) -> None:
         """Log that the database cannot be used, once for all work until the problem has ended."""

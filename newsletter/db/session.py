@@ -13,6 +13,7 @@ PostgreSQL runs with psycopg 3 at READ COMMITTED.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -58,6 +59,9 @@ The worker tries again every hour.
 
 NOT_SAVED = "the last step was not saved; what was saved before it stands"
 _writers = FairLock()
+
+committed = threading.Event()
+"""Set after each `transaction` of this process; whoever waits for one clears it."""
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key. SQLite's row id has 64 bits as an Integer."""
@@ -141,6 +145,7 @@ def transaction() -> Iterator[Session]:
             session.info["writes"] = True
             yield session
             session.commit()
+            committed.set()
         except DBAPIError as error:
             session.rollback()
             if isinstance(error, IntegrityError):
