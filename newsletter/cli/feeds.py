@@ -27,7 +27,7 @@ from newsletter.html.text import shorten_text
 from newsletter.services import lookup
 from newsletter.services.digests import explain_list
 from newsletter.services.lists import lists
-from newsletter.services.polling import entries, feeds
+from newsletter.services.polling import entries, feeds, filters
 from newsletter.services.polling import poll as polling
 
 if TYPE_CHECKING:
@@ -50,6 +50,16 @@ def _content_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for kind in reversed(KINDS):
         text = f"Include a YouTube channel's {_NAMES[kind]}."
         command = click.option(f"--{kind}/--no-{kind}", kind, default=None, help=text)(command)
+    text = "Leave out entries whose title matches, in RE2's syntax and any case; '' for none."
+    command = click.option("--not-title", metavar="REGEX", help=text)(command)
+    text = "Leave out entries of this category or tag; may be repeated; '' for none."
+    command = click.option("--not-category", "never", multiple=True, metavar="NAME", help=text)(
+        command
+    )
+    text = "Take only entries of this category or tag; may be repeated; '' for all."
+    command = click.option("--only-category", "only", multiple=True, metavar="NAME", help=text)(
+        command
+    )
     text = "If an entry has no picture, look for one on its page (og:image)."
     return click.option("--page-pictures/--no-page-pictures", default=None, help=text)(command)
 
@@ -77,12 +87,21 @@ def add(
     backlog: int,
     *,
     page_pictures: bool | None,
+    only: tuple[str, ...],
+    never: tuple[str, ...],
+    not_title: str | None,
     **kinds: bool | None,
 ) -> None:
     """Add a feed by its address, or that of a page or YouTube channel (or an @handle)."""
     leaves_out = [kind for kind, out in _left_out(kinds).items() if out]
     added = feeds.add(
-        env, url, slug, backlog=backlog, leaves_out=leaves_out, page_pictures=bool(page_pictures)
+        env,
+        url,
+        slug,
+        backlog=backlog,
+        leaves_out=leaves_out,
+        page_pictures=bool(page_pictures),
+        filters=filters.Filters(only, never, not_title or ""),
     )
     say(f"{added.list}: feed {added.id}, {added.title or 'without a title'} ({added.url})")
     mailed = (
@@ -97,14 +116,32 @@ def add(
 @click.argument("which")
 @_content_options
 @with_environment
-def edit(env: Environment, which: str, *, page_pictures: bool | None, **kinds: bool | None) -> None:
-    """Change what is taken from a feed, from now on."""
+def edit(
+    env: Environment,
+    which: str,
+    *,
+    page_pictures: bool | None,
+    only: tuple[str, ...],
+    never: tuple[str, ...],
+    not_title: str | None,
+    **kinds: bool | None,
+) -> None:
+    """Change what is taken from a feed, from now on and of what has not been mailed."""
     changed = _left_out(kinds)
-    if not changed and page_pictures is None:
+    if not (changed or only or never) and page_pictures is None and not_title is None:
         raise click.UsageError("choose what to change, such as --no-shorts")
-    changed_feed = feeds.edit(which, leaves_out=changed, page_pictures=page_pictures)
+    changed_feed = feeds.edit(
+        which,
+        leaves_out=changed,
+        page_pictures=page_pictures,
+        only=only or None,
+        never=never or None,
+        not_title=not_title,
+    )
     leaves_out = ", ".join(changed_feed.leaves_out)
     content = f"everything but {leaves_out}" if leaves_out else "everything"
+    if described := changed_feed.filters.describe():
+        content = f"{described}; {content} of that" if leaves_out else described
     pictures = ", with pictures from its pages" if changed_feed.page_pictures else ""
     say(f"{changed_feed.url}: {content} is taken{pictures}.")
 
@@ -120,12 +157,38 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
         return as_json([asdict(row) for row in rows])
     zones = lists.list_time_zones()
     cells = [
-        (row.id, row.list, row.url, row.status, moment(row.read_at, zones[row.list]), row.error)
+        (
+            row.id,
+            row.list,
+            row.url,
+            row.status,
+            moment(row.read_at, zones[row.list]),
+            row.filters.describe(),
+            row.error,
+        )
         for row in rows
     ]
     return table(
-        ("id", "list", "feed", "status", "read", "trouble"), cells, empty="There is no feed yet."
+        ("id", "list", "feed", "status", "read", "takes", "trouble"),
+        cells,
+        empty="There is no feed yet.",
     )
+
+
+@feed.command(epilog="Example: newsletter feed show 1")
+@click.argument("which")
+@json_option
+@with_environment
+def show(env: Environment, which: str, *, json_: bool) -> None:
+    """Show a feed: its state, and what is taken from it."""
+    row = feeds.get(which)
+    fields = asdict(row)
+    if json_:
+        return as_json(fields)
+    zone = lists.list_time_zones()[row.list]
+    fields |= {name: moment(fields[name], zone) for name in ("read_at", "next_poll_at")}
+    fields |= {name: ", ".join(value) for name, value in fields.items() if type(value) is tuple}
+    return table(("name", "value"), list(fields.items()))
 
 
 @feed.command(epilog="Example: newsletter feed check 1")

@@ -30,8 +30,10 @@ class Feed(Base):
 
     `next_poll_at` says when it is due, and is moved on to claim a poll; `body_digest` tells an
     answer that says what the last one said; `told_at`: when its author was told that it fails;
-    `leaves_out`: kinds of videos that are not taken (feeds/youtube.py); `page_pictures`: pictures
-    are looked for on the entries' pages; `entries_at_once`: how many it had when it last had any.
+    `leaves_out`: kinds of videos that are not taken (feeds/youtube.py); `only_categories`,
+    `not_categories`, `not_title`: its author's filters (polling/filters.py); `page_pictures`:
+    pictures are looked for on the entries' pages; `entries_at_once`: how many it had when it last
+    had any.
     """
 
     __tablename__ = "feeds"
@@ -61,6 +63,9 @@ class Feed(Base):
     failing_since: Mapped[datetime | None]
     told_at: Mapped[datetime | None]
     leaves_out: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    only_categories: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    not_categories: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    not_title: Mapped[str] = mapped_column(String(200), default="", server_default="")
     page_pictures: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     entries_at_once: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     created_at: Mapped[datetime]

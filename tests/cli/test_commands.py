@@ -480,6 +480,13 @@ def test_what_is_taken_from_a_feed(newsletter: Run, blog: FeedsServer) -> None:
     [found] = json.loads(newsletter("feed", "ls", "--json").out)
     assert (found["leaves_out"], found["page_pictures"]) == (["shorts"], True)
     assert newsletter("feed", "edit", str(found["id"])).code == 2
+    edited = newsletter("feed", "edit", "1", "--only-category", "Letters", "--not-title", "^x")
+    assert "only Letters; no title that matches ^x" in edited.out
+    shown = json.loads(newsletter("feed", "show", "1", "--json").out)
+    assert (shown["only_categories"], shown["not_title"]) == (["Letters"], "^x")
+    assert "Letters" in newsletter("feed", "show", "1").out
+    assert newsletter("feed", "edit", "1", "--not-title", "(").code == 2
+    assert newsletter("feed", "edit", "1", "--only-category", "", "--not-title", "").code == 0
     assert newsletter("feed", "check", "77").code == 1
     assert newsletter("list", "edit", "slow-letters", "--grace", "0").code == 0
     assert newsletter("list", "edit", "slow-letters", "--grace", "soon").code in (1, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,12 @@ from newsletter.models import Feed, MailingList
 from newsletter.services.lookup import get_feed, get_list
 from newsletter.services.polling import duplicates, store
 from newsletter.services.polling.fetch import FeedReading
+from newsletter.services.polling.filters import (
+    Filters,
+    check_pattern,
+    clean_categories,
+    clean_filters,
+)
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import FeedStatus
 
@@ -38,7 +44,15 @@ class FeedView:
     failures: int
     error: str
     leaves_out: tuple[str, ...]
+    only_categories: tuple[str, ...]
+    not_categories: tuple[str, ...]
+    not_title: str
     page_pictures: bool
+
+    @property
+    def filters(self) -> Filters:
+        """The filters of this feed."""
+        return Filters(self.only_categories, self.not_categories, self.not_title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +78,14 @@ def add(
     backlog: int = 0,
     leaves_out: Collection[str] = (),
     page_pictures: bool = False,
+    filters: Filters | None = None,
 ) -> AddedFeed:
     """Find the feed behind `address` and add it to a list.
 
     What is in it already is not mailed, but for the newest `backlog` entries. `leaves_out` names
-    kinds of videos (feeds/youtube.py). Raises `FeedError`, `NotFound`, `Refused`.
+    kinds of videos (feeds/youtube.py). Raises `FeedError`, `InvalidInput`, `NotFound`, `Refused`.
     """
+    clean = clean_filters(filters or Filters())
     with reading() as session:
         list_id = get_list(session, slug).id
     discovered = discover(address, env.fetch, leaves_out=leaves_out)
@@ -91,17 +107,15 @@ def add(
             created_at=env.now,
             leaves_out=[kind for kind in KINDS if kind in leaves_out],
             page_pictures=page_pictures,
+            only_categories=clean.only,
+            not_categories=clean.never,
+            not_title=clean.not_title,
         )
         session.add(feed)
         session.flush()
         waits = len(parsed.entries) < len(discovered.feed.entries)
-        store.store_reading(
-            env,
-            session,
-            feed,
-            FeedReading(discovered.fetched, parsed, waits=waits),
-            backlog=backlog,
-        )
+        feed_reading = FeedReading(discovered.fetched, parsed, waits=waits)
+        store.store_reading(env, session, feed, feed_reading, backlog=backlog)
         entries = len(parsed.entries)
         return AddedFeed(
             feed.id, feed.url, feed.title, mailing_list.slug, entries, min(backlog, entries)
@@ -109,18 +123,35 @@ def add(
 
 
 def edit(
-    number_or_url: str, *, leaves_out: Mapping[str, bool], page_pictures: bool | None = None
+    number_or_url: str,
+    *,
+    leaves_out: Mapping[str, bool],
+    page_pictures: bool | None = None,
+    only: Sequence[str] | None = None,
+    never: Sequence[str] | None = None,
+    not_title: str | None = None,
 ) -> FeedView:
-    """Change which kinds of videos a feed leaves out, and whether pages are fetched for pictures.
+    """Change which kinds of videos a feed leaves out, its filters, and whether pages are fetched.
 
-    `leaves_out` maps kinds to whether they are left out. Holds for entries found from now on.
-    Raises `NotFound`.
+    `leaves_out` maps kinds to whether they are left out. Holds for entries found from now on;
+    filters also for those that have not been mailed, once the feed is read again, which is soon.
+    Raises `InvalidInput`, `NotFound`.
     """
     with transaction() as session:
         feed = get_feed(session, number_or_url)
         feed.leaves_out = [kind for kind in KINDS if leaves_out.get(kind, kind in feed.leaves_out)]
         if page_pictures is not None:
             feed.page_pictures = page_pictures
+        if only is not None:
+            feed.only_categories = clean_categories(only)
+        if never is not None:
+            feed.not_categories = clean_categories(never)
+        if not_title is not None:
+            feed.not_title = check_pattern(not_title)
+        if (only, never, not_title) != (None, None, None):  # read it in full the next time
+            feed.etag = None
+            feed.last_modified = None
+            feed.body_digest = ""
         return _make_view(feed)
 
 
@@ -132,6 +163,15 @@ def list_feeds(slug: str | None = None) -> list[FeedView]:
             _make_view(feed)
             for feed in session.scalars(query.where(MailingList.slug == slug) if slug else query)
         ]
+
+
+def get(number_or_url: str) -> FeedView:
+    """Return one feed, by its number or address.
+
+    Raises `NotFound`.
+    """
+    with reading() as session:
+        return _make_view(get_feed(session, number_or_url))
 
 
 def pause(number_or_url: str) -> FeedView:
@@ -192,5 +232,8 @@ def _make_view(feed: Feed) -> FeedView:
         failures=feed.failures,
         error=feed.error,
         leaves_out=tuple(feed.leaves_out),
+        only_categories=tuple(feed.only_categories),
+        not_categories=tuple(feed.not_categories),
+        not_title=feed.not_title,
         page_pictures=feed.page_pictures,
     )

@@ -21,7 +21,7 @@ from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.models import Entry, Feed
 from newsletter.schedule import next_poll
 from newsletter.services import notifications
-from newsletter.services.polling import duplicates, entry_state, matching
+from newsletter.services.polling import duplicates, entry_state, filters, matching
 from newsletter.services.polling.entry_state import Finding
 from newsletter.services.polling.fetch import FeedReading, hash_answer
 from newsletter.services.polling.types import KnownEntry, NewEntry, PollMoment
@@ -30,6 +30,8 @@ from newsletter.vocabulary import EntryReason, EntryStatus
 
 MOVED_AFTER = 3
 """Polls in a row that a permanent redirect must say the same, before it is followed for good."""
+WHY_AT_MOST = 300
+"""Characters of the reason for what becomes of an entry, as many as its column holds."""
 TRIAL_PERIOD = timedelta(hours=1)
 """Time after a feed was added in which its author is likely to try things out."""
 TRIAL_POLL_EVERY = timedelta(minutes=1)
@@ -125,13 +127,13 @@ def _store_entries(
     window = len(parsed.entries) if reading.window is None else reading.window
     feed.entries_at_once = window or feed.entries_at_once
     changes = matching.decide(known, parsed.entries, moment)
-    hidden = _update_known(env, session, known, changes.present)
+    hidden = _update_known(env, session, feed, known, changes.present)
     gone = withdraw_entries(env, session, changes.gone)
     # Oldest first, so that ready entries are numbered in the order in which they were written.
     findings = [_make_finding(env, feed, new, reading) for new in reversed(changes.new)]
     entry_state.add_found(env, session, findings)
     duplicates.merge_duplicates(env, session, feed.list_id)
-    reasons = [new.why for new in changes.new if new.fate == EntryStatus.HELD]
+    reasons = [finding.why for finding in findings if finding.fate == EntryStatus.HELD]
     reasons += [PROTECTED] * hidden
     if reasons and not author_is_asked:
         notifications.notify_entries_held(env, session, feed, reasons)
@@ -181,6 +183,7 @@ def list_known(session: Session, feed_id: int) -> list[KnownEntry]:
 def _update_known(
     env: Environment,
     session: Session,
+    feed: Feed,
     known: Sequence[KnownEntry],
     present: Sequence[tuple[int, ParsedEntry]],
 ) -> int:
@@ -202,6 +205,8 @@ def _update_known(
             hidden += _hold_protected(env, session, entry)
             continue
         _update_entry(entry, parsed)
+        if _leave_out_unsent(env, session, feed, entry):
+            continue
         if entry.withdrawn_at is not None:
             entry_state.return_to_feed(env, session, entry)
         elif entry.fate == EntryStatus.HELD and entry.why == PROTECTED and not entry.by_hand:
@@ -251,10 +256,28 @@ def _make_finding(env: Environment, feed: Feed, new: NewEntry, reading: FeedRead
         categories=[],
     )
     _update_entry(entry, new.entry)
-    if kind := _find_left_out_kind(feed, new, reading):
-        why = f"this feed leaves out {kind}"
+    kind = _find_left_out_kind(feed, new, reading)
+    why = f"this feed leaves out {kind}" if kind else _find_filter_reason(feed, entry)
+    if why:
         return Finding(entry, EntryStatus.SKIPPED, why, EntryReason.LEFT_OUT)
     return Finding(entry, new.fate, new.why, new.reason)
+
+
+def _find_filter_reason(feed: Feed, entry: Entry) -> str:
+    """Return why a feed's filters, or the entry's own marker, leave it out; else ""."""
+    feed_filters = filters.Filters(feed.only_categories, feed.not_categories, feed.not_title)
+    return filters.find_reason(feed_filters, entry.title, entry.categories)[:WHY_AT_MOST]
+
+
+def _leave_out_unsent(env: Environment, session: Session, feed: Feed, entry: Entry) -> bool:
+    """Skip a known entry that has not been mailed and is left out now; return whether it was."""
+    unsent = (EntryStatus.NEW, EntryStatus.HELD, EntryStatus.READY)
+    if entry.by_hand or entry.fate not in unsent:
+        return False
+    why = _find_filter_reason(feed, entry)
+    if why:
+        entry_state.skip(env, session, entry, why, reason=EntryReason.LEFT_OUT)
+    return bool(why)
 
 
 def _find_left_out_kind(feed: Feed, new: NewEntry, reading: FeedReading) -> str:

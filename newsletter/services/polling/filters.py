@@ -1,0 +1,117 @@
+"""Decide which entries of a feed its author leaves out of the newsletter. Pure.
+
+Patterns run in RE2, whose time is linear in the title, whatever the pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+from newsletter.errors import InvalidInput
+from newsletter.html.text import to_plain_line
+
+MARKER = "no-newsletter"
+"""The category or tag of an entry that is never mailed, whatever its feed's filters."""
+PATTERN_AT_MOST = 200
+"""Characters of a pattern, as many as its column holds."""
+CATEGORIES_AT_MOST = 50
+"""Categories that a filter may name, as many as an entry may have."""
+PATTERN_MEMORY = 1 << 20
+"""Bytes that a compiled pattern may take; `(x{1000}){1000}` is refused by that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The entries that an author takes from a feed.
+
+    Those in one of `only` (empty: any), in none of `never`, and whose title `not_title` does not
+    match. Categories are compared without case.
+    """
+
+    only: Sequence[str] = field(default=())
+    never: Sequence[str] = field(default=())
+    not_title: str = ""
+
+    def describe(self) -> str:
+        """Return what is taken, in words; "" if that is everything."""
+        parts = [f"only {_list_names(self.only)}"] if self.only else []
+        parts += [f"not {_list_names(self.never)}"] if self.never else []
+        parts += [f"no title that matches {self.not_title}"] if self.not_title else []
+        return "; ".join(parts)
+
+
+def find_reason(filters: Filters, title: str, categories: Collection[str]) -> str:
+    """Return why an entry is left out, in words, or "" if it is taken."""
+    names = {_fold(name): name for name in categories}
+    if any(name.replace(" ", "-") == MARKER for name in names):
+        return f"its blog marks it as {MARKER}"
+    for name in filters.never:
+        if _fold(name) in names:
+            return f"this feed leaves out the category {name}"
+    if filters.only and not any(_fold(name) in names for name in filters.only):
+        return f"this feed takes only {_list_names(filters.only)}"
+    if filters.not_title and _compile(filters.not_title).search(title):
+        return f"this feed leaves out titles that match {filters.not_title}"
+    return ""
+
+
+def clean_filters(filters: Filters) -> Filters:
+    """Return filters as they are stored.
+
+    Raises `InvalidInput`.
+    """
+    only, never = clean_categories(filters.only), clean_categories(filters.never)
+    return Filters(only, never, check_pattern(filters.not_title))
+
+
+def clean_categories(names: Collection[str]) -> list[str]:
+    """Return the names of categories as they are stored, without empty ones and repetitions.
+
+    Raises `InvalidInput`.
+    """
+    clean = {_fold(name): to_plain_line(name, limit=100) for name in names if name.strip()}
+    if len(clean) > CATEGORIES_AT_MOST:
+        raise InvalidInput({"category": f"a filter has at most {CATEGORIES_AT_MOST} categories"})
+    return list(clean.values())
+
+
+def check_pattern(pattern: str) -> str:
+    """Return a pattern that can be used on titles.
+
+    Raises `InvalidInput`.
+    """
+    if len(pattern) > PATTERN_AT_MOST:
+        raise InvalidInput({"not_title": f"a pattern has at most {PATTERN_AT_MOST} characters"})
+    try:
+        _compile(pattern)
+    except re2.error as error:
+        reason = error.args[0] if error.args else "unknown"
+        reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else reason
+        text = (
+            f"{pattern} cannot be used as a pattern ({reason}); see RE2's syntax, which has no"
+            " look-around and no back-references"
+        )
+        raise InvalidInput({"not_title": text}) from None
+    return pattern
+
+
+@lru_cache(maxsize=100)
+def _compile(pattern: str) -> Any:
+    options = re2.Options()
+    options.max_mem = PATTERN_MEMORY
+    options.log_errors = False
+    options.case_sensitive = False
+    return re2.compile(pattern, options)
+
+
+def _fold(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _list_names(names: Sequence[str]) -> str:
+    return " or ".join(names)
