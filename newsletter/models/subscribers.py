@@ -38,7 +38,11 @@ class Subscriber(Base):
     """
 
     __tablename__ = "subscribers"
-    __table_args__ = (Index("ix_subscribers_name", "name"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        # PostgreSQL finds the beginning of a text in an index of this kind alone.
+        Index("ix_subscribers_name", "name", postgresql_ops={"name": "varchar_pattern_ops"}),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     handle: Mapped[str] = mapped_column(String(20), unique=True)

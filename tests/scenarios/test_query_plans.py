@@ -24,6 +24,8 @@ from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import Base, transaction
 from newsletter.models import Feed
 from newsletter.services.audience import merge_data
+from newsletter.services.authors import acts, authors, log_in, today
+from newsletter.services.campaigns import browse as browse_campaigns
 from newsletter.services.campaigns import campaigns, explain_delivery, report
 from newsletter.services.consent import get_proof
 from newsletter.services.digests import due as digests
@@ -32,12 +34,15 @@ from newsletter.services.letters import send as letters
 from newsletter.services.lists import lists
 from newsletter.services.operations import cleanup, status
 from newsletter.services.operations.database import upgrade
+from newsletter.services.polling import browse as browse_entries
 from newsletter.services.polling import entries
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin, history
+from newsletter.services.subscribers import browse as browse_subscribers
 from newsletter.services.subscribers.privacy import erase_address
 from newsletter.services.suppressions import suppress
+from newsletter.vocabulary import AuthorRole, EntryStatus
 from tests.fakes import Clock
 from tests.people import add_entry
 from tests.scenarios.filled import LARGE, fill
@@ -63,6 +68,7 @@ MAY_WALK = {
     "outbox.enqueue._cancel": "drops every waiting message of a campaign, once",
     "outbox.enqueue.scrub_old": "clean-up, once an hour, deletes what old mails said",
     "outbox.queries.count_totals": "counts a campaign's deliveries when an author asks",
+    "outbox.queries.group_failures": "groups who did not get a campaign when an author asks",
     "outbox.queries.list_deliveries": "lists who has not got a campaign when an author asks",
     "digests.compose._move_cursors": "moves the cursor of each recipient, once a digest",
     "digests.compose._settle": "moves the cursor of each subscriber who is owed nothing",
@@ -285,6 +291,7 @@ def live(env: Environment, clock: Clock) -> None:
     campaigns.cancel(env, digest)
     entries.list_entries(slug="blog")
     merge_pages(env)
+    open_author_pages(env, digest)
     for wanted in filters(env):
         list(islice(admin.iterate_subscribers(wanted), 1_000))
     admin.count_subscribers(admin.SubscriberFilter(slug="blog"))
@@ -305,6 +312,23 @@ def live(env: Environment, clock: Clock) -> None:
     admin.remove_subscriber(env, "reader9@example9.org")
     cleanup.clean_up(env)
     sending.send_due(env)
+
+
+def open_author_pages(env: Environment, campaign: int) -> None:
+    """Open the listings of the author's pages, as an author of every list and of one."""
+    ana = authors.add_author(env, "ana@blog.example", role=AuthorRole.OWNER)
+    ben = authors.add_author(env, "ben@blog.example", role=AuthorRole.EDITOR, slugs=["blog"])
+    log_in.request_link(env, "ana@blog.example", browser="b", ip="192.0.2.1", language="en")
+    for author in (ana, ben):
+        today.read_today(env, author)
+        limited = author.limited
+        browse_subscribers.list_newest(list(author.lists), limited=limited, before=90_000)
+        for typed, after in (("reader5", ""), ("reader5", "reader55"), ("Nam", "x"), ("zz", "")):
+            browse_subscribers.search(list(author.lists), typed, limited=limited, after=after)
+        browse_campaigns.list_page(list(author.lists), before=3)
+        browse_entries.list_page(list(author.lists), fate=EntryStatus.HELD, before=1_000)
+    browse_campaigns.group_failures(campaign)
+    acts.list_acts(before=10)
 
 
 def merge_pages(env: Environment) -> None:

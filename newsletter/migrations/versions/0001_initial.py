@@ -295,7 +295,13 @@ def _create_subscribers() -> None:
         sa.UniqueConstraint("handle", name=op.f("uq_subscribers_handle")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_subscribers_name", "subscribers", ["name"], unique=False)
+    op.create_index(
+        "ix_subscribers_name",
+        "subscribers",
+        ["name"],
+        unique=False,
+        postgresql_ops={"name": "varchar_pattern_ops"},
+    )
 
 
 def _create_suppressions() -> None:
