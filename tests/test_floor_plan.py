@@ -11,7 +11,15 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "newsletter"
 
 FLOORS = [
-    {"bounce_vocabulary", "errors", "i18n", "link_purposes", "setting_types", "vocabulary"},
+    {
+        "access_vocabulary",
+        "bounce_vocabulary",
+        "errors",
+        "i18n",
+        "link_purposes",
+        "setting_types",
+        "vocabulary",
+    },
     {"files", "settings", "schedule", "addresses", "names", "tokens", "captcha"},
     {"html", "settings_loader"},
     {"authoring"},

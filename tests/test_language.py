@@ -65,7 +65,7 @@ LINE = 100
 LEFT = {
     "vague names": 2,
     "questions": 0,
-    "parallel assignments": 2,
+    "parallel assignments": 1,
     "class names": 0,
     "long lines of docs": 0,
     "other words": 0,

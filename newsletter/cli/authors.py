@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.cli.context import with_environment
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
@@ -20,7 +21,6 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.services.authors import authors, log_in
-from newsletter.vocabulary import AuthorRole
 
 if TYPE_CHECKING:
     from newsletter.services.authors.authors import AuthorView

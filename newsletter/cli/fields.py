@@ -59,7 +59,7 @@ def add(
     Print pasted forms again afterwards: `newsletter embed`.
     """
     added = forms.add_field(
-        lookup.get_list_slug(slug), name, kind, label, choices, required=required
+        lookup.get_list_slug(slug), name, FieldKind(kind), label, choices, required=required
     )
     say(f"{added.name}: {added.kind}{', required' if added.required else ''}")
 

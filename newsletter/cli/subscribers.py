@@ -101,8 +101,8 @@ def ls(
     """List subscribers, newest first."""
     chosen = subscribers.SubscriberFilter(
         slug,
-        status,
-        cadence,
+        SubscriptionStatus(status) if status else None,
+        Cadence(cadence) if cadence else None,
         search,
         since.replace(tzinfo=UTC) if since else None,
         tag,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.cli.context import with_environment
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
@@ -21,7 +22,6 @@ from newsletter.cli.output import (
 )
 from newsletter.services import api_tokens
 from newsletter.services.lists import lists
-from newsletter.vocabulary import TokenScope
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment

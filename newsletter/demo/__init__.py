@@ -47,7 +47,7 @@ class StepFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoStage:
     """The running parts of a demo: the application, its pages, the blog, the mailbox."""
 
     app: Flask
@@ -58,7 +58,7 @@ class Stage:
 
 
 @contextmanager
-def open_stage(*, port: int = 0) -> Iterator[Stage]:
+def open_stage(*, port: int = 0) -> Iterator[DemoStage]:
     """Start the parts of a demo in a scratch folder; stop them and delete it at the end."""
     mailbox = DemoMailbox()
     blog = Blog()
@@ -77,7 +77,7 @@ def open_stage(*, port: int = 0) -> Iterator[Stage]:
         threading.Thread(target=pages.run, daemon=True).start()
         database.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
         try:
-            yield Stage(app, app.extensions[EXTENSION], url, blog, mailbox)
+            yield DemoStage(app, app.extensions[EXTENSION], url, blog, mailbox)
         finally:
             pages.close()
             sample.shutdown()
@@ -129,7 +129,7 @@ def require(condition: object, otherwise: str) -> None:
         raise StepFailed(otherwise)
 
 
-def run_steps(scene: Stage, say: Say) -> None:
+def run_steps(scene: DemoStage, say: Say) -> None:
     """Run every step in order and report each.
 
     Raises `StepFailed` at the first that does not hold.
@@ -141,7 +141,7 @@ def run_steps(scene: Stage, say: Say) -> None:
             say(f"{number}. {step(scene)}")
 
 
-def _set_up(scene: Stage) -> str:
+def _set_up(scene: DemoStage) -> str:
     values = {
         "title": "Slow Letters",
         "from": "Ana Coach <ana@news.example.com>",
@@ -162,7 +162,7 @@ def _set_up(scene: Stage) -> str:
     )
 
 
-def _sign_up(scene: Stage) -> str:
+def _sign_up(scene: DemoStage) -> str:
     require(
         "/subscribe" in request_page(f"{scene.blog.url}/blog/")[1], "the form is not on the blog"
     )
@@ -179,7 +179,7 @@ def _sign_up(scene: Stage) -> str:
     )
 
 
-def _confirm(scene: Stage) -> str:
+def _confirm(scene: DemoStage) -> str:
     link = scene.mailbox.mails[-1].link("confirm")
     request_page(link)
     require(_standing() == "pending", "looking at the link confirmed it")
@@ -198,7 +198,7 @@ def _standing() -> str:
     return subscriber.subscriptions[0].status
 
 
-def _digest(scene: Stage) -> None:
+def _digest(scene: DemoStage) -> None:
     """Do once what the worker does every few seconds."""
     for feed in feeds.list_feeds():
         polling.poll_feed(scene.env, feed.id)
@@ -206,7 +206,7 @@ def _digest(scene: Stage) -> None:
     sending.send_due(scene.env)
 
 
-def _publish(scene: Stage) -> str:
+def _publish(scene: DemoStage) -> str:
     address = scene.blog.publish(POSTS[2])
     _digest(scene)
     mails = scene.mailbox.wait_for(3)
@@ -231,14 +231,14 @@ def _publish(scene: Stage) -> str:
     )
 
 
-def _never_twice(scene: Stage) -> str:
+def _never_twice(scene: DemoStage) -> str:
     for _ in range(3):
         _digest(scene)
     require(len(scene.mailbox.mails) == 3, "something was mailed twice")
     return "The worker ran three times more: nothing new, nothing sent."
 
 
-def _leave(scene: Stage) -> str:
+def _leave(scene: DemoStage) -> str:
     header = str(scene.mailbox.mails[-1].message["List-Unsubscribe"]).strip("<>")
     request_page(header)
     require(_standing() == "active", "opening the link unsubscribed")
@@ -249,14 +249,14 @@ def _leave(scene: Stage) -> str:
     return "The mail program's one-click button unsubscribed at once; a goodbye came."
 
 
-def _silence(scene: Stage) -> str:
+def _silence(scene: DemoStage) -> str:
     scene.blog.publish(Post("a-fourth-post", "A post after the end", "<p>…</p>", POSTS[0].colors))
     _digest(scene)
     require(len(scene.mailbox.mails) == 4, "mail was sent after the subscription had ended")
     return "Another post came out, and nothing was sent."
 
 
-def run_worker(scene: Stage, until: threading.Event) -> None:
+def run_worker(scene: DemoStage, until: threading.Event) -> None:
     """Run the worker beside the pages until the event is set."""
     worker = WorkerProcess(scene.app, poll_seconds=5)
     worker.start()

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import Boolean, ForeignKey, Integer, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
+from newsletter.access_vocabulary import ActOutcome, AuthorRole
 from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.lists import MailingList
-from newsletter.vocabulary import ActOutcome, AuthorRole
 
 
 class Author(Base):

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
-from newsletter.vocabulary import MessageStatus, TokenScope
+from newsletter.vocabulary import MessageStatus
 
 
 class ApiToken(Base):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import ColumnElement, Table, and_, or_
 
 from newsletter.models import Campaign, Delivery, Lease
-from newsletter.vocabulary import DeliveryStatus, MailKind
+from newsletter.vocabulary import Cadence, DeliveryStatus, MailKind, SubscriptionStatus
 
 deliveries = cast(Table, Delivery.__table__)
 leases = cast(Table, Lease.__table__)
@@ -52,8 +52,8 @@ class LeasedDelivery(NamedTuple):
     list_id: int | None
     handle: str | None
     round: int | None
-    status: str | None
-    cadence: str | None
+    status: SubscriptionStatus | None
+    cadence: Cadence | None
     email: str | None
     name: str | None
     language: str | None

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused, TooMany
 from newsletter.html.text import to_plain_line
@@ -19,7 +20,6 @@ from newsletter.models import ApiToken, MailingList
 from newsletter.services import counters
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import TokenScope
 
 LIFETIME = timedelta(days=365)
 USED_EVERY = timedelta(minutes=1)

@@ -27,7 +27,7 @@ from newsletter.mail.kinds import MAILS
 from newsletter.models import ConsentEvent, ConsentText, Subscriber
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import is_suppressed
-from newsletter.vocabulary import ConsentKind, EvidenceSource
+from newsletter.vocabulary import ConsentKind, DeliveryStatus, EvidenceSource
 
 CUT_AT_ONCE = 500
 SIGNATURE_LENGTH = 32
@@ -153,9 +153,9 @@ class ProofEvent:
     """
 
     list: str
-    kind: str
+    kind: ConsentKind
     at: datetime
-    source: str
+    source: EvidenceSource
     form: str
     page: str
     ip: str
@@ -172,7 +172,7 @@ class ProofMail:
 
     list: str
     mail: str
-    status: str
+    status: DeliveryStatus
     at: datetime | None
     reply: str
 

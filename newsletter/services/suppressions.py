@@ -34,7 +34,7 @@ class SuppressionView:
 
     id: int
     email: str
-    reason: str
+    reason: SuppressionReason
     note: str
     created_at: datetime
 

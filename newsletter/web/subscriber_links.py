@@ -23,7 +23,8 @@ from newsletter.services.subscribers import (
 from newsletter.services.subscribers import preferences as prefs
 from newsletter.services.subscribers.address_change import AddressChangeView
 from newsletter.services.subscribers.address_undo import get_undo, undo_change
-from newsletter.services.subscribers.preferences import Preferences
+from newsletter.services.subscribers.preferences_view import Preferences
+from newsletter.services.subscribers.requested_link import RequestedLink
 from newsletter.services.subscribers.subscriptions import LinkedSubscription
 from newsletter.vocabulary import EvidenceSource, SubscriptionStatus
 from newsletter.web.locale import set_languages, translate_errors
@@ -32,7 +33,11 @@ from newsletter.web.responses import evidence, mark_private, render_page
 blueprint = Blueprint("subscriber_links", __name__)
 
 NO_ERRORS: Mapping[str, str] = MappingProxyType({})
-MAILED: tuple[link_requests.Kind, ...] = ("link", "export", "erase")
+MAILED = (
+    RequestedLink.ACCOUNT,
+    RequestedLink.EXPORT,
+    RequestedLink.ERASE,
+)
 REASON_WORDS = {
     "often": Text("Too many mails"),
     "other": Text("Not what I expected"),

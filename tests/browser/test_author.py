@@ -9,12 +9,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from newsletter import demo
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.db.session import transaction
 from newsletter.demo import SLUG, Stage
 from newsletter.i18n import LANGUAGES
 from newsletter.models import Campaign, Feed, MailingList, Subscriber
 from newsletter.services.authors import authors, log_in
-from newsletter.vocabulary import AuthorRole
 from tests.browser.test_every_page import WCAG
 from tests.browser.test_story import shoot
 from tests.people import add_entry, add_list, add_reader

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.db.session import reading, transaction
 from newsletter.models import (
     ApiToken,
@@ -33,7 +34,6 @@ from newsletter.services.sending import requested_tests
 from newsletter.services.sending import run as sending
 from newsletter.services.signup import forms
 from newsletter.services.subscribers import privacy
-from newsletter.vocabulary import TokenScope
 from tests.fakes import Clock, Sink
 from tests.people import add_entry, add_feed, add_list, add_reader
 

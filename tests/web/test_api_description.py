@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.app import create_app
 from newsletter.db.session import transaction
 from newsletter.models import Subscriber, Subscription
@@ -27,7 +28,6 @@ from newsletter.services import api_tokens
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.settings import Settings
-from newsletter.vocabulary import TokenScope
 from newsletter.web.api.description import describe_interface
 from tests.conftest import SECRET
 from tests.people import add_entry, add_feed, add_list, add_reader

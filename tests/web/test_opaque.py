@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Integer, select, text
 
 from newsletter import outbox
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.app import find_template_folder
 from newsletter.db.session import Base, db, transaction
 from newsletter.models import Campaign, Delivery, MailingList, Subscriber, Subscription
@@ -27,7 +28,6 @@ from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import reconfirmation
 from newsletter.settings import Settings
-from newsletter.vocabulary import AuthorRole
 from tests.fakes import Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
 

@@ -31,6 +31,32 @@ class Cause(StrEnum):
     PERMANENT = "permanent"  # refused for good, for no reason that a rule knows
 
 
+class About(StrEnum):
+    """The party that a refusal concerns."""
+
+    NOBODY = "nobody"
+    RECIPIENT = "recipient"
+    SENDER = "sender"
+    """This installation, its account, its reputation."""
+    MESSAGE = "message"
+    UNKNOWN = "unknown"
+
+
+ABOUT: dict[Cause, About] = {
+    Cause.NONE: About.NOBODY,
+    Cause.GREYLISTED: About.NOBODY,
+    Cause.MAILBOX: About.RECIPIENT,
+    Cause.DOMAIN: About.RECIPIENT,
+    Cause.MAILBOX_FULL: About.RECIPIENT,
+    Cause.RECIPIENT_POLICY: About.RECIPIENT,
+    Cause.TOO_LARGE: About.MESSAGE,
+    Cause.FORMAT: About.MESSAGE,
+    Cause.TEMPORARY: About.UNKNOWN,
+    Cause.PERMANENT: About.UNKNOWN,
+}
+"""Every other cause concerns the sender."""
+
+
 class Rule(NamedTuple):
     """Wordings with one cause, and where they are documented."""
 

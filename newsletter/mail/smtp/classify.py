@@ -15,45 +15,41 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from functools import cache
-from typing import Literal
 
-from newsletter.mail.smtp.causes import Cause, Rule
+from newsletter.mail.smtp.causes import ABOUT, About, Cause, Rule
 from newsletter.mail.smtp.reply_codes import ACCOUNT_CODES, CODES, STATUSES
 from newsletter.mail.smtp.reply_rules import BOILERPLATE, LOOSE_RULES, MAILBOX_UNAVAILABLE, RULES
-from newsletter.mail.smtp.types import Outcome, Stage
+from newsletter.mail.smtp.types import Outcome, Result, Stage
 
-__all__ = ["About", "Cause", "Kind", "Verdict", "classify", "judge", "read_wait"]
+__all__ = ["About", "Cause", "Verdict", "VerdictKind", "classify", "judge", "read_wait"]
 
-Kind = Literal["sent", "recipient", "temporary", "content", "us", "again", "in_doubt", "unknown"]
-"""What sending does with the message.
 
-`recipient` and `content` fail this delivery; `temporary` and `unknown` are tried again after
-growing waits; `us` waits and counts no attempt; `again` is offered once more at once.
-"""
+class VerdictKind(StrEnum):
+    """The kind of a verdict, by which sending decides about the message."""
 
-About = Literal["nobody", "recipient", "sender", "message", "unknown"]
-"""Whom a refusal concerns: `sender` is this installation, its account, its reputation."""
+    SENT = "sent"
+    RECIPIENT = "recipient"
+    """This delivery fails."""
+    TEMPORARY = "temporary"
+    """Tried again after growing waits."""
+    CONTENT = "content"
+    """This delivery fails."""
+    US = "us"
+    """Waits, and counts no attempt."""
+    AGAIN = "again"
+    """Offered once more at once."""
+    IN_DOUBT = "in_doubt"
+    UNKNOWN = "unknown"
+    """Tried again after growing waits."""
+
 
 TEXT_AT_MOST = 2_000
 """Characters of a reply that are looked at: longer ones repeat themselves."""
 
 WAIT_AT_MOST = timedelta(days=1)
 """A server that asks for a longer wait is asked again after a day."""
-
-ABOUT: dict[Cause, About] = {
-    Cause.NONE: "nobody",
-    Cause.GREYLISTED: "nobody",
-    Cause.MAILBOX: "recipient",
-    Cause.DOMAIN: "recipient",
-    Cause.MAILBOX_FULL: "recipient",
-    Cause.RECIPIENT_POLICY: "recipient",
-    Cause.TOO_LARGE: "message",
-    Cause.FORMAT: "message",
-    Cause.TEMPORARY: "unknown",
-    Cause.PERMANENT: "unknown",
-}
-"""Every other cause concerns the sender."""
 
 SETTINGS: dict[Cause, str] = {
     Cause.QUOTA: "smtp.max_per_hour, smtp.max_per_day",
@@ -99,7 +95,7 @@ class Verdict:
     it does not say.
     """
 
-    kind: Kind
+    kind: VerdictKind
     why: str
     suppressible: bool = False
     cause: Cause = Cause.NONE
@@ -108,7 +104,7 @@ class Verdict:
     @property
     def about(self) -> About:
         """Say whom the refusal concerns."""
-        return ABOUT.get(self.cause, "sender")
+        return ABOUT.get(self.cause, About.SENDER)
 
     @property
     def setting(self) -> str:
@@ -119,31 +115,31 @@ class Verdict:
 def judge(outcome: Outcome) -> Verdict:
     """Judge one outcome of a transport."""
     reply = outcome.reply
-    if outcome.result == "accepted":
-        return Verdict("sent", reply.text)
-    if outcome.result == "in_doubt":
-        return Verdict("in_doubt", reply.text or "the server's answer was lost")
+    if outcome.result == Result.ACCEPTED:
+        return Verdict(VerdictKind.SENT, reply.text)
+    if outcome.result == Result.IN_DOUBT:
+        return Verdict(VerdictKind.IN_DOUBT, reply.text or "the server's answer was lost")
     cause = Cause.NONE
     if reply.code:
         cause = classify(reply.code, reply.enhanced, reply.text, outcome.stage)
     wait = read_wait(cause, reply.text)
-    if outcome.result == "unsent" or reply.code == 421:
+    if outcome.result == Result.UNSENT or reply.code == 421:
         why = reply.text or "the connection ended before the message was offered"
-        return Verdict("again", why, cause=cause, wait=wait)
+        return Verdict(VerdictKind.AGAIN, why, cause=cause, wait=wait)
     permanent = is_permanent(reply.code, reply.enhanced)
     suppressible = permanent and cause in (Cause.MAILBOX, Cause.DOMAIN)
     return Verdict(_choose_kind(cause, permanent=permanent), reply.text, suppressible, cause, wait)
 
 
-def _choose_kind(cause: Cause, *, permanent: bool) -> Kind:
-    about = ABOUT.get(cause, "sender")
-    if about == "sender":
-        return "us"
+def _choose_kind(cause: Cause, *, permanent: bool) -> VerdictKind:
+    about = ABOUT.get(cause, About.SENDER)
+    if about == About.SENDER:
+        return VerdictKind.US
     if not permanent or cause in (Cause.GREYLISTED, Cause.TEMPORARY):
-        return "temporary"
-    if about == "message":
-        return "content"
-    return "recipient" if about == "recipient" else "unknown"
+        return VerdictKind.TEMPORARY
+    if about == About.MESSAGE:
+        return VerdictKind.CONTENT
+    return VerdictKind.RECIPIENT if about == About.RECIPIENT else VerdictKind.UNKNOWN
 
 
 def is_permanent(code: int, enhanced: str) -> bool:
@@ -158,8 +154,8 @@ def classify(code: int, enhanced: str, text: str, stage: Stage | None = None) ->
     read in a returned message. A refused MAIL or connection is never about a recipient.
     """
     cause = _classify(code, enhanced, text, stage)
-    if stage in ("CONNECT", "MAIL") and cause not in (Cause.TOO_LARGE, Cause.FORMAT):
-        if ABOUT.get(cause) == "recipient":
+    if stage in (Stage.CONNECT, Stage.MAIL) and cause not in (Cause.TOO_LARGE, Cause.FORMAT):
+        if ABOUT.get(cause) == About.RECIPIENT:
             return Cause.SENDER
         if cause is Cause.PERMANENT:
             return Cause.POLICY
@@ -279,8 +275,8 @@ def _look_up(status: str, *, permanent: bool) -> Cause | None:
 
 def _by_code(code: int, stage: Stage | None, *, permanent: bool) -> Cause:
     if code == 552:  # RFC 5321 section 4.5.3.1.10: too many recipients, where it answers RCPT
-        return Cause.TEMPORARY if stage == "RCPT" else Cause.TOO_LARGE
-    if code == 521 and stage in ("CONNECT", "MAIL"):
+        return Cause.TEMPORARY if stage == Stage.RCPT else Cause.TOO_LARGE
+    if code == 521 and stage in (Stage.CONNECT, Stage.MAIL):
         return Cause.POLICY
     return CODES.get(code, Cause.PERMANENT if permanent else Cause.TEMPORARY)
 

@@ -7,11 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 
-from newsletter.mail.smtp.types import Outcome, Outgoing, Reply
+from newsletter.mail.smtp.types import Outcome, Outgoing, Reply, Result, Stage
 
 _ADDRESS = re.compile(r"[^\s<>\x00-\x20\x7f]+")
 _XTEXT = re.compile(r"[^!-*,-<>-~]")
+
+
+class Expected(StrEnum):
+    """The command whose reply is expected next; `VOID` is the end of a refused DATA."""
+
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    END = "END"
+    RSET = "RSET"
+    VOID = "VOID"
+    QUIT = "QUIT"
 
 
 def write_envelope(outgoing: Outgoing, offers: Mapping[str, str]) -> tuple[bytes, bytes]:
@@ -43,14 +56,14 @@ def find_impossible(outgoing: Outgoing, offers: Mapping[str, str], server: str) 
     limit = read_size_limit(offers)
     if limit and size > limit:
         why = f"the message has {size:,} octets, and the server takes {limit:,} at most"
-        return Outcome(outgoing.id, "unsent", "SIZE", Reply(552, "5.3.4", why), server)
+        return Outcome(outgoing.id, Result.UNSENT, Stage.SIZE, Reply(552, "5.3.4", why), server)
     if not outgoing.recipient.isascii() and "smtputf8" not in offers:
         reply = Reply(553, "5.6.7", "the address needs SMTPUTF8, which this server does not offer")
     elif not is_writable(outgoing.recipient):
         reply = Reply(553, "5.1.3", "the address cannot be written in a command")
     else:
         return None
-    return Outcome(outgoing.id, "refused", "RCPT", reply, server)
+    return Outcome(outgoing.id, Result.REFUSED, Stage.RCPT, reply, server)
 
 
 def is_writable(address: str) -> bool:

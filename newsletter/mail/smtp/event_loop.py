@@ -17,7 +17,7 @@ from newsletter.mail.smtp.opener import Opener
 from newsletter.mail.smtp.pending import PendingMessages
 from newsletter.mail.smtp.protocol import Conversation
 from newsletter.mail.smtp.servers import Server, Servers
-from newsletter.mail.smtp.types import Outcome, Pull, Records
+from newsletter.mail.smtp.types import Outcome, Pull, Records, Result
 from newsletter.mail.smtp.unrecorded import Unrecorded
 
 GOODBYE_SECONDS = 2.0
@@ -224,7 +224,7 @@ class EventLoop:
         self._messages.put_back(talk.returned)
         talk.returned = []
         if talk.outcomes:
-            if any(outcome.result == "accepted" for outcome in talk.outcomes):
+            if any(outcome.result == Result.ACCEPTED for outcome in talk.outcomes):
                 self._servers.record_success(connection.server)
             self._unrecorded.add(connection, len(talk.outcomes))
             self._outcomes += talk.outcomes

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from newsletter.errors import TransportError
 from newsletter.mail.smtp.servers import Server, Servers
-from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply
+from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply, Result, Stage
 
 
 class PendingMessages:
@@ -110,4 +110,4 @@ class PendingMessages:
 
 
 def _unsent(message: Outgoing, error: TransportError) -> Outcome:
-    return Outcome(message.id, "unsent", "CONNECT", Reply(0, "", error.reason), error.host)
+    return Outcome(message.id, Result.UNSENT, Stage.CONNECT, Reply(0, "", error.reason), error.host)

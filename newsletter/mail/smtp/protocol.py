@@ -12,18 +12,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from newsletter.mail.smtp.classify import Cause, judge
-from newsletter.mail.smtp.commands import find_impossible, write_envelope
+from newsletter.mail.smtp.commands import Expected, find_impossible, write_envelope
 from newsletter.mail.smtp.reply_parser import ProtocolError, ReplyParser, parse_reply, to_one_line
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply, Result, Stage
 
 MESSAGES_A_CONNECTION = 100
 """Messages after which a connection is closed: many servers refuse more on one."""
 
-Expected = Literal["MAIL", "RCPT", "DATA", "END", "RSET", "VOID", "QUIT"]
-_STAGES: dict[Expected, Stage] = {"RSET": "MAIL", "VOID": "DATA"}
+
+_STAGES = {
+    Expected.MAIL: Stage.MAIL,
+    Expected.RCPT: Stage.RCPT,
+    Expected.DATA: Stage.DATA,
+    Expected.END: Stage.END,
+    Expected.RSET: Stage.MAIL,
+    Expected.VOID: Stage.DATA,
+    Expected.QUIT: Stage.END,
+}
 _NO_CHUNKS = (500, 502, 504)
 
 
@@ -131,7 +138,7 @@ class Conversation:
         if (flight := self._ready) is not None:
             self._ready = None
             pieces += (flight.outgoing.data, b".\r\n")
-            self._expected.append(("END", flight))
+            self._expected.append((Expected.END, flight))
             flight.dot_at = self.written + len(flight.outgoing.data) + 3
         if following is not None:
             pieces += self._begin(following)
@@ -139,7 +146,7 @@ class Conversation:
 
     def quit(self) -> bytes:
         """Return the octets that end the conversation; no message may be in flight."""
-        self._expected.append(("QUIT", None))
+        self._expected.append((Expected.QUIT, None))
         return self._out([b"QUIT\r\n"])
 
     def _out(self, pieces: list[bytes]) -> bytes:
@@ -156,7 +163,7 @@ class Conversation:
         commands = self._commands(outgoing)
         # A transaction behind another that may yet be refused begins with RSET, to start clean.
         if not self._clean or (self._chunks and self._flights):
-            commands.insert(0, ("RSET", b"RSET\r\n"))
+            commands.insert(0, (Expected.RSET, b"RSET\r\n"))
         self._clean = True
         self._flights.append(flight)
         if self._chunks:
@@ -174,10 +181,10 @@ class Conversation:
 
     def _commands(self, outgoing: Outgoing) -> list[tuple[Expected, bytes]]:
         mail, rcpt = write_envelope(outgoing, self._offers)
-        content: tuple[Expected, bytes] = ("DATA", b"DATA\r\n")
+        content: tuple[Expected, bytes] = (Expected.DATA, b"DATA\r\n")
         if self._chunks:
-            content = ("END", b"BDAT %d LAST\r\n%b" % (len(outgoing.data), outgoing.data))
-        return [("MAIL", mail), ("RCPT", rcpt), content]
+            content = (Expected.END, b"BDAT %d LAST\r\n%b" % (len(outgoing.data), outgoing.data))
+        return [(Expected.MAIL, mail), (Expected.RCPT, rcpt), content]
 
     def hear(self, data: bytes) -> bytes:
         """Take what the server sent. Return the octets to write at once, if any."""
@@ -199,7 +206,7 @@ class Conversation:
         self, stage: Expected, flight: _Flight | None, code: int, words: bytes
     ) -> list[bytes]:
         """Act on a reply. Return the octets to write at once."""
-        if stage == "QUIT":
+        if stage is Expected.QUIT:
             self.over = True
             return []
         assert flight is not None
@@ -208,18 +215,18 @@ class Conversation:
             self.turned_away = not self._accepted
             self.end(to_one_line(words), parse_reply(code, words))
             return []
-        if stage == "END":
+        if stage is Expected.END:
             return self._ended(flight, code, words)
-        if stage == "DATA":
+        if stage is Expected.DATA:
             return self._asked(flight, code, words)
-        if stage == "VOID":
+        if stage is Expected.VOID:
             return self._conclude(flight)
         return self._envelope(stage, flight, code, words)
 
     def _envelope(self, stage: Expected, flight: _Flight, code: int, words: bytes) -> list[bytes]:
         if code // 100 == 2:
             return self._step(flight) if self._steps else []
-        if code // 100 == 3 or stage == "RSET":
+        if code // 100 == 3 or stage is Expected.RSET:
             self._expected.appendleft((stage, flight))
             raise ProtocolError("an answer out of turn")
         if flight.refusal is None:
@@ -235,15 +242,15 @@ class Conversation:
         if code == 354 and flight.refusal is None:
             self._ready = flight
             return []
-        if code == 354 and flight.refusal is not None and flight.refusal[0] == "RCPT":
+        if code == 354 and flight.refusal is not None and flight.refusal[0] is Stage.RCPT:
             # It asks for content although it refused the recipient: send it an empty one, which
             # goes to nobody (RFC 2920 section 3.1).
-            self._expected.appendleft(("VOID", flight))
+            self._expected.appendleft((Expected.VOID, flight))
             return [b".\r\n"]
         if code // 100 not in (4, 5):
-            self._expected.appendleft(("DATA", flight))
+            self._expected.appendleft((Expected.DATA, flight))
             raise ProtocolError("an answer out of turn")
-        flight.refusal = flight.refusal or ("DATA", parse_reply(code, words))
+        flight.refusal = flight.refusal or (Stage.DATA, parse_reply(code, words))
         return self._conclude(flight)
 
     def _ended(self, flight: _Flight, code: int, words: bytes) -> list[bytes]:
@@ -255,19 +262,23 @@ class Conversation:
             self._accepted = True
             self.outcomes.append(
                 Outcome(
-                    flight.outgoing.id, "accepted", "END", parse_reply(code, words), self.server
+                    flight.outgoing.id,
+                    Result.ACCEPTED,
+                    Stage.END,
+                    parse_reply(code, words),
+                    self.server,
                 )
             )
             return []
         if code // 100 == 3:
-            self._expected.appendleft(("END", flight))
+            self._expected.appendleft((Expected.END, flight))
             raise ProtocolError("an answer out of turn")
         if self._chunks and code in _NO_CHUNKS:
             self.without_chunks = True
-            self._expected.appendleft(("END", flight))
+            self._expected.appendleft((Expected.END, flight))
             self.end(f"BDAT was offered and not understood: {code}", parse_reply(421, words))
             return []
-        flight.refusal = ("END", parse_reply(code, words))
+        flight.refusal = (Stage.END, parse_reply(code, words))
         return self._conclude(flight, clean=not self._chunks)
 
     def _conclude(self, flight: _Flight, *, clean: bool = False) -> list[bytes]:
@@ -276,7 +287,7 @@ class Conversation:
         self._flights.remove(flight)
         self._clean = clean and self._clean
         stage, refusal = flight.refusal
-        outcome = Outcome(flight.outgoing.id, "refused", stage, refusal, self.server)
+        outcome = Outcome(flight.outgoing.id, Result.REFUSED, stage, refusal, self.server)
         if judge(outcome).cause is Cause.CONNECTIONS:
             self.unwelcome = refusal
             self.returned.append(flight.outgoing)
@@ -286,7 +297,9 @@ class Conversation:
 
     def give_up(self) -> None:
         """End the conversation because no reply came in time."""
-        self.confused = self._grouped and bool(self._expected) and self._expected[0][0] != "END"
+        self.confused = (
+            self._grouped and bool(self._expected) and self._expected[0][0] is not Expected.END
+        )
         self.end("no answer in time")
 
     def end(self, why: str, reply: Reply | None = None) -> None:
@@ -299,18 +312,18 @@ class Conversation:
             return
         self.over = True
         self.why = why
-        stage, answered = self._expected[0] if self._expected else ("MAIL", None)
+        stage, answered = self._expected[0] if self._expected else (Expected.MAIL, None)
         for number, flight in enumerate(self._flights):
             exposed = flight.dot_at is not None and self.flushed >= flight.dot_at
-            where: Stage = "END" if exposed else _STAGES.get(stage, stage)  # type: ignore[arg-type]
+            where = Stage.END if exposed else _STAGES[stage]
             outcome_reply = Reply(0, "", why)
             if reply is not None and flight is answered:
                 exposed = False
                 outcome_reply = reply
-            if not exposed and (number or (self._accepted and where == "MAIL")):
+            if not exposed and (number or (self._accepted and where is Stage.MAIL)):
                 self.returned.append(flight.outgoing)
                 continue
-            result: Result = "in_doubt" if exposed else "unsent"
+            result = Result.IN_DOUBT if exposed else Result.UNSENT
             outcome = Outcome(flight.outgoing.id, result, where, outcome_reply, self.server)
             self.outcomes.append(outcome)
         self._flights.clear()

@@ -6,17 +6,35 @@ Types only.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Literal, NamedTuple, Protocol
-
-Stage = Literal["CONNECT", "SIZE", "MAIL", "RCPT", "DATA", "END"]
-"""The point at which a message's delivery ended.
-
-`SIZE`: the message is larger than the server says it takes, and was not offered.
-"""
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 
-Result = Literal["accepted", "refused", "unsent", "in_doubt"]
-"""The result of one message, see `Outcome`."""
+class Stage(StrEnum):
+    """The point at which a message's delivery ended."""
+
+    CONNECT = "CONNECT"
+    SIZE = "SIZE"
+    """The message is larger than the server says it takes, and was not offered."""
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    END = "END"
+
+
+class Result(StrEnum):
+    """The result of one message."""
+
+    ACCEPTED = "accepted"
+    """250 after the final dot: the server has taken responsibility."""
+    REFUSED = "refused"
+    """The server said no to this message; reply and stage say how."""
+    UNSENT = "unsent"
+    """Never offered whole (the connection was refused, or broke before the final dot); costs the
+    recipient nothing.
+    """
+    IN_DOUBT = "in_doubt"
+    """The final dot was written and no reply came; the server may have taken it."""
 
 
 class Reply(NamedTuple):
@@ -47,14 +65,7 @@ class Outgoing(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The outcome of one `Outgoing`.
-
-    - ``accepted``: 250 after the final dot; the server has taken responsibility.
-    - ``refused``: the server said no to this message; `reply` and `stage` say how.
-    - ``unsent``: never offered whole (connection refused or broken before the final dot); costs the
-      recipient nothing.
-    - ``in_doubt``: the final dot was written and no reply came; the server may have taken it.
-    """
+    """The outcome of one `Outgoing`."""
 
     id: int
     result: Result

@@ -8,11 +8,11 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.access_vocabulary import ActOutcome
 from newsletter.db.session import reading, transaction
 from newsletter.models import Author, AuthorAct
 from newsletter.services.events import KEPT_FOR
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import ActOutcome
 
 PAGE = 50
 """Acts on one page of the record."""

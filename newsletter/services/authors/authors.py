@@ -9,13 +9,13 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound
 from newsletter.models import Author, AuthorList, AuthorSession, MailingList
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import AuthorRole
 
 
 @dataclass(frozen=True, slots=True)

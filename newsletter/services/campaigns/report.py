@@ -33,7 +33,7 @@ class DeliveryView:
     """
 
     email: str
-    status: str
+    status: DeliveryStatus
     attempts: int
     doubts: int
     code: int | None

@@ -26,7 +26,7 @@ class Intro:
     """Markdown that waits for the next digest of one cadence."""
 
     id: int
-    cadence: str
+    cadence: Cadence
     text: str
     created_at: datetime
 

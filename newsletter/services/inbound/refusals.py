@@ -8,13 +8,14 @@ from newsletter.bounce_vocabulary import BounceClass, BounceProof, BounceSource
 from newsletter.bounces.meaning import CLASSES, join_lines
 from newsletter.bounces.types import BounceResult
 from newsletter.mail.smtp.causes import Cause
-from newsletter.mail.smtp.classify import Verdict
+from newsletter.mail.smtp.classify import Verdict, VerdictKind
 from newsletter.mail.smtp.types import Outcome
 from newsletter.models import Delivery
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.services.inbound.apply import Applied, Bounce, apply_bounce
 from newsletter.services.inbound.identify import Owner, own_delivery
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import DeliveryStatus
 
 
 def record_refusal(
@@ -24,7 +25,11 @@ def record_refusal(
 
     Called before the outcome itself is written down: a crash in between repeats both.
     """
-    ends = mark.status == "failed" and verdict.kind in ("recipient", "temporary", "unknown")
+    ends = mark.status == DeliveryStatus.FAILED and verdict.kind in (
+        VerdictKind.RECIPIENT,
+        VerdictKind.TEMPORARY,
+        VerdictKind.UNKNOWN,
+    )
     if not ends or not row.email:
         return None
     to_other = bool((row.context or {}).get("to"))

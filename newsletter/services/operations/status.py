@@ -21,7 +21,13 @@ from newsletter.services.digests import explain_list
 from newsletter.services.operations import watch
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
-from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
+from newsletter.vocabulary import (
+    Cadence,
+    CampaignKind,
+    CampaignStatus,
+    SubscriptionStatus,
+    SuppressionReason,
+)
 
 DAYS = 30
 
@@ -41,7 +47,7 @@ class Growth:
 class Coming:
     """The next digest of a cadence; `at` is None if it goes out as soon as an entry is ready."""
 
-    cadence: str
+    cadence: Cadence
     at: datetime | None
     verdict: str
 
@@ -51,9 +57,9 @@ class CampaignSummary:
     """A campaign under way, waiting for its moment, or the last one sent."""
 
     id: int
-    kind: str
+    kind: CampaignKind
     subject: str
-    status: str
+    status: CampaignStatus
     reason: str
     at: datetime | None
     totals: Totals

@@ -38,7 +38,7 @@ class FeedView:
     list: str
     url: str
     title: str
-    status: str
+    status: FeedStatus
     read_at: datetime | None
     next_poll_at: datetime
     failures: int

@@ -15,7 +15,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 
 from newsletter.db.session import reading, transaction
-from newsletter.mail.smtp.classify import Verdict
+from newsletter.mail.smtp.classify import Verdict, VerdictKind
 from newsletter.models import DomainBackoff
 from newsletter.services.domain_rest import rest_domain
 from newsletter.services.runtime import Environment
@@ -51,12 +51,12 @@ class DomainBackoffs:
 
     def record(self, domain: str, verdict: Verdict, why: str, *, campaign_id: int) -> None:
         """Learn what became of a message of a campaign, and let its domain rest if that follows."""
-        if verdict.kind == "sent":
+        if verdict.kind == VerdictKind.SENT:
             self._recent.append((domain, True))
             self._streaks[domain] = 0
             if domain in self._until:
                 self._forget(domain)
-        elif verdict.kind == "us":
+        elif verdict.kind == VerdictKind.US:
             self._recent.append((domain, False))
             self._streaks[domain] += 1
             if self._streaks[domain] >= STREAK and self._others_take(domain):

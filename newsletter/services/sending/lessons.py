@@ -10,8 +10,8 @@ from collections import Counter as Tally
 from dataclasses import replace
 from datetime import timedelta
 
-from newsletter.mail.smtp.classify import Cause, Verdict
-from newsletter.mail.smtp.types import Outcome, Transport
+from newsletter.mail.smtp.classify import Cause, Verdict, VerdictKind
+from newsletter.mail.smtp.types import Outcome, Stage, Transport
 from newsletter.outbox import LeasedDelivery
 from newsletter.services import sender_state
 from newsletter.services.runtime import Environment
@@ -49,14 +49,14 @@ class Lessons:
         server = outcome.server
         why = outcome.reply.text
         list_id = row.list_id
-        if verdict.kind == "sent":
+        if verdict.kind == VerdictKind.SENT:
             self.pace.note_taken()
             self.states.note_taken()
-        self.refusals[server] = self.refusals[server] + 1 if verdict.kind == "us" else 0
-        if verdict.kind == "us" and verdict.cause is Cause.PACE:
+        self.refusals[server] = self.refusals[server] + 1 if verdict.kind == VerdictKind.US else 0
+        if verdict.kind == VerdictKind.US and verdict.cause is Cause.PACE:
             if not self.pace.note_refused(server, why, list_id=list_id):
                 self._rest(server, replace(verdict, cause=Cause.QUOTA), list_id)
-        elif verdict.kind == "us" and verdict.cause in sender_state.STOPS:
+        elif verdict.kind == VerdictKind.US and verdict.cause in sender_state.STOPS:
             if self.refusals[server] >= SERVER_STREAK:
                 self._rest(server, verdict, list_id)
         elif row.campaign_id is not None and verdict.cause is not Cause.CONNECTIONS:
@@ -71,13 +71,13 @@ class Lessons:
     def _learn_of_campaign(
         self, row: LeasedDelivery, campaign_id: int, verdict: Verdict, outcome: Outcome
     ) -> None:
-        if outcome.stage == "SIZE":
+        if outcome.stage == Stage.SIZE:
             self.pause(
                 campaign_id, f"{outcome.server}: {outcome.reply.text}. Make the message smaller."
             )
             return
         domain = find_domain(row)
-        if outcome.stage != "MAIL":
+        if outcome.stage != Stage.MAIL:
             self.backoffs.record(domain, verdict, outcome.reply.text, campaign_id=campaign_id)
         why = (
             self.breaker(campaign_id).record(verdict, outcome.reply.text)
@@ -86,7 +86,7 @@ class Lessons:
         )
         if why:
             self.pause(campaign_id, why)
-        if outcome.stage == "MAIL" and self.refusals[outcome.server] >= SERVER_STREAK:
+        if outcome.stage == Stage.MAIL and self.refusals[outcome.server] >= SERVER_STREAK:
             self.transport.rest(outcome.server, outcome.reply.text)
 
     def record_unheard(self, server: str) -> str:

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from newsletter.mail.kinds import MAILS, Requirement
-from newsletter.mail.smtp.classify import Cause, Verdict
-from newsletter.mail.smtp.types import Outcome
+from newsletter.mail.smtp.classify import Cause, Verdict, VerdictKind
+from newsletter.mail.smtp.types import Outcome, Stage
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.schedule import next_try
 from newsletter.services.audience.mailable import is_receiving
@@ -130,7 +130,7 @@ def decide(
     `jitter`, from 0 to 1, spreads tries that were refused together.
     """
     update = _decide(row, outcome, verdict, now, policy, jitter)
-    return update._replace(offered=outcome.stage != "CONNECT")
+    return update._replace(offered=outcome.stage != Stage.CONNECT)
 
 
 def _decide(
@@ -144,26 +144,28 @@ def _decide(
     words = outcome.reply.text
     reply = DeliveryUpdate(row.id, DeliveryStatus.QUEUED, outcome.reply.code or None, words)
     match verdict.kind:
-        case "sent":
+        case VerdictKind.SENT:
             return reply._replace(status=DeliveryStatus.SENT)
-        case "again":
+        case VerdictKind.AGAIN:
             again = postpone(row, now, verdict.why or words)
-            return again if outcome.stage == "CONNECT" else _limit(row, again, policy)
-        case "in_doubt":
+            return again if outcome.stage == Stage.CONNECT else _limit(row, again, policy)
+        case VerdictKind.IN_DOUBT:
             why = verdict.why or words
             return record_lost_reply(row, why, now=now, policy=policy, jitter=jitter)
-        case "recipient":
+        case VerdictKind.RECIPIENT:
             return reply._replace(status=DeliveryStatus.FAILED, attempts=1)
-        case "content":
+        case VerdictKind.CONTENT:
             if row.attempts or row.campaign_id is None:
                 return reply._replace(status=DeliveryStatus.FAILED, attempts=1)
             # The server may say so of all; then the campaign pauses before the second try.
             due_at = next_try(now, attempts=OUR_ATTEMPTS, waits=policy.waits, jitter=jitter)
             return _limit(row, reply._replace(attempts=1, due_at=due_at), policy)
-        case "us":  # no recipient is to blame, however long that lasts: `total` has no say
+        case (
+            VerdictKind.US
+        ):  # no recipient is to blame, however long that lasts: `total` has no say
             due_at = now + _wait_for_us(row, verdict, now, policy, jitter)
             return reply._replace(status=_waiting_status(row), due_at=due_at)
-        case "temporary" | "unknown":
+        case VerdictKind.TEMPORARY | VerdictKind.UNKNOWN:
             due_at = next_try(now, attempts=row.attempts + 1, waits=policy.waits, jitter=jitter)
             return _limit(row, reply._replace(attempts=1, due_at=due_at), policy)
         case _:
@@ -208,14 +210,14 @@ class CircuitBreaker:
 
     def record(self, verdict: Verdict, text: str) -> str | None:
         """Count a verdict. Return why the campaign must pause now, or None."""
-        is_ours = verdict.kind in ("us", "content", "unknown")
-        is_dead = verdict.kind == "recipient"
-        if verdict.kind == "sent":
+        is_ours = verdict.kind in (VerdictKind.US, VerdictKind.CONTENT, VerdictKind.UNKNOWN)
+        is_dead = verdict.kind == VerdictKind.RECIPIENT
+        if verdict.kind == VerdictKind.SENT:
             self.streak = self.dead_streak = 0
         self.streak += is_ours
         self.dead_streak += is_dead
         self.dead += is_dead
-        self.judged += is_dead or verdict.kind == "sent"
+        self.judged += is_dead or verdict.kind == VerdictKind.SENT
         if is_ours or is_dead:
             self.last = text
         if self.streak >= REFUSAL_STREAK or self.dead_streak >= DEAD_STREAK:

@@ -22,8 +22,8 @@ from newsletter.errors import (
     TransportError,
     place_of,
 )
-from newsletter.mail.smtp.classify import Cause, Verdict, judge
-from newsletter.mail.smtp.types import Outcome, Outgoing, Transport
+from newsletter.mail.smtp.classify import Cause, Verdict, VerdictKind, judge
+from newsletter.mail.smtp.types import Outcome, Outgoing, Stage, Transport
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.services import installation, sender_state
 from newsletter.services.inbound import refusals
@@ -304,8 +304,8 @@ class Run:
         now = self.env.now
         line = next(line for line in self.supply.lines if outcome.id in line.flying)
         row = line.flying.pop(outcome.id)
-        if outcome.stage == "SIZE":
-            verdict = Verdict("content", outcome.reply.text, cause=Cause.TOO_LARGE)
+        if outcome.stage == Stage.SIZE:
+            verdict = Verdict(VerdictKind.CONTENT, outcome.reply.text, cause=Cause.TOO_LARGE)
             update = retry.record_too_large(row, outcome.reply.text, due_at=now)
         else:
             verdict = judge(outcome)
@@ -314,5 +314,5 @@ class Run:
         refusals.record_refusal(self.env, row, outcome, verdict, update)
         self.outcomes.record(row, outcome, update)
         self._note(line, update)
-        self.unheard = self.unheard + 1 if verdict.kind == "again" else 0
+        self.unheard = self.unheard + 1 if verdict.kind == VerdictKind.AGAIN else 0
         return row, verdict

@@ -37,7 +37,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import find_refusal
 from newsletter.services.signup.equal_work import roll_back
 from newsletter.tokens import new_handle
-from newsletter.vocabulary import ConsentKind, MailKind, SubscriptionStatus
+from newsletter.vocabulary import Cadence, ConsentKind, MailKind, SubscriptionStatus
 
 # Past the ORM: anybody may sign up, as often as they like.
 _subscribers = cast(Table, Subscriber.__table__)
@@ -80,7 +80,7 @@ class SignUpRequest:
     sender: str
     email: str
     email_key: str
-    cadence: str
+    cadence: Cadence
     wording: str
     evidence: Evidence
     name: str = ""

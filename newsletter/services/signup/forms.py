@@ -22,6 +22,7 @@ from newsletter.services.lists.topics import TopicOffer, find_offers
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
 from newsletter.urls import RESERVED_SLUGS
+from newsletter.vocabulary import Cadence, FieldKind
 
 TRAP = "website"
 """The field that only robots see."""
@@ -77,7 +78,7 @@ class Field:
     """A field of the author's own."""
 
     name: str
-    kind: str
+    kind: FieldKind
     label: str
     choices: tuple[str, ...] = ()
     required: bool = False
@@ -99,7 +100,7 @@ class Form:
     look: ListLook
     language: str
     cadences: tuple[str, ...]
-    cadence: str
+    cadence: Cadence
     consent_text: str
     fields: tuple[Field, ...]
     topics: tuple[TopicOffer, ...] = ()
@@ -201,7 +202,7 @@ def list_fields(slug: str) -> tuple[Field, ...]:
 def add_field(
     slug: str,
     name: str,
-    kind: str,
+    kind: FieldKind,
     label: str,
     choices: Sequence[str] = (),
     *,

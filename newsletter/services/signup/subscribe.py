@@ -29,7 +29,7 @@ from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
 from newsletter.services.signup.form_answers import parse_answers
 from newsletter.services.signup.forms import Form
-from newsletter.vocabulary import EvidenceSource
+from newsletter.vocabulary import Cadence, EvidenceSource
 
 TOO_FAST = timedelta(seconds=2)
 NAME_AT_MOST = 200
@@ -65,7 +65,7 @@ class _Checked:
     address: Address
     name: str
     language: str
-    cadence: str
+    cadence: Cadence
     answers: dict[str, object]
     topics: str = ""
 
@@ -140,7 +140,9 @@ def _check_sign_up(env: Environment, form: Form, sign_up: Submission, *, visitor
         raise InvalidInput(problems)
     typed = to_plain_line(sign_up.name, limit=NAME_AT_MOST)
     name = clean_name(typed) if visitor else typed
-    return _Checked(address, name, find_language(sign_up.language), str(cadence), answers, chosen)
+    return _Checked(
+        address, name, find_language(sign_up.language), Cadence(str(cadence)), answers, chosen
+    )
 
 
 def _robot(env: Environment, sign_up: Submission) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -46,15 +47,24 @@ UNDO_KEPT_FOR = (LinkPurpose.ADDRESS_UNDO.lifetime or timedelta()) + timedelta(d
 """Longer than a link to take a change back is good."""
 
 
+class ChangeState(StrEnum):
+    """The state of a change of address."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    TAKEN = "taken"
+    """Another subscriber has the address."""
+
+
 @dataclass(frozen=True, slots=True)
 class AddressChangeView:
     """A change of address as its page shows it.
 
-    `state` is ``waiting``, ``done``, or ``taken`` by another subscriber. `masked` is the new
+    `masked` is the new
     address, empty for the old mailbox.
     """
 
-    state: str
+    state: ChangeState
     masked: str
     title: str
     language: str
@@ -152,7 +162,7 @@ def confirm_change(env: Environment, token: str, evidence: Evidence) -> AddressC
         with transaction() as session:
             subscription, mark, retired = _open_link(env, session, token)
             move = _describe_change(env, session, subscription, mark, retired=retired)
-            if move.state == "waiting":
+            if move.state is ChangeState.WAITING:
                 _move(env, session, subscription, evidence)
                 return _describe_change(env, session, subscription, mark, retired=retired)
             return move
@@ -254,12 +264,16 @@ def _describe_change(
 ) -> AddressChangeView:
     subscriber = subscription.subscriber
     if _has_mark(env, subscriber.email_key, mark):
-        state = "done"
+        state = ChangeState.DONE
         address = subscriber.email
     elif (
         not retired and subscriber.new_email_key and _has_mark(env, subscriber.new_email_key, mark)
     ):
-        state = "taken" if is_taken(session, subscriber.new_email_key) else "waiting"
+        state = (
+            ChangeState.TAKEN
+            if is_taken(session, subscriber.new_email_key)
+            else ChangeState.WAITING
+        )
         address = str(subscriber.new_email)
     else:
         raise LinkInvalid  # another address was named since

@@ -12,7 +12,12 @@ from newsletter.link_purposes import LinkPurpose
 from newsletter.models import AddressChange
 from newsletter.services.consent import Evidence
 from newsletter.services.runtime import Environment
-from newsletter.services.subscribers.address_change import AddressChangeView, is_taken, set_address
+from newsletter.services.subscribers.address_change import (
+    AddressChangeView,
+    ChangeState,
+    is_taken,
+    set_address,
+)
 from newsletter.services.suppressions import is_suppressed
 from newsletter.vocabulary import MailKind
 
@@ -36,7 +41,7 @@ def undo_change(env: Environment, token: str, evidence: Evidence) -> AddressChan
         with transaction() as session:
             change = _change(env, session, token)
             move = _describe_undo(session, change)
-            if move.state == "waiting":
+            if move.state is ChangeState.WAITING:
                 _take_back(env, session, change, evidence)
                 return _describe_undo(session, change)
             return move
@@ -88,7 +93,9 @@ def _change(env: Environment, session: Session, token: str) -> AddressChange:
 
 def _describe_undo(session: Session, change: AddressChange) -> AddressChangeView:
     if change.undone_at is not None or change.subscriber.email_key == change.old_email_key:
-        state = "done"
+        state = ChangeState.DONE
     else:
-        state = "taken" if is_taken(session, change.old_email_key) else "waiting"
+        state = (
+            ChangeState.TAKEN if is_taken(session, change.old_email_key) else ChangeState.WAITING
+        )
     return AddressChangeView(state, "", change.mailing_list.title, "", change.mailing_list.language)

@@ -34,7 +34,7 @@ from newsletter.services.subscribers.views import (
 )
 from newsletter.services.suppressions import is_suppressed
 from newsletter.tokens import new_handle
-from newsletter.vocabulary import Actor, Cadence, ConsentKind, EvidenceSource
+from newsletter.vocabulary import Actor, Cadence, ConsentKind, EvidenceSource, SubscriptionStatus
 
 PAGE = 500
 
@@ -49,8 +49,8 @@ class SubscriberFilter:
     """
 
     slug: str | None = None
-    status: str | None = None
-    cadence: str | None = None
+    status: SubscriptionStatus | None = None
+    cadence: Cadence | None = None
     search: str = ""
     since: datetime | None = None
     tag: str = ""

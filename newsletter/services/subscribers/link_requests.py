@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
@@ -33,10 +33,9 @@ from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
 from newsletter.services.signup.equal_work import roll_back
+from newsletter.services.subscribers.requested_link import RequestedLink
 from newsletter.services.suppressions import is_suppressed
-from newsletter.vocabulary import EvidenceSource, MailKind
-
-Kind = Literal["link", "export", "erase", "resource"]
+from newsletter.vocabulary import Cadence, EvidenceSource, SubscriptionStatus
 
 
 class Target(NamedTuple):
@@ -50,13 +49,13 @@ class Target(NamedTuple):
     title: str
     list_language: str
     consent_text: str
-    default_cadence: str
+    default_cadence: Cadence
     email: str
     email_key: str
     language: str = ""
-    status: str = ""
+    status: SubscriptionStatus | None = None
     subscription_id: int | None = None
-    cadence: str = ""
+    cadence: Cadence | None = None
     answers: Mapping[str, Any] = MappingProxyType({})
     topics: str = ""
     round: int = 0
@@ -142,7 +141,7 @@ def mail_link_to_address(
             env,
             session,
             target,
-            "resource" if resource else "link",
+            RequestedLink.RESOURCE if resource else RequestedLink.ACCOUNT,
             Allowance.LINK,
             resource,
             entitled=entitled,
@@ -170,7 +169,11 @@ def renew_link(env: Environment, purpose: LinkPurpose, token: str, evidence: Evi
     handle, _, rest = payload.partition(".")
     resource = rest if purpose is LinkPurpose.RESOURCE else ""
     _require_resource(resource)
-    kinds: dict[str, Kind] = {"export": "export", "erase": "erase", "resources": "resource"}
+    links = {
+        "export": RequestedLink.EXPORT,
+        "erase": RequestedLink.ERASE,
+        "resources": RequestedLink.RESOURCE,
+    }
     visit = Visit(ELSEWHERE, evidence.ip, email_key="")
     counters.require_room(env, visit)
     with transaction() as session:
@@ -180,11 +183,24 @@ def renew_link(env: Environment, purpose: LinkPurpose, token: str, evidence: Evi
             # Links to their data were mailed to them alone; all others stand in mails that may
             # have been forwarded.
             allowance = Allowance.OWN if purpose.scope is LinkScope.SUBSCRIBER else Allowance.LINK
-            _send(env, session, target, kinds.get(purpose, "link"), allowance, evidence, resource)
+            _send(
+                env,
+                session,
+                target,
+                links.get(purpose, RequestedLink.ACCOUNT),
+                allowance,
+                evidence,
+                resource,
+            )
 
 
 def mail_link_to_holder(
-    env: Environment, session: Session, subscription: Subscription, kind: Kind, *, private: bool
+    env: Environment,
+    session: Session,
+    subscription: Subscription,
+    kind: RequestedLink,
+    *,
+    private: bool,
 ) -> None:
     """Mail a link that was asked for on a page behind a subscriber's link.
 
@@ -200,7 +216,7 @@ def _send(
     env: Environment,
     session: Session,
     target: Target,
-    kind: Kind,
+    kind: RequestedLink,
     allowance: Allowance,
     evidence: Evidence,
     resource: str,
@@ -210,7 +226,7 @@ def _send(
     if target.status == "pending":
         record_request(env, session, _renew_request(session, target, evidence))
         return
-    entitled = kind != "resource" or target.status == "active"
+    entitled = kind is not RequestedLink.RESOURCE or target.status == "active"
     _queue(env, session, target, kind, allowance, resource, entitled=entitled)
 
 
@@ -218,7 +234,7 @@ def _queue(
     env: Environment,
     session: Session,
     target: Target,
-    kind: Kind,
+    kind: RequestedLink,
     allowance: Allowance,
     resource: str,
     *,
@@ -239,14 +255,14 @@ def _write(
     env: Environment,
     session: Session,
     target: Target,
-    kind: Kind,
+    kind: RequestedLink,
     allowance: Allowance,
     mailbox: LockedMailbox,
     context: dict[str, str] | None,
 ) -> None:
     id_ = outbox.enqueue(
         session,
-        mail=MailKind(kind),
+        mail=kind.mail,
         subscription_id=target.subscription_id,
         now=env.now,
         context=context,

@@ -31,7 +31,9 @@ from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations
 from newsletter.services.subscribers import address_change, link_requests
-from newsletter.services.subscribers.own_answers import OwnAnswer, change_answers, list_answers
+from newsletter.services.subscribers.own_answers import change_answers, list_answers
+from newsletter.services.subscribers.preferences_view import Choice, Preferences, TopicChoice
+from newsletter.services.subscribers.requested_link import RequestedLink
 from newsletter.services.subscribers.subscriptions import leave, resume
 from newsletter.services.subscription_state import add_pending, record_change
 from newsletter.services.suppressions import is_suppressed
@@ -39,50 +41,6 @@ from newsletter.vocabulary import Cadence, ConsentKind, MailKind, SubscriptionSt
 
 PAUSE_AT_MOST = timedelta(days=366)
 NEEDS_ACCOUNT = Text("For this, please have a link of your own mailed to you first.")
-
-
-@dataclass(frozen=True, slots=True)
-class TopicChoice:
-    """A topic of a list, and whether the subscriber gets it."""
-
-    name: str
-    chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A list on the page: one that is subscribed to, was, or could be (`status` empty).
-
-    `paused_until` is a date or None; `topics` are empty where the list has none.
-    """
-
-    slug: str
-    title: str
-    language: str
-    status: str
-    cadence: str
-    cadences: tuple[str, ...]
-    paused_until: datetime | None
-    topics: tuple[TopicChoice, ...]
-    answers: tuple[OwnAnswer, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """The content of the page of preferences.
-
-    The address is masked: a forwarded mail must not give it away. `opens_account` tells that the
-    link opens the account; otherwise there is one choice, and `name` and `new_masked` are empty.
-    `new_masked` is an address that waits to be confirmed.
-    """
-
-    masked: str
-    name: str
-    language: str
-    list_language: str
-    choices: tuple[Choice, ...]
-    opens_account: bool
-    new_masked: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +112,17 @@ def change_preferences(
         return _describe_preferences(session, holder)
 
 
-def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Preferences:
+def mail_link(env: Environment, token: str, kind: RequestedLink) -> Preferences:
     """Mail the subscriber a link to the account, to their data or to be erased.
 
-    `kind` is ``link``, ``export`` or ``erase``. Whoever holds the page's link, the mail goes to the
+    Whoever holds the page's link, the mail goes to the
     subscriber; a link from a mail can only ask for the account. Raises `LinkError`, `InvalidInput`.
     """
     with transaction() as session:
         holder = _open_link(env, session, token)
         confirmations.lock_owner(session, holder.subscription.handle)
         counters.count_change(env, session, holder.subscription.id)
-        if kind != "link" and not holder.opens_account:
+        if kind is not RequestedLink.ACCOUNT and not holder.opens_account:
             raise InvalidInput({kind: NEEDS_ACCOUNT})
         link_requests.mail_link_to_holder(
             env, session, holder.subscription, kind, private=holder.opens_account
@@ -320,7 +278,7 @@ def _choice(
         slug=mailing_list.slug,
         title=mailing_list.title,
         language=mailing_list.language,
-        status=subscription.status if subscription else "",
+        status=subscription.status if subscription else None,
         cadence=subscription.cadence if subscription else mailing_list.default_cadence,
         cadences=tuple(mailing_list.cadences),
         paused_until=subscription.paused_until if subscription else None,

@@ -16,6 +16,7 @@ from newsletter.errors import NotFound
 from newsletter.models import Subscriber, Topic
 from newsletter.services import tags
 from newsletter.services.lists.topics import unpack_topics
+from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class SubscriptionView:
     """
 
     list: str
-    status: str
-    cadence: str
+    status: SubscriptionStatus
+    cadence: Cadence
     paused_until: datetime | None
     topics: tuple[str, ...]
     fields: Mapping[str, Any]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.services.campaigns import campaigns, report
 from newsletter.services.campaigns.campaigns import CampaignView
 from newsletter.services.runtime import environment
-from newsletter.vocabulary import CampaignKind, CampaignStatus, DeliveryStatus, TokenScope
+from newsletter.vocabulary import CampaignKind, CampaignStatus, DeliveryStatus
 from newsletter.web.api import letter_models, models
 from newsletter.web.api.answers import make_cursor, read_cursor, send
 from newsletter.web.api.operations import current_caller, operation, require_list

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.services.polling import entries
 from newsletter.services.polling.entries import EntryView
 from newsletter.services.runtime import environment
-from newsletter.vocabulary import EntryStatus, TokenScope
+from newsletter.vocabulary import EntryStatus
 from newsletter.web.api import models
 from newsletter.web.api.answers import make_cursor, read_cursor, send
 from newsletter.web.api.operations import current_caller, operation, require_list

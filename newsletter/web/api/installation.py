@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.services import events, resources, suppressions
 from newsletter.services.runtime import environment
-from newsletter.vocabulary import TokenScope
 from newsletter.web.api import models
 from newsletter.web.api.answers import make_cursor, read_cursor, send
 from newsletter.web.api.operations import current_caller, operation, require_list, require_unlimited

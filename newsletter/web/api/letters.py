@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.authoring.front_matter import join_letter, split_letter
 from newsletter.authoring.letter_file import parse_letter, replace_lines
 from newsletter.errors import InvalidInput, NotFound
@@ -12,7 +13,7 @@ from newsletter.services.letters import drafts, newcomers, preflight, rendering
 from newsletter.services.letters import send as dispatch
 from newsletter.services.runtime import environment
 from newsletter.services.sending import requested_tests
-from newsletter.vocabulary import CampaignKind, CampaignStatus, TokenScope
+from newsletter.vocabulary import CampaignKind, CampaignStatus
 from newsletter.web.api import letter_models
 from newsletter.web.api.answers import no_content, require_match, send, send_editable
 from newsletter.web.api.campaigns import describe_campaign, find_campaign

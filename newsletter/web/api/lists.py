@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.services.lists import lists
 from newsletter.services.operations import status as installation_status
 from newsletter.services.runtime import environment
-from newsletter.vocabulary import TokenScope
 from newsletter.web.api import models
 from newsletter.web.api.answers import require_match, send, send_editable
 from newsletter.web.api.operations import current_caller, operation, require_list

@@ -17,11 +17,11 @@ from spectree import Response as SpecResponse
 from spectree import SpecTree
 from werkzeug.exceptions import HTTPException
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.errors import NewsletterError, NotFound
 from newsletter.services import api_tokens, idempotency
 from newsletter.services.api_tokens import Caller, RequestAllowance
 from newsletter.services.runtime import environment
-from newsletter.vocabulary import TokenScope
 from newsletter.web.api.answers import ROOT, Problem, RefusedEarly
 from newsletter.web.problems import explain_error, make_problem
 from newsletter.web.request_body import allow_body

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from flask import Blueprint, Response, request
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.services.runtime import environment
 from newsletter.services.subscribers import admin, correct, privacy, views
 from newsletter.services.subscribers.views import SubscriberView
 from newsletter.services.transfer import export_subscribers, import_subscribers
-from newsletter.vocabulary import TokenScope
 from newsletter.web.api import subscriber_models
 from newsletter.web.api.answers import (
     make_cursor,

@@ -16,6 +16,7 @@ from flask import Blueprint, Flask, Response, g, redirect, request, session, url
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
+from newsletter.access_vocabulary import ActOutcome, AuthorRole
 from newsletter.errors import (
     DatabaseError,
     InvalidInput,
@@ -27,7 +28,6 @@ from newsletter.services.authors import acts
 from newsletter.services.authors.authors import AuthorView
 from newsletter.services.authors.scope import Scope, require_visible
 from newsletter.services.runtime import environment
-from newsletter.vocabulary import ActOutcome, AuthorRole
 from newsletter.web import errors
 from newsletter.web.author.browser import PREFIX, BrowserSession, may_log_in
 from newsletter.web.locale import translate_errors

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Response, request
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.services.authors import acts
-from newsletter.vocabulary import AuthorRole
 from newsletter.web.author.access import make_blueprint, page
 from newsletter.web.author.paging import read_key
 from newsletter.web.responses import render_page

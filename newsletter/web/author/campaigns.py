@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from flask import Response, request, url_for
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.services.authors.scope import Scope
 from newsletter.services.campaigns import browse, campaigns
 from newsletter.services.campaigns.campaigns import CampaignView
 from newsletter.services.runtime import Environment, environment
-from newsletter.vocabulary import AuthorRole
 from newsletter.web.author.access import current_author, make_blueprint, page, report_done
 from newsletter.web.author.frames import frame_mail
 from newsletter.web.author.paging import read_key

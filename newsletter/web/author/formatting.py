@@ -11,14 +11,9 @@ from flask import Flask
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
+from newsletter.access_vocabulary import ActOutcome, AuthorRole
 from newsletter.i18n import SOURCE, Text
-from newsletter.vocabulary import (
-    ActOutcome,
-    AuthorRole,
-    CampaignStatus,
-    EntryStatus,
-    SubscriptionStatus,
-)
+from newsletter.vocabulary import CampaignStatus, EntryStatus, SubscriptionStatus
 from newsletter.web.locale import current_language, translate_errors
 
 PAGES = (

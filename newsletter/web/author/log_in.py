@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Response, redirect, request, url_for
 from flask_babel import gettext
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.errors import InvalidInput, LinkError
 from newsletter.services.authors import log_in, sessions
 from newsletter.services.authors.sessions import NewSession
 from newsletter.services.runtime import environment
-from newsletter.vocabulary import AuthorRole
 from newsletter.web.author.access import (
     current_author,
     current_browser,

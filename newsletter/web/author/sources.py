@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from flask import Response, request, url_for
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.services.authors.scope import Scope
 from newsletter.services.polling import browse, entries, feeds
 from newsletter.services.polling.entries import EntryView
 from newsletter.services.runtime import Environment, environment
-from newsletter.vocabulary import AuthorRole, EntryStatus
+from newsletter.vocabulary import EntryStatus
 from newsletter.web.author.access import (
     current_author,
     make_blueprint,

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from flask import Response, request, url_for
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.errors import InvalidInput
 from newsletter.i18n import Text
 from newsletter.services import consent
@@ -18,7 +19,7 @@ from newsletter.services.runtime import environment
 from newsletter.services.subscribers import admin, browse, correct, history, privacy
 from newsletter.services.subscribers.correct import Correction
 from newsletter.services.transfer import export_subscribers
-from newsletter.vocabulary import AuthorRole, Cadence
+from newsletter.vocabulary import Cadence
 from newsletter.web.author.access import current_author, make_blueprint, page, report_done
 from newsletter.web.author.paging import read_key
 from newsletter.web.responses import render_page

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Response
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.services.authors import today
 from newsletter.services.runtime import environment
-from newsletter.vocabulary import AuthorRole
 from newsletter.web.author.access import current_author, make_blueprint, page
 from newsletter.web.responses import render_page
 

@@ -12,10 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.db.session import transaction
 from newsletter.services.authors import authors, log_in
 from newsletter.services.runtime import EXTENSION, Environment
-from newsletter.vocabulary import AuthorRole
 from tests.people import add_list
 
 URL = "https://news.example.com"

@@ -7,9 +7,9 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
+from newsletter.access_vocabulary import ActOutcome
 from newsletter.db.session import reading
 from newsletter.models import Author, AuthorAct
-from newsletter.vocabulary import ActOutcome
 from tests.web.author.conftest import Browse
 
 OPEN = {"ask_page", "ask", "code_page", "code", "enter_page", "enter"}

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, func, select
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.app import create_app
 from newsletter.db.session import db, reading
 from newsletter.models import AuthorLogin, AuthorSession, Delivery
@@ -17,7 +18,6 @@ from newsletter.services.operations import cleanup
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from newsletter.settings import Settings
-from newsletter.vocabulary import AuthorRole
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink, body
 from tests.web.author.conftest import URL, Browse, BrowserOf
 

@@ -1,0 +1,50 @@
+"""The closed sets of access: roles of authors, scopes of programs' tokens; see vocabulary.py."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class TokenScope(StrEnum):
+    """The reach of a program's token. Each of the first three includes those before it."""
+
+    READ = "read"
+    """Numbers, texts and entries; no addresses."""
+    WRITE = "write"
+    """Subscribers and drafts."""
+    SEND = "send"
+    """Whatever mails people."""
+    PUBLISH = "publish"
+    """All that a blog needs for the entries of its list, and nothing else."""
+
+    def covers(self, needed: TokenScope) -> bool:
+        """Tell whether a token of this scope may do what needs `needed`."""
+        ladder = (TokenScope.READ, TokenScope.WRITE, TokenScope.SEND)
+        if self in ladder and needed in ladder:
+            return ladder.index(self) >= ladder.index(needed)
+        return self is needed or (self is TokenScope.SEND and needed is TokenScope.PUBLISH)
+
+
+class AuthorRole(StrEnum):
+    """The rights of an author on their pages, from least to most."""
+
+    VIEWER = "viewer"
+    """Sees numbers and texts, and no addresses."""
+    EDITOR = "editor"
+    """Writes, previews, tests; holds and skips entries; looks subscribers up."""
+    OWNER = "owner"
+    """Sends, imports, exports, erases, changes settings."""
+
+    def includes(self, other: AuthorRole) -> bool:
+        """Tell whether this role may do everything that `other` may."""
+        order = list(AuthorRole)
+        return order.index(self) >= order.index(other)
+
+
+class ActOutcome(StrEnum):
+    """The outcome of an author's act."""
+
+    BEGUN = "begun"
+    """It was not heard how it ended: the program stopped, or an internal error."""
+    DONE = "done"
+    REFUSED = "refused"
