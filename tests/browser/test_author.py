@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from newsletter import demo
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.db.session import transaction
-from newsletter.demo import SLUG, Stage
+from newsletter.demo import SLUG, DemoStage
 from newsletter.i18n import LANGUAGES
 from newsletter.models import Campaign, Feed, MailingList, Subscriber
 from newsletter.services.authors import authors, log_in
@@ -54,7 +54,7 @@ OPEN: dict[str, Place] = {
 class Desk:
     """The demo's installation with an author, and something in every state."""
 
-    def __init__(self, scene: Stage) -> None:
+    def __init__(self, scene: DemoStage) -> None:
         self.scene = scene
         with scene.app.app_context():
             authors.add_author(scene.env, ANA, role=AuthorRole.OWNER)

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page
 
 from newsletter import demo, outbox
 from newsletter.db.session import transaction
-from newsletter.demo import SLUG, Stage
+from newsletter.demo import SLUG, DemoStage
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import (
     AddressChange,
@@ -50,7 +50,7 @@ WCAG = {
 class Visit:
     """A reader of two lists at the demo's pages, and what she can open."""
 
-    def __init__(self, scene: Stage) -> None:
+    def __init__(self, scene: DemoStage) -> None:
         self.scene = scene
         with scene.app.app_context(), transaction() as session:
             mailing_list = session.query(MailingList).one()
@@ -176,7 +176,7 @@ STATES: dict[str, State] = {
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoStage]:
     file = tmp_path_factory.mktemp("files") / "guide.pdf"
     file.write_bytes(b"%PDF-1.4 ten quiet minutes")
     with demo.open_stage() as scene:
@@ -189,7 +189,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def visit(scene: Stage) -> Visit:
+def visit(scene: DemoStage) -> Visit:
     return Visit(scene)
 
 
@@ -279,7 +279,7 @@ def test_t09_a_scanner_that_runs_scripts_changes_nothing(browser: Browser, visit
     assert state(visit.scene) == before
 
 
-def state(scene: Stage) -> list[tuple[object, ...]]:
+def state(scene: DemoStage) -> list[tuple[object, ...]]:
     """What the readers' links could change."""
     with scene.app.app_context(), transaction() as session:
         readers = [

@@ -10,7 +10,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from newsletter import demo
-from newsletter.demo import SLUG, SUBSCRIBER, Stage, run_steps
+from newsletter.demo import SLUG, SUBSCRIBER, DemoStage, run_steps
 from newsletter.demo.blog import POSTS
 from newsletter.services.digests import due as digests
 from newsletter.services.polling import feeds
@@ -47,7 +47,7 @@ def standing(app: Flask) -> str:
         return found.subscriptions[0].status
 
 
-def work(scene: Stage) -> None:
+def work(scene: DemoStage) -> None:
     """What the worker does by itself."""
     with scene.app.app_context():
         for feed in feeds.list_feeds():
@@ -56,7 +56,7 @@ def work(scene: Stage) -> None:
         sending.send_due(scene.env)
 
 
-def read_mail(page: Page, scene: Stage, number: int, name: str) -> None:
+def read_mail(page: Page, scene: DemoStage, number: int, name: str) -> None:
     page.goto(f"{scene.blog.url}/mailbox/{number}/html")
     fits(page)
     shoot(page, f"mail-{name}")
@@ -80,7 +80,7 @@ def test_the_whole_story(browser: Browser) -> None:
         page.close()
 
 
-def _sign_up(page: Page, scene: Stage) -> None:
+def _sign_up(page: Page, scene: DemoStage) -> None:
     page.goto(f"{scene.blog.url}/blog/")
     page.get_by_label("Your e-mail address").fill(SUBSCRIBER)
     page.get_by_label("How often").select_option("instant")
@@ -93,7 +93,7 @@ def _sign_up(page: Page, scene: Stage) -> None:
     read_mail(page, scene, 0, "confirm")
 
 
-def _confirm(page: Page, scene: Stage) -> None:
+def _confirm(page: Page, scene: DemoStage) -> None:
     page.get_by_role("link", name="Yes, subscribe me").click()
     page.wait_for_url("**/confirm/**")
     page.wait_for_timeout(300)
@@ -108,7 +108,7 @@ def _confirm(page: Page, scene: Stage) -> None:
     read_mail(page, scene, 1, "welcome")
 
 
-def _digest(page: Page, scene: Stage) -> None:
+def _digest(page: Page, scene: DemoStage) -> None:
     scene.blog.publish(POSTS[2])
     work(scene)
     read_mail(page, scene, 2, "digest")
@@ -128,7 +128,7 @@ def _digest(page: Page, scene: Stage) -> None:
     shoot(page, "archived-mail")
 
 
-def _leave(page: Page, scene: Stage) -> None:
+def _leave(page: Page, scene: DemoStage) -> None:
     page.goto(f"{scene.blog.url}/mailbox/2/html")
     page.get_by_role("link", name="Unsubscribe").click()
     page.wait_for_timeout(300)
@@ -165,7 +165,7 @@ def test_every_other_page_fits_and_works_by_keyboard(browser: Browser) -> None:
         page.close()
 
 
-def _form_by_keyboard(page: Page, scene: Stage) -> None:
+def _form_by_keyboard(page: Page, scene: DemoStage) -> None:
     page.goto(f"{scene.url}/{SLUG}/")
     order = []
     for _ in range(5):

@@ -20,6 +20,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import Pool
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import Base, transaction
 from newsletter.models import Feed
@@ -42,7 +43,7 @@ from newsletter.services.subscribers import admin, history
 from newsletter.services.subscribers import browse as browse_subscribers
 from newsletter.services.subscribers.privacy import erase_address
 from newsletter.services.suppressions import suppress
-from newsletter.vocabulary import AuthorRole, EntryStatus
+from newsletter.vocabulary import EntryStatus
 from tests.fakes import Clock
 from tests.people import add_entry
 from tests.scenarios.filled import LARGE, fill
