@@ -74,7 +74,7 @@ def list_events(
     slugs: Collection[str] | None = None,
     kind: EventKind | None = None,
     before: int | None = None,
-    limit: int = 50,
+    limit: int | None = None,
 ) -> list[EventView]:
     """List events, newest first, of all lists or of `slugs`.
 

@@ -221,7 +221,7 @@ def replay_messages(
 
 
 def list_messages(
-    webhook_id: int, *, status: MessageStatus | None = None, limit: int | None = 50
+    webhook_id: int, *, status: MessageStatus | None = None, limit: int | None = None
 ) -> list[MessageView]:
     """List the messages to a webhook, newest first.
 

@@ -18,7 +18,7 @@ from newsletter.cli import cli
 PACKAGE = Path(__file__).parents[2] / "newsletter"
 PRINTS_ALL = {
     "list ls", "feed ls", "topic ls", "series ls", "dkim ls", "resource ls", "field ls",
-    "author ls", "templates ls",
+    "author ls", "templates ls", "token ls", "webhook ls",
 }  # fmt: skip
 """Listings of what an author makes by hand; the services behind them know no limit."""
 FOR_PAGES = {

@@ -94,7 +94,7 @@ def iterate_deliveries(campaign_id: int, *, everybody: bool = False) -> Iterator
 
 
 def list_deliveries(
-    campaign_id: int, *, after_id: int = 0, limit: int = 50
+    campaign_id: int, *, after_id: int = 0, limit: int
 ) -> list[tuple[int, DeliveryView]]:
     """List the deliveries of a campaign with their ids: the page behind `after_id`.
 

@@ -105,7 +105,8 @@ def check_backup(env: Environment) -> Iterator[Check]:
         made_at = session.scalar(
             select(func.max(Counter.starts_at)).where(Counter.name == LAST_BACKUP)
         )
-        since = session.scalar(select(func.min(Subscriber.created_at)))
+        first = select(Subscriber.created_at).order_by(Subscriber.id).limit(1)
+        since = session.scalar(first)
     if since is None:
         return
     hint = "newsletter backup /path/to/backups/ --keep 14"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, request
 
+from newsletter import files
 from newsletter.access_vocabulary import TokenScope
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.services.runtime import environment
@@ -218,7 +219,7 @@ def import_all(query: subscriber_models.ImportQuery) -> Response:
     require_unlimited()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "subscribers.csv"
-        file.write_bytes(request.get_data(cache=False))
+        files.write_private(file, request.get_data(cache=False))
         result = import_subscribers.import_file(
             environment(), file, slug=query.list, because=query.because, dry_run=query.dry_run
         )
