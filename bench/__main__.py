@@ -1,6 +1,6 @@
 """Measure and print the tables of docs/performance.md: ``python -m bench [part …]``.
 
-Parts: wire stages distance scale freeze workers signup returned.
+Parts: targets wire stages distance scale freeze workers signup returned.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import load, parts, returned, signup, sinks, world
+from bench import load, parts, returned, signup, sinks, targets, world
 from newsletter.db.session import db
 
 ROUNDS = 3
@@ -276,7 +276,20 @@ def returned_mail() -> None:
         print(f"{name}: {text}")
 
 
+def send_all(url: str | None, port: int, sessions: int, count: int) -> dict[str, float]:
+    """Send a letter to `count` subscribers of a new installation, on SQLite without a `url`."""
+    with installation(count, url) as (folder, where):
+        return measure_once("engine", folder, where, port, sessions, count)
+
+
+def compare() -> None:
+    """Measure sending beside its targets."""
+    with postgresql() as url:
+        targets.print_targets(smtp_source, send_all, url, ROUNDS)
+
+
 PARTS = {
+    "targets": compare,
     "wire": wire,
     "stages": stages,
     "distance": distance,

@@ -6,9 +6,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 def free_port() -> int:
@@ -40,6 +42,17 @@ def smtp_sink() -> Iterator[int]:
         "1000",
     ]
     yield from _run_server(command, port)
+
+
+@contextmanager
+def fast_sink() -> Iterator[int]:
+    """Compile and run a sink that reads faster than anybody sends (C), and yield its port."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = f"{folder}/fast_sink"
+        source = Path(__file__).with_name("fast_sink.c")
+        subprocess.run(["cc", "-O2", "-o", program, str(source)], check=True)
+        port = free_port()
+        yield from _run_server([program, str(port)], port)
 
 
 @contextmanager
