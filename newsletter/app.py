@@ -137,6 +137,7 @@ def _import_page_modules() -> tuple[ModuleType, ...]:
         stay,
         subscriber_links,
         theme,
+        websub,
     )
 
     return (
@@ -157,6 +158,7 @@ def _import_page_modules() -> tuple[ModuleType, ...]:
         resources,
         hooks,
         ping,
+        websub,
     )
 
 

@@ -37,7 +37,7 @@ from newsletter.services.operations.wakeups import (
     find_gate_moment,
     find_mail_moment,
 )
-from newsletter.services.polling import entries
+from newsletter.services.polling import entries, websub
 from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import EXTENSION, Environment, utcnow
 from newsletter.services.sending import requested_tests
@@ -71,7 +71,7 @@ class WorkerProcess:
             self._notices_changes = db.engine.dialect.name == "sqlite"
         self._wakeups = Wakeups(WOKEN if self._notices_changes else (), self._move)
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(9)},
+            executors={"default": ThreadPoolExecutor(10)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -79,6 +79,7 @@ class WorkerProcess:
         for work, seconds in (
             (self.alive, 20),
             (self.poll, poll_seconds),
+            (self.ask_hubs, 60),
             (self.compose, 15),
             (self.gate, look_seconds),
             (self.read_mailbox, 60),
@@ -131,6 +132,7 @@ class WorkerProcess:
         with self.app.app_context():
             self.alive()
             self.poll(eager=True)
+            self.ask_hubs()
             self.read_mailbox()
             self.compose()
             sent = sending.send_due(self.env, stop=self.stopping.is_set)
@@ -203,6 +205,10 @@ class WorkerProcess:
                     result.gone,
                     extra=happened("poll"),
                 )
+
+    def ask_hubs(self) -> None:
+        """Subscribe to the hubs that feeds name, and renew before a lease ends."""
+        websub.ask_hubs(self.env)
 
     def read_mailbox(self) -> None:
         """Read returned mail, where a mailbox is set; a problem is logged once until it changes."""

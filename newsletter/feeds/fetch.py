@@ -30,6 +30,8 @@ from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools
 HOPS_AT_MOST = 5
 CHUNK = 65_536
 RETRY_AT_MOST = 86_400
+LINKS_AT_MOST = 8000
+"""Characters of the Link header that are kept."""
 ERROR_PAGE = 30_000
 """Bytes of a page that are searched for the cause of a refusal; robot checks name themselves near
 the top.
@@ -54,6 +56,8 @@ class Fetched:
     permanent_url: str | None = None
     max_age: int | None = None
     retry_after: int | None = None
+    links: str = ""
+    """The Link header (RFC 8288)."""
 
 
 class Fetch(Protocol):
@@ -232,6 +236,7 @@ class Fetcher:
             permanent_url=moved,
             max_age=_read_max_age(headers.get("Cache-Control", "")),
             retry_after=retry_after,
+            links=_keep_printable(headers.get("Link", ""))[:LINKS_AT_MOST],
         )
 
     def _refuse(self, url: str, response: Any, retry_after: int | None) -> NoReturn:

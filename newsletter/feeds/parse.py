@@ -108,7 +108,18 @@ def _parse_xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
         notes=_describe_problem(parsed),
         generator=to_plain_line(as_text(parsed.feed.get("generator")), limit=200),
         next_page=_find_next_page(parsed.feed, url),
+        hub=_find_link(parsed.feed, "hub", url),
+        self_link=_find_link(parsed.feed, "self", url),
     )
+
+
+def _find_link(feed: Any, relation: str, url: str) -> str:
+    """Return the first address of a feed's links with this relation, or ""."""
+    links = (link for link in feed.get("links") or [] if isinstance(link, dict))
+    pages = (
+        rebase_link(as_text(link.get("href")), url) for link in links if link.get("rel") == relation
+    )
+    return next((page for page in pages if page), "")
 
 
 def _find_next_page(feed: Any, url: str) -> str:

@@ -34,6 +34,7 @@ class ParsedFeed:
     """A feed: its entries in its own order.
 
     `link` is the site it belongs to, or ""; `generator` is the program that it says made it;
+    `hub` and `self_link` are the hub that it names and its own address there, or "";
     `next_page` is the address of its next page (RFC 5005 section 3), or "".
     """
 
@@ -43,3 +44,5 @@ class ParsedFeed:
     notes: tuple[str, ...] = ()
     generator: str = ""
     next_page: str = ""
+    hub: str = ""
+    self_link: str = ""

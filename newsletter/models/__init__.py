@@ -10,7 +10,7 @@ from newsletter.models.authors import (
 from newsletter.models.bounces import BounceEvent, BounceReceiver, ForwardedReply, SeenMail
 from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, Edition
 from newsletter.models.events import Event
-from newsletter.models.feeds import Entry, Feed
+from newsletter.models.feeds import Entry, Feed, HubSubscription
 from newsletter.models.letters import Picture, SeriesLetter, SeriesLetterSent
 from newsletter.models.lists import FormField, MailingList
 from newsletter.models.operation import (
@@ -71,6 +71,7 @@ __all__ = [
     "Feed",
     "FormField",
     "ForwardedReply",
+    "HubSubscription",
     "IdempotencyKey",
     "Installation",
     "InstallationKey",

@@ -73,6 +73,29 @@ class Feed(Base):
     mailing_list: Mapped[MailingList] = relationship()
 
 
+class HubSubscription(Base):
+    """Our subscription at the hub that a feed names (services/polling/websub.py).
+
+    `handle` is its callback; `ask_at` says when the hub is asked next; `asked_at`: when it was, as
+    long as it has not answered; `leased_until`: until when it pushes; `pushed_at`: its last push.
+    """
+
+    __tablename__ = "hub_subscriptions"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    feed_id: Mapped[int] = mapped_column(ForeignKey(Feed.id, ondelete="CASCADE"), unique=True)
+    handle: Mapped[str] = mapped_column(String(20), unique=True)
+    hub: Mapped[str] = mapped_column(String(2000))
+    topic: Mapped[str] = mapped_column(String(2000))
+    secret: Mapped[str] = mapped_column(String(64))
+    ask_at: Mapped[datetime] = mapped_column(index=True)
+    asked_at: Mapped[datetime | None]
+    leased_until: Mapped[datetime | None]
+    pushed_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+
+
 class Entry(Base):
     """An item of a feed.
 

@@ -44,6 +44,7 @@ def upgrade() -> None:
     _create_deliveries()
     _create_digest_periods()
     _create_editions()
+    _create_hub_subscriptions()
     _create_entries()
     _create_leases()
     _create_retired_handles()
@@ -884,6 +885,36 @@ def _create_editions() -> None:
             name=op.f("uq_editions_campaign_id_cursor_language"),
         ),
         sqlite_autoincrement=True,
+    )
+
+
+def _create_hub_subscriptions() -> None:
+    op.create_table(
+        "hub_subscriptions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("feed_id", sa.Integer(), nullable=False),
+        sa.Column("handle", sa.String(length=20), nullable=False),
+        sa.Column("hub", sa.String(length=2000), nullable=False),
+        sa.Column("topic", sa.String(length=2000), nullable=False),
+        sa.Column("secret", sa.String(length=64), nullable=False),
+        sa.Column("ask_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("pushed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["feed_id"],
+            ["feeds.id"],
+            name=op.f("fk_hub_subscriptions_feed_id_feeds"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hub_subscriptions")),
+        sa.UniqueConstraint("feed_id", name=op.f("uq_hub_subscriptions_feed_id")),
+        sa.UniqueConstraint("handle", name=op.f("uq_hub_subscriptions_handle")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        op.f("ix_hub_subscriptions_ask_at"), "hub_subscriptions", ["ask_at"], unique=False
     )
 
 

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from newsletter.feeds import youtube
 from newsletter.feeds.fetch import Fetched
+from newsletter.feeds.hub import find_hub
 from newsletter.feeds.identity import canonicalize_link
 from newsletter.feeds.protected import PROTECTED, is_protected
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.models import Entry, Feed
 from newsletter.schedule import next_poll
 from newsletter.services import notifications
-from newsletter.services.polling import duplicates, entry_state, filters, matching
+from newsletter.services.polling import duplicates, entry_state, filters, matching, websub
 from newsletter.services.polling.entry_state import Finding
 from newsletter.services.polling.fetch import FeedReading, hash_answer
 from newsletter.services.polling.types import KnownEntry, NewEntry, PollMoment
@@ -69,6 +70,7 @@ def store_reading(
     if reading.parsed is not None:
         result = _store_entries(env, session, feed, reading, reading.parsed, backlog=backlog)
         feed.title = reading.parsed.title or feed.title
+        websub.note_hub(env, session, feed, find_hub(fetched, reading.parsed))
         feed.body_digest = hash_answer(fetched)
     if fetched.status != 304:
         feed.etag = fetched.etag
@@ -90,6 +92,8 @@ def store_reading(
         feed.next_poll_at = next_poll(
             now, failures=0, max_age=fetched.max_age, retry_after=None, jitter=jitter
         )
+        if websub.is_alive(env, session, feed.id):
+            feed.next_poll_at = max(feed.next_poll_at, now + websub.POLL_WITH_HUB)
     _follow_redirect(session, feed, fetched)
     return result
 
