@@ -138,7 +138,10 @@ def restore(
     ask(f"Replace what is in {place.absolute().parent} by {file}?", yes=yes)
     if place.exists() and not with_settings:
         loaded = settings_loader.load_settings(place, os.environ)
-        if restore_installation.compare_key(loaded, file, passphrase) == "foreign":
+        if (
+            restore_installation.compare_key(loaded, file, passphrase)
+            is installation.KeyState.FOREIGN
+        ):
             warn("the links in mails sent so far were signed by another key than the settings have")
             ask("They will not open (--with-settings takes the backup's key). Go on?", yes=yes)
     report(

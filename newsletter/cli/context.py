@@ -50,7 +50,7 @@ def open_application(ctx: click.Context, *, with_pages: bool) -> Flask:
     app = create_app(settings_loader.load_settings(config, os.environ), with_pages=with_pages)
     with app.app_context():
         require_current()
-        if installation.record_key(runtime.environment()) == "foreign":
+        if installation.record_key(runtime.environment()) is installation.KeyState.FOREIGN:
             warn(f"{installation.FOREIGN_KEY} ({installation.FOREIGN_KEY_HINT})")
         if hold := installation.find_hold():
             warn(f"nothing is mailed: {hold.because}; `{installation.RELEASE}` lets mail leave")

@@ -168,7 +168,7 @@ def _show_waiting(limit: int | None) -> None:
 @with_environment
 def accept_key(env: Environment, *, yes: bool) -> None:
     """Accept the `secret_key` of the settings although another one signed the links so far."""
-    if installation.find_key_state(env) == "foreign":
+    if installation.find_key_state(env) is installation.KeyState.FOREIGN:
         ask("Links in mails sent so far will never work again. Go on?", yes=yes)
     installation.accept_key(env)
     say("The key is accepted.")

@@ -1,4 +1,4 @@
-"""Write rows: one mail, or all of a campaign's; and cancel, retry or blank those that are there."""
+"""Write the rows of the outbox: queue, freeze, cancel, retry and blank messages."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class OtherRequest(Exception):
 
 
 def hash_request(method: str, path: str, body: bytes) -> str:
-    """Tell one request from another."""
+    """Return a hash of a request, by which one is told from another."""
     return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
 
 

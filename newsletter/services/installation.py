@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from enum import StrEnum
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -29,7 +29,17 @@ FOREIGN_KEY_HINT = (
     "put the old key into secret_key_fallbacks; if it is lost, newsletter db accept-key"
 )
 
-KeyState = Literal["new", "same", "rotated", "foreign"]
+
+class KeyState(StrEnum):
+    """The relation of the configured key to the one that the database knows."""
+
+    NEW = "new"
+    """The database knows none yet."""
+    SAME = "same"
+    ROTATED = "rotated"
+    """The known key is a fallback now."""
+    FOREIGN = "foreign"
+    """The known key is not configured: links in mails sent so far do not open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,10 @@ def compare_keys(stored: str, signing_keys: tuple[str, ...]) -> KeyState:
     """
     current, *fallbacks = [fingerprint(key) for key in signing_keys]
     if not stored:
-        return "new"
+        return KeyState.NEW
     if stored == current:
-        return "same"
-    return "rotated" if stored in fallbacks else "foreign"
+        return KeyState.SAME
+    return KeyState.ROTATED if stored in fallbacks else KeyState.FOREIGN
 
 
 def find_key_state(env: Environment) -> KeyState:
@@ -75,7 +85,7 @@ def record_key(env: Environment) -> KeyState:
     A known one is a fallback of the settings.
     """
     state = find_key_state(env)
-    if state in ("new", "rotated"):
+    if state in (KeyState.NEW, KeyState.ROTATED):
         accept_key(env)
     return state
 

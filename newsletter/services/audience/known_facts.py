@@ -27,7 +27,7 @@ TICKED = ("true", "1")
 def fact_clause(
     term: Answer | Answered | OfTopic | Had, mailing_list: MailingList
 ) -> ColumnElement[bool]:
-    """Build the condition of one term, in the names of a list that its session holds.
+    """Build the SQL condition of one term of a segment, in the names of its list.
 
     Raises `InvalidInput` for a field, topic or campaign that the list does not have.
     """

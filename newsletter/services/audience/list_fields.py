@@ -1,4 +1,4 @@
-"""Read what a list's own fields and topics are called, for segments and letters."""
+"""Read the names of a list's own fields and topics, for segments and letters."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class AuthorView:
     created_at: datetime
 
     def may(self, role: AuthorRole, *, everywhere: bool = False) -> bool:
-        """Tell whether they may do what `role` may; `everywhere`, on every list there is."""
+        """Tell whether an author may do what `role` may; `everywhere`, on every list there is."""
         return self.role.includes(role) and not (everywhere and self.limited)
 
 

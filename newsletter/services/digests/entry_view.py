@@ -103,7 +103,7 @@ class Presenter:
 
     @cached_property
     def clean(self) -> str:
-        """All its text as sanitized HTML."""
+        """Return all text of the entry as sanitized HTML."""
         source = self.entry.content_html or self.entry.summary_html
         return clean_html(source, base_url=self.entry.link or self.site_url)
 
@@ -115,12 +115,12 @@ class Presenter:
 
     @cached_property
     def start(self) -> str:
-        """The text that an excerpt is made of, as one line."""
+        """Return the text that an excerpt is made from, as one line."""
         summary = make_excerpt(self.entry.summary_html[:EXCERPT_HTML], words=EXCERPT_WORDS)
         content = self.entry.content_html[:EXCERPT_HTML]
         if not summary or not content:
             return summary or make_excerpt(content, words=EXCERPT_WORDS)
-        if not _starts_alike(self.entry.summary_html[:EXCERPT_HTML], content):
+        if not _is_beginning_of(self.entry.summary_html[:EXCERPT_HTML], content):
             return summary
         count = len(summary.split(" "))
         return (
@@ -166,7 +166,7 @@ class Presenter:
 
     @cached_property
     def _minutes(self) -> int:
-        """Minutes it takes to read; 0 for a short text."""
+        """Return the minutes that the entry takes to read; 0 for a short text."""
         words = re.sub(r"<[^<>]*>", " ", self.entry.content_html)
         return count_reading_minutes(words) if len(words) > 400 else 0
 
@@ -177,7 +177,7 @@ def _worth_showing(image: str) -> str:
     return "" if is_letter_address(address) else address
 
 
-def _starts_alike(summary: str, content: str) -> bool:
+def _is_beginning_of(summary: str, content: str) -> bool:
     """Tell whether a summary is only the beginning of the content.
 
     Then the content makes the better excerpt: the summary has lost what separated its parts.

@@ -1,4 +1,4 @@
-"""Record what servers answer while sending as bounce events."""
+"""Record the refusals of servers while sending as bounce events."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def record_refusal(
 
 
 def choose_class(verdict: Verdict) -> BounceClass:
-    """Say what a refusal means: only a verdict that is `suppressible` is hard."""
+    """Return the class of a refusal: only a verdict that is `suppressible` is hard."""
     if verdict.suppressible:
         return BounceClass.HARD
     bounce_class = CLASSES[verdict.cause]

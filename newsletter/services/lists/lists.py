@@ -1,4 +1,4 @@
-"""Mailing lists: make one, show it, change its settings, remove it."""
+"""Create, show, change and remove mailing lists."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def examine(
 
 def _settings(env: Environment) -> Iterator[Check]:
     yield Check("settings", "good", f"read from {env.settings.folder}")
-    if installation.find_key_state(env) == "foreign":
+    if installation.find_key_state(env) is installation.KeyState.FOREIGN:
         why = "nobody can unsubscribe by the mails they have, or confirm"
         yield Check(
             "secret_key", "bad", installation.FOREIGN_KEY, installation.FOREIGN_KEY_HINT, why

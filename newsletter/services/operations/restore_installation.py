@@ -35,7 +35,7 @@ _SECRET_LINE = re.compile(r"^secret_key(_fallbacks)?\s*=.*\n?", re.M)
 def compare_key(settings: Settings, file: Path, passphrase: str) -> KeyState:
     """Tell whether the key of the settings signed the links of the backup."""
     if not backup_archive.is_backup(file):
-        return "same"
+        return KeyState.SAME
     with backup_archive.open_backup(file, passphrase=passphrase) as opened:
         return installation.compare_keys(opened.manifest.key_fingerprint, settings.signing_keys)
 

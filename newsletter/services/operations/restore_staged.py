@@ -90,7 +90,7 @@ def prepare(
         merged,
         paused,
         waiting,
-        installation.compare_keys(stored, settings.signing_keys) == "foreign",
+        installation.compare_keys(stored, settings.signing_keys) is installation.KeyState.FOREIGN,
     )
 
 

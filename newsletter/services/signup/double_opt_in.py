@@ -176,7 +176,7 @@ class _RequestWriter:
         self.number = address.round + (address.is_new or address.has_request)
 
     def write(self, steps: Set[str], address: SignUpAddress) -> SignUpAddress:
-        """Do these `steps`, after the others have left `address`, and return what is known then."""
+        """Perform `steps` for `address`, and return the address as it is known afterwards."""
         if not steps:
             return address
         subscriber_id = address.subscriber_id

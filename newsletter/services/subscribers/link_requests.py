@@ -39,7 +39,7 @@ from newsletter.vocabulary import Cadence, EvidenceSource, SubscriptionStatus
 
 
 class Target(NamedTuple):
-    """Whom a link is asked for: what is known of an address, or of a link's subscription.
+    """The recipient of a link: what is known of an address, or of a link's subscription.
 
     Of a stranger, only the address, and a list that could be theirs.
     """

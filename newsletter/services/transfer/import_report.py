@@ -1,4 +1,4 @@
-"""Count what an import did, row by row."""
+"""Count the outcomes of an import, row by row."""
 
 from __future__ import annotations
 
