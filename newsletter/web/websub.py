@@ -21,7 +21,8 @@ def verify(handle: str) -> Response:
     """Repeat the hub's challenge if we asked it to subscribe."""
     answers = request.args
     mode = answers.get("hub.mode", "")
-    topic, lease = answers.get("hub.topic", ""), answers.get("hub.lease_seconds", "")
+    topic = answers.get("hub.topic", "")
+    lease = answers.get("hub.lease_seconds", "")
     if not websub.verify(environment(), handle, mode, topic, lease):
         raise NotFound
     return Response(answers.get("hub.challenge", ""), mimetype="text/plain")

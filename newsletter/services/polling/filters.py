@@ -65,8 +65,11 @@ def clean_filters(filters: Filters) -> Filters:
 
     Raises `InvalidInput`.
     """
-    only, never = clean_categories(filters.only), clean_categories(filters.never)
-    return Filters(only, never, check_pattern(filters.not_title))
+    return Filters(
+        clean_categories(filters.only),
+        clean_categories(filters.never),
+        check_pattern(filters.not_title),
+    )
 
 
 def clean_categories(names: Collection[str]) -> list[str]:

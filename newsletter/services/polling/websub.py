@@ -170,13 +170,15 @@ def receive_push(env: Environment, handle: str, body: bytes, signature: str) -> 
         row = session.scalar(select(HubSubscription).where(HubSubscription.handle == handle))
         if row is None:
             return False
-        row_id, feed_id, secret = row.id, row.feed_id, row.secret
+        row_id = row.id
+        feed_id = row.feed_id
+        secret = row.secret
     if _is_signed(secret, body, signature):
         with transaction() as session:
             bring_poll_forward(env, session, feed_id)
-            kept = session.get(HubSubscription, row_id)
-            if kept is not None:
-                kept.pushed_at = env.now
+            subscription = session.get(HubSubscription, row_id)
+            if subscription is not None:
+                subscription.pushed_at = env.now
     return True
 
 
