@@ -59,6 +59,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("backup", "Everything into one file; check such a file."),
     "restore": ("backup", "Put a backup in the place of what is here."),
     "database": ("database", "Move between SQLite and PostgreSQL."),
+    "key": ("key", "Replace the key that signs links."),
     "db": ("database", "Migrations, and holding all mail."),
     "templates": ("templates", "Your own mail and page templates."),
     "completion": ("completion", "Complete commands with the Tab key."),

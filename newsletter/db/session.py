@@ -109,6 +109,18 @@ def _create_private_file(
         prepare_database(Path(file))
 
 
+@event.listens_for(Engine, "do_connect")
+def _agree_with_pgbouncer(
+    dialect: Dialect, record: object, arguments: list[Any], keywords: dict[str, Any]
+) -> None:
+    """Use no prepared statements where the URL says ``?pgbouncer=1``.
+
+    In its mode of transactions the next one may run on another connection of the server.
+    """
+    if dialect.name == "postgresql" and keywords.pop("pgbouncer", "") in ("1", "true"):
+        keywords["prepare_threshold"] = None
+
+
 @event.listens_for(Engine, "connect")
 def _prepare(connection: Any, record: object) -> None:
     if type(connection).__module__ != "sqlite3":
