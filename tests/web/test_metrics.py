@@ -98,11 +98,14 @@ def test_what_workers_and_pages_did_is_seen_together(
         cleanup.clean_up(env)
         db.session.remove()
     assert values(client) == seen, "the database is asked every ten seconds at most"
-    later = create_app(settings, clock=clock).test_client()
+    later_app = create_app(settings, clock=clock)
+    later = later_app.test_client()
     assert values(later)["newsletter_worker_age_seconds"] == 0
     assert values(later)["newsletter_messages_total,google,sent"] == 2, "upkeep keeps them"
-    with pages.app_context():
-        db.engine.dispose()
+    for other in (pages, later_app):
+        with other.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 @pytest.mark.any_database
