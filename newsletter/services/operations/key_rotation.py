@@ -11,7 +11,8 @@ from pathlib import Path
 
 from newsletter.errors import Refused
 from newsletter.files import write_private
-from newsletter.settings import PREFIX, Settings, load_settings
+from newsletter.settings import PREFIX, Settings
+from newsletter.settings_loader import load_settings
 
 _KEY_LINE = re.compile(r"^secret_key[ \t]*=[ \t]*(?:\"[^\"\n]*\"|'[^'\n]*')", re.M)
 _FALLBACKS = re.compile(

@@ -15,7 +15,7 @@ from newsletter.models import Subscription
 from newsletter.services import installation, suppressions
 from newsletter.services.operations.key_rotation import rotate_key
 from newsletter.services.runtime import EXTENSION
-from newsletter.settings import load_settings
+from newsletter.settings_loader import load_settings
 from tests.conftest import SECRET
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 from tests.people import add_list, add_reader

@@ -15,8 +15,10 @@ from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import db, transaction
 from newsletter.logs import JsonFormatter
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply
+from newsletter.services import limit_log
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION
+from newsletter.services.tally import Throttled
 from newsletter.worker import WorkerProcess
 from tests.fakes import FakeFetch, Sink
 from tests.feeds_server import item, rss
@@ -30,7 +32,8 @@ PRIVATE = re.compile(
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    monkeypatch.setattr(limit_log, "_lines", Throttled(60.0))  # once a minute in a process
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
