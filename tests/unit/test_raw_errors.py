@@ -53,7 +53,7 @@ WANTED = {
     "services/operations/merge.py": "the database's reason why a damaged one cannot be read",
     "services/operations/restore.py": "the database's reason: a damaged file, a full disk",
     "services/resources.py": "the system's reason why a file cannot be copied",
-    "settings.py": "the place in the operator's own file",
+    "settings_loader.py": "the place in the operator's own file",
 }
 """Modules that repeat a library's or the system's words on purpose, and why those are what the person needs."""
 

@@ -32,7 +32,7 @@ from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.sending.recording import LEASE_SECONDS
 from newsletter.tokens import keyed_hash
-from newsletter.vocabulary import MailKind
+from newsletter.vocabulary import DeliveryStatus, MailKind
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
 
@@ -142,7 +142,7 @@ def test_p05_one_dead_address_fails_alone(env: Environment, sink: Sink) -> None:
     assert totals(campaign) == outbox.Totals(recipients=10, sent=9, failed=1)
     assert status(campaign) == "sent"
     failed = outbox.list_deliveries(
-        db.session(), db.session.get_one(Campaign, campaign), status="failed"
+        db.session(), db.session.get_one(Campaign, campaign), statuses={DeliveryStatus.FAILED}
     )
     assert [(row.email, row.code, row.text) for row in failed] == [
         ("reader3@example.com", 550, "No such user")
@@ -273,7 +273,7 @@ def test_r05_a_message_that_kills_its_worker_is_set_aside(
         recipients=12, sent=11, failed=1, doubted=totals(campaign).doubted
     )
     aside = outbox.list_deliveries(
-        db.session(), db.session.get_one(Campaign, campaign), status="failed"
+        db.session(), db.session.get_one(Campaign, campaign), statuses={DeliveryStatus.FAILED}
     )
     assert [(row.email, row.text) for row in aside] == [("reader5@example.com", outbox.SET_ASIDE)]
 
