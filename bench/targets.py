@@ -60,7 +60,8 @@ def print_targets(
             with open_sink() as port:
                 runs = list(_rounds(source, engine, postgresql, rounds, port, connections))
             for place, database in ((1, "SQLite"), (2, "PostgreSQL")):
-                base, ours = [row[0] for row in runs], [row[place] for row in runs]
+                base = [row[0] for row in runs]
+                ours = [row[place] for row in runs]
                 rate = _rate(ours) / _rate(base)
                 cpu = _cpu(ours) / _cpu(base)
                 print(
