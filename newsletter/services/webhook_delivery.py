@@ -170,24 +170,24 @@ def _record(env: Environment, message: ClaimedMessage, posted: Posted) -> int:
     """
     is_taken = 200 <= posted.status < 300
     with transaction() as session:
-        row = session.get(WebhookMessage, message.id, with_for_update=True)
-        if row is None or row.status is MessageStatus.SENT:
+        stored_message = session.get(WebhookMessage, message.id, with_for_update=True)
+        if stored_message is None or stored_message.status is MessageStatus.SENT:
             return 0
-        if row.held_until != message.held_until and not is_taken:
+        if stored_message.held_until != message.held_until and not is_taken:
             return 0
-        webhook = session.get_one(Webhook, row.webhook_id, with_for_update=True)
-        row.attempts += 1
-        row.held_until = None
-        row.code = posted.status or None
-        row.text = posted.why[:300]
+        webhook = session.get_one(Webhook, stored_message.webhook_id, with_for_update=True)
+        stored_message.attempts += 1
+        stored_message.held_until = None
+        stored_message.code = posted.status or None
+        stored_message.text = posted.why[:300]
         if is_taken:
-            row.status = MessageStatus.SENT
-            row.finished_at = env.now
+            stored_message.status = MessageStatus.SENT
+            stored_message.finished_at = env.now
             webhook.failures = 0
             return 1
         webhook.failures += 1
-        row.due_at = env.now + _choose_wait(row.attempts, posted)
-        _pause_if_hopeless(env, session, webhook, row)
+        stored_message.due_at = env.now + _choose_wait(stored_message.attempts, posted)
+        _pause_if_hopeless(env, session, webhook, stored_message)
         return 0
 
 

@@ -41,7 +41,7 @@ def test_a_letters_picture_and_page(app: Flask, client: FlaskClient, tmp_path: P
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert client.get("/blog/archive/media/nothing.jpg").status_code == 404
     assert client.get("/blog/archive/media/..%2f..%2fnewsletter.toml").status_code == 404
-    page = client.get(f"/blog/archive/{handle}").text
+    page = client.get(f"/blog/archive/{handle}", follow_redirects=True).text
     assert "Dear friend" in page
     assert f"archive/media/{name}" in page
     for personal in ("Zoe", "Unsubscribe", "/unsubscribe/", "/preferences/"):

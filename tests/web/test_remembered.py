@@ -51,6 +51,7 @@ def mailing(slug: str) -> None:
                 kind="letter",
                 status="sent",
                 subject="A walk",
+                archive_name="2026-11-24-a-walk",
                 seed="5eed",
                 created_at=START,
                 started_at=START,

@@ -188,7 +188,7 @@ def test_a_letter_gives_each_reader_a_link_of_her_own(
                 "an address that somebody wrote is left alone"
             )
     assert len(found) == 2
-    page = client.get(f"/blog/archive/{campaign}").get_data(as_text=True)
+    page = client.get(f"/blog/archive/{campaign}", follow_redirects=True).get_data(as_text=True)
     assert f'{BASE}/resources/guide"' in page, (
         "the archive shows the address that stands for everybody's"
     )

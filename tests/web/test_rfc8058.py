@@ -16,9 +16,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import inspect, text
 
 from newsletter import outbox
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.db.session import db, transaction
 from newsletter.link_purposes import PATHS, LinkPurpose
 from newsletter.models import Subscription
+from newsletter.services.authors import authors, log_in
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
@@ -183,6 +185,8 @@ def links(app: Flask, sink: Sink) -> Iterator[str]:
     with app.app_context():
         env = app.extensions[EXTENSION]
         reconfirmation.send(env, None)
+        authors.add_author(env, "coach@example.org", role=AuthorRole.OWNER)
+        log_in.request_link(env, "coach@example.org", browser="b", ip="192.0.2.1", language="en")
         sending.send_due(env)
     for message in sink.messages:
         for kind in ("plain", "html"):
@@ -190,7 +194,8 @@ def links(app: Flask, sink: Sink) -> Iterator[str]:
         found |= set(
             re.findall(re.escape(BASE) + r"(/[^\s<>]*)", str(message["List-Unsubscribe"] or ""))
         )
-    assert {link.split("/")[1] for link in found} >= set(PATHS)
+    missing = {path for path in PATHS if not any(link.startswith(f"/{path}/") for link in found)}
+    assert missing == set()
     yield from sorted(found)
 
 
@@ -212,7 +217,7 @@ def test_t09_scanners_that_get_and_head_every_link_change_nothing(
                     )
                     assert 'http-equiv="refresh"' not in page.lower()
                     assert "ana@example.com" not in page, link
-                    assert answer.headers["Referrer-Policy"] == "same-origin"
+                    assert answer.headers["Referrer-Policy"] in ("same-origin", "no-referrer")
     assert state(app) == before
 
 
@@ -295,7 +300,9 @@ def test_t05_expired_tokens_are_gone_and_change_nothing(
             client.get(f"/{kind.path}/{old}"),
             client.post(f"/{kind.path}/{old}", data={"export": "1"}),
         ):
-            assert answer.status_code in (405, 410), kind
+            # The author's forms are bound to a browser that has opened one.
+            refused = (400, 410) if kind is LinkPurpose.LOG_IN else (405, 410)
+            assert answer.status_code in refused, kind
             assert "example.com" not in answer.get_data(as_text=True)
         clock.now = made - timedelta(minutes=11)
         assert client.get(f"/{kind.path}/{old}").status_code == 410, "nor is one made tomorrow"

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
-from newsletter.models import Counter, MailingList, Subscriber
+from newsletter.models import Counter, MailingList
 from newsletter.services import notifications, proxy_headers
 from newsletter.services.checks import Check
 from newsletter.services.inbound.reading_checks import check_readers
@@ -105,8 +105,7 @@ def check_backup(env: Environment) -> Iterator[Check]:
         made_at = session.scalar(
             select(func.max(Counter.starts_at)).where(Counter.name == LAST_BACKUP)
         )
-        first = select(Subscriber.created_at).order_by(Subscriber.id).limit(1)
-        since = session.scalar(first)
+        since = session.scalar(select(func.min(MailingList.created_at)))
     if since is None:
         return
     hint = "newsletter backup /path/to/backups/ --keep 14"
