@@ -33,18 +33,15 @@ RETRY_AT_MOST = 86_400
 LINKS_AT_MOST = 8000
 """Characters of the Link header that are kept."""
 ERROR_PAGE = 30_000
-"""Bytes of a page that are searched for the cause of a refusal; robot checks name themselves near
-the top.
-"""
+"""Bytes of a page that are searched for a refusal's cause; robot checks name themselves early."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """An answer.
 
-    `status` is 200 or 304 (then `body` is empty); `url` is where it was found in the end;
-    `permanent_url` where it has moved for good, if every hop from the start said so; `max_age` and
-    `retry_after` in seconds.
+    `status` is 200 or 304 (then `body` is empty); `url` is its last address; `permanent_url` its
+    new one, if every hop from the start said so; `max_age` and `retry_after` in seconds.
     """
 
     url: str

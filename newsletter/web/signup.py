@@ -64,8 +64,7 @@ PREFLIGHT_FOR = 86_400
 def form_page(template: str, list_form: Form, *, status: int = 200, **context: Any) -> Response:
     """Render a page with a list's form, which may run our own scripts and needs none.
 
-    An empty form is the same for everybody but for its stamp, the page that it is framed in, and
-    `slots`: parts of the page that are too large to keep.
+    An empty form is the same for everybody but for its stamp, its page, and large `slots`.
     """
     env = environment()
     set_languages(mailing_list=list_form.language)

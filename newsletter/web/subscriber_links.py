@@ -14,12 +14,7 @@ from newsletter.errors import InvalidInput, LinkInvalid
 from newsletter.i18n import Text
 from newsletter.link_purposes import LinkPurpose
 from newsletter.services.runtime import environment
-from newsletter.services.subscribers import (
-    address_change,
-    link_requests,
-    privacy,
-    subscriptions,
-)
+from newsletter.services.subscribers import address_change, link_requests, privacy, subscriptions
 from newsletter.services.subscribers import preferences as prefs
 from newsletter.services.subscribers.address_change import AddressChangeView
 from newsletter.services.subscribers.address_undo import get_undo, undo_change
@@ -33,11 +28,7 @@ from newsletter.web.responses import evidence, mark_private, render_page
 blueprint = Blueprint("subscriber_links", __name__)
 
 NO_ERRORS: Mapping[str, str] = MappingProxyType({})
-MAILED = (
-    RequestedLink.ACCOUNT,
-    RequestedLink.EXPORT,
-    RequestedLink.ERASE,
-)
+MAILED = (RequestedLink.ACCOUNT, RequestedLink.EXPORT, RequestedLink.ERASE)
 REASON_WORDS = {
     "often": Text("Too many mails"),
     "other": Text("Not what I expected"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
-from typing import Any, get_args
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, build_opener
@@ -32,7 +32,7 @@ from newsletter.models import (
 from newsletter.services import resources
 from newsletter.services.lists import topics
 from newsletter.services.sending import run as sending
-from newsletter.services.subscribers import link_requests
+from newsletter.services.subscribers.requested_link import RequestedLink
 from newsletter.services.suppressions import hash_address
 from newsletter.tokens import new_handle
 from tests.browser.test_story import fits, shoot
@@ -391,7 +391,7 @@ def test_the_mails_of_one_reader(right_to_left: Page, visit: Visit, mail: str) -
 
 
 def test_no_kind_of_link_is_forgotten_here() -> None:
-    assert set(get_args(link_requests.Kind)) <= set(MAILS)
+    assert {link.mail.value for link in RequestedLink} <= set(MAILS)
 
 
 class _Words(HTMLParser):

@@ -27,6 +27,18 @@ class Expected(StrEnum):
     QUIT = "QUIT"
 
 
+STAGES = {
+    Expected.MAIL: Stage.MAIL,
+    Expected.RCPT: Stage.RCPT,
+    Expected.DATA: Stage.DATA,
+    Expected.END: Stage.END,
+    Expected.RSET: Stage.MAIL,
+    Expected.VOID: Stage.DATA,
+    Expected.QUIT: Stage.END,
+}
+"""The stage of a transaction at which a conversation ends while a reply is expected."""
+
+
 def write_envelope(outgoing: Outgoing, offers: Mapping[str, str]) -> tuple[bytes, bytes]:
     """Write MAIL and RCPT.
 

@@ -14,23 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from newsletter.mail.smtp.classify import Cause, judge
-from newsletter.mail.smtp.commands import Expected, find_impossible, write_envelope
+from newsletter.mail.smtp.commands import STAGES, Expected, find_impossible, write_envelope
 from newsletter.mail.smtp.reply_parser import ProtocolError, ReplyParser, parse_reply, to_one_line
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply, Result, Stage
 
 MESSAGES_A_CONNECTION = 100
 """Messages after which a connection is closed: many servers refuse more on one."""
 
-
-_STAGES = {
-    Expected.MAIL: Stage.MAIL,
-    Expected.RCPT: Stage.RCPT,
-    Expected.DATA: Stage.DATA,
-    Expected.END: Stage.END,
-    Expected.RSET: Stage.MAIL,
-    Expected.VOID: Stage.DATA,
-    Expected.QUIT: Stage.END,
-}
 _NO_CHUNKS = (500, 502, 504)
 
 
@@ -230,7 +220,7 @@ class Conversation:
             self._expected.appendleft((stage, flight))
             raise ProtocolError("an answer out of turn")
         if flight.refusal is None:
-            refused_at: Stage = _STAGES.get(stage, stage)  # type: ignore[arg-type]
+            refused_at: Stage = STAGES.get(stage, stage)  # type: ignore[arg-type]
             flight.refusal = (refused_at, parse_reply(code, words))
         if self._grouped:
             return []
@@ -315,7 +305,7 @@ class Conversation:
         stage, answered = self._expected[0] if self._expected else (Expected.MAIL, None)
         for number, flight in enumerate(self._flights):
             exposed = flight.dot_at is not None and self.flushed >= flight.dot_at
-            where = Stage.END if exposed else _STAGES[stage]
+            where = Stage.END if exposed else STAGES[stage]
             outcome_reply = Reply(0, "", why)
             if reply is not None and flight is answered:
                 exposed = False
