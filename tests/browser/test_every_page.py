@@ -112,11 +112,9 @@ class Visit:
             session.add(change)
             return self.link("address-undo", change.handle)
 
-    def fresh_subscriber(self) -> str:
+    def fresh_subscriber(self, address: str = "gone@example.com") -> str:
         with self.scene.app.app_context(), transaction() as session:
-            return add_reader(
-                session, session.query(MailingList).first(), "gone@example.com"
-            ).handle  # type: ignore[arg-type]
+            return add_reader(session, session.query(MailingList).first(), address).handle  # type: ignore[arg-type]
 
 
 # What is opened, and what is then sent from there as its form would.
@@ -306,7 +304,7 @@ def test_400_percent_zoom_scrolls_one_way_only(browser: Browser, visit: Visit) -
 def test_everything_a_reader_can_do_works_without_javascript_and_by_keyboard(
     browser: Browser, visit: Visit
 ) -> None:
-    handle = visit.fresh_subscriber()
+    handle = visit.fresh_subscriber("keyboard@example.com")
     context = browser.new_context(java_script_enabled=False, locale="en")
     page = context.new_page()
     page.goto(visit.scene.url + visit.link("account", handle))
