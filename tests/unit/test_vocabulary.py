@@ -39,11 +39,15 @@ def test_a_segment_can_name_each_cadence() -> None:
 
 
 def test_each_kind_of_event_is_recorded_by_a_service() -> None:
-    """`import.finished` is written once imports tell of their end."""
-    services = Path(newsletter.__file__).parent / "services"
-    source = "".join(file.read_text() for file in services.rglob("*.py"))
+    """The failure of a delivery is written by the outbox, with its outcome."""
+    package = Path(newsletter.__file__).parent
+    source = "".join(
+        file.read_text()
+        for folder in ("services", "outbox")
+        for file in (package / folder).rglob("*.py")
+    )
     unused = {kind for kind in EventKind if f"EventKind.{kind.name}" not in source}
-    assert unused <= {EventKind.IMPORT_FINISHED}
+    assert unused == set()
 
 
 def test_each_kind_of_consent_has_its_words() -> None:
