@@ -93,6 +93,7 @@ def test_a_single_post_names_the_blog_as_its_source(
     assert '<link rel="canonical" href="https://blog.example/going-slowly">' in html
     assert "All about Going slowly." in html
     assert 'name="email"' in html, "the form stands at its end"
+    assert html.count("<h1") == 1
     assert f'rel="next" href="/blog/archive/{name}-2"' in html
     meta = read_meta(html)
     assert meta["og:url"] == f"https://news.example.com/blog/archive/{name}"

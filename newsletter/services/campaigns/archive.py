@@ -53,7 +53,7 @@ class ArchivePage:
 
     `canonical` is the address that searchers are to list: the post's own where the campaign is one
     post. `picture` is its lead picture, else the list's logo, else empty. `indexed`: searchers may
-    list it.
+    list it. `has_heading`: the content begins with a heading of its own.
     """
 
     subject: str
@@ -62,6 +62,7 @@ class ArchivePage:
     picture: str
     canonical: str
     indexed: bool
+    has_heading: bool
     previous: ArchivedCampaign | None
     next: ArchivedCampaign | None
 
@@ -112,6 +113,7 @@ def get_page(env: Environment, slug: str, name: str) -> tuple[ArchivePage, str]:
         find_first_picture(content.html, base_url=url)[0] or logo,
         links[0] if len(links) == 1 and links[0] else url,
         indexed,
+        "<h1" in content.html,
         neighbours.previous,
         neighbours.next,
     )
