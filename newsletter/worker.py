@@ -50,6 +50,9 @@ log = logging.getLogger("newsletter.worker")
 REST_AFTER_PROBLEM = timedelta(seconds=5)
 """Time between two tries of a mail server that cannot be used."""
 
+WATCHER_ENDS_IN = 5.0
+"""Seconds that the thread which notices changes may take to end: it looks once a second."""
+
 WOKEN = ("gate", "send", "tell_webhooks", "send_tests")
 """The work that a change of the database may make due."""
 
@@ -62,6 +65,7 @@ class WorkerProcess:
         self.env: Environment = app.extensions[EXTENSION]
         self.identity = workers.make_identity()
         self.stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
         self._transport: Transport | None = None
         self._problem = ""
         self._mailbox_problem = ""
@@ -103,13 +107,11 @@ class WorkerProcess:
         """Begin to tick, at once with everything."""
         self._scheduler.start(paused=True)
         for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=self._now())
+            job.modify(next_run_time=utcnow())  # APScheduler lives by the system's clock
         self._scheduler.resume()
         if self._notices_changes:
-            threading.Thread(target=self._watch, name="changes", daemon=True).start()
-
-    def _now(self) -> datetime:
-        return utcnow()  # APScheduler lives by the system's clock
+            self._watcher = threading.Thread(target=self._watch, name="changes", daemon=True)
+            self._watcher.start()
 
     def _watch(self) -> None:
         with self.app.app_context():
@@ -124,6 +126,8 @@ class WorkerProcess:
         self.stopping.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
+            if self._watcher is not None:
+                self._watcher.join(WATCHER_ENDS_IN)  # the last connection empties SQLite's log
             with self.app.app_context(), suppress(DatabaseError):
                 self.write_metrics()
 
@@ -152,7 +156,7 @@ class WorkerProcess:
             if self.stopping.is_set():
                 return
             with self._wakeups.working(work.__name__), self.app.app_context():
-                self._wakeups.plan(work.__name__, self._now() + SOON)  # should it fail
+                self._wakeups.plan(work.__name__, utcnow() + SOON)  # should it fail
                 try:
                     work()
                     if self._notices_changes:
@@ -174,9 +178,7 @@ class WorkerProcess:
         """Say when work is done next, unless the database changes before."""
         if name == self.gate.__name__:
             return find_gate_moment()
-        return (
-            find_mail_moment(self.env) if name == self.send.__name__ else self._now() + LOOK_AGAIN
-        )
+        return find_mail_moment(self.env) if name == self.send.__name__ else utcnow() + LOOK_AGAIN
 
     def _report_database(self, work: str, problem: str) -> None:
         """Log that the database cannot be used, once for all work until the problem has ended."""

@@ -12,7 +12,7 @@ import click
 
 from newsletter import logs, settings
 from newsletter.cli.context import open_application
-from newsletter.cli.stop_signals import stop_event
+from newsletter.cli.stop_signals import stop_event, wait_for_stop
 from newsletter.cli.worker_lock import only_one
 from newsletter.errors import NewsletterError
 
@@ -65,7 +65,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
     click.echo(
         f"Serving http://{host}:{server.effective_port}/ and sending. Ctrl-C ends.", err=True
     )
-    stop.wait()
+    wait_for_stop(stop)
     server.close()
     process.stop()
     _close_database(app)
@@ -92,7 +92,7 @@ def worker(ctx: click.Context, *, once: bool) -> None:
     process = WorkerProcess(app)
     process.start()
     click.echo("Working. Ctrl-C ends.", err=True)
-    stop.wait()
+    wait_for_stop(stop)
     process.stop()
     _close_database(app)
 

@@ -19,6 +19,16 @@ def stop_event() -> threading.Event:
     return stop
 
 
+def wait_for_stop(stop: threading.Event) -> None:
+    """Wait until `stop` is set.
+
+    It looks once a second: a signal that arrives between the interpreter's last look for one and
+    the wait does not interrupt the wait.
+    """
+    while not stop.wait(1.0):
+        pass
+
+
 @contextmanager
 def interrupt_later() -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C into a question that the caller asks between two steps.

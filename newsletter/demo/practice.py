@@ -103,4 +103,5 @@ def publish_until(stop: threading.Event, publish: Callable[[], str], say: Say) -
             say(f"Published: “{publish()}”")
 
     threading.Thread(target=listen, daemon=True).start()
-    stop.wait()
+    while not stop.wait(1.0):  # a signal may come just before a wait and not end it
+        pass
