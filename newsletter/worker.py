@@ -18,7 +18,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
-from newsletter.db.session import db
+from newsletter.db.session import committed, db
 from newsletter.errors import DatabaseError, NewsletterError
 from newsletter.logs import happened
 from newsletter.mail.mailbox.types import MailboxError
@@ -49,9 +49,6 @@ log = logging.getLogger("newsletter.worker")
 
 REST_AFTER_PROBLEM = timedelta(seconds=5)
 """Time between two tries of a mail server that cannot be used."""
-
-WATCHER_ENDS_IN = 5.0
-"""Seconds that the thread which notices changes may take to end: it looks once a second."""
 
 WOKEN = ("gate", "send", "tell_webhooks", "send_tests")
 """The work that a change of the database may make due."""
@@ -124,10 +121,11 @@ class WorkerProcess:
     def stop(self) -> None:
         """Finish the messages in flight and what else is being done, and end."""
         self.stopping.set()
+        committed.set()  # wakes the thread that notices changes
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
             if self._watcher is not None:
-                self._watcher.join(WATCHER_ENDS_IN)  # the last connection empties SQLite's log
+                self._watcher.join(5.0)  # its connection is the last and empties SQLite's log
             with self.app.app_context(), suppress(DatabaseError):
                 self.write_metrics()
 

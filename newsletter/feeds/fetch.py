@@ -19,13 +19,13 @@ from urllib.parse import urljoin, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
-from urllib3.util.ssl_ import create_urllib3_context
 
 from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable
 from newsletter.feeds.deadline import Deadline
 from newsletter.feeds.failures import describe_robot_check, describe_status, translate_error
 from newsletter.feeds.robot_check import detect_robot_check
 from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools
+from newsletter.feeds.tls import build_tls_context
 
 HOPS_AT_MOST = 5
 CHUNK = 65_536
@@ -104,13 +104,7 @@ class Fetcher:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Build the TLS context once: reading the machine's certificates costs more than a poll."""
-        context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
-        if self._ca_certs:
-            context.load_verify_locations(self._ca_certs)
-        else:
-            context.load_default_certs()
-        return context
+        return build_tls_context(self._ca_certs)
 
     def __call__(
         self, url: str, *, etag: str | None = None, last_modified: str | None = None

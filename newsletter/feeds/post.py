@@ -15,11 +15,11 @@ from typing import Protocol
 
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
-from urllib3.util.ssl_ import create_urllib3_context
 
 from newsletter.feeds.deadline import Deadline
 from newsletter.feeds.failures import translate_error
 from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools
+from newsletter.feeds.tls import build_tls_context
 
 ANSWER_AT_MOST = 4096
 """Bytes of an answer that are read; nothing is done with them."""
@@ -64,12 +64,7 @@ class Poster:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
-        if self._ca_certs:
-            context.load_verify_locations(self._ca_certs)
-        else:
-            context.load_default_certs()
-        return context
+        return build_tls_context(self._ca_certs)
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
         """Post `body`, and return the status of the answer."""
