@@ -60,11 +60,11 @@ class FaultServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._guarded, args=[connection], daemon=True).start()
+            talk = Conversation(len(self.conversations) + 1, connection, secure=self._implicit)
+            self.conversations.append(talk)
+            threading.Thread(target=self._guarded, args=[connection, talk], daemon=True).start()
 
-    def _guarded(self, connection: socket.socket) -> None:
-        talk = Conversation(len(self.conversations) + 1, connection, secure=self._implicit)
-        self.conversations.append(talk)
+    def _guarded(self, connection: socket.socket, talk: Conversation) -> None:
         try:
             if self._implicit and self._context:
                 connection = self._context.wrap_socket(connection, server_side=True)

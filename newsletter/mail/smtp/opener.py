@@ -12,6 +12,9 @@ from newsletter.errors import TransportError
 from newsletter.mail.smtp.connect import OpenConnection, describe_failure, hang_up
 from newsletter.mail.smtp.servers import Server
 
+OPENER_THREAD = "smtp-opener"
+"""The name of the threads that open connections."""
+
 
 class Opener:
     """The connections that are being opened.
@@ -34,7 +37,7 @@ class Opener:
     def start(self, server: Server) -> None:
         """Begin to open a connection to `server`."""
         self.pending[server.name] += 1
-        threading.Thread(target=self._run, args=(server,), daemon=True).start()
+        threading.Thread(target=self._run, args=(server,), name=OPENER_THREAD, daemon=True).start()
 
     def _run(self, server: Server) -> None:
         try:
