@@ -138,6 +138,7 @@ def _import_page_modules() -> tuple[ModuleType, ...]:
         subscriber_links,
         theme,
         websub,
+        why,
     )
 
     return (
@@ -153,6 +154,7 @@ def _import_page_modules() -> tuple[ModuleType, ...]:
         signup,
         subscriber_links,
         stay,
+        why,
         theme,
         archive,
         resources,

@@ -82,6 +82,22 @@ def day(moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "
     return format_date(local, style, locale=_locale(tag))
 
 
+def month(moment: datetime, tag: str) -> str:
+    """Write a month in the language `tag`: ``November 2026``."""
+    from babel.dates import format_skeleton
+
+    return format_skeleton("yMMMM", moment, locale=_locale(tag))
+
+
+def day_and_time(moment: datetime, tag: str) -> str:
+    """Write a date with its time of day in the language `tag`: ``24 November 2026, 08:00``."""
+    from babel.dates import format_date, get_datetime_format
+
+    locale = _locale(tag)
+    pattern = str(get_datetime_format("medium", locale))
+    return pattern.format(f"{moment:%H:%M}", format_date(moment, "long", locale=locale))
+
+
 @cache
 def _locale(tag: str) -> Locale:
     """Return the locale of a tag, or of its language, or else English of no country."""

@@ -66,6 +66,12 @@ class LinkPurpose(StrEnum):
     Stands in every mail, forwarded ones too.
     """
 
+    WHY = "why", LinkScope.SUBSCRIPTION, timedelta(days=30), True
+    """Tells why a mail came: how its subscription began, and what comes next.
+
+    Stands in every mail, forwarded ones too.
+    """
+
     UNSUBSCRIBE = "unsubscribe", LinkScope.SUBSCRIPTION, None
     """Ends a subscription.
 
@@ -77,6 +83,9 @@ class LinkPurpose(StrEnum):
 
     ACCOUNT = "account", LinkScope.SUBSCRIBER, timedelta(days=1), True, "preferences"
     """Changes all subscriptions, the name, the language and the address."""
+
+    STORY = "story", LinkScope.SUBSCRIBER, timedelta(days=1), True, "why"
+    """Tells everything of how all subscriptions came about, and what was mailed."""
 
     EXPORT = "export", LinkScope.SUBSCRIBER, timedelta(days=1), True
     """Downloads everything that is known of a subscriber."""

@@ -55,6 +55,14 @@ class Links:
         """Change everything of a subscriber; for mails that were asked for."""
         return self._signed(LinkPurpose.ACCOUNT, handle, now)
 
+    def why(self, handle: str, now: datetime) -> str:
+        """Tell why a mail came, of one subscription."""
+        return self._signed(LinkPurpose.WHY, handle, now)
+
+    def story(self, handle: str, now: datetime) -> str:
+        """Tell how everything of a subscriber came about; for mails that were asked for."""
+        return self._signed(LinkPurpose.STORY, handle, now)
+
     def unsubscribe(self, handle: str, now: datetime) -> str:
         """End one subscription."""
         return self._signed(LinkPurpose.UNSUBSCRIBE, handle, now)

@@ -132,6 +132,8 @@ class MailKind(StrEnum):
     GOODBYE = "goodbye"
     LINK = "link"
     """Holds the link to everything of a subscriber, on request."""
+    STORY = "story"
+    """Holds the link to how a subscriber's subscriptions came about, on request."""
     EXPORT = "export"
     ERASE = "erase"
     RESOURCE = "resource"

@@ -18,7 +18,6 @@ FLOORS = [
         "i18n",
         "link_purposes",
         "setting_types",
-        "statistics_vocabulary",
         "vocabulary",
     },
     {"files", "settings", "schedule", "addresses", "names", "tokens", "captcha"},
@@ -48,7 +47,6 @@ NEIGHBOURHOODS = [
     {"subscribers"},
     {"inbound"},
     {"sending"},
-    {"statistics"},
     {"authors"},
     {"operations"},
 ]

@@ -47,6 +47,7 @@ NEUTRAL = {
     "name": "",
     "unsubscribe_url": "(link to unsubscribe)",
     "preferences_url": "(link to preferences)",
+    "why_url": "(link to why)",
     "stay_url": "(link to stay)",
 }
 

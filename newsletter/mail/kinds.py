@@ -53,6 +53,7 @@ MAILS = {
     ),
     MailKind.GOODBYE: Mail(),
     MailKind.LINK: Mail(preferences=LinkPurpose.ACCOUNT),
+    MailKind.STORY: Mail(link=LinkPurpose.STORY),
     MailKind.EXPORT: Mail(link=LinkPurpose.EXPORT),
     MailKind.ERASE: Mail(link=LinkPurpose.ERASE),
     MailKind.RESOURCE: Mail(link=LinkPurpose.RESOURCE),

@@ -11,7 +11,6 @@ from newsletter.models.bounces import BounceEvent, BounceReceiver, ForwardedRepl
 from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, Edition
 from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed, HubSubscription
-from newsletter.models.figures import DailyFigure, FigureNote
 from newsletter.models.letters import Picture, SeriesLetter, SeriesLetterSent
 from newsletter.models.lists import FormField, MailingList
 from newsletter.models.operation import (
@@ -62,7 +61,6 @@ __all__ = [
     "ConsentEvent",
     "ConsentText",
     "Counter",
-    "DailyFigure",
     "Delivery",
     "DigestIntro",
     "DigestPeriod",
@@ -71,7 +69,6 @@ __all__ = [
     "Entry",
     "Event",
     "Feed",
-    "FigureNote",
     "FormField",
     "ForwardedReply",
     "HubSubscription",

@@ -185,15 +185,11 @@ def list_history(session: Session, subscription_id: int) -> list[DeliveryRow]:
     return [DeliveryRow(*row) for row in session.execute(query)]
 
 
-def find_last_campaign(session: Session, subscription_id: int, *, since: datetime) -> int | None:
-    """Return the campaign whose message a subscription was sent last, if that was after `since`."""
-    query = select(deliveries.c.campaign_id).where(
-        deliveries.c.subscription_id == subscription_id,
-        deliveries.c.campaign_id.is_not(None),
-        deliveries.c.status == DeliveryStatus.SENT,
-        deliveries.c.finished_at >= since,
-    )
-    return session.scalar(query.order_by(deliveries.c.finished_at.desc()).limit(1))
+def list_latest(session: Session, subscription_id: int, *, limit: int) -> list[DeliveryRow]:
+    """List the latest of what was queued for one subscription, newest first."""
+    of_subscription = reported_query().where(deliveries.c.subscription_id == subscription_id)
+    rows = session.execute(of_subscription.order_by(deliveries.c.id.desc()).limit(limit))
+    return [DeliveryRow(*row) for row in rows]
 
 
 def list_editions(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, find_language
 from newsletter.mail.header_fields import verbatim_header
-from newsletter.mail.headers import Sender, list_headers
+from newsletter.mail.headers import Sender, list_headers, single_headers
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
 from newsletter.mail.render import MailContent
 from newsletter.mail.slots import make_slot
@@ -64,10 +64,14 @@ class SubscriberContext:
     name: str
     preferences_url: str
     unsubscribe_url: str
+    why_url: str
 
 
 ANY_SUBSCRIBER = SubscriberContext(
-    make_slot("name"), make_slot("preferences_url"), make_slot("unsubscribe_url")
+    make_slot("name"),
+    make_slot("preferences_url"),
+    make_slot("unsubscribe_url"),
+    make_slot("why_url"),
 )
 """The subscriber of a mail that is rendered once and filled in for each recipient."""
 
@@ -120,6 +124,12 @@ def compile_for_list(
         unsubscribe_by_mail=unsubscribe_by_mail,
     )
     headers += [verbatim_header(*header) for header in env.settings.smtp.campaign_headers]
+    return compile_message(MessageDraft(headers, content.text, content.html))
+
+
+def compile_single(mailing_list: ListContext, content: MailContent) -> CompiledMessage:
+    """Compile a mail to one person, without the header fields of mail to a list."""
+    headers = single_headers(make_sender(mailing_list), content.subject)
     return compile_message(MessageDraft(headers, content.text, content.html))
 
 

@@ -18,12 +18,9 @@ from newsletter.addresses import parse_address
 from newsletter.db.session import db, reading, transaction
 from newsletter.errors import NotFound
 from newsletter.models import LastingKey, Subscriber, Subscription, Suppression
-from newsletter.services import figures
-from newsletter.services.figures import Counted
 from newsletter.services.runtime import Environment
-from newsletter.statistics_vocabulary import Figure
 from newsletter.tokens import keyed_hash
-from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
+from newsletter.vocabulary import SuppressionReason
 
 _KEYS = select(LastingKey.key).order_by(LastingKey.id)
 _SUPPRESSED = select(
@@ -126,20 +123,10 @@ def suppress_key(
             created_at=env.now,
         )
     )
-    query = (
-        select(Subscription.id, Subscription.list_id, Subscription.status)
-        .join(Subscriber)
-        .where(Subscriber.email_key == email_key)
-    )
-    waiting = session.execute(query).all()
-    active = (row.list_id for row in waiting if row.status is SubscriptionStatus.ACTIVE)
-    figures.note(
-        session,
-        (Counted(list_id, Figure.SUPPRESSED, env.now, reason.value) for list_id in active),
-    )
+    waiting = select(Subscription.id).join(Subscriber).where(Subscriber.email_key == email_key)
     outbox.cancel(
         session,
-        [row.id for row in waiting],
+        session.scalars(waiting).all(),
         now=env.now,
         why=f"suppressed: {reason.value}",
         except_id=except_delivery,

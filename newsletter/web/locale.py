@@ -14,7 +14,17 @@ from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, Domain, get_locale, refresh
 from markupsafe import Markup
 
-from newsletter.i18n import LANGUAGES, SOURCE, day, direction, find_language, say, translations
+from newsletter.i18n import (
+    LANGUAGES,
+    SOURCE,
+    day,
+    day_and_time,
+    direction,
+    find_language,
+    month,
+    say,
+    translations,
+)
 
 TAGS_AT_MOST = 20
 
@@ -32,6 +42,8 @@ def install(app: Flask) -> None:
     babel.domain_instance = _Catalogues()
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.filters["day"] = lambda moment, style="long": _day(moment, style)
+    app.jinja_env.filters["month"] = lambda moment: month(moment, current_language())
+    app.jinja_env.filters["day_and_time"] = lambda moment: day_and_time(moment, current_language())
     app.jinja_env.filters["ltr"] = lambda text: Markup('<bdi dir="ltr">{}</bdi>').format(text)
     app.context_processor(_words)
 

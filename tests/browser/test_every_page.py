@@ -150,6 +150,10 @@ STATES: dict[str, State] = {
         lambda visit: visit.link("account"),
         {"address": "new@example.com"},
     ),
+    "why": (lambda visit: visit.link("why"), None),
+    "why-pending": (lambda visit: visit.link("why", visit.pending), None),
+    "why-mailed": (lambda visit: visit.link("why"), {}),
+    "why-own": (lambda visit: visit.link("story"), None),
     "address": (lambda visit: visit.moving_to("amal.new@example.com"), None),
     "address-taken": (lambda visit: visit.moving_to("pending@example.com"), None),
     "address-done": (lambda visit: visit.moving_to("amal.new@example.com"), {}),
@@ -236,7 +240,8 @@ def test_wcag(left_to_right: Page, visit: Visit, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["list-error", "confirm", "unsubscribed", "preferences-own", "address", "expired"]
+    "name",
+    ["list-error", "confirm", "unsubscribed", "preferences-own", "why-own", "address", "expired"],
 )
 def test_wcag_from_right_to_left_and_in_the_dark(
     right_to_left: Page, visit: Visit, name: str

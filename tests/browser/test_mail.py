@@ -25,7 +25,7 @@ from tests.people import add_entry, add_feed, add_list
 pytestmark = [pytest.mark.browser, pytest.mark.any_database, pytest.mark.xdist_group("browser")]
 
 VALUES = {
-    "name": "Ana", "preferences_url": "https://news.example.com/p", "unsubscribe_url": "https://news.example.com/u",
+    "name": "Ana", "preferences_url": "https://news.example.com/p", "unsubscribe_url": "https://news.example.com/u", "why_url": "https://news.example.com/w",
     "web_url": "https://news.example.com/w",
 }  # fmt: skip
 POST = (

@@ -27,7 +27,7 @@ from tests.people import add_list, add_reader
 
 BASE = "https://news.example.com"
 URL = "https://blog.example.com/feed.xml"
-SLOTS = ("name", "email", "date", "message_id", "unsubscribe_url", "preferences_url", "stay_url", "web_url", "text_a",
+SLOTS = ("name", "email", "date", "message_id", "unsubscribe_url", "preferences_url", "why_url", "stay_url", "web_url", "text_a",
          "html_a", "subject_a", "resource:guide")  # fmt: skip
 IMITATIONS = (
     *(f"\ue000{name}\ue001" for name in SLOTS),

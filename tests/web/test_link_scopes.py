@@ -238,7 +238,7 @@ def test_a_link_about_a_subscription_shows_and_changes_nothing_else(
 
 def test_every_other_purpose_is_mailed_on_request_and_soon_over() -> None:
     rest = {purpose for purpose in LinkPurpose if purpose.scope is LinkScope.SUBSCRIBER}
-    assert rest == {"account", "export", "erase", "address", "address-undo"}
+    assert rest == {"account", "story", "export", "erase", "address", "address-undo"}
     assert {
         purpose for purpose in rest if (purpose.lifetime or timedelta.max) > timedelta(days=1)
     } == {"address-undo"}

@@ -209,6 +209,7 @@ def _make_impersonal_values(env: Environment, slug: str) -> Mapping[str, str]:
     links = {
         "preferences_url": anybody,
         "unsubscribe_url": anybody,
+        "why_url": anybody,
         "list_url": env.links.mailing_list(slug),
     }
     return defaultdict(str, links)

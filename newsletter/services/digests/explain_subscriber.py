@@ -10,7 +10,6 @@ from newsletter.addresses import parse_address
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.models import Edition, Entry, MailingList, Subscriber, Subscription
-from newsletter.schedule import Period, next_period
 from newsletter.services.audience.mailable import is_paused
 from newsletter.services.digests.entry_outlook import (
     Course,
@@ -19,15 +18,7 @@ from newsletter.services.digests.entry_outlook import (
     find_obstacle,
     newest_entries,
 )
-from newsletter.services.digests.plan import missed_clause, read_candidates
-from newsletter.services.digests.selection import (
-    Candidate,
-    SubscriberGroup,
-    decide,
-    select_owed,
-    select_wanted,
-)
-from newsletter.services.digests.timing import NextDigest, find_next_digest, make_wait_rule
+from newsletter.services.digests.standing import find_standing
 from newsletter.services.digests.wording import format_moment
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
@@ -70,22 +61,8 @@ class _SubscriptionExplainer:
         self.subscription = subscription
         self.suppressed = is_suppressed(env, session, subscription.subscriber.email_key)
         self.mailed = _explain_editions(session, subscription.id)
-        self.digest = find_next_digest(session, mailing_list, subscription.cadence, env.now)
-        candidates = read_candidates(
-            session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq
-        )
-        group = SubscriberGroup(
-            subscription.cursor,
-            subscription.topics,
-            1,
-            missed=_read_missed(session, mailing_list, subscription),
-        )
-        self.wanted = select_wanted(subscription.topics, candidates)
-        self.owed: dict[int, Candidate] = {
-            entry.id: entry for entry in select_owed(group, self.wanted)
-        }
-        following = self.digest.following if self.digest else None
-        self.decision = decide(candidates, [group], make_wait_rule(mailing_list, following))
+        self.standing = find_standing(session, subscription, env.now)
+        self.owed = {entry.id for entry in self.standing.owed}
 
     def explain(self, entry: Entry) -> EntryOutlook:
         """Say what becomes of an entry for this subscriber."""
@@ -116,40 +93,26 @@ class _SubscriptionExplainer:
 
     def _explain_owed(self, entry: Entry) -> tuple[Course, str]:
         pause = self.subscription.paused_until
-        if entry.id not in self.decision.entries and not self.decision.waiting:
+        decision = self.standing.decision
+        digest = self.standing.digest
+        if entry.id not in decision.entries and not decision.waiting:
             return Course.NEVER, "not among the topics they chose"
         if pause is not None and is_paused(pause, self.env.now):
             return Course.WAITS, f"on a break until {pause:%Y-%m-%d}"
-        if self.digest is None:
+        if digest is None:
             grace = find_grace(self.env, self.list, entry)
             return grace or (Course.GOES, "goes with the next instant digest")
-        if self.decision.waiting:
-            few = self.decision.few
+        if decision.waiting:
+            few = decision.few
             least = self.list.digest_min_entries
-            latest = format_moment(self._find_latest(self.digest).due_at, self.list.zone)
+            latest = format_moment(self.standing.find_latest(self.list), self.list.zone)
             return (
                 Course.WAITS,
                 f"for more: {few} of {least} entries; goes on {latest} at the latest",
             )
-        due = format_moment(self.digest.period.due_at, self.list.zone)
-        when = f"now: it was due on {due}" if self.digest.overdue else f"on {due}"
+        due = format_moment(digest.period.due_at, self.list.zone)
+        when = f"now: it was due on {due}" if digest.overdue else f"on {due}"
         return Course.GOES, f"goes with the next {self.subscription.cadence} digest {when}"
-
-    def _find_latest(self, digest: NextDigest) -> Period:
-        """Return the digest that waits no longer, however few entries there are."""
-        period = digest.period
-        following = digest.following
-        while make_wait_rule(self.list, following).waits(self.wanted):
-            period = following
-            following = next_period(period.cadence, self.list.schedule, period.due_at)
-        return period
-
-
-def _read_missed(session: Session, mailing_list: MailingList, subscription: Subscription) -> str:
-    missed = missed_clause(
-        session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq
-    )
-    return session.scalar(select(missed).where(Subscription.id == subscription.id)) or ""
 
 
 def _explain_editions(session: Session, subscription_id: int) -> dict[int, str]:

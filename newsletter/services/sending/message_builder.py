@@ -17,7 +17,7 @@ from newsletter.mail.dkim.signer import Sign, make_sign, sign_message
 from newsletter.mail.forward import build_forward
 from newsletter.mail.headers import Sender, single_headers
 from newsletter.mail.kinds import MAILS, Requirement
-from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
+from newsletter.mail.message import CompiledMessage
 from newsletter.mail.render import MailContent
 from newsletter.mail.smtp.types import Outgoing
 from newsletter.mail.templating.merge_fields import Filler, MergeTemplates
@@ -31,6 +31,7 @@ from newsletter.services.mail_context import (
     ListContext,
     SubscriberContext,
     compile_for_list,
+    compile_single,
     format_mail_date,
     make_list_context,
     make_sender,
@@ -151,7 +152,7 @@ class MessageBuilder:
         if MAILS[row.mail].list_headers:
             message = self._compile(list_context, content, stream=row.mail.value)
         else:
-            message = _compile_single(list_context, content)
+            message = compile_single(list_context, content)
         return self._address(row, make_sender(list_context), message, {})
 
     def _single_context(self, row: LeasedDelivery, list_context: ListContext) -> dict[str, object]:
@@ -159,14 +160,11 @@ class MessageBuilder:
         links = self.env.links
         handle = str(row.handle)
         now = self.env.now
+        own_links = self._own_links(handle)
         if MAILS[row.mail].preferences is LinkPurpose.ACCOUNT:
-            preferences_url = links.account(handle, now)
-        else:
-            preferences_url = links.preferences(handle, now)
+            own_links["preferences_url"] = links.account(handle, now)
         subscriber = SubscriberContext(
-            name=row.name or "" if MAILS[row.mail].shows_name else "",
-            preferences_url=preferences_url,
-            unsubscribe_url=links.unsubscribe(handle, now),
+            name=row.name or "" if MAILS[row.mail].shows_name else "", **own_links
         )
         variables: dict[str, object] = {
             "action_url": self._action_url(row),
@@ -192,6 +190,8 @@ class MessageBuilder:
         now = self.env.now
         context = row.context or {}
         match MAILS[row.mail].link:
+            case LinkPurpose.STORY:
+                return links.story(handle, now)
             case LinkPurpose.EXPORT:
                 return links.export(handle, now)
             case LinkPurpose.ERASE:
@@ -232,7 +232,7 @@ class MessageBuilder:
             headers = single_headers(replace(sender, reply_to=reply.writer), content.subject)
             data = build_forward(headers, values, content.text, reply.content)
             return Outgoing(row.id, sender.email, recipient, sign_message(data, sign))
-        data = _compile_single(list_context, content).build(values, sign)
+        data = compile_single(list_context, content).build(values, sign)
         return Outgoing(row.id, sender.email, recipient, data)
 
     def _compile(
@@ -249,6 +249,16 @@ class MessageBuilder:
                 mailing_list = session.get_one(MailingList, list_id)
                 self._lists[list_id] = make_list_context(self.env, mailing_list)
         return self._lists[list_id]
+
+    def _own_links(self, handle: str) -> dict[str, str]:
+        """Return the links about one subscription that stand in its mails, by their slots."""
+        links = self.env.links
+        now = self.env.now
+        return {
+            "unsubscribe_url": links.unsubscribe(handle, now),
+            "preferences_url": links.preferences(handle, now),
+            "why_url": links.why(handle, now),
+        }
 
     def _unsubscribe_mail(self, handle: str) -> str:
         """Return the address to which a mail ends the subscription, "" where none is read."""
@@ -271,7 +281,6 @@ class MessageBuilder:
         values: Mapping[str, str],
     ) -> Outgoing:
         """Fill a message in for the subscriber of a delivery, and put it into its envelope."""
-        now = self.env.now
         handle = str(row.handle)
         recipient = str((row.context or {}).get("to") or row.email)
         reference = self._references.name_delivery(row.id)
@@ -279,11 +288,10 @@ class MessageBuilder:
             {
                 "name": row.name or "" if MAILS[row.mail].shows_name else "",
                 "email": recipient,
-                "date": format_mail_date(now),
+                "date": format_mail_date(self.env.now),
                 "message_id": f"{reference}@{sender.domain}",
-                "unsubscribe_url": self.env.links.unsubscribe(handle, now),
                 "unsubscribe_mail": self._unsubscribe_mail(handle),
-                "preferences_url": self.env.links.preferences(handle, now),
+                **self._own_links(handle),
                 **values,
             },
             self._find_sign(sender),
@@ -310,8 +318,3 @@ def _find_edition(
     if row is None:
         raise NotFound(f"campaign {campaign_id} has no edition {cursor}")
     return row[0], row[1], row[2]
-
-
-def _compile_single(list_context: ListContext, content: MailContent) -> CompiledMessage:
-    headers = single_headers(make_sender(list_context), content.subject)
-    return compile_message(MessageDraft(headers, content.text, content.html))

@@ -35,6 +35,7 @@ def build_example(
         "message_id": random_message_id(list_context.from_email.rpartition("@")[2]),
         "unsubscribe_url": list_context.url,
         "preferences_url": list_context.url,
+        "why_url": list_context.url,
         "stay_url": list_context.url,
     }
     return list_context.from_email, compile_for_list(

@@ -198,7 +198,7 @@ class _RequestWriter:
                 self.session,
                 subscription_id,
                 self.request.list_id,
-                self.request.evidence,
+                self.request.evidence.source,
                 self.now,
                 consent_event_id=consent_event_id,
             )

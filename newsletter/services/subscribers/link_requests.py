@@ -170,6 +170,8 @@ def renew_link(env: Environment, purpose: LinkPurpose, token: str, evidence: Evi
     resource = rest if purpose is LinkPurpose.RESOURCE else ""
     _require_resource(resource)
     links = {
+        "why": RequestedLink.STORY,
+        "story": RequestedLink.STORY,
         "export": RequestedLink.EXPORT,
         "erase": RequestedLink.ERASE,
         "resources": RequestedLink.RESOURCE,

@@ -11,6 +11,7 @@ class RequestedLink(StrEnum):
     """The destination of the link in a mail on request."""
 
     ACCOUNT = "link"
+    STORY = "story"
     EXPORT = "export"
     ERASE = "erase"
     RESOURCE = "resource"

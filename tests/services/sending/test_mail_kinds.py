@@ -34,6 +34,8 @@ from tests.fakes import Sink
 from tests.people import add_list, add_reader
 
 CAMPAIGNS = {kind.value for kind in CampaignKind}
+WITHOUT_WHY = {MailKind.ADDRESS, MailKind.MOVED, MailKind.NOTICE, MailKind.LOG_IN}
+"""Mails that do not go to the address of a subscription."""
 CONTEXTS: dict[MailKind, dict[str, object]] = {
     MailKind.RESOURCE: {"resource": "guide"},
     MailKind.ADDRESS: {"to": "new@example.com", "mark": "0123456789abcdef"},
@@ -122,6 +124,8 @@ def test_a_mail_goes_out_as_it_is_declared(env: Environment, sink: Sink, kind: M
         assert ("Ann" in part) == (mail.shows_name and "Ann" in text)
         if mail.link:
             assert f"/{mail.link.path}/" in part
+        if kind.value not in CAMPAIGNS:
+            assert ("Why am I getting this?" in part) == (kind not in WITHOUT_WHY), kind
     assert ("Ann" in str(message["To"])) == mail.shows_name
     assert (message["List-Unsubscribe"] is not None) == mail.list_headers
     assert (message["Feedback-ID"] is not None) == mail.list_headers

@@ -1,1 +1,0 @@
-"""Statistics without watching anybody: totals by day, and what they say."""
