@@ -48,3 +48,15 @@ class ActOutcome(StrEnum):
     """It was not heard how it ended: the program stopped, or an internal error."""
     DONE = "done"
     REFUSED = "refused"
+
+
+class NamedRow(StrEnum):
+    """The rows that programs know by opaque names, and whose pages they turn."""
+
+    SUBSCRIBER = "subscriber"
+    SUBSCRIPTION = "subscription"
+    EVENT = "event"
+    DELIVERY = "delivery"
+    CAMPAIGN = "campaign"
+    ENTRY = "entry"
+    SUPPRESSION = "suppression"

@@ -8,6 +8,7 @@
     ├── InvalidInput            what somebody typed, by field; exit code 2
     ├── NotFound                no such list, subscriber, feed, campaign …
     ├── Refused                 understood, and not done, with the reason
+    │   └── ChangedMeanwhile    it is not any more what the change was made from
     ├── TooMany                 a ceiling was reached; `retry_after` seconds
     ├── LinkError               a signed link that opens nothing
     │   ├── LinkInvalid         wrong, cut, or made for another purpose
@@ -91,6 +92,13 @@ class NotFound(NewsletterError):
 
 class Refused(NewsletterError):
     """Understood, and not done."""
+
+
+class ChangedMeanwhile(Refused):
+    """The thing to be changed is not any more as it was read."""
+
+    def __init__(self) -> None:
+        super().__init__("it was changed meanwhile", hint="read it again")
 
 
 class TooMany(NewsletterError):

@@ -172,13 +172,13 @@ def _make_code(key: str, handle: str) -> str:
     return "".join(CODE_LETTERS[octet % 32] for octet in mac[:_CODE_LENGTH])
 
 
-class References:
-    """Opaque names of deliveries for Message-IDs, return paths and envelope ids.
+class RowNames:
+    """Opaque names of the rows of one table, for the outside.
 
-    A reference is 24 characters from a to z and 2 to 7, as mail systems that fold the case of a
-    local part keep them. It holds a delivery's id, encrypted under a MAC of itself (a synthetic IV,
-    as in RFC 5297): the same delivery always has the same reference, nobody without the key can
-    count by them or make one up, and `find_delivery` reads it back.
+    A name is 24 characters from a to z and 2 to 7, as mail systems that fold the case of a local
+    part keep them. It holds a row's id, encrypted under a MAC of itself (a synthetic IV, as in
+    RFC 5297): the same row always has the same name, nobody without the key can count by them or
+    make one up, and `find` reads it back.
     """
 
     _MAC_BYTES = 9
@@ -188,17 +188,17 @@ class References:
         self._macs = KeyedState(hmac.digest(key, b"mac", "sha256"))
         self._pads = KeyedState(hmac.digest(key, b"pad", "sha256"))
 
-    def name_delivery(self, delivery: int) -> str:
-        """Return the reference of a delivery."""
-        plain = delivery.to_bytes(self._ID_BYTES, "big")
+    def name(self, row_id: int) -> str:
+        """Return the name of a row."""
+        plain = row_id.to_bytes(self._ID_BYTES, "big")
         mac = self._authenticate(plain)
         bits = int.from_bytes(mac + self._encrypt(plain, mac), "big")
         return "".join([_PAIRS[bits >> shift & 1023] for shift in range(110, -1, -10)])
 
-    def find_delivery(self, reference: str) -> int | None:
-        """Return the id of the delivery that a reference names, or None. Case is ignored."""
+    def find(self, name: str) -> int | None:
+        """Return the id of the row that a name names, or None. Case is ignored."""
         try:
-            raw = base64.b32decode(reference.upper())
+            raw = base64.b32decode(name.upper())
         except ValueError:
             return None
         mac = raw[: self._MAC_BYTES]
@@ -209,13 +209,6 @@ class References:
         )
         return int.from_bytes(plain, "big") if genuine else None
 
-    def message_id(self, delivery: int, domain: str) -> str:
-        """Return the Message-ID of a delivery, without angle brackets.
-
-        It is the same however often the message is sent (RFC 5322 section 3.6.4).
-        """
-        return f"{self.name_delivery(delivery)}@{domain}"
-
     def _authenticate(self, plain: bytes) -> bytes:
         return self._macs.digest(plain)[: self._MAC_BYTES]
 
@@ -223,6 +216,25 @@ class References:
         pad = self._pads.digest(mac)[: len(plain)]
         mixed = int.from_bytes(plain, "big") ^ int.from_bytes(pad, "big")
         return mixed.to_bytes(len(plain), "big")
+
+
+class References(RowNames):
+    """Opaque names of deliveries for Message-IDs, return paths and envelope ids."""
+
+    def name_delivery(self, delivery: int) -> str:
+        """Return the reference of a delivery."""
+        return self.name(delivery)
+
+    def find_delivery(self, reference: str) -> int | None:
+        """Return the id of the delivery that a reference names, or None. Case is ignored."""
+        return self.find(reference)
+
+    def message_id(self, delivery: int, domain: str) -> str:
+        """Return the Message-ID of a delivery, without angle brackets.
+
+        It is the same however often the message is sent (RFC 5322 section 3.6.4).
+        """
+        return f"{self.name(delivery)}@{domain}"
 
 
 def random_message_id(domain: str) -> str:

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,11 +21,14 @@ from urllib.parse import urlsplit
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from newsletter.access_vocabulary import NamedRow
 from newsletter.db.session import reading, transaction
 from newsletter.feeds.post import Posted
 from newsletter.models import MailingList, Subscriber, Webhook, WebhookMessage
 from newsletter.services.notifications import notify
+from newsletter.services.row_names import get_row_names
 from newsletter.services.runtime import Environment
+from newsletter.tokens import RowNames
 from newsletter.vocabulary import MessageStatus
 
 KEPT_FOR = timedelta(days=30)
@@ -115,11 +118,12 @@ def _claim(env: Environment) -> list[ClaimedMessage]:
             )
             rows = session.scalars(query).all()
             addresses = _read_addresses(session, webhook, rows)
+            names = get_row_names(session)
             for row in rows:
                 row.held_until = env.now + HELD_FOR
                 row.first_tried_at = row.first_tried_at or env.now
                 email = addresses.get(row.subscriber_id or 0)
-                claimed.append(_prepare(webhook, row, email, env.now))
+                claimed.append(_prepare(webhook, row, email, names, env.now))
     return claimed
 
 
@@ -135,9 +139,16 @@ def _read_addresses(
 
 
 def _prepare(
-    webhook: Webhook, row: WebhookMessage, email: str | None, now: datetime
+    webhook: Webhook,
+    row: WebhookMessage,
+    email: str | None,
+    names: Mapping[NamedRow, RowNames],
+    now: datetime,
 ) -> ClaimedMessage:
     payload = json.loads(row.payload)
+    for kind in (NamedRow.SUBSCRIBER, NamedRow.SUBSCRIPTION):
+        if kind in payload["data"]:
+            payload["data"][kind] = names[kind].name(payload["data"][kind])
     if email is not None:
         payload["data"]["email"] = email
     body = json.dumps(payload).encode()

@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from newsletter.access_vocabulary import NamedRow
 from newsletter.db.direct import DirectConnection
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound
@@ -26,6 +27,7 @@ from newsletter.outbox.recorder import Group, make_recorder
 from newsletter.services import webhook_delivery, webhooks
 from newsletter.services.consent import Evidence
 from newsletter.services.operations import cleanup
+from newsletter.services.row_names import name_row
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers import admin, privacy
 from newsletter.services.subscription_state import record_change
@@ -388,7 +390,7 @@ def test_a_delivery_that_failed_is_told_with_its_outcome(
     assert event["type"] == "delivery.failed"
     assert event["data"]["reason"] == "550"
     assert event["data"]["list"] == "blog"
-    assert event["data"]["subscriber"] == subscriber_id
+    assert event["data"]["subscriber"] == name_row(NamedRow.SUBSCRIBER, subscriber_id)
     assert "campaign" not in event["data"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections import Counter
 from datetime import timedelta
@@ -15,7 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from newsletter.access_vocabulary import TokenScope
+from newsletter.access_vocabulary import NamedRow, TokenScope
 from newsletter.db.session import reading, transaction
 from newsletter.models import (
     ApiToken,
@@ -27,7 +28,7 @@ from newsletter.models import (
     Subscriber,
     Subscription,
 )
-from newsletter.services import api_tokens, idempotency
+from newsletter.services import api_tokens, idempotency, row_names
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import requested_tests
@@ -148,6 +149,20 @@ def test_a_token_has_a_ceiling_and_says_so(
     assert reader("GET", "/lists").status_code == 200
 
 
+def named(argument: str) -> str:
+    """The first row of a kind, as programs name it."""
+    kind = argument.removesuffix("_id")
+    if kind not in ("subscriber", "subscription"):
+        return "1"
+    number = ids(Subscriber if kind == "subscriber" else Subscription)[0]
+    return row_names.name_row(NamedRow(kind), number)
+
+
+def find(program: Program, email: str) -> dict[str, Any]:
+    subscriber: dict[str, Any] = program("POST", "/subscribers/search", {"email": email}).json  # type: ignore[assignment]
+    return subscriber
+
+
 def operations(app: Flask) -> list[tuple[str, str, tuple[str, ...]]]:
     """Every operation: method, path with number 1 and the list blog, scopes."""
     found = []
@@ -156,9 +171,8 @@ def operations(app: Flask) -> list[tuple[str, str, tuple[str, ...]]]:
         if scopes:
             path = rule.rule
             for argument in rule.arguments:
-                value = "blog" if argument == "slug" else "1"
-                path = path.replace(f"<int(max=2147483647):{argument}>", value)
-                path = path.replace(f"<{argument}>", value)
+                value = "blog" if argument == "slug" else named(argument)
+                path = re.sub(rf"<([^<>]+:)?{argument}>", value, path)
             method = next(iter((rule.methods or set()) - {"HEAD", "OPTIONS"}))
             found.append((method, path, tuple(scope.value for scope in scopes)))
     assert len(found) > 30
@@ -217,19 +231,22 @@ def test_a_token_of_a_list_sees_no_other(blog: Flask, env: Environment) -> None:
                 created_at=env.now,
             )
         )
-        foreign = session.scalars(
-            select(Subscriber.id).where(Subscriber.email == "x@example.com")
-        ).one()
         foreign_entry = session.scalars(
             select(Entry.id).where(Entry.list_id == other.id).limit(1)
         ).one()
     program = make(blog, env, "send", "blog")
     everything = make(blog, env, "send")
     letter = add_letter(everything, list="other")
+    stranger = find(everything, "x@example.com")
+    foreign, [foreign_subscription] = stranger["id"], stranger["subscriptions"]
     for method, path, body in (
         ("GET", "/lists/other", None),
         ("PATCH", "/lists/other", {"title": "Mine"}),
         ("GET", f"/subscribers/{foreign}", None),
+        ("GET", f"/subscriptions/{foreign_subscription['id']}", None),
+        ("PATCH", f"/subscriptions/{foreign_subscription['id']}", {"cadence": "daily"}),
+        ("DELETE", f"/subscriptions/{foreign_subscription['id']}", None),
+        ("GET", "/subscriptions?list=other", None),
         ("GET", f"/entries/{foreign_entry}", None),
         ("POST", f"/entries/{foreign_entry}/skip", {}),
         ("GET", f"/letters/{letter}", None),
@@ -250,7 +267,7 @@ def test_a_token_of_a_list_sees_no_other(blog: Flask, env: Environment) -> None:
         ("DELETE", f"/subscribers/{foreign}", None),
         ("GET", "/suppressions", None),
         ("POST", "/suppressions", {"email": "x@example.com"}),
-        ("PATCH", f"/subscribers/{ids(Subscriber)[0]}", {"name": "Other"}),
+        ("PATCH", f"/subscribers/{named('subscriber_id')}", {"name": "Other"}),
     ):
         assert program(method, path, body).status_code == 403, path
     found = program("POST", "/subscribers/search", {"email": "a@example.com"}).json
@@ -403,8 +420,7 @@ def test_a_subscriber_is_changed_with_the_state_that_was_read(
     blog: Flask, env: Environment
 ) -> None:
     program = make(blog, env, "write")
-    number = ids(Subscriber)[0]
-    path = f"/subscribers/{number}"
+    path = f"/subscribers/{named('subscriber_id')}"
     read = program("GET", path)
     assert program("GET", path, If_None_Match=read.headers["ETag"]).status_code == 304
     changed = program("PATCH", path, {"add_tags": ["VIP"]}, If_Match=read.headers["ETag"])
@@ -412,21 +428,32 @@ def test_a_subscriber_is_changed_with_the_state_that_was_read(
     late = program("PATCH", path, {"name": "Ana"}, If_Match=read.headers["ETag"])
     assert late.status_code == 412
     assert program("PATCH", path, {"name": "Ana"}).json["name"] == "Ana"
+    [row] = program("GET", path).json["subscriptions"]
+    of_list = f"/subscriptions/{row['id']}"
     subscription = program(
         "PATCH",
-        f"{path}/subscriptions/blog",
-        {"cadence": "monthly", "fields": {"town": "Oslo"}, "paused_until": "2026-12-24T08:00:00Z"},
+        of_list,
+        {
+            "cadence": "monthly",
+            "fields": {"town": "Oslo"},
+            "paused_until": (env.now + timedelta(days=30)).isoformat(),
+        },
     )
     assert subscription.status_code == 200, subscription.text
-    assert subscription.json["subscriptions"][0]["cadence"] == "monthly"
-    segment = program("GET", "/subscribers?list=blog&segment=fields.town == 'Oslo'")
-    assert segment.json["data"] == []
-    resumed = program("PATCH", f"{path}/subscriptions/blog", {"paused_until": None})
-    assert resumed.json["subscriptions"][0]["paused_until"] is None
-    segment = program("GET", "/subscribers?list=blog&segment=fields.town == 'Oslo'")
-    assert [row["id"] for row in segment.json["data"]] == [number]
-    ended = program("DELETE", f"{path}/subscriptions/blog")
-    assert ended.json["subscriptions"][0]["status"] == "unsubscribed"
+    assert subscription.json["subscriber"] == path.rpartition("/")[2]
+    assert (subscription.json["cadence"], subscription.json["fields"]) == (
+        "monthly",
+        {"town": "Oslo"},
+    )
+    segment = "/subscribers?list=blog&segment=fields.town == 'Oslo'"
+    assert program("GET", segment).json["data"] == []
+    assert program("PATCH", of_list, {"paused_until": None}).json["paused_until"] is None
+    assert [row["email"] for row in program("GET", segment).json["data"]] == ["a@example.com"]
+    late = program("PATCH", of_list, {"cadence": "daily"}, If_Match=subscription.headers["ETag"])
+    assert late.status_code == 412
+    ended = program("DELETE", of_list).json
+    assert (ended["status"], ended["ended_at"]) == ("unsubscribed", env.now.isoformat()[:-6] + "Z")
+    assert program("GET", of_list).json == ended
     assert program("DELETE", path).status_code == 204
     assert program("GET", path).status_code == 404
 
@@ -437,17 +464,24 @@ def test_pages_hold_everybody_once(blog: Flask, env: Environment) -> None:
         for number in range(23):
             add_reader(session, mailing_list, f"n{number}@example.com")
     program = make(blog, env, "write")
-    seen: list[int] = []
-    path = "/subscribers?list=blog&limit=10"
-    cursor = ""
-    while True:
-        page = program("GET", path + cursor).json
-        seen += [row["id"] for row in page["data"]]
-        if page["next"] is None:
-            break
-        cursor = f"&cursor={page['next']}"
-    assert len(seen) == len(set(seen)) == 25
-    assert seen == sorted(seen, reverse=True)
+    for path in (
+        "/subscribers?list=blog&limit=10",
+        "/subscribers?list=blog&status=active&tag=&limit=10",
+        "/subscriptions?list=blog&limit=10",
+        "/subscriptions?list=blog&status=active&cadence=weekly&limit=10",
+    ):
+        seen: list[str] = []
+        cursor = ""
+        while True:
+            page = program("GET", path + cursor).json
+            seen += [row["email"] for row in page["data"]]
+            if page["next"] is None:
+                break
+            cursor = f"&cursor={page['next']}"
+        assert seen == [f"n{number}@example.com" for number in reversed(range(23))] + [
+            "b@example.com",
+            "a@example.com",
+        ]
     for wrong in ("x", "LTE=", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk=", "é"):
         assert program("GET", f"/subscribers?cursor={wrong}").status_code == 422
 

@@ -20,11 +20,11 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from newsletter.access_vocabulary import TokenScope
+from newsletter.access_vocabulary import NamedRow, TokenScope
 from newsletter.app import create_app
 from newsletter.db.session import transaction
 from newsletter.models import Subscriber, Subscription
-from newsletter.services import api_tokens
+from newsletter.services import api_tokens, row_names
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.settings import Settings
@@ -88,6 +88,10 @@ def test_an_operation_is_as_described(
     app: Flask, world: str, method: str, path: str, kind: str
 ) -> None:
     operation = SCHEMA[path][method]
+    first = {
+        f"{kind}_id": row_names.name_row(kind, 1)
+        for kind in (NamedRow.SUBSCRIBER, NamedRow.SUBSCRIPTION)
+    } | {"slug": "blog"}
 
     @given(case=operation.as_strategy(generation_mode=GenerationMode(kind)))
     @settings(
@@ -99,9 +103,7 @@ def test_an_operation_is_as_described(
     )
     def ask(case: Case) -> None:
         if kind == "positive":
-            case.path_parameters.update(
-                {name: "blog" if name == "slug" else 1 for name in case.path_parameters}
-            )
+            case.path_parameters.update({name: first.get(name, 1) for name in case.path_parameters})
         headers = {"Authorization": f"Bearer {world}"}
         answer = case.call(app=app, base_url="http://localhost", headers=headers)
         case.validate_response(answer, checks=CHECKS, headers=headers)

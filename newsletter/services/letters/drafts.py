@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.authoring.letter_file import Letter, parse_letter, replace_lines
 from newsletter.db.session import reading, transaction
-from newsletter.errors import Refused
+from newsletter.errors import ChangedMeanwhile, Refused
 from newsletter.i18n import LANGUAGES, find_other_language
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.mail.templating.merge_fields import MergeTemplates
@@ -26,6 +26,7 @@ from newsletter.services.audience import segments
 from newsletter.services.campaigns import identify, state
 from newsletter.services.letters import letter_files, pictures, rendering
 from newsletter.services.letters.rendering import LetterVersion, PreparedLetter
+from newsletter.services.letters.stored import StoredLetter, describe_stored
 from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
@@ -96,18 +97,6 @@ def load_draft(
         status=status,
         offline=offline,
     )
-
-
-def read_stored(env: Environment, campaign_id: int) -> tuple[Letter, int]:
-    """Return the letter of a campaign, and how many it would reach now; renders nothing.
-
-    Raises `NotFound`, `Refused` for a campaign that is no letter.
-    """
-    with reading() as session:
-        campaign = identify.get_campaign(session, campaign_id)
-        letter = parse_source(campaign)
-        count = segments.count_segment(session, campaign.mailing_list, letter.segment, env.now)
-        return letter, count
 
 
 def parse_source(campaign: Campaign) -> Letter:
@@ -209,11 +198,13 @@ def edit_draft(
     *,
     file: str = "",
     send_at: datetime | None = None,
+    expected: StoredLetter | None = None,
+    offline: bool = False,
 ) -> LetterDraft:
     """Replace the text of a draft, or of a scheduled letter that has not started.
 
-    With `send_at`, change when it goes out. Raises `Refused` if it has started, else as
-    `load_draft` does.
+    With `send_at`, change when it goes out; `offline` asks nobody else's server. Raises `Refused`
+    if it has started, `ChangedMeanwhile` if it is not as `expected`, else as `load_draft` does.
     """
     with reading() as session:
         campaign = identify.require_changeable(identify.get_campaign(session, campaign_id))
@@ -226,11 +217,20 @@ def edit_draft(
             f"campaign {campaign_id} is of the list {slug}", hint="make a new one for another list"
         )
     draft = prepare_draft(
-        env, letter, slug, campaign_id, file, stored_pictures=stored_pictures, status=status
+        env,
+        letter,
+        slug,
+        campaign_id,
+        file,
+        stored_pictures=stored_pictures,
+        status=status,
+        offline=offline,
     )
     versions = render_all_languages(env, draft.prepared)
     with transaction() as session:
         campaign = identify.require_changeable(identify.lock_campaign(session, campaign_id))
+        if expected not in (None, describe_stored(campaign)):
+            raise ChangedMeanwhile
         fill_campaign(env, session, campaign, draft.prepared, file)
         if send_at is not None and campaign.status != "draft":
             campaign.scheduled_at = send_at

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
-from newsletter.errors import InvalidInput, Refused
+from newsletter.errors import ChangedMeanwhile, InvalidInput, Refused
 from newsletter.models import MailingList, Subscription
 from newsletter.schedule import CADENCES, WEEKDAYS
 from newsletter.services.lists.list_options import parse_settings
@@ -97,18 +97,27 @@ def add(env: Environment, slug: str, values: Mapping[str, object]) -> ListSettin
         return _describe(session, mailing_list)
 
 
-def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListSettings:
+def edit(
+    env: Environment,
+    slug: str,
+    values: Mapping[str, object],
+    *,
+    expected: ListSettings | None = None,
+) -> ListSettings:
     """Change settings of a list.
 
     These are: title, description, site_url, from, reply_to, address, language, timezone, cadence,
     cadences, hour, day, monthday, grace, min_entries, max_wait, show, order, sections, indexed,
     color, font, radius, logo, consent. After a change of its schedule a list catches up on nothing
     in the past.
-    Raises `InvalidInput`, `NotFound`.
+    Raises `InvalidInput`, `NotFound`, `ChangedMeanwhile` (settings are not as `expected` any more).
     """
     columns = parse_settings(values)
     with transaction() as session:
         mailing_list = get_list(session, slug)
+        session.refresh(mailing_list, with_for_update={"key_share": True})
+        if expected is not None and not _are_same(expected, _describe(session, mailing_list)):
+            raise ChangedMeanwhile
         if "grace_minutes" in columns:
             entries.change_grace_period(env, session, mailing_list, columns["grace_minutes"])
         for name, value in columns.items():
@@ -121,6 +130,11 @@ def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListSetti
             mailing_list.schedule_since = env.now
         session.flush()
         return _describe(session, mailing_list)
+
+
+def _are_same(first: ListSettings, second: ListSettings) -> bool:
+    """Tell whether settings are the same, however many subscribe meanwhile."""
+    return replace(first, active=0, pending=0) == replace(second, active=0, pending=0)
 
 
 def list_lists() -> list[ListSettings]:

@@ -45,7 +45,8 @@ class SubscriberFilter:
 
     By list, by the status and cadence of a subscription, by a part of the address or name, by the
     day since which they are known, by tag, or by whom a letter to a `segment` would reach `at` a
-    moment. `before` is the subscriber that the page before ended with.
+    moment. `before` is the subscriber that the page before ended with, `down_to` the last to be
+    looked at.
     """
 
     slug: str | None = None
@@ -57,10 +58,13 @@ class SubscriberFilter:
     segment: str = ""
     at: datetime | None = None
     before: int | None = None
+    down_to: int | None = None
 
 
-def iterate_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> Iterator[SubscriberView]:
-    """Yield every subscriber that `chosen` means, newest first, read a page at a time.
+def iterate_subscribers(
+    chosen: SubscriberFilter = SubscriberFilter(), *, page: int = PAGE
+) -> Iterator[SubscriberView]:
+    """Yield every subscriber that `chosen` means, newest first, reading `page` of them at a time.
 
     Raises `NotFound` (no such list).
     """
@@ -72,18 +76,18 @@ def iterate_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> Iterat
                 select(Subscriber)
                 .where(*_which(session, chosen))
                 .order_by(Subscriber.id.desc())
-                .limit(PAGE)
+                .limit(page)
             )
             query = query.where(Subscriber.id < before) if before else query
             rows = session.scalars(query.options(load)).all()
             names = read_topic_names(session)
             words = tags.read_tags(session, [row.id for row in rows])
-            page = [
+            views = [
                 replace(describe_subscriber(session, row, names), tags=words.get(row.id, ()))
                 for row in rows
             ]
             before = rows[-1].id if rows else None
-        yield from page
+        yield from views
         if before is None:
             return
 
@@ -117,6 +121,8 @@ def _which(session: Session, chosen: SubscriberFilter) -> list[ColumnElement[boo
         )
     if chosen.since:
         conditions.append(Subscriber.created_at >= chosen.since)
+    if chosen.down_to is not None:
+        conditions.append(Subscriber.id >= chosen.down_to)
     if chosen.tag:
         conditions.append(
             exists().where(

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import transaction
-from newsletter.errors import Conflict, InvalidInput, NotFound, Refused
+from newsletter.errors import ChangedMeanwhile, Conflict, InvalidInput, NotFound, Refused
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import LANGUAGES, find_language
 from newsletter.models import Subscriber, Subscription, Suppression
@@ -29,8 +29,9 @@ from newsletter.services.signup.form_answers import parse_answers
 from newsletter.services.subscribers.address_change import renew_handles
 from newsletter.services.subscribers.views import (
     SubscriberView,
-    describe_subscriber,
+    describe_with_tags,
     get_subscriber,
+    lock_subscriber,
 )
 from newsletter.services.subscription_state import delete_requests, record_change
 from newsletter.services.suppressions import hash_address, is_suppressed
@@ -64,17 +65,26 @@ class Correction:
     because: str = ""
 
 
-def correct_subscriber(env: Environment, address: str, correction: Correction) -> SubscriberView:
+def correct_subscriber(
+    env: Environment,
+    address: str,
+    correction: Correction,
+    *,
+    expected: SubscriberView | None = None,
+) -> SubscriberView:
     """Correct a subscriber.
 
     Nobody is mailed, and nothing changes where anything is wrong.
 
     Raises `NotFound` (no such subscriber, list, or subscription), `InvalidInput` by part, `Refused`
-    (an address that is taken or suppressed).
+    (an address that is taken or suppressed), `ChangedMeanwhile` (is not as `expected` any more).
     """
     try:
         with transaction() as session:
             subscriber = get_subscriber(session, address)
+            before = lock_subscriber(session, subscriber)
+            if expected not in (None, before):
+                raise ChangedMeanwhile
             if correction.name is not None:
                 subscriber.name = to_plain_line(correction.name, limit=200)
             if correction.language is not None:
@@ -86,7 +96,7 @@ def correct_subscriber(env: Environment, address: str, correction: Correction) -
             if correction.address is not None:
                 _move(env, session, subscriber, correction.address, correction.because)
             session.flush()
-            return describe_subscriber(session, subscriber)
+            return describe_with_tags(session, subscriber)
     except Conflict as conflict:
         if conflict.constraint != "uq_subscribers_email_key":
             raise

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
-from newsletter.models import Subscriber, Topic
+from newsletter.models import Subscriber, Subscription, Topic
 from newsletter.services import tags
 from newsletter.services.lists.topics import unpack_topics
 from newsletter.vocabulary import Cadence, SubscriptionStatus
@@ -27,12 +27,16 @@ class SubscriptionView:
     author's own fields, with consents as true or false.
     """
 
+    id: int
     list: str
     status: SubscriptionStatus
     cadence: Cadence
     paused_until: datetime | None
     topics: tuple[str, ...]
     fields: Mapping[str, Any]
+    created_at: datetime
+    confirmed_at: datetime | None
+    unsubscribed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +66,28 @@ def get_subscriber(session: Session, address: str) -> Subscriber:
     return subscriber
 
 
-def get_address(subscriber_id: int) -> str:
-    """Return the address of a subscriber.
+def lock_subscriber(session: Session, subscriber: Subscriber) -> SubscriberView:
+    """Keep everybody else from changing a subscriber until the transaction ends; return how it is.
+
+    Their subscriptions are locked too. SQLite has one writer at a time anyway.
+    """
+    of_subscriber = Subscription.subscriber_id == subscriber.id
+    session.execute(select(Subscriber.id).where(Subscriber.id == subscriber.id).with_for_update())
+    session.execute(select(Subscription.id).where(of_subscriber).with_for_update())
+    session.expire_all()
+    return describe_with_tags(session, subscriber)
+
+
+def get_view(subscriber_id: int) -> SubscriberView:
+    """Return a subscriber by id, with their tags.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        email: str | None = session.scalar(
-            select(Subscriber.email).where(Subscriber.id == subscriber_id)
-        )
-    if email is None:
-        raise NotFound("there is no such subscriber")
-    return email
+        row = session.get(Subscriber, subscriber_id)
+        if row is None:
+            raise NotFound("there is no such subscriber")
+        return describe_with_tags(session, row)
 
 
 def find_view(address: str) -> SubscriberView:
@@ -82,9 +96,13 @@ def find_view(address: str) -> SubscriberView:
     Raises `InvalidInput`, `NotFound`.
     """
     with reading() as session:
-        row = get_subscriber(session, address)
-        words = tags.read_tags(session, [row.id]).get(row.id, ())
-        return replace(describe_subscriber(session, row), tags=words)
+        return describe_with_tags(session, get_subscriber(session, address))
+
+
+def describe_with_tags(session: Session, row: Subscriber) -> SubscriberView:
+    """Describe a subscriber to the author, with all subscriptions and tags."""
+    words = tags.read_tags(session, [row.id]).get(row.id, ())
+    return replace(describe_subscriber(session, row), tags=words)
 
 
 def read_topic_names(session: Session) -> dict[int, str]:
@@ -107,15 +125,24 @@ def describe_subscriber(
         language=row.language,
         created_at=row.created_at,
         subscriptions=tuple(
-            SubscriptionView(
-                subscription.mailing_list.slug,
-                subscription.status,
-                subscription.cadence,
-                subscription.paused_until,
-                tuple(names[part] for part in unpack_topics(subscription.topics) if part in names),
-                dict(subscription.answers),
-            )
+            describe_subscription(subscription, names)
             for subscription in row.subscriptions
             if list_ids is None or subscription.list_id in list_ids
         ),
+    )
+
+
+def describe_subscription(row: Subscription, topic_names: Mapping[int, str]) -> SubscriptionView:
+    """Describe a subscription to the author; `topic_names` by the ids of topics."""
+    return SubscriptionView(
+        row.id,
+        row.mailing_list.slug,
+        row.status,
+        row.cadence,
+        row.paused_until,
+        tuple(topic_names[part] for part in unpack_topics(row.topics) if part in topic_names),
+        dict(row.answers),
+        row.created_at,
+        row.confirmed_at,
+        row.unsubscribed_at,
     )

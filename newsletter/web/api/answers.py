@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
 from flask import Response, request
 from pydantic import BaseModel
 
+from newsletter.access_vocabulary import NamedRow
+from newsletter.errors import ChangedMeanwhile, NotFound
+from newsletter.services import row_names
 from newsletter.web.problems import make_problem
 
 ROOT = "/api/v1"
+TRIES = 20
+"""Times that a change is tried while others change the same, before its caller is told."""
+
+State = TypeVar("State")
+
+
+class Editable(BaseModel):
+    """A body that can be changed; its ETag is made without the fields that are `counted`."""
+
+    counted: ClassVar[frozenset[str]] = frozenset()
 
 
 class Problem(BaseModel):
@@ -48,24 +62,40 @@ def send(model: BaseModel, status: int = 200, *, location: str = "") -> Response
     return response
 
 
-def send_editable(model: BaseModel, status: int = 200, *, location: str = "") -> Response:
-    """Answer with a model that can be changed, and its ETag; 304 if the caller has it already."""
+def send_editable(model: Editable, status: int = 200, *, location: str = "") -> Response:
+    """Answer with a model that can be changed, and its ETag; 304 if the caller has it already.
+
+    What is counted may be other without any change, and is sent each time.
+    """
     response = send(model, status, location=location)
     response.set_etag(_make_tag(model))
     response.headers["Cache-Control"] = "private, no-cache"
-    if request.method == "GET":
+    if request.method == "GET" and not model.counted:
         response.make_conditional(request)
     return response
 
 
-def require_match(model: BaseModel) -> None:
-    """Refuse a change if the caller named another state than `model` (If-Match)."""
-    if request.if_match and not request.if_match.contains(_make_tag(model)):
-        raise RefusedEarly(make_problem(412, "It was changed meanwhile; read it again."))
+def change(read: Callable[[], tuple[State, Editable]], write: Callable[[State], object]) -> None:
+    """Change what is as the caller named it (If-Match), and overwrite nobody else's change.
+
+    `read` returns a state and how the caller sees it, `write` changes that state and raises
+    `ChangedMeanwhile` if it is not the current one.
+    """
+    for _ in range(TRIES):
+        state, model = read()
+        if request.if_match and not request.if_match.contains(_make_tag(model)):
+            raise RefusedEarly(make_problem(412, "It was changed meanwhile; read it again."))
+        try:
+            write(state)
+            return
+        except ChangedMeanwhile:
+            continue
+    raise ChangedMeanwhile
 
 
-def _make_tag(model: BaseModel) -> str:
-    return hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:32]
+def _make_tag(model: Editable) -> str:
+    body = model.model_dump_json(exclude=set(model.counted))
+    return hashlib.sha256(body.encode()).hexdigest()[:32]
 
 
 def no_content() -> Response:
@@ -73,24 +103,21 @@ def no_content() -> Response:
     return Response(status=204)
 
 
-def make_cursor(row_id: int | None) -> str | None:
+def make_cursor(kind: NamedRow, row_id: int | None) -> str | None:
     """Return the cursor of the page behind a row."""
-    return None if row_id is None else base64.urlsafe_b64encode(str(row_id).encode()).decode()
+    return None if row_id is None else row_names.name_row(kind, row_id)
 
 
-def read_cursor(cursor: str | None) -> int | None:
+def read_cursor(kind: NamedRow, cursor: str | None) -> int | None:
     """Return the row that a cursor stands for.
 
-    Raises `RefusedEarly` for one that this program did not make.
+    Raises `RefusedEarly` for one that this program did not make for such a listing.
     """
     if cursor is None:
         return None
     try:
-        row_id = int(base64.urlsafe_b64decode(cursor.encode()).decode())
-    except ValueError:
-        row_id = -1
-    if not 0 <= row_id < 2**63:
+        return row_names.find_row(kind, cursor)
+    except NotFound:
         raise RefusedEarly(
-            make_problem(422, "Unknown cursor.", {"#/cursor": "is none of this program"})
-        )
-    return row_id
+            make_problem(422, "Unknown cursor.", {"#/cursor": "is none of this listing"})
+        ) from None

@@ -10,11 +10,13 @@ from newsletter.web.api import (
     letters,
     lists,
     subscribers,
+    subscriptions,
 )
 
 BLUEPRINTS = (
     lists.blueprint,
     subscribers.blueprint,
+    subscriptions.blueprint,
     entries.blueprint,
     letters.blueprint,
     campaigns.blueprint,

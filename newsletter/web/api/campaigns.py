@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from newsletter.access_vocabulary import TokenScope
+from newsletter.access_vocabulary import NamedRow, TokenScope
 from newsletter.errors import InvalidInput, NotFound
+from newsletter.services import row_names
 from newsletter.services.campaigns import campaigns, report
 from newsletter.services.campaigns.campaigns import CampaignView
 from newsletter.services.runtime import environment
@@ -27,12 +28,14 @@ def list_campaigns(query: letter_models.CampaignQuery) -> Response:
     criteria = campaigns.CampaignFilter(
         require_list(query.list) if query.list else None,
         kind=query.kind,
-        before_id=read_cursor(query.cursor),
+        before_id=read_cursor(NamedRow.CAMPAIGN, query.cursor),
     )
     rows = campaigns.list_campaigns(criteria, limit=query.limit)
     next_ = rows[-1].id if len(rows) == query.limit else None
     return send(
-        letter_models.Campaigns(data=[_describe(row) for row in rows], next=make_cursor(next_))
+        letter_models.Campaigns(
+            data=[_describe(row) for row in rows], next=make_cursor(NamedRow.CAMPAIGN, next_)
+        )
     )
 
 
@@ -75,11 +78,11 @@ def report_campaign(campaign_id: int) -> Response:
 def list_deliveries(campaign_id: int, query: models.Page) -> Response:
     """List the messages of a campaign, each with its result."""
     find_campaign(campaign_id)
-    after_id = read_cursor(query.cursor) or 0
+    after_id = read_cursor(NamedRow.DELIVERY, query.cursor) or 0
     rows = report.list_deliveries(campaign_id, after_id=after_id, limit=query.limit)
     data = [
         letter_models.ApiDelivery(
-            id=delivery_id,
+            id=row_names.name_row(NamedRow.DELIVERY, delivery_id),
             email=row.email,
             status=DeliveryStatus(row.status),
             attempts=row.attempts,
@@ -90,7 +93,7 @@ def list_deliveries(campaign_id: int, query: models.Page) -> Response:
         for delivery_id, row in rows
     ]
     next_ = rows[-1][0] if len(rows) == query.limit else None
-    return send(letter_models.Deliveries(data=data, next=make_cursor(next_)))
+    return send(letter_models.Deliveries(data=data, next=make_cursor(NamedRow.DELIVERY, next_)))
 
 
 @operation(

@@ -20,12 +20,14 @@ RATE_HEADERS = {
     "RateLimit-Policy": {"schema": {"type": "string"}, "description": "The token's ceiling."},
     "RateLimit": {"schema": {"type": "string"}, "description": "What the token has left."},
 }
+NAME = {"type": "string", "pattern": "^[a-z2-7]{24}$"}
+SLUG = {"type": "string", "pattern": "^[a-z0-9-]{1,60}$"}
 SECURITY = {"token": {"type": "http", "scheme": "bearer", "description": "newsletter token add"}}
 EDITED = {
     "name": "If-Match",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "maxLength": 200},
+    "schema": {"type": "string"},
     "description": "The ETag of the state that is to be changed; 412 if it was changed meanwhile.",
 }
 REPEATED = {
@@ -79,6 +81,9 @@ def _describe() -> dict[str, Any]:
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add to an operation what is declared once for all of them."""
     parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        if parameter["in"] == "path" and parameter["schema"]["type"] == "string":
+            parameter["schema"] = SLUG if parameter["name"] == "slug" else NAME
     if method == "post":
         parameters.append(REPEATED)
     if method == "patch":

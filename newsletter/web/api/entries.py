@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from newsletter.access_vocabulary import TokenScope
+from newsletter.access_vocabulary import NamedRow, TokenScope
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.services.polling import entries
 from newsletter.services.polling.entries import EntryView
@@ -31,12 +31,12 @@ def list_entries(query: models.EntryQuery) -> Response:
         slug=require_list(query.list) if query.list else None,
         fate=query.fate,
         link=query.link or "",
-        before=read_cursor(query.cursor),
+        before=read_cursor(NamedRow.ENTRY, query.cursor),
         limit=query.limit,
     )
     next_ = rows[-1].id if len(rows) == query.limit else None
     data = [models.ApiEntry.model_validate(row) for row in rows]
-    return send(models.Entries(data=data, next=make_cursor(next_)))
+    return send(models.Entries(data=data, next=make_cursor(NamedRow.ENTRY, next_)))
 
 
 @operation(blueprint, "GET", f"/entries/{ID}", scope=SEES, answer=models.ApiEntry)

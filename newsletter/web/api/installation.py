@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from newsletter.access_vocabulary import TokenScope
-from newsletter.services import events, resources, suppressions
+from newsletter.access_vocabulary import NamedRow, TokenScope
+from newsletter.services import events, resources, row_names, suppressions
+from newsletter.services.events import EventView
 from newsletter.services.runtime import environment
 from newsletter.web.api import models
 from newsletter.web.api.answers import make_cursor, read_cursor, send
@@ -18,10 +19,12 @@ blueprint = Blueprint("api_installation", __name__)
 def list_suppressions(query: models.Page) -> Response:
     """List the addresses that are never mailed, newest first."""
     require_unlimited()
-    rows = suppressions.list_suppressions(before=read_cursor(query.cursor), limit=query.limit)
+    rows = suppressions.list_suppressions(
+        before=read_cursor(NamedRow.SUPPRESSION, query.cursor), limit=query.limit
+    )
     next_ = rows[-1].id if len(rows) == query.limit else None
     data = [models.ApiSuppression.model_validate(row) for row in rows]
-    return send(models.Suppressions(data=data, next=make_cursor(next_)))
+    return send(models.Suppressions(data=data, next=make_cursor(NamedRow.SUPPRESSION, next_)))
 
 
 @operation(
@@ -53,8 +56,26 @@ def list_events(query: models.EventQuery) -> Response:
     lists = current_caller().lists
     slugs = {require_list(query.list)} if query.list else lists
     rows = events.list_events(
-        slugs=slugs, kind=query.type, before=read_cursor(query.cursor), limit=query.limit
+        slugs=slugs,
+        kind=query.type,
+        before=read_cursor(NamedRow.EVENT, query.cursor),
+        limit=query.limit,
     )
     next_ = rows[-1].id if len(rows) == query.limit else None
-    data = [models.ApiEvent.model_validate(row) for row in rows]
-    return send(models.Events(data=data, next=make_cursor(next_)))
+    data = [_describe_event(row) for row in rows]
+    return send(models.Events(data=data, next=make_cursor(NamedRow.EVENT, next_)))
+
+
+def _describe_event(row: EventView) -> models.ApiEvent:
+    subscriber = row.subscriber
+    return models.ApiEvent(
+        id=row_names.name_row(NamedRow.EVENT, row.id),
+        at=row.at,
+        type=row.type,
+        actor=row.actor,
+        reason=row.reason,
+        list=row.list,
+        subscriber=row_names.name_row(NamedRow.SUBSCRIBER, subscriber) if subscriber else None,
+        campaign=row.campaign,
+        entry=row.entry,
+    )

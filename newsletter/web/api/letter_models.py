@@ -12,6 +12,7 @@ from newsletter.vocabulary import (
     CampaignStatus,
     DeliveryStatus,
 )
+from newsletter.web.api.answers import Editable
 from newsletter.web.api.models import (
     LINE,
     Address,
@@ -45,8 +46,10 @@ class LetterChange(Sent):
     segment: Segment | None = None
 
 
-class ApiLetter(BaseModel):
+class ApiLetter(Editable):
     """A letter and its state; `recipients` counts whom it would reach now, or has reached."""
+
+    counted = frozenset({"recipients"})
 
     id: int
     list: str
@@ -153,7 +156,7 @@ class ApiCampaignReport(ApiCampaign):
 class ApiDelivery(BaseModel):
     """One message of a campaign to one subscriber."""
 
-    id: int
+    id: str
     email: str
     status: DeliveryStatus
     attempts: int

@@ -9,15 +9,15 @@ from newsletter.authoring.front_matter import join_letter, split_letter
 from newsletter.authoring.letter_file import parse_letter, replace_lines
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.services.campaigns import campaigns
-from newsletter.services.letters import drafts, newcomers, preflight, rendering
+from newsletter.services.letters import drafts, newcomers, preflight, rendering, stored
 from newsletter.services.letters import send as dispatch
+from newsletter.services.letters.stored import StoredLetter
 from newsletter.services.runtime import environment
 from newsletter.services.sending import requested_tests
-from newsletter.vocabulary import CampaignKind, CampaignStatus
 from newsletter.web.api import letter_models
-from newsletter.web.api.answers import no_content, require_match, send, send_editable
-from newsletter.web.api.campaigns import describe_campaign, find_campaign
-from newsletter.web.api.operations import operation, require_list
+from newsletter.web.api.answers import change, no_content, send, send_editable
+from newsletter.web.api.campaigns import describe_campaign
+from newsletter.web.api.operations import current_caller, operation, require_list
 
 blueprint = Blueprint("api_letters", __name__)
 
@@ -59,16 +59,23 @@ def get_letter(letter_id: int) -> Response:
 )
 def edit_letter(letter_id: int, json: letter_models.LetterChange) -> Response:
     """Change a draft, or a scheduled letter that has not started."""
-    before = _find(letter_id)
-    require_match(before)
-    text, _ = drafts.get_text(letter_id)
+
+    def write(letter: StoredLetter) -> None:
+        changed = parse_letter(_change_text(letter.text, json))
+        drafts.edit_draft(environment(), letter_id, changed, expected=letter, offline=True)
+
+    change(lambda: _read(letter_id), write)
+    return send_editable(_find(letter_id))
+
+
+def _change_text(text: str, json: letter_models.LetterChange) -> str:
+    """Return the stored text of a letter with changes."""
     lines = json.model_dump(exclude_unset=True, exclude={"markdown"})
     text = replace_lines(text, {key: value or "" for key, value in lines.items()})
-    if json.markdown is not None:
-        head, _, _ = split_letter(text)
-        text = f"---\n{head}\n---\n{json.markdown}"
-    drafts.edit_draft(environment(), letter_id, parse_letter(text))
-    return send_editable(_find(letter_id))
+    if json.markdown is None:
+        return text
+    head, _, _ = split_letter(text)
+    return f"---\n{head}\n---\n{json.markdown}"
 
 
 @operation(
@@ -162,18 +169,23 @@ def _find(letter_id: int) -> letter_models.ApiLetter:
 
     Raises `NotFound`, also for a campaign that is no letter.
     """
-    row = find_campaign(letter_id)
-    if row.kind != CampaignKind.LETTER:
+    return _read(letter_id)[1]
+
+
+def _read(letter_id: int) -> tuple[StoredLetter, letter_models.ApiLetter]:
+    """Return a letter as it is stored, and how the caller sees it."""
+    row = stored.read_stored(letter_id)
+    if not current_caller().sees(row.list):
         raise NotFound(f"there is no letter {letter_id}")
-    letter, recipients = drafts.read_stored(environment(), letter_id)
-    return letter_models.ApiLetter(
+    letter = parse_letter(row.text)
+    return row, letter_models.ApiLetter(
         id=row.id,
         list=row.list,
-        status=CampaignStatus(row.status),
+        status=row.status,
         subject=letter.subject,
         preheader=letter.preheader,
         segment=letter.segment,
         markdown=letter.markdown,
-        recipients=row.totals.recipients or recipients,
+        recipients=stored.count_recipients(environment(), letter_id, letter.segment),
         scheduled_at=row.scheduled_at,
     )

@@ -6,10 +6,11 @@ from flask import Blueprint, Response
 
 from newsletter.access_vocabulary import TokenScope
 from newsletter.services.lists import lists
+from newsletter.services.lists.lists import ListSettings
 from newsletter.services.operations import status as installation_status
 from newsletter.services.runtime import environment
 from newsletter.web.api import models
-from newsletter.web.api.answers import require_match, send, send_editable
+from newsletter.web.api.answers import change, send, send_editable
 from newsletter.web.api.operations import current_caller, operation, require_list
 
 blueprint = Blueprint("api_lists", __name__)
@@ -33,7 +34,7 @@ def list_lists() -> Response:
 )
 def get_list(slug: str) -> Response:
     """Show a list and its settings."""
-    return send_editable(_find(slug))
+    return send_editable(_read(slug)[1])
 
 
 @operation(
@@ -46,14 +47,14 @@ def get_list(slug: str) -> Response:
 )
 def edit_list(slug: str, json: models.MailingListChange) -> Response:
     """Change settings of a list."""
-    require_match(_find(slug))
     values = json.model_dump(exclude_unset=True, by_alias=True)
-    lists.edit(environment(), slug, values)
-    return send_editable(_find(slug))
+    change(lambda: _read(slug), lambda row: lists.edit(environment(), slug, values, expected=row))
+    return send_editable(_read(slug)[1])
 
 
-def _find(slug: str) -> models.ApiMailingList:
-    return models.ApiMailingList.model_validate(lists.show(require_list(slug)))
+def _read(slug: str) -> tuple[ListSettings, models.ApiMailingList]:
+    row = lists.show(require_list(slug))
+    return row, models.ApiMailingList.model_validate(row)
 
 
 @operation(blueprint, "GET", "/statistics", scope=TokenScope.READ, answer=models.Statistics)

@@ -17,6 +17,7 @@ from newsletter.vocabulary import (
     EventKind,
     SuppressionReason,
 )
+from newsletter.web.api.answers import Editable
 
 LINE = r"^[^\x00-\x1f\x7f]*$"
 TEXT = r"^[^\x00]*$"
@@ -71,8 +72,8 @@ class MailingListChange(Sent):
     grace: Annotated[int, Field(ge=0, le=1440)] | None = None
 
 
-class ApiMailingList(BaseModel):
-    """A mailing list; `active` and `pending` count subscriptions."""
+class ApiMailingList(Editable):
+    """A mailing list and its settings."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -92,8 +93,6 @@ class ApiMailingList(BaseModel):
     day: str
     monthday: int
     grace: int
-    active: int
-    pending: int
 
 
 class MailingLists(BaseModel):
@@ -179,15 +178,13 @@ class Resources(BaseModel):
 class ApiEvent(BaseModel):
     """A transition of a subscription, campaign, entry or delivery."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: int
+    id: str
     at: datetime
     type: EventKind
     actor: Actor
     reason: str
     list: str
-    subscriber: int | None
+    subscriber: str | None
     campaign: int | None
     entry: int | None
 

@@ -11,6 +11,7 @@ from newsletter.vocabulary import (
     Cadence,
     SubscriptionStatus,
 )
+from newsletter.web.api.answers import Editable
 from newsletter.web.api.models import (
     LINE,
     Address,
@@ -26,29 +27,48 @@ from newsletter.web.api.models import (
 )
 
 
-class ApiSubscription(BaseModel):
-    """A subscription of a subscriber to a list."""
+class ApiSubscription(Editable):
+    """A subscription of a subscriber to a list; `ended_at`: when it was last ended."""
 
-    model_config = ConfigDict(from_attributes=True)
-
+    id: str
+    subscriber: str
+    email: str
     list: str
     status: SubscriptionStatus
     cadence: Cadence
     paused_until: datetime | None
     topics: Texts
     fields: dict[str, Any]
+    created_at: datetime
+    confirmed_at: datetime | None
+    ended_at: datetime | None
 
 
-class ApiSubscriber(BaseModel):
+class ApiSubscriber(Editable):
     """A subscriber with the subscriptions that the token is for."""
 
-    id: int
+    id: str
     email: str
     name: str
     language: str
     created_at: datetime
     tags: Texts
     subscriptions: list[ApiSubscription]
+
+
+class Subscriptions(BaseModel):
+    """A page of the subscriptions of a list."""
+
+    data: list[ApiSubscription]
+    next: str | None
+
+
+class SubscriptionQuery(Page):
+    """A choice of subscriptions: of one list, and of a status or a cadence."""
+
+    list: Slug
+    status: SubscriptionStatus | None = None
+    cadence: Cadence | None = None
 
 
 class Subscribers(BaseModel):

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from io import StringIO
-from itertools import islice
 from pathlib import Path
 
 from flask import Blueprint, Response, request
 
 from newsletter import files
-from newsletter.access_vocabulary import TokenScope
+from newsletter.access_vocabulary import NamedRow, TokenScope
 from newsletter.errors import InvalidInput, NotFound
+from newsletter.services import row_names
 from newsletter.services.runtime import environment
-from newsletter.services.subscribers import admin, correct, privacy, views
+from newsletter.services.subscribers import admin, correct, listing, privacy, views
 from newsletter.services.subscribers.views import SubscriberView
 from newsletter.services.transfer import export_subscribers, import_subscribers
 from newsletter.web.api import subscriber_models
 from newsletter.web.api.answers import (
+    change,
     make_cursor,
     no_content,
     read_cursor,
-    require_match,
     send,
     send_editable,
 )
 from newsletter.web.api.operations import current_caller, operation, require_list, require_unlimited
+from newsletter.web.api.subscriptions import describe_subscription, write_answers
 
 blueprint = Blueprint("api_subscribers", __name__)
 
 FILE_AT_MOST = 10 * 1024 * 1024
 """Bytes of a file of subscribers: about 100,000 rows. Larger ones are imported by the command."""
-ID = "<int(max=2147483647):subscriber_id>"
+ID = "<string(length=24):subscriber_id>"
 
 
 @operation(
@@ -48,20 +48,21 @@ def list_subscribers(query: subscriber_models.SubscriberQuery) -> Response:
     if query.segment and query.list is None:
         raise InvalidInput({"list": "name the list of the segment"})
     slug = require_list(query.list) if query.list else None
-    env = environment()
     chosen = admin.SubscriberFilter(
         slug,
         query.status,
         query.cadence,
         tag=query.tag or "",
         segment=query.segment or "",
-        at=env.now if query.segment else None,
-        before=read_cursor(query.cursor),
+        at=environment().now if query.segment else None,
+        before=read_cursor(NamedRow.SUBSCRIBER, query.cursor),
     )
-    rows = list(islice(admin.iterate_subscribers(chosen), query.limit))
-    next_ = rows[-1].id if len(rows) == query.limit else None
-    data = [_describe(row) for row in rows]
-    return send(subscriber_models.Subscribers(data=data, next=make_cursor(next_)))
+    rows, next_ = listing.list_subscribers(chosen, limit=query.limit)
+    return send(
+        subscriber_models.Subscribers(
+            data=[_describe(row) for row in rows], next=make_cursor(NamedRow.SUBSCRIBER, next_)
+        )
+    )
 
 
 @operation(
@@ -81,7 +82,7 @@ def add_subscriber(json: subscriber_models.NewSubscriber) -> Response:
         language=json.language,
         cadence=json.cadence,
         topics=json.topics,
-        answers=_write_answers(json.fields),
+        answers=write_answers(json.fields),
         tag=json.tags,
         because=json.because,
     )
@@ -109,9 +110,9 @@ def search_subscriber(json: subscriber_models.SubscriberSearch) -> Response:
     scope=TokenScope.WRITE,
     answer=subscriber_models.ApiSubscriber,
 )
-def get_subscriber(subscriber_id: int) -> Response:
+def get_subscriber(subscriber_id: str) -> Response:
     """Show a subscriber."""
-    return send_editable(_find(subscriber_id)[1])
+    return send_editable(_read(subscriber_id)[1])
 
 
 @operation(
@@ -122,13 +123,11 @@ def get_subscriber(subscriber_id: int) -> Response:
     answer=subscriber_models.ApiSubscriber,
     refuses=(412,),
 )
-def edit_subscriber(subscriber_id: int, json: subscriber_models.SubscriberChange) -> Response:
+def edit_subscriber(subscriber_id: str, json: subscriber_models.SubscriberChange) -> Response:
     """Change a subscriber's tags, name, language or address.
 
     A token that is limited to lists changes tags only: the rest is seen by every list.
     """
-    address, before = _find(subscriber_id)
-    require_match(before)
     if json.email is not None or json.name is not None or json.language is not None:
         require_unlimited()
     correction = correct.Correction(
@@ -139,58 +138,19 @@ def edit_subscriber(subscriber_id: int, json: subscriber_models.SubscriberChange
         untag=json.remove_tags,
         because=json.because,
     )
-    correct.correct_subscriber(environment(), address, correction)
-    return send_editable(_find(subscriber_id)[1])
+    change(
+        lambda: _read(subscriber_id),
+        lambda row: correct.correct_subscriber(environment(), row.email, correction, expected=row),
+    )
+    return send_editable(_read(subscriber_id)[1])
 
 
 @operation(blueprint, "DELETE", f"/subscribers/{ID}", scope=TokenScope.WRITE, status=204)
-def erase_subscriber(subscriber_id: int) -> Response:
+def erase_subscriber(subscriber_id: str) -> Response:
     """Erase a subscriber for good; a keyed hash keeps the address from being added again."""
     require_unlimited()
-    privacy.erase_address(environment(), views.get_address(subscriber_id))
+    privacy.erase_address(environment(), _read(subscriber_id)[0].email)
     return no_content()
-
-
-@operation(
-    blueprint,
-    "PATCH",
-    f"/subscribers/{ID}/subscriptions/<slug>",
-    scope=TokenScope.WRITE,
-    answer=subscriber_models.ApiSubscriber,
-    refuses=(412,),
-)
-def edit_subscription(
-    subscriber_id: int, slug: str, json: subscriber_models.SubscriptionChange
-) -> Response:
-    """Change a subscription: cadence, pause, topics, fields."""
-    address, before = _find(subscriber_id)
-    require_match(before)
-    correction = correct.Correction(
-        slug=require_list(slug),
-        cadence=json.cadence,
-        pause_until=json.paused_until,
-        resume="paused_until" in json.model_fields_set and json.paused_until is None,
-        topics=json.topics or (),
-        all_topics=json.topics == [],
-        answers=_write_answers(json.fields),
-        because=json.because,
-    )
-    correct.correct_subscriber(environment(), address, correction)
-    return send_editable(_find(subscriber_id)[1])
-
-
-@operation(
-    blueprint,
-    "DELETE",
-    f"/subscribers/{ID}/subscriptions/<slug>",
-    scope=TokenScope.WRITE,
-    answer=subscriber_models.ApiSubscriber,
-)
-def end_subscription(subscriber_id: int, slug: str) -> Response:
-    """Unsubscribe somebody who asked you to; an active subscriber gets a goodbye by mail."""
-    address, _ = _find(subscriber_id)
-    admin.unsubscribe(environment(), address, require_list(slug))
-    return send_editable(_find(subscriber_id)[1])
 
 
 @operation(blueprint, "GET", "/subscribers/export", scope=TokenScope.WRITE)
@@ -226,13 +186,13 @@ def import_all(query: subscriber_models.ImportQuery) -> Response:
     return send(subscriber_models.ImportReport.model_validate(result))
 
 
-def _find(subscriber_id: int) -> tuple[str, subscriber_models.ApiSubscriber]:
-    """Return the address of a subscriber and how the caller sees them.
+def _read(name: str) -> tuple[SubscriberView, subscriber_models.ApiSubscriber]:
+    """Return a subscriber, and how the caller sees them.
 
     Raises `NotFound`, also for a subscriber of other lists only.
     """
-    address = views.get_address(subscriber_id)
-    return address, _visible(views.find_view(address))
+    row = views.get_view(row_names.find_row(NamedRow.SUBSCRIBER, name))
+    return row, _visible(row)
 
 
 def _visible(row: SubscriberView) -> subscriber_models.ApiSubscriber:
@@ -243,25 +203,19 @@ def _visible(row: SubscriberView) -> subscriber_models.ApiSubscriber:
 
 
 def _describe(row: SubscriberView) -> subscriber_models.ApiSubscriber:
+    """Describe a subscriber as the caller may see them.
+
+    When they came to another list is not told to a token that is not for that list.
+    """
     caller = current_caller()
+    visible = [part for part in row.subscriptions if caller.sees(part.list)]
+    since = [part.created_at for part in visible] if caller.is_limited else []
     return subscriber_models.ApiSubscriber(
-        id=row.id,
+        id=row_names.name_row(NamedRow.SUBSCRIBER, row.id),
         email=row.email,
         name=row.name,
         language=row.language,
-        created_at=row.created_at,
+        created_at=min(since, default=row.created_at),
         tags=list(row.tags),
-        subscriptions=[
-            subscriber_models.ApiSubscription.model_validate(subscription)
-            for subscription in row.subscriptions
-            if caller.sees(subscription.list)
-        ],
+        subscriptions=[describe_subscription(row.id, row.email, part) for part in visible],
     )
-
-
-def _write_answers(fields: Mapping[str, str | bool]) -> dict[str, str]:
-    """Write answers as a form sends them."""
-    ticked = {True: "yes", False: ""}
-    return {
-        name: ticked[value] if isinstance(value, bool) else value for name, value in fields.items()
-    }

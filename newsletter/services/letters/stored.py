@@ -1,0 +1,62 @@
+"""Read a letter as it is stored, without rendering it, and tell whether it is still the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter.db.session import reading
+from newsletter.errors import NotFound
+from newsletter.models import Campaign
+from newsletter.services.audience import segments
+from newsletter.services.campaigns import identify
+from newsletter.services.runtime import Environment
+from newsletter.vocabulary import CampaignKind, CampaignStatus
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLetter:
+    """All of a letter that somebody can change; `text` is its Markdown with front matter."""
+
+    id: int
+    list: str
+    status: CampaignStatus
+    scheduled_at: datetime | None
+    text: str
+
+
+def read_stored(campaign_id: int) -> StoredLetter:
+    """Return the letter of a campaign.
+
+    Raises `NotFound`, also for a campaign that is no letter.
+    """
+    with reading() as session:
+        return describe_stored(identify.get_campaign(session, campaign_id))
+
+
+def describe_stored(campaign: Campaign) -> StoredLetter:
+    """Return the letter of a campaign.
+
+    Raises `NotFound` for a campaign that is no letter.
+    """
+    if campaign.kind is not CampaignKind.LETTER or not campaign.source.startswith("---\n"):
+        raise NotFound(f"there is no letter {campaign.id}")
+    return StoredLetter(
+        campaign.id,
+        campaign.mailing_list.slug,
+        campaign.status,
+        campaign.scheduled_at,
+        campaign.source,
+    )
+
+
+def count_recipients(env: Environment, campaign_id: int, segment: str) -> int:
+    """Count those whom a letter reached, or would reach now if it has not been sent.
+
+    Raises `NotFound`.
+    """
+    with reading() as session:
+        campaign = identify.get_campaign(session, campaign_id)
+        if campaign.recipients:
+            return int(campaign.recipients)
+        return segments.count_segment(session, campaign.mailing_list, segment, env.now)

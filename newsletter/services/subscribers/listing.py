@@ -1,0 +1,120 @@
+"""List subscribers and subscriptions for programs, page by page, each page of bounded cost.
+
+A page that is to be filtered looks at `WINDOW` subscribers at most, and so may hold fewer rows than
+were asked for, or none: whether there is a next one is said apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from newsletter.db.session import reading
+from newsletter.errors import NotFound
+from newsletter.models import Subscriber, Subscription
+from newsletter.services.lookup import get_list
+from newsletter.services.subscribers import admin
+from newsletter.services.subscribers.views import (
+    SubscriberView,
+    SubscriptionView,
+    describe_subscription,
+    read_topic_names,
+)
+from newsletter.vocabulary import Cadence, SubscriptionStatus
+
+WINDOW = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedSubscription:
+    """A subscription, with whose it is."""
+
+    subscriber_id: int
+    email: str
+    view: SubscriptionView
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionFilter:
+    """A choice of a list's subscriptions; None chooses all.
+
+    `before` is the subscriber that the page before ended with.
+    """
+
+    slug: str
+    status: SubscriptionStatus | None = None
+    cadence: Cadence | None = None
+    before: int | None = None
+
+
+def list_subscribers(
+    chosen: admin.SubscriberFilter, *, limit: int
+) -> tuple[list[SubscriberView], int | None]:
+    """Return a page of subscribers, newest first, and what the next one is before."""
+    before = chosen.before or _newest_subscriber() + 1
+    lowest = before - WINDOW
+    page = admin.iterate_subscribers(replace(chosen, before=before, down_to=lowest), page=limit)
+    rows = list(islice(page, limit))
+    return rows, _find_next([row.id for row in rows], limit, lowest)
+
+
+def list_subscriptions(
+    chosen: SubscriptionFilter, *, limit: int
+) -> tuple[list[OwnedSubscription], int | None]:
+    """Return a page of a list's subscriptions, newest subscribers first, and what is next.
+
+    Raises `NotFound` (no such list).
+    """
+    before = chosen.before or _newest_subscriber() + 1
+    lowest = 1
+    with reading() as session:
+        list_id = get_list(session, chosen.slug).id
+        query = select(Subscription).where(
+            Subscription.list_id == list_id, Subscription.subscriber_id < before
+        )
+        if chosen.status or chosen.cadence:
+            lowest = before - WINDOW
+            query = query.where(Subscription.subscriber_id >= lowest)
+        if chosen.status:
+            query = query.where(Subscription.status == chosen.status)
+        if chosen.cadence:
+            query = query.where(Subscription.cadence == chosen.cadence)
+        ordered = query.order_by(Subscription.subscriber_id.desc()).limit(limit)
+        load = (joinedload(Subscription.subscriber), joinedload(Subscription.mailing_list))
+        names = read_topic_names(session)
+        rows = [
+            OwnedSubscription(
+                row.subscriber_id, row.subscriber.email, describe_subscription(row, names)
+            )
+            for row in session.scalars(ordered.options(*load))
+        ]
+    return rows, _find_next([row.subscriber_id for row in rows], limit, lowest)
+
+
+def get_subscription(subscription_id: int) -> OwnedSubscription:
+    """Return one subscription.
+
+    Raises `NotFound`.
+    """
+    with reading() as session:
+        row = session.get(Subscription, subscription_id)
+        if row is None:
+            raise NotFound("there is no such subscription")
+        view = describe_subscription(row, read_topic_names(session))
+        return OwnedSubscription(row.subscriber_id, row.subscriber.email, view)
+
+
+def _newest_subscriber() -> int:
+    with reading() as session:
+        return session.scalar(select(func.max(Subscriber.id))) or 0
+
+
+def _find_next(ids: Sequence[int], limit: int, lowest: int) -> int | None:
+    """Return what the next page is before: the last row's subscriber, or the end of the window."""
+    if len(ids) == limit:
+        return ids[-1]
+    return lowest if lowest > 1 else None
