@@ -42,9 +42,13 @@ def collect_evidence(message: Part) -> ReportEvidence:
     unsubscribe: list[str] = []
     for part in message.walk():
         text = part.text() if not part.parts else ""
-        message_ids += _MESSAGE_ID.findall(text)
-        envelope_ids += _ENVELOPE_ID.findall(text)
-        unsubscribe += [" ".join(match.split()) for match in _UNSUBSCRIBE.findall(text)]
+        folded = text.lower()  # looking for a word first takes a tenth of the expression's time
+        if "message-id" in folded:
+            message_ids += _MESSAGE_ID.findall(text)
+        if "original-envelope-id" in folded:
+            envelope_ids += _ENVELOPE_ID.findall(text)
+        if "list-unsubscribe" in folded:
+            unsubscribe += [" ".join(match.split()) for match in _UNSUBSCRIBE.findall(text)]
         if part.depth:
             message_ids += _ANGLE.findall(part.get("message-id"))
             unsubscribe += part.get_all("list-unsubscribe")

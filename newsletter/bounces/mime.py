@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.header import decode_header
 from email.message import Message
+from itertools import dropwhile
+from operator import not_
 
 BYTES_AT_MOST = 512 * 1024
 """Bytes of a message that are looked at: a report stands before the message it returns."""
@@ -35,7 +37,6 @@ TEXT_AT_MOST = 64 * 1024
 """Characters of a part that are looked at."""
 
 _ODD_CODECS = ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined")
-_LINE_ENDS = re.compile(rb"\r{1,2}\n|\r|\n")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _BREAK = re.compile(r"<(?:br|p|/p|div|/div|tr|/tr|/td|li)\b[^<>]{0,200}>", re.I)
 _FIELD = re.compile(r"([!-9;-~]{1,80})[ \t]{0,8}:(.*)", re.S)
@@ -99,10 +100,16 @@ class Part:
 
 def parse_message(data: bytes) -> Part:
     """Take a message apart; whatever the bytes are, there is a part."""
-    lines = _LINE_ENDS.split(data[:BYTES_AT_MOST].lstrip(b"\r\n\t "))
+    lines = split_lines(data[:BYTES_AT_MOST].lstrip(b"\r\n\t "))
     if lines and lines[0].startswith(b"From "):  # an mbox separator
         lines = lines[1:]
     return _parse(lines, 0, [PARTS_AT_MOST])
+
+
+def split_lines(data: bytes) -> list[bytes]:
+    """Split a message into lines, whichever line ends its way has left it."""
+    data = data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data.split(b"\n")
 
 
 def _parse(lines: list[bytes], depth: int, room: list[int]) -> Part:
@@ -115,12 +122,11 @@ def _parse(lines: list[bytes], depth: int, room: list[int]) -> Part:
         part.body, pieces = _split_parts(body, boundary.encode("utf-8", "replace"), room)
         part.parts = [_parse(piece, depth + 1, room) for piece in pieces]
     elif kind in ("message/rfc822", "message/global", "message/partial"):
-        inner = b"\n".join(body)
         if part.get("content-transfer-encoding").strip().lower() in ("base64", "quoted-printable"):
-            inner = part._decoded()
+            body = split_lines(part._decoded())
         if room[0] > 0:
             room[0] -= 1
-            part.parts = [_parse(_LINE_ENDS.split(inner.lstrip(b"\n")), depth + 1, room)]
+            part.parts = [_parse(list(dropwhile(not_, body)), depth + 1, room)]
     return part
 
 
@@ -164,6 +170,9 @@ def _split_parts(
     pieces: list[list[bytes]] = []
     current = preamble
     for line in body:
+        if not line.startswith(b"--"):
+            current.append(line)
+            continue
         stripped = line.rstrip()
         if stripped == closing:
             break

@@ -27,6 +27,10 @@ _SUPPRESSED = select(
     exists().where(Suppression.email_hash.in_(bindparam("hashes", expanding=True)))
 )
 
+_SUBSCRIBED = (
+    select(Subscription.id).join(Subscriber).where(Subscriber.email_key == bindparam("email_key"))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SuppressionView:
@@ -114,19 +118,19 @@ def suppress_key(
             row.reason = reason
             row.note = note[:500]
         return False
-    session.add(
-        Suppression(
-            email_hash=hash_address(env, email_key)[0],
-            email_key=email_key,
-            reason=reason,
-            note=note[:500],
-            created_at=env.now,
-        )
+    session.execute(
+        insert(Suppression),
+        {
+            "email_hash": hash_address(env, email_key)[0],
+            "email_key": email_key,
+            "reason": reason,
+            "note": note[:500],
+            "created_at": env.now,
+        },
     )
-    waiting = select(Subscription.id).join(Subscriber).where(Subscriber.email_key == email_key)
     outbox.cancel(
         session,
-        session.scalars(waiting).all(),
+        session.scalars(_SUBSCRIBED, {"email_key": email_key}).all(),
         now=env.now,
         why=f"suppressed: {reason.value}",
         except_id=except_delivery,

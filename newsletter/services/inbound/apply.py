@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
@@ -44,6 +44,10 @@ CONTENT_AT_MOST = 64 * 1024
 
 _RACES = ("uq_bounce_events_key", "uq_suppressions_email_hash")
 _UNPROVED = (BounceProof.ADDRESS, BounceProof.NONE)
+
+_RECORDED = select(BounceEvent.bounce_class, BounceEvent.proof, BounceEvent.effect).where(
+    BounceEvent.key == bindparam("key")
+)
 
 FindOwner = Callable[[Session], Owner]
 
@@ -89,23 +93,44 @@ def apply_bounce(env: Environment, bounce: Bounce, find_owner: FindOwner) -> App
 
     Raises `DatabaseError`.
     """
+    [applied] = apply_bounces(env, [(bounce, find_owner)])
+    return applied
+
+
+def apply_bounces(env: Environment, bounces: Sequence[tuple[Bounce, FindOwner]]) -> list[Applied]:
+    """Record several events in one transaction: all of them are applied, or none.
+
+    Raises `DatabaseError`.
+    """
+    if not bounces:
+        return []
     for tries in range(TRIES_AT_MOST):
         try:
             with transaction() as session:
-                applied = _apply(env, session, bounce, _lock(session, find_owner))
-            if not applied.repeated:
-                env.tally.count("bounces", str(applied.bounce_class))
-            return applied
+                applied = [
+                    _apply(env, session, bounce, _lock(session, find_owner))
+                    for bounce, find_owner in bounces
+                ]
         except Conflict as conflict:
             if conflict.constraint not in _RACES or tries + 1 == TRIES_AT_MOST:
                 raise
+        else:
+            for event in applied:
+                if not event.repeated:
+                    env.tally.count("bounces", str(event.bounce_class))
+            return applied
     raise AssertionError("unreachable")
 
 
 def _lock(session: Session, find_owner: FindOwner) -> Owner:
-    """Find the owner and hold their row, so that two events about one address follow each other."""
+    """Find the owner and hold their row, so that two events about one address follow each other.
+
+    On SQLite the transaction holds the whole database already.
+    """
+    session.flush()
+    session.expire_all()  # the event before this one may have changed the same rows
     owner = find_owner(session)
-    if owner.subscription is None:
+    if owner.subscription is None or session.get_bind().dialect.name == "sqlite":
         return owner
     lock_owner(session, owner.subscription.handle)
     return find_owner(session)
@@ -114,13 +139,13 @@ def _lock(session: Session, find_owner: FindOwner) -> Owner:
 def _apply(env: Environment, session: Session, bounce: Bounce, owner: Owner) -> Applied:
     result = bounce.result
     key = make_key(bounce, owner)
-    earlier = session.scalars(select(BounceEvent).where(BounceEvent.key == key)).first()
+    earlier = session.execute(_RECORDED, {"key": key}).one_or_none()
     if earlier is not None:
-        return Applied(earlier.bounce_class, earlier.proof, earlier.effect, repeated=True)
+        return Applied(*earlier, repeated=True)
     if not owner.proof.valid:
         _make_room(session)
     dead_domain = bounce.dead_domain or is_dead_domain(result)
-    history = read_history(session, owner, result.bounce_class, env.now)
+    history = read_history(session, owner, result.bounce_class, env.now, dead_domain=dead_domain)
     incident = Incident(
         result.bounce_class, owner.proof, dead_domain, not owner.to_other, bounce.asks_to_leave
     )

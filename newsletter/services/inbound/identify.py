@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session, contains_eager
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
@@ -17,6 +17,26 @@ from newsletter.link_purposes import LinkPurpose
 from newsletter.models import ConsentEvent, Delivery, RetiredHandle, Subscriber, Subscription
 from newsletter.services.runtime import Environment
 from newsletter.tokens import open_unsubscribe_address
+
+_MOVED = (
+    select(ConsentEvent.id)
+    .where(
+        ConsentEvent.subscription_id == Delivery.subscription_id,
+        ConsentEvent.kind == "moved",
+        ConsentEvent.at >= func.coalesce(Delivery.finished_at, Delivery.created_at),
+    )
+    .exists()
+)
+"""The subscriber changed their address after the message was sent."""
+
+_OWNED = (
+    select(Delivery, Subscription, _MOVED)
+    .outerjoin(Subscription, Subscription.id == Delivery.subscription_id)
+    .outerjoin(Subscription.subscriber)
+    .options(contains_eager(Subscription.subscriber))
+    .where(Delivery.id == bindparam("id"))
+)
+"""All that is known of a delivery's owner, in one statement: it runs for every returned mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +68,24 @@ def find_owner(
     The bare address comes last, and proves nothing.
     """
     for proof, reference in _list_references(evidence):
-        delivery = find_delivery(session, reference)
-        if delivery is not None:
-            return own_delivery(session, delivery, proof)
+        delivery_id = find_delivery_id(session, reference)
+        owner = own_delivery(session, delivery_id, proof) if delivery_id else None
+        if owner is not None:
+            return owner
     owner = _find_by_token(env, session, evidence.unsubscribe)
     if owner.subscription is not None:
         return owner
     return find_by_address(session, recipient)
 
 
-def own_delivery(session: Session, delivery: Delivery, proof: BounceProof) -> Owner:
-    """Return the owner of a delivery that is proved."""
-    subscription = session.get(Subscription, delivery.subscription_id or 0)
+def own_delivery(session: Session, delivery_id: int, proof: BounceProof) -> Owner | None:
+    """Return the owner of a delivery that is proved; None where it is deleted."""
+    row = session.execute(_OWNED, {"id": delivery_id}).one_or_none()
+    if row is None:
+        return None
+    delivery, subscription, moved = row
     to_other = bool((delivery.context or {}).get("to"))
-    if subscription is not None and not to_other:
-        to_other = _has_moved(session, subscription, delivery)
-    return Owner(proof, subscription, delivery, to_other)
+    return Owner(proof, subscription, delivery, to_other or (subscription is not None and moved))
 
 
 def _list_references(evidence: ReportEvidence) -> Iterator[tuple[BounceProof, str]]:
@@ -75,21 +97,10 @@ def _list_references(evidence: ReportEvidence) -> Iterator[tuple[BounceProof, st
         yield BounceProof.MESSAGE_ID, message_id
 
 
-def find_delivery(session: Session, reference: str) -> Delivery | None:
-    """Find our delivery that a return path, an envelope id or a Message-ID names."""
+def find_delivery_id(session: Session, reference: str) -> int | None:
+    """Read the id of our delivery that a return path, an envelope id or a Message-ID names."""
     local = reference[:200].partition("@")[0].rpartition("+")[2].strip("<> ")
-    id_ = outbox.get_references(session).find_delivery(local) if local else None
-    return session.get(Delivery, id_) if id_ else None
-
-
-def _has_moved(session: Session, subscription: Subscription, delivery: Delivery) -> bool:
-    """Tell whether the subscriber changed their address after the message was queued."""
-    moved = select(ConsentEvent.id).where(
-        ConsentEvent.subscription_id == subscription.id,
-        ConsentEvent.kind == "moved",
-        ConsentEvent.at >= (delivery.finished_at or delivery.created_at),
-    )
-    return session.scalar(moved.limit(1)) is not None
+    return outbox.get_references(session).find_delivery(local) if local else None
 
 
 def _find_by_token(env: Environment, session: Session, headers: Iterable[str]) -> Owner:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -12,31 +11,72 @@ from aiosmtpd.smtp import SMTP, syntax
 from flask import Flask
 
 from newsletter.bounce_vocabulary import BounceSource
-from newsletter.db.session import db
-from newsletter.services.inbound import receivers
-from newsletter.services.inbound.messages import apply_message
+from newsletter.bounces.mime import BYTES_AT_MOST
+from newsletter.services.inbound.apply_queue import ApplyQueue
+from newsletter.services.inbound.mail_data import MailData
+from newsletter.services.inbound.messages import ReceivedMail
 from newsletter.services.inbound.own_address import is_own_address
 from newsletter.services.runtime import EXTENSION, Environment
 
-SIZE_AT_MOST = 10 * 1024 * 1024
-"""Bytes of a mail: a report returns headers, and Postfix itself takes no more by default."""
+SIZE_AT_MOST = 100 * 1024 * 1024
+"""Bytes of a mail that are taken: one that is refused would be lost, for a report has no sender."""
 
-CONNECTIONS_AT_MOST = 20
-"""Connections at a time, so that memory stays below `SIZE_AT_MOST` times this."""
+KEPT_AT_MOST = 2 * BYTES_AT_MOST
+"""Bytes of a mail that are kept; every dot in them may be doubled (RFC 5321 section 4.5.2)."""
+
+MAILS_AT_MOST = 20
+"""Mails received at a time, so that memory stays below `KEPT_AT_MOST` times this."""
 
 IDLE_SECONDS = 60
 """Seconds after which a silent client is let go."""
+
+READ_AT_ONCE = 1024 * 1024
+"""Bytes that are read at once, more than a stream ever holds back."""
 
 log = logging.getLogger("newsletter.bounces")
 
 
 class LmtpOrSmtp(SMTP):
-    """A server that takes LHLO as well as EHLO."""
+    """A server that takes LHLO as well as EHLO, and mails of any size and any length of line."""
+
+    event_handler: BounceListener
 
     @syntax("LHLO hostname")
     async def smtp_LHLO(self, argument: str) -> None:  # noqa: N802 (the library's name)
         """Greet a client that speaks LMTP."""
         await self.smtp_EHLO(argument)
+
+    @syntax("DATA")
+    async def smtp_DATA(self, argument: str) -> None:  # noqa: N802
+        """Receive a mail, apply it, and answer."""
+        if await self.check_helo_needed():
+            return
+        if not self.envelope or not self.envelope.rcpt_tos:
+            await self.push("503 5.5.1 Error: need RCPT command")
+        elif argument:
+            await self.push("501 5.5.4 Syntax: DATA")
+        elif not self.event_handler.begin_mail():
+            await self.push("451 4.3.2 Too many messages at once; try again")
+        else:
+            try:
+                await self.push(await self._receive_mail(tuple(self.envelope.rcpt_tos)))
+            finally:
+                self.event_handler.end_mail()
+
+    async def _receive_mail(self, to: tuple[str, ...]) -> str:
+        await self.push("354 End data with <CR><LF>.<CR><LF>")
+        data = MailData(KEPT_AT_MOST)
+        rest = None
+        while rest is None:
+            rest = data.feed(await self._reader.read(READ_AT_ONCE))
+            self._reset_timeout()
+        if rest:
+            self._reader.feed_data(rest)  # the next command, which did not wait for the answer
+        self.envelope = self._create_envelope()
+        if data.size > SIZE_AT_MOST:
+            return "552 5.3.4 Error: too much mail data"
+        mail = ReceivedMail(data.content(), BounceSource.LISTENER, to)
+        return await self.event_handler.apply(mail)
 
 
 class BounceListener(Controller):
@@ -46,10 +86,9 @@ class BounceListener(Controller):
     """
 
     def __init__(self, app: Flask, host: str, port: int) -> None:
-        self.app = app
         self.env: Environment = app.extensions[EXTENSION]
-        self.connections = 0
-        self._workers = ThreadPoolExecutor(2, thread_name_prefix="bounces")
+        self.mails = 0
+        self._queue = ApplyQueue(app)
         super().__init__(self, hostname=host, port=port)
 
     def factory(self) -> SMTP:
@@ -57,6 +96,7 @@ class BounceListener(Controller):
         return LmtpOrSmtp(
             self,
             data_size_limit=SIZE_AT_MOST,
+            enable_SMTPUTF8=True,
             timeout=IDLE_SECONDS,
             hostname="newsletter",
             ident="newsletter",
@@ -66,9 +106,7 @@ class BounceListener(Controller):
     async def handle_MAIL(  # noqa: N802 (the library's name)
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        """Take any sender, a report has none; but not from too many clients at once."""
-        if self.connections >= CONNECTIONS_AT_MOST:
-            return "451 4.3.2 Too many messages at once; try again"
+        """Take any sender: a report has none."""
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 Ok"
@@ -84,33 +122,34 @@ class BounceListener(Controller):
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        """Apply a mail; when that fails it stays with its sender."""
-        self.connections += 1
+    def begin_mail(self) -> bool:
+        """Let a mail begin; False while too many are under way."""
+        if self.mails >= MAILS_AT_MOST:
+            return False
+        self.mails += 1
+        return True
+
+    def end_mail(self) -> None:
+        """Note that a mail was received, or given up."""
+        self.mails -= 1
+
+    async def apply(self, mail: ReceivedMail) -> str:
+        """Apply a mail and return the answer; when that fails it stays with its sender."""
         try:
-            loop = asyncio.get_running_loop()
-            content: bytes = envelope.content
-            to = tuple(envelope.rcpt_tos)
-            await loop.run_in_executor(self._workers, self._apply, content, to)
+            await asyncio.wrap_future(self._queue.put(mail))
         except Exception as error:
-            log.error("a mail was not processed: %s", type(error).__name__)
-            return "451 4.3.0 Not processed; try again"
-        finally:
-            self.connections -= 1
+            return await self.handle_exception(error)
         return "250 2.0.0 Ok"
 
-    def _apply(self, content: bytes, to: tuple[str, ...]) -> None:
-        with self.app.app_context():
-            try:
-                apply_message(self.env, content, BounceSource.LISTENER, envelope_to=to)
-                receivers.note_run(self.env, receivers.LISTENER)
-            finally:
-                db.session.remove()
+    async def handle_exception(self, error: Exception) -> str:
+        """Answer so that the mail is sent again: its sender keeps it."""
+        log.error("a mail was not processed: %s", type(error).__name__)
+        return "451 4.3.0 Not processed; try again"
 
     def stop(self, no_assert: bool = False) -> None:  # noqa: FBT001, FBT002 (the library's own)
         """Stop listening, and finish what was received."""
         super().stop(no_assert)
-        self._workers.shutdown(wait=True)
+        self._queue.close()
 
 
 def read_listen_address(text: str) -> tuple[str, int]:

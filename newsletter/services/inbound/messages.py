@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 
 from sqlalchemy.orm import Session
 
@@ -13,7 +14,7 @@ from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceSource
 from newsletter.bounces import BounceResult, Report, ReportEvidence, read_message
 from newsletter.bounces.mime import BYTES_AT_MOST
 from newsletter.db.session import reading
-from newsletter.services.inbound.apply import Applied, Bounce, FindOwner, apply_bounce
+from newsletter.services.inbound.apply import Applied, Bounce, FindOwner, apply_bounces
 from newsletter.services.inbound.identify import Owner, find_by_handle, find_owner
 from newsletter.services.runtime import Environment
 from newsletter.tokens import open_unsubscribe_address
@@ -68,6 +69,20 @@ class AppliedMessage:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedMail:
+    """A message as it was received.
+
+    `envelope_to` are the envelope's recipients, where they are known; `place` names the mail in a
+    mailbox.
+    """
+
+    data: bytes
+    source: BounceSource
+    envelope_to: Sequence[str] = ()
+    place: tuple[str, str] = ("", "")
+
+
 def apply_message(
     env: Environment,
     data: bytes,
@@ -76,24 +91,39 @@ def apply_message(
     envelope_to: Sequence[str] = (),
     place: tuple[str, str] = ("", ""),
 ) -> AppliedMessage:
-    """Apply a message as it was received; what is not understood is kept for a person.
+    """Apply a message (`ReceivedMail`); what is not understood is kept for a person.
 
-    Looks at the first 512 KB. `envelope_to` are the envelope's recipients, where they are known;
-    `place` names the mail in a mailbox.
+    Looks at the first 512 KB. Raises `DatabaseError`.
+    """
+    [applied] = apply_messages(env, [ReceivedMail(data, source, envelope_to, place)])
+    return applied
+
+
+def apply_messages(env: Environment, mails: Sequence[ReceivedMail]) -> list[AppliedMessage]:
+    """Apply several messages in one transaction: all of them, or none.
+
     Raises `DatabaseError`.
     """
-    data = data[:BYTES_AT_MOST]
+    reports = [_list_reports(env, mail) for mail in mails]
+    applied = iter(apply_bounces(env, [pair for pairs in reports for pair in pairs]))
+    return [AppliedMessage(tuple(islice(applied, len(pairs)))) for pairs in reports]
+
+
+def _list_reports(env: Environment, mail: ReceivedMail) -> list[tuple[Bounce, FindOwner]]:
+    """Read a message and list what it reports, each with the way to find whose it is."""
+    data = mail.data[:BYTES_AT_MOST]
+    source = mail.source
     report = read_message(data)
-    evidence = replace(report.evidence, sent_to=(*envelope_to, *report.evidence.sent_to))
+    sent_to = (*mail.envelope_to, *report.evidence.sent_to)
+    evidence = replace(report.evidence, sent_to=sent_to)
     identity = f"id {report.message_id}" if report.message_id else hashlib.sha256(data).hexdigest()
     if handle := _find_unsubscribe_handle(env, report, evidence):
         request = BounceResult("", BounceClass.UNSUBSCRIBE)
-        finder: FindOwner = partial(_find_handle, handle)
-        return AppliedMessage((apply_bounce(env, Bounce(source, identity, request), finder),))
+        return [(Bounce(source, identity, request), partial(_find_handle, handle))]
     if not report.results:
         not_read = BounceResult("", BounceClass.IGNORE)
         unknown = Bounce(source, identity, not_read, content=data)
-        return AppliedMessage((apply_bounce(env, unknown, partial(_find, env, evidence, "")),))
+        return [(unknown, partial(_find, env, evidence, ""))]
     bounces = [
         Bounce(
             source,
@@ -101,16 +131,11 @@ def apply_message(
             result,
             data if result.bounce_class is BounceClass.REPLY else None,
             asks_to_leave=report.asks_to_leave,
-            place=place,
+            place=mail.place,
         )
         for result in _choose(env, report, evidence)
     ]
-    return AppliedMessage(
-        tuple(
-            apply_bounce(env, bounce, partial(_find, env, evidence, bounce.result.recipient))
-            for bounce in bounces
-        )
-    )
+    return [(bounce, partial(_find, env, evidence, bounce.result.recipient)) for bounce in bounces]
 
 
 def _find_handle(handle: str, session: Session) -> Owner:

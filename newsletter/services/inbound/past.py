@@ -19,13 +19,21 @@ _NOTHING = AddressHistory()
 
 
 def read_history(
-    session: Session, owner: Owner, bounce_class: BounceClass, now: datetime
+    session: Session,
+    owner: Owner,
+    bounce_class: BounceClass,
+    now: datetime,
+    *,
+    dead_domain: bool = True,
 ) -> AddressHistory:
-    """Read what the decision about an event of this class needs, and nothing for other classes."""
+    """Read what the decision about an event of this class needs, and nothing for other classes.
+
+    A dead mailbox has no history that matters; a `dead_domain` has.
+    """
     subscription = owner.subscription
     if subscription is None or not owner.proof.valid:
         return _NOTHING
-    if bounce_class is BounceClass.HARD:
+    if bounce_class is BounceClass.HARD and dead_domain:
         days = session.scalars(
             select(BounceEvent.at).where(
                 BounceEvent.subscriber_id == subscription.subscriber_id,

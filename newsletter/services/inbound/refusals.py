@@ -10,10 +10,9 @@ from newsletter.bounces.types import BounceResult
 from newsletter.mail.smtp.causes import Cause
 from newsletter.mail.smtp.classify import Verdict, VerdictKind
 from newsletter.mail.smtp.types import Outcome
-from newsletter.models import Delivery
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.services.inbound.apply import Applied, Bounce, apply_bounce
-from newsletter.services.inbound.identify import Owner, own_delivery
+from newsletter.services.inbound.identify import NOBODY, Owner, own_delivery
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import DeliveryStatus
 
@@ -42,7 +41,7 @@ def record_refusal(
     )
 
     def find_owner(session: Session) -> Owner:
-        owner = own_delivery(session, session.get_one(Delivery, row.id), BounceProof.SMTP)
+        owner = own_delivery(session, row.id, BounceProof.SMTP) or NOBODY
         subscriber = owner.subscriber
         moved = subscriber is not None and subscriber.email != row.email
         return Owner(BounceProof.SMTP, owner.subscription, owner.delivery, to_other or moved)

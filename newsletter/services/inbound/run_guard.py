@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import BindParameter, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.bounce_vocabulary import BounceClass
@@ -23,40 +23,63 @@ POLICY_STREAK = 3
 POLICY_WITHIN = timedelta(days=1)
 """Refusals older than this are not counted together."""
 
+LOOKED_AT = 5 * FIRST_OF_RUN
+"""Messages of a run, the first ones, among which those that have left are looked for."""
+
+_CAMPAIGN: BindParameter[int] = bindparam("campaign")
+_first = (
+    select(Delivery.id, Delivery.status)
+    .join(Campaign, Campaign.id == Delivery.campaign_id)
+    .where(
+        Campaign.id == _CAMPAIGN,
+        Campaign.status == CampaignStatus.SENDING,
+        Delivery.id.between(Campaign.first_id, Campaign.last_id),
+    )
+    .order_by(Delivery.id)
+    .limit(LOOKED_AT)
+    .subquery()
+)
+_settled = (
+    select(_first.c.id)
+    .where(_first.c.status.in_(("sent", "failed")))
+    .order_by(_first.c.id)
+    .limit(FIRST_OF_RUN)
+    .subquery()
+)
+_FIRST_OF_RUN = select(
+    select(func.count()).select_from(_settled).scalar_subquery(),
+    select(func.count(func.distinct(BounceEvent.delivery_id)))
+    .where(
+        BounceEvent.campaign_id == _CAMPAIGN,
+        BounceEvent.bounce_class == BounceClass.HARD,
+        BounceEvent.delivery_id.in_(select(_settled.c.id)),
+    )
+    .scalar_subquery(),
+)
+"""Of the first messages of a run under way that have left: how many, and how many are dead."""
+
 
 def watch_run(
     env: Environment, session: Session, event: BounceEvent, subscriber: Subscriber | None
 ) -> None:
     """Act on a proved event for its campaign and the recipient's domain."""
+    if event.bounce_class is BounceClass.HARD:
+        _pause_harmful(env, session, event.campaign_id)
+        return
     campaign = session.get(Campaign, event.campaign_id) if event.campaign_id else None
     if campaign is None:
         return
-    if event.bounce_class is BounceClass.HARD:
-        _pause_harmful(env, session, campaign)
-    elif event.bounce_class is BounceClass.POLICY and subscriber is not None:
+    if event.bounce_class is BounceClass.POLICY and subscriber is not None:
         _rest(env, session, campaign, event, subscriber)
     elif event.bounce_class in (BounceClass.CONTENT, BounceClass.SENDER):
         _tell_once(env, session, campaign, event)
 
 
-def _pause_harmful(env: Environment, session: Session, campaign: Campaign) -> None:
-    if campaign.status is not CampaignStatus.SENDING:
-        return
-    first = (
-        Delivery.campaign_id == campaign.id,
-        Delivery.id.between(campaign.first_id, campaign.last_id),
-    )
-    settled = select(Delivery.id).where(*first, Delivery.status.in_(("sent", "failed")))
-    ids = session.scalars(settled.order_by(Delivery.id).limit(FIRST_OF_RUN)).all()
-    dead = session.scalar(
-        select(func.count(func.distinct(BounceEvent.delivery_id))).where(
-            BounceEvent.campaign_id == campaign.id,
-            BounceEvent.bounce_class == BounceClass.HARD,
-            BounceEvent.delivery_id.in_(ids),
-        )
-    )
-    if is_harmful_run(len(ids), dead or 0):
-        reason = f"{dead} of the first {len(ids)} messages came back: the addresses are dead"
+def _pause_harmful(env: Environment, session: Session, campaign_id: int | None) -> None:
+    sent, dead = session.execute(_FIRST_OF_RUN, {"campaign": campaign_id}).one()
+    if is_harmful_run(sent, dead):
+        campaign = session.get_one(Campaign, campaign_id)
+        reason = f"{dead} of the first {sent} messages came back: the addresses are dead"
         state.pause(session, campaign, reason, PauseCause.RETURNS, env.now)
         notifications.notify_campaign_paused(env, session, campaign)
 

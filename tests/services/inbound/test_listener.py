@@ -15,11 +15,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from newsletter.bounce_vocabulary import BounceSource
 from newsletter.db.session import db
 from newsletter.mail.smtp.types import Outgoing
 from newsletter.models import Subscriber, Subscription
-from newsletter.services.inbound import listener, receivers
-from newsletter.services.inbound.listener import BounceListener, is_own_address, read_listen_address
+from newsletter.services.inbound import apply_queue, receivers
+from newsletter.services.inbound.apply_queue import ApplyQueue
+from newsletter.services.inbound.listener import (
+    MAILS_AT_MOST,
+    BounceListener,
+    is_own_address,
+    read_listen_address,
+)
+from newsletter.services.inbound.messages import AppliedMessage, ReceivedMail
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.settings import Settings
@@ -84,10 +92,75 @@ def test_a_mail_stays_with_its_sender_while_the_database_fails(
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(listener, "apply_message", fail)
+        patch.setattr(apply_queue, "apply_messages", fail)
         with pytest.raises(smtplib.SMTPDataError) as refused:
             deliver(receiving, sent[0].sender, dsn(sent[0]))
     assert refused.value.smtp_code == 451
+    deliver(receiving, sent[0].sender, dsn(sent[0]))
+    assert list(suppressed()) == [sent[0].recipient]
+
+
+def test_one_mail_that_fails_takes_no_other_along(
+    env: Environment,
+    app: Flask,
+    sent: list[Outgoing],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Mails that come at the same time share a transaction; a failing one is its own affair."""
+    mails = [
+        ReceivedMail(dsn(outgoing), BounceSource.LISTENER, (outgoing.sender,))
+        for outgoing in sent[:3]
+    ]
+    apply = apply_queue.apply_messages
+    together: list[int] = []
+
+    def fail_on_second(env: Environment, batch: list[ReceivedMail]) -> list[AppliedMessage]:
+        together.append(len(batch))
+        if mails[1] in batch:
+            apply(env, [mail for mail in batch if mail is not mails[1]])
+            raise RuntimeError("nobody foresaw this")
+        return apply(env, batch)
+
+    monkeypatch.setattr(apply_queue, "apply_messages", fail_on_second)
+    queue = ApplyQueue(app)
+    futures = [queue.put(mail) for mail in mails]
+    gone = queue.put(ReceivedMail(b"its client has left", BounceSource.LISTENER))
+    gone.cancel()
+    queue.close()
+    assert [future.exception() is None for future in futures] == [True, False, True]
+    assert set(suppressed()) == {sent[0].recipient, sent[2].recipient}
+    assert len(bounce_events()) == 2, "the one that was applied and not answered counts once"
+    assert together[-1] == 1
+
+
+def test_a_mail_of_any_size_and_length_of_line_is_taken(
+    env: Environment, sent: list[Outgoing], receiving: BounceListener
+) -> None:
+    """One that is refused would be lost: a report has no sender to return it to."""
+    report = dsn(sent[0], original="Subject: x\n") + b"\n" + b"x" * 3_000_000 + b"\n..\n.a\n"
+    deliver(receiving, sent[0].sender, report)
+    with smtplib.SMTP("127.0.0.1", receiving.port) as client:
+        client.ehlo()
+        assert client.has_extn("smtputf8"), "reports about international addresses (RFC 6533)"
+        client.mail("<>")
+        client.rcpt(sent[1].sender)
+        client.putcmd("DATA")
+        assert client.getreply()[0] == 354
+        report = dsn(sent[1]).replace(b"\n", b"\r\n")
+        client.send(report + b"\r\n.\r\nNOOP\r\n")
+        assert [client.getreply()[0], client.getreply()[0]] == [250, 250], "pipelined"
+    assert set(suppressed()) == {sent[0].recipient, sent[1].recipient}
+
+
+def test_too_many_mails_at_once_come_again_later(
+    env: Environment, sent: list[Outgoing], receiving: BounceListener
+) -> None:
+    for _ in range(MAILS_AT_MOST):
+        assert receiving.begin_mail()
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        deliver(receiving, sent[0].sender, dsn(sent[0]))
+    assert refused.value.smtp_code == 451
+    receiving.end_mail()
     deliver(receiving, sent[0].sender, dsn(sent[0]))
     assert list(suppressed()) == [sent[0].recipient]
 
