@@ -30,6 +30,7 @@ PAGES: dict[str, Place] = {
     "campaigns": lambda desk: "campaigns",
     "campaign": lambda desk: f"campaigns/{desk.campaign}",
     "subscribers": lambda desk: "subscribers",
+    "add": lambda desk: "subscribers/add",
     "search": lambda desk: "subscribers?search=zz",
     "subscriber": lambda desk: f"subscribers/{desk.subscriber}",
     "explained": lambda desk: f"subscribers/{desk.subscriber}?campaign={desk.campaign}",

@@ -14,6 +14,8 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -127,9 +129,27 @@ def export_to_text(out: TextIO, *, slug: str | None = None, status: str | None =
     write(OUR_COLUMNS)
     count = 0
     for cells in _rows(slug, status):
-        write([guard_cell(_cell(cells.get(name))) for name in OUR_COLUMNS])
+        write(_guard_cells(cells))
         count += 1
     return count
+
+
+def iterate_pieces(*, slug: str | None = None) -> Iterator[bytes]:
+    """Yield the export in pieces of about a page of rows, in UTF-8: no more is in memory.
+
+    With `slug` only the subscriptions of that list are written.
+    """
+    rows = map(_guard_cells, _rows(slug, None))
+    page: list[list[str]] = [list(OUR_COLUMNS)]
+    while page:
+        out = StringIO()
+        csv.writer(out, lineterminator="\n").writerows(page)
+        yield out.getvalue().encode()
+        page = list(islice(rows, PAGE))
+
+
+def _guard_cells(cells: Cells) -> list[str]:
+    return [guard_cell(_cell(cells.get(name))) for name in OUR_COLUMNS]
 
 
 def _cell(value: object) -> str:

@@ -61,6 +61,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters["moment"] = format_moment
     app.jinja_env.filters["number"] = format_number
     app.jinja_env.globals["token"] = make_token_field
+    app.jinja_env.globals["pairs"] = lambda words: [(word, word) for word in words]
     app.context_processor(_words)
 
 

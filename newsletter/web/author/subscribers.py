@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from flask import Response, request, url_for
+from flask import Response, request, stream_with_context, url_for
 
 from newsletter.access_vocabulary import AuthorRole
-from newsletter.errors import InvalidInput
+from newsletter.errors import InvalidInput, Refused
 from newsletter.i18n import Text
 from newsletter.services import consent
 from newsletter.services.authors.scope import Scope, require_visible
@@ -22,6 +20,7 @@ from newsletter.services.transfer import export_subscribers
 from newsletter.vocabulary import Cadence
 from newsletter.web.author.access import current_author, make_blueprint, page, report_done
 from newsletter.web.author.paging import read_key
+from newsletter.web.locale import translate_errors
 from newsletter.web.responses import render_page
 
 blueprint = make_blueprint("subscribers", __name__)
@@ -43,6 +42,50 @@ def index() -> Response:
         key = read_key(request.args.get("after"))
         listing = browse.list_newest(lists, limited=author.limited, before=key)
     return render_page("author/subscribers.html", listing=listing, typed=typed)
+
+
+@page(blueprint, "/subscribers/add", AuthorRole.EDITOR)
+def add_page() -> Response:
+    """Show the form that adds a subscriber."""
+    return _render_add({}, {})
+
+
+@page(blueprint, "/subscribers/add", AuthorRole.EDITOR, methods=("POST",))
+def add() -> Response:
+    """Ask an address to confirm a subscription; nothing counts before it has.
+
+    An author of some lists gets one answer, whatever is known of the address.
+    """
+    form = request.form
+    slug = _read_slug()
+    if slug is None:
+        raise InvalidInput({"list": Text("Please choose a list.")})
+    added = admin.Addition(
+        form.get("email", ""),
+        slug,
+        name=form.get("name", ""),
+        language=form.get("language", ""),
+        cadence=form.get("cadence") or None,
+        tag=() if current_author().limited else _read_words(form.get("tag", "")),
+    )
+    try:
+        admin.add_subscriber(environment(), added)
+    except InvalidInput as error:
+        return _render_add(form, translate_errors(error.fields))
+    except Refused:
+        if not current_author().limited:
+            raise
+    return report_done(url_for("author_subscribers.index"))
+
+
+def _render_add(typed: Mapping[str, str], errors: Mapping[str, str]) -> Response:
+    return render_page(
+        "author/subscriber_add.html",
+        422 if errors else 200,
+        typed=typed,
+        errors=errors,
+        lists=list(current_author().lists.values()),
+    )
 
 
 @page(blueprint, PERSON, AuthorRole.EDITOR, scope=Scope.SUBSCRIBER)
@@ -121,12 +164,12 @@ def proof(subscriber: str) -> Response:
     recent=True,
 )
 def export() -> Response:
-    """Download every subscriber of every list as CSV, as `subscriber export` writes it."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "subscribers.csv"
-        export_subscribers.export_to_file(file)
-        response = Response(file.read_bytes(), mimetype="text/csv")
-    response.headers["Content-Disposition"] = 'attachment; filename="subscribers.csv"'
+    """Download every subscriber, or those of one list, as `subscriber export` writes them."""
+    slug = _read_slug()
+    pieces = stream_with_context(export_subscribers.iterate_pieces(slug=slug))
+    response = Response(pieces, mimetype="text/csv")
+    name = f"subscribers-{slug}.csv" if slug else "subscribers.csv"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 

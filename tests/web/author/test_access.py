@@ -40,6 +40,8 @@ MAY = {
     "sources.resend": "owner recent",
     "subscribers.index": "editor",
     "subscribers.show": "editor",
+    "subscribers.add_page": "editor",
+    "subscribers.add": "editor",
     "subscribers.correct_page": "editor",
     "subscribers.unsubscribe": "editor",
     "subscribers.erase": "owner everywhere recent",

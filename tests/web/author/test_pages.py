@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from newsletter.db.session import reading, transaction
-from newsletter.models import Campaign, Entry, MailingList, Subscriber, Subscription
+from newsletter.models import Campaign, Entry, MailingList, Subscriber, Subscription, Tag
 from newsletter.services.campaigns import campaigns
 from newsletter.services.digests import due
 from newsletter.services.runtime import EXTENSION, Environment
@@ -263,6 +263,66 @@ def test_why_a_subscriber_got_nothing_is_explained(blog: Blog, browse: Browse) -
     assert "the address subscribes to talks, not to blog" in page.text
 
 
+def test_who_is_added_must_confirm(blog: Blog, browse: Browse, sink: Sink) -> None:
+    browser = browse("editor")
+    page = "/author/subscribers/add"
+    wrong = browser.post(page, {"email": "dan", "list": "blog"}, page=page)
+    assert wrong.status_code == 422
+    assert 'value="dan"' in wrong.text and 'aria-invalid="true"' in wrong.text
+    answer = browser.post(
+        page, {"email": "dan@example.com", "list": "talks", "name": "Dan", "tag": "vip"}, page=page
+    )
+    assert answer.headers["Location"] == "/author/subscribers?done=1"
+    with blog.app.app_context():
+        sending.send_due(blog.env)
+        assert [one.recipient for one in sink.accepted].count("dan@example.com") == 1
+        with reading() as session:
+            query = select(MailingList.slug, Subscription.status).join(Subscription)
+            rows = session.execute(
+                query.join(Subscriber).where(Subscriber.email == "dan@example.com")
+            )
+            assert rows.all() == [("talks", "pending")]
+
+
+def test_adding_says_nothing_of_other_lists(blog: Blog, browse: Browse) -> None:
+    """Known elsewhere, erased, unknown: one answer for an author of one list, and no tag."""
+    browse("owner").post(
+        f"/author/subscribers/{blog.cat}/erase", page=f"/author/subscribers/{blog.cat}"
+    )
+    with blog.app.app_context(), transaction() as session:
+        talks = session.scalars(select(MailingList).where(MailingList.slug == "talks")).one()
+        add_reader(session, talks, "eve@example.com")
+    browser = browse("editor", "blog")
+    page = "/author/subscribers/add"
+    for address in ("cat@example.com", "eve@example.com", "new@example.com", "ann@example.com"):
+        answer = browser.post(page, {"email": address, "list": "blog", "tag": "mine"}, page=page)
+        assert (answer.status_code, answer.headers["Location"]) == (
+            303,
+            "/author/subscribers?done=1",
+        )
+    assert (
+        browser.post(page, {"email": "x@example.com", "list": "talks"}, page=page).status_code
+        == 404
+    )
+    assert "talks" not in browser.get(page).text
+    with blog.app.app_context(), reading() as session:
+        assert session.scalars(select(Tag.tag)).all() == []
+
+
+def test_an_export_is_streamed(blog: Blog, browse: Browse) -> None:
+    browser = browse("owner")
+    answer = browser.post(
+        "/author/subscribers/export", {"list": "talks"}, page="/author/subscribers", buffered=False
+    )
+    assert answer.is_streamed
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="subscribers-talks.csv"'
+    text = answer.get_data(as_text=True)
+    assert "cat@example.com" in text and "ann@example.com" not in text
+    assert len(text.splitlines()) == 3
+    none = browser.post("/author/subscribers/export", {"list": "no"}, page="/author/subscribers")
+    assert none.status_code == 404
+
+
 def test_only_an_owner_of_everything_exports_proves_and_erases(blog: Blog, browse: Browse) -> None:
     browser = browse("owner")
     export = browser.post("/author/subscribers/export", page="/author/subscribers")
@@ -292,7 +352,7 @@ def test_listings_are_paged_by_key(blog: Blog, browse: Browse) -> None:
             seen += [part.split('"')[0] for part in text.split("/author/subscribers/")[1:]]
             path = next((part.split('"')[0].replace("&amp;", "&") for part in text.split('href="')[1:]
                          if "after=" in part.split('"')[0]), None)  # fmt: skip
-        seen = [handle for handle in seen if handle != "export"]
+        seen = [handle for handle in seen if handle not in ("export", "add")]
         assert len(seen) == len(set(seen)) == count
 
 
