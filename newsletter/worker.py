@@ -44,6 +44,7 @@ from newsletter.services.sending import requested_tests
 from newsletter.services.sending import run as sending
 from newsletter.services.sending.result import SendResult
 from newsletter.services.signup import flood_control
+from newsletter.services.statistics import gather
 
 log = logging.getLogger("newsletter.worker")
 
@@ -87,6 +88,7 @@ class WorkerProcess:
             (self.watch_mailbox, 30),
             (self.send, look_seconds),
             (self.write_metrics, 60),
+            (self.count, 60),
             (self.watch, 3600),
             (self.tell_webhooks, look_seconds),
             (self.send_tests, 2 * look_seconds),
@@ -142,6 +144,7 @@ class WorkerProcess:
             self.tell_webhooks()
             self.upkeep()
             self.write_metrics()
+            self.count()
             return sent
 
     def _guarded(self, work: Callable[[], object]) -> Callable[[], None]:
@@ -296,6 +299,10 @@ class WorkerProcess:
     def write_metrics(self) -> None:
         """Write down what this process has counted (services/operations/metrics.py)."""
         metrics.write_tally(self.env)
+
+    def count(self) -> None:
+        """Add up what is counted by day."""
+        gather.gather(self.env, stop=self.stopping.is_set)
 
     def gate(self) -> None:
         """Release confirmations that may go.

@@ -18,6 +18,7 @@ FLOORS = [
         "i18n",
         "link_purposes",
         "setting_types",
+        "statistics_vocabulary",
         "vocabulary",
     },
     {"files", "settings", "schedule", "addresses", "names", "tokens", "captcha"},
@@ -47,6 +48,7 @@ NEIGHBOURHOODS = [
     {"subscribers"},
     {"inbound"},
     {"sending"},
+    {"statistics"},
     {"authors"},
     {"operations"},
 ]

@@ -11,6 +11,7 @@ from newsletter.models.bounces import BounceEvent, BounceReceiver, ForwardedRepl
 from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, Edition
 from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed, HubSubscription
+from newsletter.models.figures import DailyFigure, FigureNote
 from newsletter.models.letters import Picture, SeriesLetter, SeriesLetterSent
 from newsletter.models.lists import FormField, MailingList
 from newsletter.models.operation import (
@@ -61,6 +62,7 @@ __all__ = [
     "ConsentEvent",
     "ConsentText",
     "Counter",
+    "DailyFigure",
     "Delivery",
     "DigestIntro",
     "DigestPeriod",
@@ -69,6 +71,7 @@ __all__ = [
     "Entry",
     "Event",
     "Feed",
+    "FigureNote",
     "FormField",
     "ForwardedReply",
     "HubSubscription",

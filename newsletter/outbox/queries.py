@@ -192,6 +192,17 @@ def list_latest(session: Session, subscription_id: int, *, limit: int) -> list[D
     return [DeliveryRow(*row) for row in rows]
 
 
+def find_last_campaign(session: Session, subscription_id: int, *, since: datetime) -> int | None:
+    """Return the campaign whose message a subscription was sent last, if that was after `since`."""
+    query = select(deliveries.c.campaign_id).where(
+        deliveries.c.subscription_id == subscription_id,
+        deliveries.c.campaign_id.is_not(None),
+        deliveries.c.status == DeliveryStatus.SENT,
+        deliveries.c.finished_at >= since,
+    )
+    return session.scalar(query.order_by(deliveries.c.finished_at.desc()).limit(1))
+
+
 def list_editions(
     session: Session, subscription_id: int
 ) -> list[tuple[int, int, str, datetime | None]]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from sqlalchemy.orm import Session
 
 from newsletter.models import MailingList, Subscriber, Subscription, SubscriptionRequest
+from newsletter.services import counting
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.events import NewEvent, record_event, record_events
 from newsletter.tokens import new_handle
@@ -22,7 +23,6 @@ from newsletter.vocabulary import (
     Cadence,
     ConsentKind,
     EventKind,
-    EvidenceSource,
     SubscriptionStatus,
 )
 
@@ -70,12 +70,13 @@ def record_requested(
     session: Session,
     subscription_id: int,
     list_id: int,
-    source: EvidenceSource,
+    evidence: Evidence,
     now: datetime,
     *,
     consent_event_id: int | None,
 ) -> None:
-    """Write the event of a request whose evidence has been noted."""
+    """Write the event of a request whose evidence has been noted, and count it."""
+    source = evidence.source
     event = NewEvent(
         EventKind.SUBSCRIPTION_REQUESTED,
         source.actor,
@@ -86,6 +87,7 @@ def record_requested(
         reason=source.value,
     )
     record_event(session, event)
+    counting.count_asked(session, list_id, evidence, now)
 
 
 def add_pending(
@@ -130,6 +132,7 @@ def activate(
 
     An unsubscription that is taken back keeps the moment of its first confirmation.
     """
+    was_active = subscription.status is SubscriptionStatus.ACTIVE
     subscription.status = SubscriptionStatus.ACTIVE
     if kind is not ConsentKind.RESUBSCRIBED or subscription.confirmed_at is None:
         subscription.confirmed_at = now
@@ -149,6 +152,8 @@ def activate(
         kind.value,
         consent_event_id,
     )
+    if not was_active:
+        counting.count_joined(session, subscription, kind, now, message_id=message_id)
 
 
 def end_subscription(
@@ -180,6 +185,7 @@ def end_subscription(
         kind.value,
         consent_event_id,
     )
+    counting.count_ended(session, subscription, kind, evidence, now, was_active=was_active)
     return was_active
 
 
@@ -192,6 +198,7 @@ def withdraw_confirmation(
     session.flush()
     reason = ConsentKind.RELEASED.value
     _record(session, subscription, EventKind.SUBSCRIPTION_ENDED, evidence, now, reason, None)
+    counting.count_removed(session, [(subscription.list_id, True)], reason, now)
 
 
 def delete_requests(session: Session, subscription: Subscription) -> None:
@@ -214,6 +221,7 @@ def expire_unconfirmed(session: Session, before: datetime, now: datetime) -> Non
     record_events(
         session, (_make_ended(row.list_id, row.id, Actor.SYSTEM, EXPIRED, now) for row in rows)
     )
+    counting.count_removed(session, [(row.list_id, False) for row in rows], EXPIRED, now)
     session.execute(delete(Subscription).where(*old, Subscription.confirmed_at.is_(None)))
     session.execute(update(Subscription).where(*old).values(status=SubscriptionStatus.UNSUBSCRIBED))
 
@@ -227,6 +235,8 @@ def record_removed(
     """
     rows = [row for row in subscriber.subscriptions if row.status is not ENDED]
     record_events(session, [_make_ended(row.list_id, row.id, actor, reason, now) for row in rows])
+    ended = [(row.list_id, row.status is SubscriptionStatus.ACTIVE) for row in rows]
+    counting.count_removed(session, ended, reason, now)
 
 
 def _make_ended(
@@ -243,6 +253,19 @@ def _make_ended(
 
 
 # ── changes without a new status ─────────────────────────────────────────────
+
+
+def change_cadence(
+    session: Session,
+    subscription: Subscription,
+    cadence: Cadence,
+    evidence: Evidence,
+    now: datetime,
+) -> None:
+    """Give an active subscription another cadence, and count whether it is a slower one."""
+    before = subscription.cadence
+    subscription.cadence = cadence
+    counting.count_cadence(session, subscription, before, evidence, now)
 
 
 def record_change(

@@ -18,9 +18,12 @@ from newsletter.addresses import parse_address
 from newsletter.db.session import db, reading, transaction
 from newsletter.errors import NotFound
 from newsletter.models import LastingKey, Subscriber, Subscription, Suppression
+from newsletter.services import figures
+from newsletter.services.figures import Counted
 from newsletter.services.runtime import Environment
+from newsletter.statistics_vocabulary import Figure
 from newsletter.tokens import keyed_hash
-from newsletter.vocabulary import SuppressionReason
+from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
 _KEYS = select(LastingKey.key).order_by(LastingKey.id)
 _SUPPRESSED = select(
@@ -28,7 +31,9 @@ _SUPPRESSED = select(
 )
 
 _SUBSCRIBED = (
-    select(Subscription.id).join(Subscriber).where(Subscriber.email_key == bindparam("email_key"))
+    select(Subscription.id, Subscription.list_id, Subscription.status)
+    .join(Subscriber)
+    .where(Subscriber.email_key == bindparam("email_key"))
 )
 
 
@@ -128,9 +133,15 @@ def suppress_key(
             "created_at": env.now,
         },
     )
+    waiting = session.execute(_SUBSCRIBED, {"email_key": email_key}).all()
+    active = (row.list_id for row in waiting if row.status == SubscriptionStatus.ACTIVE)
+    figures.note(
+        session,
+        (Counted(list_id, Figure.SUPPRESSED, env.now, reason.value) for list_id in active),
+    )
     outbox.cancel(
         session,
-        session.scalars(_SUBSCRIBED, {"email_key": email_key}).all(),
+        [row.id for row in waiting],
         now=env.now,
         why=f"suppressed: {reason.value}",
         except_id=except_delivery,

@@ -11,6 +11,10 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+FIGURES = (
+    "'asked', 'asked_page', 'confirmed', 'confirmed_page', 'joined', 'left', 'unconfirmed', 'reason', 'slower', 'faster', 'suppressed', 'deferred', 'viewed', 'fetched', 'feed_readers', 'cadence', 'language'"
+)
+
 
 def upgrade() -> None:
     _create_bounce_receivers()
@@ -64,6 +68,8 @@ def upgrade() -> None:
     _create_idempotency_keys()
     _create_webhook_messages()
     _create_requested_tests()
+    _create_figure_notes()
+    _create_daily_figures()
     _protect_append_only_tables()
     _leave_room_on_pages()
     _make_keys()
@@ -1432,6 +1438,57 @@ def _create_requested_tests() -> None:
     sa.ForeignKeyConstraint(['campaign_id'], ['campaigns.id'], name=op.f('fk_requested_tests_campaign_id_campaigns'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_requested_tests')),
     sqlite_autoincrement=True
+    )
+
+
+def _create_figure_notes() -> None:
+    op.create_table(
+        "figure_notes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("list_id", sa.Integer(), nullable=False),
+        sa.Column("campaign_id", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("figure", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=120), server_default="", nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            f"figure IN ({FIGURES})",
+            name=op.f("ck_figure_notes_figure"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["list_id"],
+            ["mailing_lists.id"],
+            name=op.f("fk_figure_notes_list_id_mailing_lists"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_figure_notes")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_figure_notes_list_id"), "figure_notes", ["list_id"], unique=False)
+
+
+def _create_daily_figures() -> None:
+    op.create_table(
+        "daily_figures",
+        sa.Column("list_id", sa.Integer(), nullable=False),
+        sa.Column("campaign_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("figure", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            f"figure IN ({FIGURES})",
+            name=op.f("ck_daily_figures_figure"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["list_id"],
+            ["mailing_lists.id"],
+            name=op.f("fk_daily_figures_list_id_mailing_lists"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "list_id", "campaign_id", "day", "figure", "name", name=op.f("pk_daily_figures")
+        ),
     )
 
 

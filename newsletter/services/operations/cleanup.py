@@ -33,8 +33,10 @@ COUNTERS_FOR = timedelta(days=2)
 """Twice the longest window that a counter has."""
 PERMANENT = ("warmup", "backup/last")
 """Counters that are kept: when the first message went, when the last backup was made."""
-PERMANENT_KINDS = ("metrics/", "told/")
-"""The same by the beginning of their names: numbers for Prometheus, troubles that were told."""
+PERMANENT_KINDS = ("metrics/", "told/", "backfill/")
+"""The same by the beginning of their names: numbers for Prometheus, troubles that were told, how
+far older events are counted.
+"""
 WAITING_AT_ONCE = 500
 """Subscribers who may be asked for another list in one run; the rest follow in the next."""
 

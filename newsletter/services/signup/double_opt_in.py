@@ -198,7 +198,7 @@ class _RequestWriter:
                 self.session,
                 subscription_id,
                 self.request.list_id,
-                self.request.evidence.source,
+                self.request.evidence,
                 self.now,
                 consent_event_id=consent_event_id,
             )

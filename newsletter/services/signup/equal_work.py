@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 _NUMBERS = text(
     "SELECT name, seq FROM sqlite_sequence WHERE name IN "
-    "('subscribers', 'subscriptions', 'deliveries', 'consent_events', 'events')"
+    "('subscribers', 'subscriptions', 'deliveries', 'consent_events', 'events', "
+    "'figure_notes')"
 )
 
 

@@ -33,7 +33,11 @@ from newsletter.services.subscribers.views import (
     get_subscriber,
     lock_subscriber,
 )
-from newsletter.services.subscription_state import delete_requests, record_change
+from newsletter.services.subscription_state import (
+    change_cadence,
+    delete_requests,
+    record_change,
+)
 from newsletter.services.suppressions import hash_address, is_suppressed
 from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource
 
@@ -136,7 +140,13 @@ def _correct_subscription(
         if correction.cadence not in CADENCES:
             raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
         changes.append(f"{subscription.cadence} → {correction.cadence}")
-        subscription.cadence = Cadence(correction.cadence)
+        change_cadence(
+            session,
+            subscription,
+            Cadence(correction.cadence),
+            Evidence(EvidenceSource.AUTHOR),
+            env.now,
+        )
     if correction.pause_until is not None:
         if not env.now < correction.pause_until <= env.now + PAUSE_AT_MOST:
             raise InvalidInput({"pause": "must be a day in the next twelve months"})

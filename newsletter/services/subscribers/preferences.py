@@ -35,7 +35,7 @@ from newsletter.services.subscribers.own_answers import change_answers, list_ans
 from newsletter.services.subscribers.preferences_view import Choice, Preferences, TopicChoice
 from newsletter.services.subscribers.requested_link import RequestedLink
 from newsletter.services.subscribers.subscriptions import leave, resume
-from newsletter.services.subscription_state import add_pending, record_change
+from newsletter.services.subscription_state import add_pending, change_cadence, record_change
 from newsletter.services.suppressions import is_suppressed
 from newsletter.vocabulary import Cadence, ConsentKind, MailKind, SubscriptionStatus
 
@@ -166,7 +166,7 @@ def _apply(
         if cadence not in subscription.mailing_list.cadences:
             raise InvalidInput({f"cadence-{slug}": Text("Please choose one of those offered.")})
         noted = replace(evidence, note=f"{subscription.cadence} → {cadence}")
-        subscription.cadence = Cadence(cadence)
+        change_cadence(session, subscription, Cadence(cadence), evidence, env.now)
         record_change(session, subscription, "cadence", noted, env.now, kind=ConsentKind.CHANGED)
     if f"pause-{slug}" in fields:
         paused_until = _parse_pause(fields[f"pause-{slug}"], f"pause-{slug}", env.now)

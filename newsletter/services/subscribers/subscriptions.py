@@ -17,7 +17,7 @@ from newsletter.errors import LinkInvalid, LinkSpent
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import ConsentEvent, Subscription
 from newsletter.schedule import CADENCES
-from newsletter.services import counters, subscription_state, suppressions
+from newsletter.services import counters, counting, subscription_state, suppressions
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.letters import series_progress
 from newsletter.services.link_holders import find_retired, find_subscription
@@ -147,7 +147,9 @@ def undo_unsubscribe(
                 raise LinkInvalid
             resume(session, subscription, ConsentKind.RESUBSCRIBED, evidence, env.now)
             if cadence in slower_cadences(subscription):
-                subscription.cadence = Cadence(cadence)
+                subscription_state.change_cadence(
+                    session, subscription, Cadence(cadence), evidence, env.now
+                )
             if pause:
                 subscription.paused_until = env.now + PAUSE
                 subscription_state.record_change(session, subscription, "pause", evidence, env.now)
@@ -209,6 +211,7 @@ def give_reason(
             if not session.scalar(select(noted)):
                 evidence = replace(evidence, note=reason)
                 note_consent(session, subscription.id, ConsentKind.REASON, evidence, env.now)
+                counting.count_reason(session, subscription, reason, env.now)
         return describe_subscription(subscription, env.now)
 
 

@@ -8,7 +8,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from newsletter.services import figures
 from newsletter.services.events import NewEvent, record_events
+from newsletter.services.figures import Counted
+from newsletter.statistics_vocabulary import Figure
 from newsletter.vocabulary import Actor, ConsentKind, EventKind, SubscriptionStatus
 
 
@@ -34,6 +37,12 @@ def record_import_batch(
         SubscriptionStatus.ACTIVE: EventKind.SUBSCRIPTION_CONFIRMED,
         SubscriptionStatus.UNSUBSCRIBED: EventKind.SUBSCRIPTION_ENDED,
     }
+    rows = [
+        row
+        for row in transitions
+        if row.before is not row.after
+        and not (row.before is None and row.after is SubscriptionStatus.UNSUBSCRIBED)
+    ]
     record_events(
         session,
         (
@@ -45,11 +54,22 @@ def record_import_batch(
                 subscription_id=row.subscription_id,
                 reason=ConsentKind.IMPORTED.value,
             )
-            for row in transitions
-            if row.before is not row.after
-            and not (row.before is None and row.after is SubscriptionStatus.UNSUBSCRIBED)
+            for row in rows
         ),
     )
+    figures.note(session, (_count(row, now) for row in rows))
+
+
+def _count(row: ImportedTransition, now: datetime) -> Counted:
+    if row.after is SubscriptionStatus.PENDING:
+        figure = Figure.ASKED
+    elif row.after is SubscriptionStatus.ACTIVE:
+        figure = Figure.JOINED
+    elif row.before is SubscriptionStatus.ACTIVE:
+        figure = Figure.LEFT
+    else:
+        figure = Figure.UNCONFIRMED
+    return Counted(row.list_id, figure, now, ConsentKind.IMPORTED.value)
 
 
 def record_import_finished(

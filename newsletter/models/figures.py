@@ -1,0 +1,52 @@
+"""Totals by day, and the notes that are added to them: each is written with what it counts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.session import Base, BigId
+from newsletter.models.lists import MailingList
+from newsletter.statistics_vocabulary import Figure
+
+
+class FigureNote(Base):
+    """So many more of a figure, written in the transaction of what is counted.
+
+    Rows are only added, so that no two writers wait for one total; the worker adds them to
+    `DailyFigure` and deletes them. They hold nothing personal: `at` is cut to a quarter of an hour.
+    `campaign_id` is 0 where a figure belongs to no campaign.
+    """
+
+    __tablename__ = "figure_notes"
+    __table_args__ = (member_check("figure", Figure), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"), index=True)
+    campaign_id: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    at: Mapped[datetime]
+    figure: Mapped[Figure] = mapped_column(ClosedSet(Figure, 20))
+    name: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class DailyFigure(Base):
+    """A total of one day in its list's time zone; it stays when what it counted is deleted.
+
+    `day` is written like ``2026-11-29``.
+    """
+
+    __tablename__ = "daily_figures"
+    __table_args__ = (member_check("figure", Figure),)
+
+    list_id: Mapped[int] = mapped_column(
+        ForeignKey(MailingList.id, ondelete="CASCADE"), primary_key=True
+    )
+    campaign_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    figure: Mapped[Figure] = mapped_column(ClosedSet(Figure, 20), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,201 @@
+"""Count what happens by day: note it with what is counted, and add the notes up later.
+
+A note is written in the transaction of what it counts, so that neither a crash nor a deletion
+loses it; `fold` adds notes to the totals and deletes them in one transaction, so that none counts
+twice. A note is only inserted: two sign-ups never wait for the same total.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Table, delete, func, insert, select, text
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import transaction
+from newsletter.html.text import shorten_text
+from newsletter.models import DailyFigure, FigureNote, MailingList
+from newsletter.schedule import zone_of
+from newsletter.statistics_vocabulary import Figure
+
+QUARTER = 900
+"""Seconds; no time zone differs from another by less."""
+NAME_AT_MOST = 120
+NOTES_AT_ONCE = 2000
+"""Notes that are added up in one transaction."""
+PAGES_AT_MOST = 100
+"""Pages of sign-up forms that are told apart on one day: anybody may name a page."""
+OTHERS = "…"
+"""The name of all that are too many to be told apart."""
+BY_PAGE = (Figure.ASKED_PAGE, Figure.CONFIRMED_PAGE)
+
+_notes = cast(Table, FigureNote.__table__)
+_NOTED = insert(_notes)
+_ADDED = """
+INSERT INTO daily_figures (list_id, campaign_id, day, figure, name, count)
+VALUES (:list_id, :campaign_id, :day, :figure, :name, :count)
+ON CONFLICT (list_id, campaign_id, day, figure, name) DO UPDATE SET count = {count}
+"""
+_ADD = text(_ADDED.format(count="daily_figures.count + :count"))
+_REPLACE = text(_ADDED.format(count=":count"))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """So many more of a figure of a list, or of one of its campaigns (`campaign_id`)."""
+
+    list_id: int
+    figure: Figure
+    at: datetime
+    name: str = ""
+    count: int = 1
+    campaign_id: int = 0
+
+
+def note(session: Session, counted: Iterable[Counted]) -> None:
+    """Note what is counted, in the caller's transaction and in one statement."""
+    sums: Counter[tuple[int, int, datetime, Figure, str]] = Counter()
+    for row in counted:
+        name = shorten_text(row.name, NAME_AT_MOST)
+        sums[row.list_id, row.campaign_id, _cut(row.at), row.figure, name] += row.count
+    rows = [
+        {
+            "list_id": list_id,
+            "campaign_id": campaign_id,
+            "at": at,
+            "figure": figure,
+            "name": name,
+            "count": count,
+        }
+        for (list_id, campaign_id, at, figure, name), count in sums.items()
+    ]
+    if rows:
+        session.connection().execute(_NOTED, rows)
+
+
+def _cut(moment: datetime) -> datetime:
+    """Cut a moment to its quarter of an hour."""
+    seconds = moment.minute * 60 + moment.second
+    return moment.replace(minute=seconds // QUARTER * (QUARTER // 60), second=0, microsecond=0)
+
+
+def fold_all() -> int:
+    """Add up everything that is noted, in small transactions; return how many notes there were."""
+    total = 0
+    while folded := fold():
+        total += folded
+        if folded < NOTES_AT_ONCE:
+            break
+    return total
+
+
+def fold(limit: int = NOTES_AT_ONCE) -> int:
+    """Add up to `limit` notes to the totals, and return how many."""
+    with transaction() as session:
+        rows = session.execute(
+            select(_notes).order_by(_notes.c.id).limit(limit).with_for_update(skip_locked=True)
+        ).all()
+        if rows:
+            _add(session, rows)
+            session.execute(delete(FigureNote).where(FigureNote.id.in_([row.id for row in rows])))
+    return len(rows)
+
+
+def replace_states(
+    session: Session, list_id: int, now: datetime, sums: Mapping[Figure, Mapping[str, int]]
+) -> None:
+    """Store what a list's subscribers were counted as today, in place of an earlier count."""
+    day = now.astimezone(_read_zones(session, {list_id})[list_id]).date().isoformat()
+    of_day = (DailyFigure.list_id == list_id, DailyFigure.campaign_id == 0, DailyFigure.day == day)
+    session.execute(delete(DailyFigure).where(*of_day, DailyFigure.figure.in_(sums)))
+    rows = [
+        _to_row((list_id, 0, day, figure.value, name), count)
+        for figure, counts in sums.items()
+        for name, count in sorted(counts.items())
+    ]
+    if rows:
+        session.connection().execute(_REPLACE, rows)
+
+
+def _add(session: Session, rows: Sequence[Any]) -> None:
+    zones = _read_zones(session, {row.list_id for row in rows})
+    sums: Counter[tuple[int, int, str, str, str]] = Counter()
+    states: dict[tuple[int, int, str, str, str], int] = {}
+    for row in rows:
+        day = row.at.astimezone(zones[row.list_id]).date().isoformat()
+        key = (row.list_id, row.campaign_id, day, row.figure.value, row.name)
+        if row.figure.is_state:
+            states[key] = row.count
+        else:
+            sums[key] += row.count
+    sums = _limit_pages(session, sums)
+    # In order, so that two workers lock the totals alike.
+    for statement, values in ((_ADD, sums), (_REPLACE, states)):
+        if values:
+            session.connection().execute(
+                statement, [_to_row(key, values[key]) for key in sorted(values)]
+            )
+
+
+def _to_row(key: tuple[int, int, str, str, str], count: int) -> dict[str, object]:
+    list_id, campaign_id, day, figure, name = key
+    return {
+        "list_id": list_id,
+        "campaign_id": campaign_id,
+        "day": day,
+        "figure": figure,
+        "name": name,
+        "count": count,
+    }
+
+
+def _read_zones(session: Session, list_ids: set[int]) -> dict[int, ZoneInfo]:
+    rows = session.execute(
+        select(MailingList.id, MailingList.timezone).where(MailingList.id.in_(list_ids))
+    )
+    return {list_id: zone_of(name) for list_id, name in rows}
+
+
+def _limit_pages(
+    session: Session, sums: Counter[tuple[int, int, str, str, str]]
+) -> Counter[tuple[int, int, str, str, str]]:
+    """Put pages together where a day has too many of them."""
+    known: dict[tuple[int, str, str], set[str]] = {}
+    grouped: Counter[tuple[int, int, str, str, str]] = Counter()
+    for (list_id, campaign_id, day, figure, name), count in sums.items():
+        if figure in BY_PAGE:
+            place = (list_id, day, figure)
+            if place not in known:
+                known[place] = _read_names(session, *place)
+            if len(known[place]) < PAGES_AT_MOST:
+                known[place].add(name)
+            if name not in known[place]:
+                name = OTHERS
+        grouped[list_id, campaign_id, day, figure, name] += count
+    return grouped
+
+
+def _read_names(session: Session, list_id: int, day: str, figure: str) -> set[str]:
+    return set(
+        session.scalars(
+            select(DailyFigure.name).where(
+                DailyFigure.list_id == list_id,
+                DailyFigure.campaign_id == 0,
+                DailyFigure.day == day,
+                DailyFigure.figure == Figure(figure),
+            )
+        )
+    )
+
+
+def is_anything_counted(session: Session) -> bool:
+    """Tell whether anything was ever noted."""
+    return any(
+        session.scalar(select(func.count()).select_from(select(table).limit(1).subquery()))
+        for table in (FigureNote.id, DailyFigure.list_id)
+    )

@@ -1,0 +1,1 @@
+"""Statistics without watching anybody: totals by day, and what they say."""
