@@ -191,6 +191,7 @@ class Settings(_Table):
     web: Web = Web()
     log: Log = Log()
     metrics: Metrics = Metrics()
+    keep_deliveries: Annotated[Duration, Field(ge=timedelta(days=30))] = timedelta(days=400)
     folder: Path = Path()
 
     @property

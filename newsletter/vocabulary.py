@@ -61,6 +61,15 @@ class CampaignStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Folded(StrEnum):
+    """The part of a finished campaign's deliveries that is folded into its totals."""
+
+    NOTHING = "nothing"
+    SENT = "sent"
+    """All but those that failed or are in doubt."""
+    ALL = "all"
+
+
 class FeedStatus(StrEnum):
     """The state of a feed."""
 

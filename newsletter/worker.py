@@ -322,4 +322,4 @@ class WorkerProcess:
 
     def upkeep(self) -> None:
         """Delete what has expired."""
-        cleanup.clean_up(self.env)
+        cleanup.clean_up(self.env, stop=self.stopping.is_set)

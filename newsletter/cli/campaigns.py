@@ -169,6 +169,7 @@ def _print_report_json(result: CampaignReport, deliveries: Iterable[DeliveryView
         **campaigns.to_json(result.campaign),
         "sending": [state.sentence for state in result.sending],
         "left_in_doubt": result.left_in_doubt,
+        "folded": result.folded,
     }
     printed = as_json_head(head, "deliveries", (asdict(row) for row in deliveries))
     note_limit(printed, result.listed)
@@ -191,6 +192,11 @@ def _print_totals(result: CampaignReport) -> None:
         say(
             f"{totals.doubted:,} were in doubt after a crash or a lost reply, "
             "and were sent once more with the same Message-ID."
+        )
+    if result.folded:
+        say(
+            f"{result.folded:,} messages are counted and not listed: they are older than "
+            "keep_deliveries."
         )
     if left := result.left_in_doubt:
         say(

@@ -24,7 +24,7 @@ from newsletter.models.operation import (
     SenderState,
     Worker,
 )
-from newsletter.models.outbox import Delivery, Lease
+from newsletter.models.outbox import Delivery, FoldedDelivery, Lease
 from newsletter.models.programs import (
     ApiToken,
     IdempotencyKey,
@@ -72,6 +72,7 @@ __all__ = [
     "Event",
     "Feed",
     "FigureNote",
+    "FoldedDelivery",
     "FormField",
     "ForwardedReply",
     "HubSubscription",

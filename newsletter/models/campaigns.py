@@ -13,7 +13,7 @@ from newsletter.db.session import Base, BigId
 from newsletter.models.feeds import Entry
 from newsletter.models.lists import MailingList
 from newsletter.tokens import new_handle
-from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus
+from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus, Folded
 
 
 class Campaign(Base):
@@ -32,7 +32,9 @@ class Campaign(Base):
     A digest `repeats` where it carries nothing that another had not, and no words of its author's:
     the archive has it, and does not list it.
 
-    `final_totals`: the numbers of a campaign that has ended (services/campaigns/totals.py).
+    `final_totals`: the numbers of a campaign that has ended (services/campaigns/totals.py). Later
+    its deliveries are `folded`, and `folded_totals` counts them (outbox/fold.py); `erased` of these
+    recipients are known no more.
 
     A `permission` asks its recipients to confirm again until `answer_by`; `settled_at`: when the
     subscriptions without an answer ended.
@@ -42,6 +44,7 @@ class Campaign(Base):
     __table_args__ = (
         member_check("kind", CampaignKind),
         member_check("status", CampaignStatus),
+        member_check("folded", Folded),
         UniqueConstraint("list_id", "archive_name"),
         {"sqlite_autoincrement": True},
     )
@@ -66,6 +69,11 @@ class Campaign(Base):
     repeats: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     recipients: Mapped[int] = mapped_column(Integer, default=0)
     final_totals: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    folded: Mapped[Folded] = mapped_column(
+        ClosedSet(Folded, 8), default=Folded.NOTHING, server_default=Folded.NOTHING.value
+    )
+    folded_totals: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    erased: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     first_id: Mapped[int] = mapped_column(BigId, default=0)
     last_id: Mapped[int] = mapped_column(BigId, default=0)
     leased_id: Mapped[int] = mapped_column(BigId, default=0)

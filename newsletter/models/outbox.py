@@ -102,6 +102,26 @@ class Delivery(Base):
     finished_at: Mapped[datetime | None]
 
 
+class FoldedDelivery(Base):
+    """The narrow row that stays of a folded delivery: who had which edition of a campaign.
+
+    So a letter goes to nobody twice, and a subscriber's history stays whole. It is narrow, because
+    there is one for each message ever sent, and is deleted with the subscription.
+    """
+
+    __tablename__ = "folded_deliveries"
+    __table_args__ = (member_check("status", DeliveryStatus), {"sqlite_with_rowid": False})
+
+    subscription_id: Mapped[int] = mapped_column(
+        ForeignKey(Subscription.id, ondelete="CASCADE"), primary_key=True
+    )
+    campaign_id: Mapped[int] = mapped_column(
+        ForeignKey(Campaign.id, ondelete="CASCADE"), primary_key=True
+    )
+    cursor: Mapped[int] = mapped_column(Integer)
+    status: Mapped[DeliveryStatus] = mapped_column(ClosedSet(DeliveryStatus, 10))
+
+
 class Lease(Base):
     """Deliveries that one worker holds until `expires_at`.
 

@@ -31,6 +31,13 @@ from newsletter.outbox.enqueue import (
     was_mailed_clause,
     without_delivery_clause,
 )
+from newsletter.outbox.fold import (
+    count_folded,
+    count_removed,
+    find_foldable,
+    fold,
+    forget_folded,
+)
 from newsletter.outbox.lease import lease_due, lease_slice, seconds_now_clause
 from newsletter.outbox.queries import (
     count_by_edition,
@@ -77,13 +84,18 @@ __all__ = [
     "cancel",
     "cancel_campaign",
     "count_by_edition",
+    "count_folded",
     "count_left_in_doubt",
+    "count_removed",
     "count_totals",
     "count_waiting",
     "enqueue",
     "find_due_campaigns",
+    "find_foldable",
     "find_last_campaign",
     "find_next_due",
+    "fold",
+    "forget_folded",
     "freeze",
     "get_references",
     "group_failures",

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscription
-from newsletter.outbox.types import deliveries, of_campaign_clause, unsettled_clause
+from newsletter.outbox.types import deliveries, folded, of_campaign_clause, unsettled_clause
 from newsletter.vocabulary import DeliveryStatus, MailKind
 
 
@@ -110,12 +110,15 @@ def had_edition_clause(editions: Collection[tuple[int, int]]) -> ColumnElement[b
 
     An edition is (campaign id, number).
     """
-    columns = deliveries.c
-    one_of = (
-        and_(columns.campaign_id == campaign_id, columns.cursor == number)
-        for campaign_id, number in editions
-    )
-    return exists().where(columns.subscription_id == Subscription.id, or_(false(), *one_of))
+
+    def had(columns: Any) -> ColumnElement[bool]:
+        one_of = (
+            and_(columns.campaign_id == campaign_id, columns.cursor == number)
+            for campaign_id, number in editions
+        )
+        return exists().where(columns.subscription_id == Subscription.id, or_(false(), *one_of))
+
+    return or_(had(deliveries.c), had(folded.c))
 
 
 def was_mailed_clause(campaign_ids: Collection[int]) -> ColumnElement[bool]:
@@ -123,13 +126,16 @@ def was_mailed_clause(campaign_ids: Collection[int]) -> ColumnElement[bool]:
 
     What failed or was cancelled reached nobody.
     """
-    columns = deliveries.c
-    had = (DeliveryStatus.SENT, DeliveryStatus.QUEUED, DeliveryStatus.IN_DOUBT)
-    return exists().where(
-        columns.subscription_id == Subscription.id,
-        columns.campaign_id.in_(campaign_ids),
-        columns.status.in_(had),
-    )
+    statuses = (DeliveryStatus.SENT, DeliveryStatus.QUEUED, DeliveryStatus.IN_DOUBT)
+
+    def had(columns: Any) -> ColumnElement[bool]:
+        return exists().where(
+            columns.subscription_id == Subscription.id,
+            columns.campaign_id.in_(campaign_ids),
+            columns.status.in_(statuses),
+        )
+
+    return or_(had(deliveries.c), had(folded.c))
 
 
 def cancel(

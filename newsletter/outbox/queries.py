@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -10,11 +11,13 @@ from sqlalchemy import Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscriber, Subscription
+from newsletter.outbox.fold import SETTLED, list_folded, read_folded
 from newsletter.outbox.types import (
     DeliveryRow,
     FailureGroup,
     Totals,
     deliveries,
+    folded,
     leases,
     of_campaign_clause,
     unsettled_clause,
@@ -29,7 +32,9 @@ def count_totals(session: Session, campaign: Campaign) -> Totals:
         .where(of_campaign_clause(campaign))
         .group_by(deliveries.c.status)
     )
-    count = {status: int(number) for status, number in session.execute(query)}
+    count = Counter({status: int(number) for status, number in session.execute(query)})
+    old = read_folded(campaign)
+    count.update({status: getattr(old, status.value) for status in SETTLED})
     doubted = (
         session.scalar(
             select(func.count()).where(of_campaign_clause(campaign), deliveries.c.doubts > 0)
@@ -38,12 +43,12 @@ def count_totals(session: Session, campaign: Campaign) -> Totals:
     )
     return Totals(
         recipients=campaign.recipients,
-        sent=count.get(DeliveryStatus.SENT, 0),
-        failed=count.get(DeliveryStatus.FAILED, 0),
-        cancelled=count.get(DeliveryStatus.CANCELLED, 0),
-        waiting=count.get(DeliveryStatus.QUEUED, 0),
-        in_doubt=count.get(DeliveryStatus.IN_DOUBT, 0),
-        doubted=doubted,
+        sent=count[DeliveryStatus.SENT],
+        failed=count[DeliveryStatus.FAILED],
+        cancelled=count[DeliveryStatus.CANCELLED],
+        waiting=count[DeliveryStatus.QUEUED],
+        in_doubt=count[DeliveryStatus.IN_DOUBT],
+        doubted=doubted + old.doubted,
     )
 
 
@@ -71,7 +76,11 @@ def count_by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[in
         )
         .group_by(deliveries.c.cursor)
     )
-    return {number: (int(sent), int(gone or 0)) for number, sent, gone in session.execute(query)}
+    counts = read_folded(campaign).by_edition()
+    for number, sent, gone in session.execute(query):
+        before = counts.get(number, (0, 0))
+        counts[number] = (before[0] + int(sent), before[1] + int(gone or 0))
+    return counts
 
 
 def is_worked_through(session: Session, campaign: Campaign) -> bool:
@@ -176,13 +185,17 @@ def group_failures(session: Session, campaign: Campaign, *, limit: int) -> tuple
 
 
 def list_history(session: Session, subscription_id: int) -> list[DeliveryRow]:
-    """List everything that was ever queued for one subscription, oldest first."""
+    """List everything that was ever queued for one subscription, oldest first.
+
+    What is folded comes before the others.
+    """
     query = (
         reported_query()
         .where(deliveries.c.subscription_id == subscription_id)
         .order_by(deliveries.c.id)
     )
-    return [DeliveryRow(*row) for row in session.execute(query)]
+    rows = [DeliveryRow(*row) for row in session.execute(query)]
+    return list_folded(session, subscription_id) + rows
 
 
 def list_latest(session: Session, subscription_id: int, *, limit: int) -> list[DeliveryRow]:
@@ -216,10 +229,14 @@ def list_editions(
     of_subscription = query.where(
         deliveries.c.subscription_id == subscription_id, deliveries.c.campaign_id.is_not(None)
     )
-    return [
-        (row[0], row[1], row[2], row[3])
-        for row in session.execute(of_subscription.order_by(deliveries.c.id))
-    ]
+    old = (
+        select(folded.c.campaign_id, folded.c.cursor, folded.c.status, Campaign.finished_at)
+        .join(Campaign, Campaign.id == folded.c.campaign_id)
+        .where(folded.c.subscription_id == subscription_id)
+        .order_by(folded.c.campaign_id)
+    )
+    rows = [*session.execute(old), *session.execute(of_subscription.order_by(deliveries.c.id))]
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def reported_query() -> Select[Any]:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Table, and_, or_
 
-from newsletter.models import Campaign, Delivery, Lease
+from newsletter.models import Campaign, Delivery, FoldedDelivery, Lease
 from newsletter.vocabulary import Cadence, DeliveryStatus, MailKind, SubscriptionStatus
 
 deliveries = cast(Table, Delivery.__table__)
+folded = cast(Table, FoldedDelivery.__table__)
 leases = cast(Table, Lease.__table__)
 
 unsettled_clause: ColumnElement[bool] = or_(
@@ -107,7 +108,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """A delivery as reports show it."""
+    """A delivery as reports show it.
+
+    One that is folded (outbox/fold.py) has no id any more: it is 0.
+    """
 
     id: int
     campaign_id: int | None

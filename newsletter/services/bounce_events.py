@@ -158,6 +158,16 @@ def find_of_delivery(session: Session, delivery_id: int) -> BounceView | None:
     return next(iter(_views(session, query.order_by(BounceEvent.id.desc()).limit(1))), None)
 
 
+def find_of_campaign(session: Session, campaign_id: int, subscription_id: int) -> BounceView | None:
+    """Find the last failure or complaint about a campaign's message to one subscription."""
+    query = select(BounceEvent).where(
+        BounceEvent.subscription_id == subscription_id,
+        BounceEvent.campaign_id == campaign_id,
+        BounceEvent.bounce_class.in_((*FAILURES, BounceClass.COMPLAINT)),
+    )
+    return next(iter(_views(session, query.order_by(BounceEvent.id.desc()).limit(1))), None)
+
+
 def count_returned(session: Session, campaign_id: int) -> Returned:
     """Count a campaign's messages that came back, each once for each of the three."""
     query = (

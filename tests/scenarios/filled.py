@@ -12,8 +12,18 @@ SUBSCRIBERS = 100_000
 """Subscribers of the filled database: an accidental walk over them is seen in a plan."""
 ON_THE_LIST = 80_000
 """Subscriptions of the list `blog`; the other subscribers are on `other`."""
+FEW = 2_500
+"""Recipients of the letter that a clean-up folds."""
 START = "2026-10-01 08:00:00"
-LARGE = ("subscribers", "subscriptions", "deliveries", "consent_events", "subscriber_tags")
+OLD = "2025-05-01 08:00:00"
+LARGE = (
+    "subscribers",
+    "subscriptions",
+    "deliveries",
+    "folded_deliveries",
+    "consent_events",
+    "subscriber_tags",
+)
 """The tables that grow with the number of subscribers."""
 
 _NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last})"
@@ -153,7 +163,10 @@ def _add_lists(connection: Connection) -> None:
 
 
 def _add_mail(connection: Connection) -> None:
-    """Write two letters that were mailed to the whole list."""
+    """Write two letters that were mailed to the whole list, and one that is folded.
+
+    A fourth is old enough to be folded, and went to few.
+    """
     _repeat(
         connection,
         "campaigns",
@@ -184,6 +197,48 @@ def _add_mail(connection: Connection) -> None:
         status="CASE WHEN n % 1000 = 0 THEN 'failed' ELSE 'sent' END",
         created_at=f"'{START}'",
         finished_at=f"'{START}'",
+    )
+    _repeat(
+        connection,
+        "campaigns",
+        2,
+        id="n + 2",
+        handle="'old' || n",
+        list_id="1",
+        kind="'letter'",
+        status="'sent'",
+        subject="'Old letter ' || n",
+        recipients=f"CASE n WHEN 1 THEN {ON_THE_LIST} ELSE {FEW} END",
+        final_totals=f"""'{{"recipients": {FEW}, "sent": {FEW}}}'""",
+        folded="CASE n WHEN 1 THEN 'all' ELSE 'nothing' END",
+        first_id=f"CASE n WHEN 1 THEN 0 ELSE {2 * ON_THE_LIST + 1} END",
+        last_id=f"CASE n WHEN 1 THEN 0 ELSE {2 * ON_THE_LIST + FEW} END",
+        leased_id=f"CASE n WHEN 1 THEN 0 ELSE {2 * ON_THE_LIST + FEW} END",
+        created_at=f"'{OLD}'",
+        started_at=f"'{OLD}'",
+        finished_at=f"'{OLD}'",
+    )
+    _repeat(
+        connection,
+        "folded_deliveries",
+        ON_THE_LIST // 2,
+        subscription_id="n * 2",
+        campaign_id="3",
+        cursor="0",
+        status="'sent'",
+    )
+    _repeat(
+        connection,
+        "deliveries",
+        FEW,
+        id=f"n + {2 * ON_THE_LIST}",
+        campaign_id="4",
+        subscription_id="n",
+        mail="'letter'",
+        cursor="0",
+        status="'sent'",
+        created_at=f"'{OLD}'",
+        finished_at=f"'{OLD}'",
     )
 
 

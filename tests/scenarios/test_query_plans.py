@@ -265,7 +265,7 @@ def observer(env: Environment) -> Iterator[Observer]:
 LETTER = """---
 list: blog
 subject: Hello
-segment: '"vip" in tags'
+segment: '"vip" in tags and not had(3)'
 ---
 Hello {{ subscriber.name }}.
 """

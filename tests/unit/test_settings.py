@@ -153,7 +153,7 @@ NO_HOST = {
     "secret_key", "secret_key_fallbacks", "database_url", "smtp.connections", "smtp.max_per_second", "smtp.max_per_hour",
     "smtp.user", "smtp.password", "smtp.campaign_headers", "smtp.max_per_day", "smtp.warmup", "smtp.retry_after", "smtp.patience", "smtp.timeout", "smtp.ca_file",
     "bounces.listen", *(key for key in keys() if key.startswith("bounces.hooks.")), "bounces.forward_replies", "dkim.selectors", "feeds.allow_private_addresses", "web.trusted_proxies", "log.format", "log.level", "metrics.token",
-    "webhooks.allow_private_addresses",
+    "webhooks.allow_private_addresses", "keep_deliveries",
 }  # fmt: skip
 
 

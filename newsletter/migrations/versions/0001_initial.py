@@ -46,6 +46,7 @@ def upgrade() -> None:
     _create_bounce_events()
     _create_consent_events()
     _create_deliveries()
+    _create_folded_deliveries()
     _create_digest_periods()
     _create_editions()
     _create_hub_subscriptions()
@@ -395,6 +396,9 @@ def _create_campaigns() -> None:
         sa.Column("repeats", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("recipients", sa.Integer(), nullable=False),
         sa.Column("final_totals", sa.JSON(), nullable=True),
+        sa.Column("folded", sa.String(length=8), server_default="nothing", nullable=False),
+        sa.Column("folded_totals", sa.JSON(), nullable=True),
+        sa.Column("erased", sa.Integer(), server_default="0", nullable=False),
         sa.Column("first_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("last_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
@@ -413,6 +417,9 @@ def _create_campaigns() -> None:
         sa.CheckConstraint(
             "status IN ('draft', 'scheduled', 'sending', 'paused', 'sent', 'cancelled')",
             name=op.f("ck_campaigns_status"),
+        ),
+        sa.CheckConstraint(
+            "folded IN ('nothing', 'sent', 'all')", name=op.f("ck_campaigns_folded")
         ),
         sa.ForeignKeyConstraint(
             ["list_id"],
@@ -832,6 +839,36 @@ def _create_deliveries() -> None:
         unique=False,
         postgresql_where=sa.text("lease_id IS NOT NULL"),
         sqlite_where=sa.text("lease_id IS NOT NULL"),
+    )
+
+
+def _create_folded_deliveries() -> None:
+    op.create_table(
+        "folded_deliveries",
+        sa.Column("subscription_id", sa.Integer(), nullable=False),
+        sa.Column("campaign_id", sa.Integer(), nullable=False),
+        sa.Column("cursor", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=10), nullable=False),
+        sa.CheckConstraint(
+            "status IN ('queued', 'sent', 'failed', 'cancelled', 'in_doubt')",
+            name=op.f("ck_folded_deliveries_status"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaigns.id"],
+            name=op.f("fk_folded_deliveries_campaign_id_campaigns"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["subscriptions.id"],
+            name=op.f("fk_folded_deliveries_subscription_id_subscriptions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "subscription_id", "campaign_id", name=op.f("pk_folded_deliveries")
+        ),
+        sqlite_with_rowid=False,
     )
 
 

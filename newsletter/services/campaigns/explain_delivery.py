@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
@@ -16,7 +16,6 @@ from newsletter.models import (
     Campaign,
     CampaignEntry,
     ConsentEvent,
-    Delivery,
     DigestPeriod,
     Entry,
     MailingList,
@@ -82,7 +81,7 @@ def explain_delivery(env: Environment, campaign_id: int, address: str) -> Delive
             subscription=_read_subscription(env, session, campaign, subscription, rows),
             delivery=row,
             message_id=_name_message(session, campaign, row),
-            returned=_find_return(session, row),
+            returned=_find_return(session, row, subscription),
             suppression=_find_suppression(env, session, parsed.key),
             other_lists=_list_others(session, parsed.key, campaign),
             hold=hold.because if hold else "",
@@ -106,13 +105,6 @@ def _read_campaign(session: Session, campaign: Campaign) -> CampaignFacts:
     cadence = session.scalar(
         select(DigestPeriod.cadence).where(DigestPeriod.campaign_id == campaign.id)
     )
-    removed = session.scalar(
-        select(func.count()).where(
-            Delivery.campaign_id == campaign.id,
-            Delivery.id.between(campaign.first_id, campaign.last_id),
-            Delivery.subscription_id.is_(None),
-        )
-    )
     is_open = campaign.status in (CampaignStatus.SENDING, CampaignStatus.PAUSED)
     return CampaignFacts(
         id=campaign.id,
@@ -124,7 +116,7 @@ def _read_campaign(session: Session, campaign: Campaign) -> CampaignFacts:
         segment=campaign.segment,
         cadence=cadence,
         awaits_subject=bool(campaign.subject_b) and not campaign.picked and is_open,
-        removed=removed or 0,
+        removed=outbox.count_removed(session, campaign),
     )
 
 
@@ -160,14 +152,21 @@ def _read_subscription(
 
 
 def _name_message(session: Session, campaign: Campaign, row: DeliveryRow | None) -> str:
-    if row is None:
+    if row is None or not row.id:
         return ""
     domain = campaign.mailing_list.from_email.rpartition("@")[2]
     return outbox.get_references(session).message_id(row.id, domain)
 
 
-def _find_return(session: Session, row: DeliveryRow | None) -> ReturnFacts | None:
-    event = bounce_events.find_of_delivery(session, row.id) if row else None
+def _find_return(
+    session: Session, row: DeliveryRow | None, subscription: Subscription | None
+) -> ReturnFacts | None:
+    if row is None or subscription is None:
+        return None
+    if row.id or row.campaign_id is None:
+        event = bounce_events.find_of_delivery(session, row.id)
+    else:
+        event = bounce_events.find_of_campaign(session, row.campaign_id, subscription.id)
     if event is None:
         return None
     words = f"{event.status} {event.reason}".strip()

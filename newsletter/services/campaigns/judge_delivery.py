@@ -89,6 +89,8 @@ def _judge_withdrawn(case: Case, row: DeliveryRow) -> DeliveryJudgement:
 def _judge_sent(case: Case, words: str) -> DeliveryJudgement:
     if case.returned is None:
         hint = f"look in the spam folder; the Message-ID is <{case.message_id}>"
+        if not case.message_id:  # its delivery is folded
+            hint = "look in the spam folder"
         return DeliveryJudgement(
             DeliveryFinding.SENT, f"their mail server took the message.{words}", hint
         )

@@ -45,12 +45,14 @@ class DeliveryView:
 class CampaignReport:
     """A campaign and its numbers.
 
-    `listed`: how many deliveries `iterate_deliveries` yields; `sending`: what keeps it waiting;
+    `listed`: how many deliveries `iterate_deliveries` yields; `folded`: how many of those asked for
+    are only counted any more (`keep_deliveries`); `sending`: what keeps it waiting;
     `left_in_doubt`: how many are not offered again unless the author retries.
     """
 
     campaign: CampaignView
     listed: int
+    folded: int
     sending: tuple[State, ...]
     left_in_doubt: int
 
@@ -68,9 +70,12 @@ def report_campaign(
         waits = campaign.status == CampaignStatus.SENDING
         states = sender_state.read_states(session, env.now) if waits else ()
         totals = view.totals
-        undelivered = totals.failed + totals.in_doubt + totals.cancelled
+        count = totals.recipients
+        if not everybody:
+            count = totals.failed + totals.in_doubt + totals.cancelled
+        folded = outbox.count_folded(campaign, None if everybody else NOT_DELIVERED)
         left = outbox.count_left_in_doubt(session, campaign)
-        return CampaignReport(view, totals.recipients if everybody else undelivered, states, left)
+        return CampaignReport(view, count - folded, folded, states, left)
 
 
 def iterate_deliveries(campaign_id: int, *, everybody: bool = False) -> Iterator[DeliveryView]:

@@ -18,7 +18,7 @@ from newsletter.models import Campaign
 from newsletter.services.campaigns import totals
 from newsletter.services.campaigns.archive_names import choose_archive_name
 from newsletter.services.events import NewEvent, record_event
-from newsletter.vocabulary import Actor, CampaignKind, CampaignStatus, EventKind
+from newsletter.vocabulary import Actor, CampaignKind, CampaignStatus, EventKind, Folded
 
 REASON_AT_MOST = 500
 """Characters of a reason: the length of its column."""
@@ -139,6 +139,7 @@ def reopen(session: Session, campaign: Campaign, now: datetime) -> None:
     _move(campaign, started, CampaignStatus.SENDING)
     campaign.finished_at = None
     campaign.final_totals = None
+    campaign.folded = Folded.NOTHING
     _record(session, campaign, EventKind.CAMPAIGN_RESUMED, Actor.AUTHOR, now, "retry")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import delete, exists, or_, select
@@ -18,6 +19,7 @@ from newsletter.services import (
 )
 from newsletter.services.authors.acts import delete_old_acts
 from newsletter.services.authors.log_in import delete_old_logins
+from newsletter.services.campaigns.folding import fold_old_deliveries
 from newsletter.services.campaigns.totals import recount_finished
 from newsletter.services.events import delete_old_events
 from newsletter.services.inbound.forwarding import let_go_of_forwarded
@@ -41,8 +43,8 @@ WAITING_AT_ONCE = 500
 """Subscribers who may be asked for another list in one run; the rest follow in the next."""
 
 
-def clean_up(env: Environment) -> None:
-    """Delete what has expired.
+def clean_up(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> None:
+    """Delete what has expired, and fold old deliveries.
 
     Requests that were not confirmed within 14 days end, and subscribers without a subscription go
     with them. Old counters and events are deleted, and the IP addresses of old evidence are cut to
@@ -86,6 +88,7 @@ def clean_up(env: Environment) -> None:
             cut = consent.shorten_old_addresses(
                 session, kept_for=env.settings.signup.keep_ip, now=now
             )
+    fold_old_deliveries(env, stop=stop)
     checkpoint()
 
 

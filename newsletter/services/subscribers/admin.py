@@ -301,9 +301,9 @@ def remove_subscriber(env: Environment, address: str) -> SubscriberView:
     with transaction() as session:
         subscriber = get_subscriber(session, address)
         view = describe_subscriber(session, subscriber)
-        outbox.cancel(
-            session, [subscription.id for subscription in subscriber.subscriptions], now=env.now
-        )
+        ids = [subscription.id for subscription in subscriber.subscriptions]
+        outbox.cancel(session, ids, now=env.now)
+        outbox.forget_folded(session, ids)
         subscription_state.record_removed(session, subscriber, Actor.AUTHOR, "removed", env.now)
         session.delete(subscriber)
     checkpoint()

@@ -281,6 +281,7 @@ def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -
     ids = [subscription.id for subscription in subscriber.subscriptions]
     outbox.cancel(session, ids, now=now)
     outbox.scrub(session, ids)
+    outbox.forget_folded(session, ids)
     scrub_events(session, subscriber.id)
     session.delete(subscriber)
 

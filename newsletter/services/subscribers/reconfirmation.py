@@ -233,7 +233,7 @@ def _get_message_id(session: Session, campaign: Campaign, subscription: Subscrip
     rows = [
         row.id
         for row in outbox.list_history(session, subscription.id)
-        if row.campaign_id == campaign.id
+        if row.campaign_id == campaign.id and row.id
     ]
     return outbox.get_references(session).message_id(rows[-1], domain) if rows else ""
 
