@@ -60,3 +60,18 @@ class NamedRow(StrEnum):
     CAMPAIGN = "campaign"
     ENTRY = "entry"
     SUPPRESSION = "suppression"
+
+
+class ImportState(StrEnum):
+    """The state of a subscriber file that was uploaded on a page."""
+
+    UPLOADED = "uploaded"
+    """A worker is to read it, and changes nothing."""
+    CHECKED = "checked"
+    """It was read; its author looks at what would happen."""
+    APPROVED = "approved"
+    """A worker is to import it."""
+    DONE = "done"
+    REFUSED = "refused"
+    """It cannot be read, or not without a word on one of its columns."""
+    DISCARDED = "discarded"

@@ -45,13 +45,14 @@ from newsletter.services.sending import run as sending
 from newsletter.services.sending.result import SendResult
 from newsletter.services.signup import flood_control
 from newsletter.services.statistics import gather
+from newsletter.services.transfer import import_work
 
 log = logging.getLogger("newsletter.worker")
 
 REST_AFTER_PROBLEM = timedelta(seconds=5)
 """Time between two tries of a mail server that cannot be used."""
 
-WOKEN = ("gate", "send", "tell_webhooks", "send_tests")
+WOKEN = ("gate", "send", "tell_webhooks", "send_tests", "import_files")
 """The work that a change of the database may make due."""
 
 
@@ -73,7 +74,7 @@ class WorkerProcess:
             self._notices_changes = db.engine.dialect.name == "sqlite"
         self._wakeups = Wakeups(WOKEN if self._notices_changes else (), self._move)
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(10)},
+            executors={"default": ThreadPoolExecutor(12)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -92,6 +93,7 @@ class WorkerProcess:
             (self.watch, 3600),
             (self.tell_webhooks, look_seconds),
             (self.send_tests, 2 * look_seconds),
+            (self.import_files, 2 * look_seconds),
             (self.upkeep, 3600),
         ):
             self._scheduler.add_job(
@@ -142,6 +144,7 @@ class WorkerProcess:
             sent = sending.send_due(self.env, stop=self.stopping.is_set)
             self.send_tests()
             self.tell_webhooks()
+            self.import_files()
             self.upkeep()
             self.write_metrics()
             self.count()
@@ -200,14 +203,7 @@ class WorkerProcess:
                 continue
             self.env.tally.count("polls", "new" if result.new or result.held else "unchanged")
             if result.new or result.held or result.gone:
-                log.info(
-                    "feed %s: %s new, %s held, %s withdrawn",
-                    result.feed_id,
-                    result.new,
-                    result.held,
-                    result.gone,
-                    extra=happened("poll"),
-                )
+                log.info("feed %s: %s", result.feed_id, result.describe(), extra=happened("poll"))
 
     def ask_hubs(self) -> None:
         """Subscribe to the hubs that feeds name, and renew before a lease ends."""
@@ -282,13 +278,7 @@ class WorkerProcess:
                 log.info("the mail server works again; sending continues")
         self._problem = sent.problem
         if sent.sent or sent.failed or sent.deferred:
-            log.info(
-                "sending: %s sent, %s failed, %s to be tried again",
-                sent.sent,
-                sent.failed,
-                sent.deferred,
-                extra=happened("sent"),
-            )
+            log.info("sending: %s", sent.describe(), extra=happened("sent"))
         if sent.problem:
             self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
 
@@ -319,6 +309,10 @@ class WorkerProcess:
     def tell_webhooks(self) -> None:
         """Send events to webhooks; receivers may be slow, so it has a thread of its own."""
         webhook_delivery.send_due(self.env, stop=self.stopping.is_set)
+
+    def import_files(self) -> None:
+        """Read and import the subscriber files that authors uploaded on a page."""
+        import_work.work_on_files(self.env, stop=self.stopping.is_set)
 
     def upkeep(self) -> None:
         """Delete what has expired."""

@@ -12,6 +12,7 @@ from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, E
 from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed, HubSubscription
 from newsletter.models.figures import DailyFigure, FigureNote
+from newsletter.models.imports import ImportFile
 from newsletter.models.letters import Picture, SeriesLetter, SeriesLetterSent
 from newsletter.models.lists import FormField, MailingList
 from newsletter.models.operation import (
@@ -77,6 +78,7 @@ __all__ = [
     "ForwardedReply",
     "HubSubscription",
     "IdempotencyKey",
+    "ImportFile",
     "Installation",
     "InstallationKey",
     "LastingKey",

@@ -7,14 +7,17 @@ and never a thread; where connections run out, those that have sent no request f
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
 from typing import Any
 
+from flask import Flask
 from waitress import server as waitress_server
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ThreadedTaskDispatcher, WSGITask
+
+from newsletter.services.runtime import EXTENSION
+from newsletter.web.uploads import PREFIX, find_body_limit
 
 THREADS = 8
 """Requests that are answered at the same time; each takes milliseconds."""
@@ -29,10 +32,13 @@ KEEP_OPEN_BELOW = 1_000_000
 NEVER = 2**62
 """A high-water mark that no response reaches, so that no thread waits for a visitor to read."""
 
+BODY_AT_MOST = 1_000_000
+"""Bytes of a body; that of an upload with a ticket may have more (uploads.py)."""
+
 OPTIONS: dict[str, Any] = {
     "ident": None,
     "threads": THREADS,
-    "max_request_body_size": 1_000_000,
+    "max_request_body_size": BODY_AT_MOST,
     "connection_limit": CONNECTION_LIMIT,
     "channel_timeout": 60,
     "cleanup_interval": 10,
@@ -60,8 +66,22 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress carries 
         if names.count(b"host") > 1:
             raise ParsingError("More than one Host")
         super().parse_header(header_plus)
+        limits: Any = vars(self)["adj"]
+        if self.path.startswith(PREFIX) and hasattr(limits, "find_body_limit"):
+            self.adj = _UploadLimits(limits, limits.find_body_limit(self.path, self.query))
         if self.version == "1.1" and b"host" not in names:
             raise ParsingError("No Host")
+
+
+class _UploadLimits:
+    """The server's limits for a request that may have a larger body than others."""
+
+    def __init__(self, limits: Any, body_at_most: int) -> None:
+        self._limits = limits
+        self.max_request_body_size = body_at_most
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._limits, name)
 
 
 class _Task(WSGITask):  # type: ignore[misc]
@@ -100,13 +120,17 @@ def find_idle(channels: Any, count: int) -> list[Any]:
     return sorted(idle, key=lambda channel: channel.last_activity)[:count]
 
 
-def create_server(application: Callable[..., Any], *, host: str, port: int) -> Any:
+def create_server(application: Flask, *, host: str, port: int) -> Any:
     """Return a server that listens, whose `run` serves until its `close`.
 
     Raises `OSError` if it cannot listen.
     """
     raise_file_limit()
     adjustments = Adjustments(host=host, port=port, **OPTIONS)
+    env = application.extensions[EXTENSION]
+    adjustments.find_body_limit = lambda path, query: find_body_limit(
+        env.settings, path, query, BODY_AT_MOST
+    )
     dispatcher = ThreadedTaskDispatcher()
     dispatcher.set_thread_count(adjustments.threads)
     sockets: dict[int, Any] = {}

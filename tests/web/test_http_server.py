@@ -15,6 +15,7 @@ from newsletter.services import resources
 from newsletter.services.runtime import EXTENSION
 from newsletter.tokens import Tokens
 from newsletter.web import http_server
+from newsletter.web.uploads import UPLOAD_AT_MOST, make_ticket
 from tests.conftest import SECRET
 from tests.fakes import Clock
 from tests.people import add_list, add_reader
@@ -44,6 +45,19 @@ def ask(port: int, request: bytes) -> bytes:
     with connect(port) as connection:
         connection.sendall(request)
         return connection.recv(65_536).split(b"\r\n")[0]
+
+
+def test_a_large_body_needs_a_ticket(app: Flask, port: int) -> None:
+    """Of a stranger it is refused before it is read; with a ticket the page asks who sends it."""
+    settings = app.extensions[EXTENSION].settings
+    head = "POST /author/upload/subscribers?ticket={} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n"  # fmt: skip
+    for ticket in ("", "x", make_ticket(settings) + "0"):
+        assert b" 413 " in ask(port, head.format(ticket, 2_000_000).encode())
+    ticket = make_ticket(settings)
+    assert b" 413 " in ask(port, head.format(ticket, UPLOAD_AT_MOST + 1).encode())
+    answer = ask(port, head.format(ticket, 2_000_000).encode() + b"x" * 2_000_000)
+    assert b" 303 " in answer
+    assert b" 413 " in ask(port, b"POST /blog/subscribe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n")  # fmt: skip
 
 
 PAGE = b"GET /blog/ HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -63,6 +63,7 @@ def upgrade() -> None:
     _create_author_logins()
     _create_author_sessions()
     _create_author_acts()
+    _create_import_files()
     _create_forwarded_replies()
     _create_api_tokens()
     _create_webhooks()
@@ -1386,6 +1387,43 @@ def _create_author_acts() -> None:
     )
     op.create_index(op.f("ix_author_acts_at"), "author_acts", ["at"], unique=False)
     op.create_index(op.f("ix_author_acts_author_id"), "author_acts", ["author_id"], unique=False)
+
+
+def _create_import_files() -> None:
+    op.create_table(
+        "import_files",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("handle", sa.String(length=20), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=False),
+        sa.Column("filename", sa.String(length=120), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("slug", sa.String(length=60), nullable=False),
+        sa.Column("platform", sa.String(length=40), nullable=False),
+        sa.Column("choices", sa.JSON(), nullable=False),
+        sa.Column("because", sa.String(length=500), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("share", sa.Float(), nullable=False),
+        sa.Column("result", sa.JSON(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('uploaded', 'checked', 'approved', 'done', 'refused', 'discarded')",
+            name=op.f("ck_import_files_state"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["author_id"],
+            ["authors.id"],
+            name=op.f("fk_import_files_author_id_authors"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_files")),
+        sa.UniqueConstraint("handle", name=op.f("uq_import_files_handle")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_import_files_author_id"), "import_files", ["author_id"], unique=False)
 
 
 def _create_api_tokens() -> None:

@@ -28,6 +28,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations
 from newsletter.services.subscribers import address_change, reconfirmation
 from newsletter.services.subscription_state import expire_unconfirmed
+from newsletter.services.transfer.import_files import delete_old_files
 
 UNCONFIRMED_FOR = timedelta(days=14)
 """A request that nobody confirmed is kept for so long."""
@@ -80,6 +81,7 @@ def clean_up(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> N
         session.execute(delete(Counter).where(is_pace, Counter.starts_at < before * 1000))
         sender_state.delete_old_states(session, now)
     let_go_of_forwarded()
+    delete_old_files(env)
     _ask_withheld(env)
     reconfirmation.settle(env)
     cut = consent.CUT_AT_ONCE

@@ -60,6 +60,19 @@ server {
     send_timeout 60s;
     keepalive_timeout 30s;
 
+    # A large body is passed on unread: the program asks who sends it before it takes it.
+    location /author/upload/ {
+        client_max_body_size 101m;
+        proxy_request_buffering off;
+        proxy_pass http://newsletter;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_set_header Host $host;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_read_timeout 300s;
+    }
+
     location / {
         proxy_pass http://newsletter;
         proxy_http_version 1.1;
@@ -104,7 +117,12 @@ CADDY = """\
 
 @SITE@ {
 \theader Strict-Transport-Security "max-age=31536000"
-\trequest_body {
+\t@upload path /author/upload/*
+\trequest_body @upload {
+\t\tmax_size 101MB
+\t}
+\t@form not path /author/upload/*
+\trequest_body @form {
 \t\tmax_size 1MB
 \t}
 \treverse_proxy 127.0.0.1:@PORT@ {

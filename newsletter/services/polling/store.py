@@ -56,6 +56,10 @@ class PollResult:
     unchanged: bool = False
     error: str = ""
 
+    def describe(self) -> str:
+        """Say in a line what was found."""
+        return f"{self.new} new, {self.held} held, {self.gone} withdrawn"
+
 
 def store_reading(
     env: Environment, session: Session, feed: Feed, reading: FeedReading, *, backlog: int = 0

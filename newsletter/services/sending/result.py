@@ -19,6 +19,10 @@ class SendResult:
     cancelled: int = 0
     problem: str = ""
 
+    def describe(self) -> str:
+        """Say in a line what became of the run."""
+        return f"{self.sent} sent, {self.failed} failed, {self.deferred} to be tried again"
+
 
 Progress = Callable[[SendResult], None]
 Stop = Callable[[], bool]

@@ -9,6 +9,7 @@ from newsletter.web.author import (
     audit,
     campaigns,
     formatting,
+    imports,
     log_in,
     sources,
     subscribers,
@@ -16,7 +17,7 @@ from newsletter.web.author import (
 )
 from newsletter.web.author.browser import AuthorSessions
 
-PAGES = (today, campaigns, subscribers, sources, log_in, audit)
+PAGES = (today, campaigns, subscribers, imports, sources, log_in, audit)
 
 
 def install(app: Flask) -> None:

@@ -12,7 +12,17 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, redirect, request, session, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    g,
+    redirect,
+    request,
+    session,
+    url_for,
+)
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
@@ -31,7 +41,9 @@ from newsletter.services.runtime import environment
 from newsletter.web import errors
 from newsletter.web.author.browser import PREFIX, BrowserSession, may_log_in
 from newsletter.web.locale import translate_errors
+from newsletter.web.request_body import allow_body
 from newsletter.web.responses import mark_private, render_page
+from newsletter.web.uploads import UPLOAD_AT_MOST
 
 blueprint = Blueprint("author_access", __name__)
 forms = CSRFProtect()
@@ -49,13 +61,15 @@ class Access:
     """The authors who may open a page.
 
     `everywhere`: only an author of every list. `recent`: the log-in must be younger than an hour.
-    `scope`: the kind of thing that the page is about, and the argument that names it.
+    `scope`: the kind of thing that the page is about, and the argument that names it. `upload`: the
+    form carries a file, which is read only when it is known that its author may send it.
     """
 
     role: AuthorRole
     everywhere: bool = False
     recent: bool = False
     scope: Scope | None = None
+    upload: bool = False
 
 
 def install(app: Flask) -> None:
@@ -87,20 +101,24 @@ def page(
     everywhere: bool = False,
     recent: bool = False,
     scope: Scope | None = None,
+    upload: bool = False,
 ) -> Callable[[View], View]:
     """Add a page that only authors with `role` may open, as `Access` says."""
-    access = Access(role, everywhere, recent, scope)
+    access = Access(role, everywhere, recent, scope, upload)
 
     def decorate(view: View) -> View:
+        if upload:
+            allow_body(f"{blueprint.name}.{view.__name__}", UPLOAD_AT_MOST)
+
         @wraps(view)
         def guarded(**arguments: Any) -> Any:
             opened = current_browser().opened
-            if opened is None:
-                return _ask_to_log_in("author_log_in.ask_page")
+            if opened is None or not opened.author.may(access.role, everywhere=access.everywhere):
+                return _refuse(access)
             author = opened.author
-            if not author.may(access.role, everywhere=access.everywhere):
-                return _answer_forbidden()
-            subject = ""
+            subject = " ".join(
+                f"{name.removesuffix('_id')} {value}" for name, value in arguments.items()
+            )
             if access.scope is not None:
                 require_visible(author, access.scope, arguments[access.scope])
                 subject = f"{access.scope.name.lower()} {arguments[access.scope]}"
@@ -162,6 +180,9 @@ def identify_browser() -> Response | None:
         )
     current_browser().identify(env)
     if request.method == "POST":
+        access = getattr(current_app.view_functions.get(request.endpoint or ""), "access", None)
+        if access is not None and access.upload and (refusal := _refuse(access)):
+            return refusal
         forms.protect()
     return None
 
@@ -216,6 +237,16 @@ def _ask_to_log_in(endpoint: str) -> Response:
     else:
         path = urlsplit(request.headers.get("Referer", "")).path
     return redirect(url_for(endpoint, next=safe_path(path)), 303)  # type: ignore[return-value]
+
+
+def _refuse(access: Access) -> Response | None:
+    """Refuse somebody who is not logged in or may not do this; None for who may."""
+    opened = current_browser().opened
+    if opened is None:
+        return _ask_to_log_in("author_log_in.ask_page")
+    if not opened.author.may(access.role, everywhere=access.everywhere):
+        return _answer_forbidden()
+    return None
 
 
 def _answer_forbidden() -> Response:

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 from babel.numbers import format_decimal
-from flask import Flask
+from flask import Flask, request
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
-from newsletter.access_vocabulary import ActOutcome, AuthorRole
+from newsletter.access_vocabulary import ActOutcome, AuthorRole, ImportState
 from newsletter.i18n import SOURCE, Text
 from newsletter.vocabulary import CampaignStatus, EntryStatus, SubscriptionStatus
 from newsletter.web.locale import current_language, translate_errors
@@ -47,6 +47,16 @@ SUBSCRIPTION_WORDS: dict[str, str] = {
     SubscriptionStatus.ACTIVE: Text("active"),
     SubscriptionStatus.UNSUBSCRIBED: Text("unsubscribed"),
 }
+IMPORT_WORDS: dict[str, str] = {
+    ImportState.UPLOADED: Text("is being read"),
+    ImportState.CHECKED: Text("waits for you"),
+    ImportState.APPROVED: Text("is being imported"),
+    ImportState.DONE: Text("imported"),
+    ImportState.REFUSED: Text("refused"),
+    ImportState.DISCARDED: Text("discarded"),
+}
+SECTIONS = {"author_imports": "author_subscribers"}
+"""Pages without an entry of their own in the navigation, and whose they belong to."""
 ENTRY_WORDS: dict[str, str] = {
     EntryStatus.NEW: Text("new"),
     EntryStatus.HELD: Text("held"),
@@ -62,6 +72,8 @@ def install(app: Flask) -> None:
     app.jinja_env.filters["number"] = format_number
     app.jinja_env.globals["token"] = make_token_field
     app.jinja_env.globals["pairs"] = lambda words: [(word, word) for word in words]
+    app.jinja_env.globals["named"] = lambda platforms: [(one.name, one.title) for one in platforms]
+    app.jinja_env.filters["filesize"] = format_size
     app.context_processor(_words)
 
 
@@ -79,6 +91,8 @@ def _words() -> dict[str, object]:
         "status_words": translate_errors(STATUS_WORDS),
         "subscription_words": translate_errors(SUBSCRIPTION_WORDS),
         "entry_words": translate_errors(ENTRY_WORDS),
+        "import_words": translate_errors(IMPORT_WORDS),
+        "section": SECTIONS.get(request.blueprint or "", request.blueprint) if request else "",
     }
 
 
@@ -96,6 +110,13 @@ def format_moment(moment: datetime | None, zone: str = "UTC") -> str:
 def format_number(number: int) -> str:
     """Write a number as the language of this answer does."""
     return format_decimal(number, locale=_locale())
+
+
+def format_size(size: int) -> str:
+    """Write a number of bytes in KB or MB, as the language of this answer writes numbers."""
+    if size >= 1_000_000:
+        return f"{format_decimal(round(size / 1_000_000, 1), locale=_locale())} MB"
+    return f"{format_number(max(1, round(size / 1000)))} KB"
 
 
 def _locale() -> str:

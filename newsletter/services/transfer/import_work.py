@@ -1,0 +1,149 @@
+"""Read and import the subscriber files that authors uploaded; for workers.
+
+Reading a file again changes nothing, so a worker that was killed is simply followed by the next.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import or_, select, update
+
+from newsletter.access_vocabulary import ImportState
+from newsletter.db.session import reading, transaction
+from newsletter.errors import DatabaseError, NewsletterError
+from newsletter.logs import happened
+from newsletter.models import ImportFile
+from newsletter.services.runtime import Environment
+from newsletter.services.transfer.import_files import (
+    FOLDER,
+    WAITING,
+    ImportFileView,
+    delete_bytes,
+    get_file,
+    get_row,
+)
+from newsletter.services.transfer.import_report import ImportResult
+from newsletter.services.transfer.import_subscribers import import_file
+
+log = logging.getLogger("newsletter.imports")
+
+LEASE = timedelta(minutes=5)
+"""How long a worker has a file for itself without a word from it. Two at once would do no harm."""
+TRIES_AT_MOST = 3
+"""How often a worker may begin with a file before it counts as one that ends workers."""
+
+
+class _Stopped(Exception):
+    """The worker ends, or the author discarded the file."""
+
+
+def work_on_files(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> None:
+    """Read or import what waits, one file after the other; for workers."""
+    with reading() as session:
+        waiting = list(
+            session.execute(
+                select(ImportFile.id, ImportFile.handle, ImportFile.filename)
+                .where(ImportFile.state.in_(WAITING))
+                .order_by(ImportFile.id)
+            )
+        )
+    for import_id, handle, filename in waiting:
+        file = env.settings.folder / FOLDER / handle / filename
+        if not stop() and file.is_file() and _claim(env, import_id):
+            _work(env, import_id, file, stop)
+
+
+def _claim(env: Environment, import_id: int) -> bool:
+    """Take a file, unless another worker has it."""
+    with transaction() as session:
+        free = or_(ImportFile.leased_until.is_(None), ImportFile.leased_until < env.now)
+        result = session.execute(
+            update(ImportFile)
+            .where(ImportFile.id == import_id, ImportFile.state.in_(WAITING), free)
+            .values(leased_until=env.now + LEASE, tries=ImportFile.tries + 1)
+        )
+        return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def _work(env: Environment, import_id: int, file: Path, stop: Callable[[], bool]) -> None:
+    view = get_file(import_id)
+    with reading() as session:
+        tries = get_row(session, import_id).tries
+    if tries > TRIES_AT_MOST:
+        _finish(env, view, ImportState.REFUSED, problem="a worker could not finish it, three times")
+        return
+
+    def report(done: ImportResult) -> None:
+        if not _report(env, view, done) or stop():
+            raise _Stopped
+
+    is_check = view.state is ImportState.UPLOADED
+    choices = view.choices
+    try:
+        result = import_file(
+            env,
+            file,
+            slug=choices.slug or None,
+            platform=choices.platform or None,
+            choices=choices.columns,
+            because=choices.because,
+            dry_run=is_check,
+            progress=report,
+        )
+    except _Stopped:
+        _let_go(import_id)
+    except DatabaseError:
+        _let_go(import_id)
+        raise
+    except NewsletterError as error:
+        _finish(env, view, ImportState.REFUSED, problem=str(error))
+    else:
+        state = ImportState.CHECKED if is_check else ImportState.DONE
+        _finish(env, view, state, result=result)
+        if not is_check:
+            log.info("a subscriber file is imported: %s", import_id, extra=happened("import"))
+
+
+def _report(env: Environment, view: ImportFileView, done: ImportResult) -> bool:
+    """Write down how far the work is; False where its author decided otherwise meanwhile."""
+    with transaction() as session:
+        result = session.execute(
+            update(ImportFile)
+            .where(ImportFile.id == view.id, ImportFile.state == view.state)
+            .values(share=done.share, result=asdict(done), leased_until=env.now + LEASE)
+        )
+        return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def _finish(
+    env: Environment,
+    view: ImportFileView,
+    state: ImportState,
+    *,
+    result: ImportResult | None = None,
+    problem: str = "",
+) -> None:
+    values: dict[str, Any] = {"state": state, "problem": problem, "leased_until": None}
+    values |= {"changed_at": env.now, "share": 1.0}
+    values |= {"result": asdict(result)} if result else {}
+    with transaction() as session:
+        session.execute(
+            update(ImportFile)
+            .where(ImportFile.id == view.id, ImportFile.state == view.state)
+            .values(**values)
+        )
+    if state is ImportState.DONE:
+        delete_bytes(env, view.id)
+
+
+def _let_go(import_id: int) -> None:
+    with transaction() as session:
+        row = get_row(session, import_id)
+        row.leased_until = None
+        row.tries = max(row.tries - 1, 0)

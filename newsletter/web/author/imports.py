@@ -1,0 +1,130 @@
+"""The author's imports: upload a file, see what would happen to it, and only then import it."""
+
+from __future__ import annotations
+
+from flask import Response, redirect, request, url_for
+
+from newsletter.access_vocabulary import AuthorRole
+from newsletter.errors import InvalidInput
+from newsletter.i18n import Text
+from newsletter.import_formats.platforms import PLATFORMS
+from newsletter.import_formats.row import NOT_READ
+from newsletter.services.runtime import environment
+from newsletter.services.transfer import import_files
+from newsletter.services.transfer.import_files import ImportChoices
+from newsletter.web.author.access import current_author, make_blueprint, page, report_done
+from newsletter.web.locale import translate_errors
+from newsletter.web.responses import render_page
+from newsletter.web.uploads import make_ticket
+
+blueprint = make_blueprint("imports", __name__)
+
+ONE = "/imports/<int:import_id>"
+
+
+@page(blueprint, "/imports", AuthorRole.OWNER, everywhere=True, recent=True)
+def index() -> Response:
+    """Show the form that uploads a file, and the newest imports."""
+    return _render_index({})
+
+
+@page(
+    blueprint,
+    "/upload/subscribers",
+    AuthorRole.OWNER,
+    methods=("POST",),
+    everywhere=True,
+    recent=True,
+    upload=True,
+)
+def upload() -> Response:
+    """Keep an uploaded file; a worker reads it, and imports nothing yet."""
+    file = request.files.get("file")
+    try:
+        if file is None or not file.filename:
+            raise InvalidInput({"file": Text("Please choose a file.")})
+        import_id = import_files.keep_file(
+            environment(), current_author().id, file.stream, file.filename, _read_choices()
+        )
+    except InvalidInput as error:
+        return _render_index(translate_errors(error.fields))
+    return _go(import_id)
+
+
+@page(blueprint, ONE, AuthorRole.OWNER, everywhere=True)
+def show(import_id: int) -> Response:
+    """Show what becomes of each column and row of a file."""
+    view = import_files.get_file(import_id)
+    columns = [
+        (name, use.removeprefix(NOT_READ).strip(" ()"), not use.startswith(NOT_READ))
+        for name, use in view.result.columns.items()
+    ]
+    return render_page("author/import.html", file=view, columns=columns, platforms=PLATFORMS)
+
+
+@page(
+    blueprint,
+    f"{ONE}/check",
+    AuthorRole.OWNER,
+    methods=("POST",),
+    everywhere=True,
+    recent=True,
+)
+def check(import_id: int) -> Response:
+    """Have a file read again with other words on it."""
+    import_files.check_again(environment(), import_id, _read_choices())
+    return _go(import_id)
+
+
+@page(
+    blueprint,
+    f"{ONE}/approve",
+    AuthorRole.OWNER,
+    methods=("POST",),
+    everywhere=True,
+    recent=True,
+)
+def approve(import_id: int) -> Response:
+    """Have a worker import a file."""
+    import_files.approve(environment(), import_id)
+    return _go(import_id)
+
+
+@page(blueprint, f"{ONE}/discard", AuthorRole.OWNER, methods=("POST",), everywhere=True)
+def discard(import_id: int) -> Response:
+    """Delete a file without importing the rest of it."""
+    import_files.discard(environment(), import_id)
+    return report_done(url_for("author_imports.index"))
+
+
+def _read_choices() -> ImportChoices:
+    """Read the author's words on a file.
+
+    Raises `InvalidInput` for a statement that all have agreed without how they know.
+    """
+    form = request.form
+    because = form.get("because", "").strip() if form.get("confirmed") else ""
+    if form.get("confirmed") and not because:
+        raise InvalidInput({"because": Text("Please write how you know that they agreed.")})
+    names = zip(form.getlist("column"), form.getlist("meaning"), strict=False)
+    columns = {name: meaning for name, meaning in names if name.strip() and meaning}
+    return ImportChoices(form.get("list", ""), form.get("platform", ""), columns, because)
+
+
+def _go(import_id: int) -> Response:
+    target = url_for("author_imports.show", import_id=import_id)
+    return redirect(target, 303)  # type: ignore[return-value]
+
+
+def _render_index(errors: dict[str, str]) -> Response:
+    return render_page(
+        "author/imports.html",
+        422 if errors else 200,
+        files=import_files.list_files(),
+        errors=errors,
+        typed=request.form,
+        lists=list(current_author().lists.values()),
+        platforms=PLATFORMS,
+        at_most=import_files.BYTES_AT_MOST >> 20,
+        ticket=make_ticket(environment().settings),
+    )
