@@ -95,10 +95,12 @@ class Refused(NewsletterError):
 
 
 class ChangedMeanwhile(Refused):
-    """The thing to be changed is not any more as it was read."""
+    """The thing to be changed is not any more as it was read; nothing is overwritten."""
 
-    def __init__(self) -> None:
-        super().__init__("it was changed meanwhile", hint="read it again")
+    def __init__(
+        self, message: str = "it was changed meanwhile", *, hint: str = "read it again"
+    ) -> None:
+        super().__init__(message, hint=hint)
 
 
 class TooMany(NewsletterError):

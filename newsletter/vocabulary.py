@@ -265,6 +265,8 @@ class EventKind(StrEnum):
     """Its cadence, topics, pause, fields or address."""
     SUBSCRIPTION_ENDED = "subscription.ended"
     CAMPAIGN_SCHEDULED = "campaign.scheduled"
+    CAMPAIGN_UNSCHEDULED = "campaign.unscheduled"
+    """It is a draft again."""
     CAMPAIGN_STARTED = "campaign.started"
     CAMPAIGN_PAUSED = "campaign.paused"
     CAMPAIGN_RESUMED = "campaign.resumed"

@@ -74,7 +74,8 @@ def split_letter(text: str) -> tuple[str, str, int]:
 
 def join_letter(values: Mapping[str, str], body: str) -> str:
     """Return the text of a letter with `values` as its front matter."""
-    head = yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False, width=10_000)
+    lines = yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False, width=10_000)
+    head = lines if values else ""
     return f"---\n{head}---\n{body}"
 
 

@@ -25,10 +25,10 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.cli.progress import send_and_show
-from newsletter.errors import InvalidInput, Refused
+from newsletter.errors import ChangedMeanwhile, InvalidInput, Refused
 from newsletter.schedule import zone_of
 from newsletter.services.campaigns import campaigns
-from newsletter.services.letters import drafts, letter_files, newcomers
+from newsletter.services.letters import drafts, letter_files, newcomers, preflight
 from newsletter.services.letters import send as letters
 from newsletter.services.lists import lists
 
@@ -94,19 +94,37 @@ def edit(
     The file that a draft was made from is changed too, unless it differs from the draft.
     """
     campaign_id = letters_cli.number_of(which, slug, to_change=True)
-    text, made_of = drafts.get_text(campaign_id)
+    draft = drafts.get_text(campaign_id)
     when = (
         _when(env, campaigns.get_campaign(campaign_id).list, moment_text) if moment_text else None
     )
-    changed = read_changes(text, file, lines, ask_editor=not moment_text, made_of=made_of)
-    drafts.edit_draft(
-        env, campaign_id, changed, file=str(file.resolve()) if file else "", send_at=when
-    )
+    changed = read_changes(draft.text, file, lines, ask_editor=not moment_text, folder=draft.folder)
+    try:
+        drafts.edit_draft(
+            env,
+            campaign_id,
+            changed,
+            file=str(file.resolve()) if file else "",
+            send_at=when,
+            expected=draft.stored,
+        )
+    except ChangedMeanwhile as error:
+        raise _keep_text(error, campaign_id, changed.text) from None
     row = campaigns.get_campaign(campaign_id)
     later = f", goes out {moment(row.scheduled_at, row.timezone)}" if row.scheduled_at else ""
     say(f"Campaign {campaign_id} is {row.status}{later}: “{row.subject}”")
-    if file is None and changed.text != text:
-        _to_file(made_of, text, changed.text)
+    if file is None and changed.text != draft.text:
+        _to_file(draft.file, draft.text, changed.text)
+
+
+def _keep_text(error: ChangedMeanwhile, campaign_id: int, text: str) -> ChangedMeanwhile:
+    """Keep a text that was refused in a file, so that nothing of it is lost."""
+    file = letter_files.write_beside(Path(f"campaign-{campaign_id}.md"), text)
+    return ChangedMeanwhile(
+        error.message,
+        hint=f"your text is in {file}; to put it in place of the other: "
+        f"newsletter campaign edit {campaign_id} --file {file}",
+    )
 
 
 def _to_file(made_of: str, before: str, after: str) -> None:
@@ -123,7 +141,7 @@ def read_changes(
     lines: dict[str, str | None],
     *,
     ask_editor: bool,
-    made_of: str = "",
+    folder: Path | None = None,
 ) -> letter_file.Letter:
     """Return a letter's new text.
 
@@ -132,7 +150,6 @@ def read_changes(
     if file is not None:
         return letter_files.read_letter(file)
     changes = {key: value for key, value in lines.items() if value is not None}
-    folder = Path(made_of).parent if made_of else None
     if changes or not ask_editor:
         return letter_file.parse_letter(
             letter_file.replace_lines(text, changes) if changes else text, folder=folder
@@ -253,20 +270,16 @@ def _require_clear(
 
     Raises `Refused` if that forbids to send.
     """
-    passed = {"again"} if again else set()
-    passed |= {"recipients"} if when else set()
-    open_checks = [check for check in checks if check.verdict != "good" and check.id not in passed]
+    open_checks = preflight.find_open(checks, again=again, later=when is not None)
     if on_terminal():
         show_checks(open_checks, summed_up=False)
     else:
         for check in open_checks:
             word = "Stop" if check.verdict == "bad" else "Note"
             say(f"{word}: {check.what}" + (f" ({check.hint})" if check.hint else ""))
-    bad = [check for check in open_checks if check.verdict == "bad"]
-    hard = [check for check in bad if check.id in ("recipients", "fields", "again", "send")]
-    if hard or (bad and not anyway):
-        first = (hard or bad)[0]
-        raise Refused(first.what, hint=first.hint + ("" if hard else "; or use --anyway"))
+    if refusal := preflight.find_refusal(open_checks, anyway=anyway):
+        mild = refusal.id not in preflight.HARD
+        raise Refused(refusal.what, hint=refusal.hint + ("; or use --anyway" if mild else ""))
 
 
 def _when(env: Environment, slug: str, text: str) -> datetime:

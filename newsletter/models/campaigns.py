@@ -29,6 +29,10 @@ class Campaign(Base):
     another's. With a `subject_b`, `share` percent of its recipients get one of the two subjects
     each, and the others wait for the `picked` one (a or b).
 
+    `revision` counts the changes of a letter, so that nobody overwrites what they have not seen.
+    `filed_revision` is the last one that was written beside the `file` on the command line: with a
+    later one, the letter was changed elsewhere, and the files of that folder are not its own.
+
     A digest `repeats` where it carries nothing that another had not, and no words of its author's:
     the archive has it, and does not list it.
 
@@ -61,6 +65,8 @@ class Campaign(Base):
     file: Mapped[str] = mapped_column(String(1000), default="", server_default="")
     pictures: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     segment: Mapped[str] = mapped_column(String(1000), default="", server_default="")
+    revision: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    filed_revision: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     subject_b: Mapped[str] = mapped_column(String(500), default="", server_default="")
     share: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     picked: Mapped[str] = mapped_column(String(1), default="", server_default="")

@@ -23,9 +23,15 @@ BODIES_AT_MOST = {"hooks.receive": REPORT_AT_MOST}
 URLENCODED = "application/x-www-form-urlencoded"
 
 
-def allow_body(endpoint: str, at_most: int) -> None:
-    """Let the bodies of an endpoint have so many bytes."""
+FORMS_AT_MOST: dict[str, int] = {}
+"""Bytes of the fields of a form that is no file, by endpoint, where they are more than usual."""
+
+
+def allow_body(endpoint: str, at_most: int, *, form_at_most: int = 0) -> None:
+    """Let the bodies of an endpoint have so many bytes, and so many outside of files."""
     BODIES_AT_MOST[endpoint] = at_most
+    if form_at_most:
+        FORMS_AT_MOST[endpoint] = form_at_most
 
 
 class Parser(FormDataParser):
@@ -89,6 +95,8 @@ def refuse_large_bodies() -> None:
     at_most = current_app.config["MAX_CONTENT_LENGTH"]
     if request.endpoint in BODIES_AT_MOST:
         at_most = request.max_content_length = BODIES_AT_MOST[request.endpoint]
+    if request.endpoint in FORMS_AT_MOST:
+        request.max_form_memory_size = FORMS_AT_MOST[request.endpoint]
     if (request.content_length or 0) > at_most:
         raise RequestEntityTooLarge
 

@@ -389,6 +389,8 @@ def _create_campaigns() -> None:
         sa.Column("file", sa.String(length=1000), server_default="", nullable=False),
         sa.Column("pictures", sa.JSON(), nullable=True),
         sa.Column("segment", sa.String(length=1000), server_default="", nullable=False),
+        sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("filed_revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column("subject_b", sa.String(length=500), server_default="", nullable=False),
         sa.Column("share", sa.Integer(), server_default="0", nullable=False),
         sa.Column("picked", sa.String(length=1), server_default="", nullable=False),
@@ -1228,7 +1230,7 @@ def _create_events() -> None:
             name=op.f("ck_events_actor"),
         ),
         sa.CheckConstraint(
-            "kind IN ('subscription.requested', 'subscription.confirmed', 'subscription.changed', 'subscription.ended', 'campaign.scheduled', 'campaign.started', 'campaign.paused', 'campaign.resumed', 'campaign.cancelled', 'campaign.finished', 'entry.found', 'entry.held', 'entry.ready', 'entry.skipped', 'entry.sent', 'delivery.failed', 'delivery.bounced', 'delivery.complained', 'import.finished')",
+            "kind IN ('subscription.requested', 'subscription.confirmed', 'subscription.changed', 'subscription.ended', 'campaign.scheduled', 'campaign.unscheduled', 'campaign.started', 'campaign.paused', 'campaign.resumed', 'campaign.cancelled', 'campaign.finished', 'entry.found', 'entry.held', 'entry.ready', 'entry.skipped', 'entry.sent', 'delivery.failed', 'delivery.bounced', 'delivery.complained', 'import.finished')",
             name=op.f("ck_events_kind"),
         ),
         sa.ForeignKeyConstraint(

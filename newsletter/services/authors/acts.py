@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -16,6 +16,8 @@ from newsletter.services.runtime import Environment
 
 PAGE = 50
 """Acts on one page of the record."""
+ONE_ACT_FOR = timedelta(minutes=10)
+"""What an author does again and again within this time, such as saving a draft, is one act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,22 @@ class ActPage:
 
     acts: tuple[ActView, ...]
     next: int
+
+
+def find_running_act(env: Environment, author_id: int, act: str, subject: str) -> int | None:
+    """Return the number of an author's latest act if it was this very one, a moment ago."""
+    query = (
+        select(AuthorAct)
+        .where(AuthorAct.author_id == author_id)
+        .order_by(AuthorAct.id.desc())
+        .limit(1)
+    )
+    with reading() as session:
+        latest = session.scalars(query).first()
+        if latest is None or (latest.act, latest.subject) != (act, subject):
+            return None
+        fresh = latest.at > env.now - ONE_ACT_FOR
+        return latest.id if fresh and latest.outcome is ActOutcome.DONE else None
 
 
 def begin_act(env: Environment, author_id: int, act: str, subject: str) -> int:

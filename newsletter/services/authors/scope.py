@@ -12,6 +12,9 @@ from newsletter.errors import NotFound
 from newsletter.models import Campaign, Entry, Feed, MailingList, Subscriber, Subscription
 from newsletter.services.authors.authors import AuthorView
 
+HIGHEST_ID = 2**31 - 1
+"""The highest number of a campaign, entry or feed that a database can be asked for."""
+
 
 class Scope(StrEnum):
     """The kind of thing that a page is about; its value is the argument that names it."""
@@ -29,6 +32,8 @@ def require_visible(author: AuthorView, scope: Scope, value: object) -> None:
 
     The answer is the same for what does not exist.
     """
+    if isinstance(value, int) and value > HIGHEST_ID:
+        raise NotFound("there is no such page")
     with reading() as session:
         lists = set(session.scalars(_lists_query(scope, value)))
     visible = bool(lists & author.lists.keys())

@@ -191,6 +191,17 @@ def resume(env: Environment, campaign_id: int) -> CampaignView:
         return describe_campaign(session, campaign)
 
 
+def take_back(env: Environment, campaign_id: int) -> CampaignView:
+    """Make a letter that waits for its moment a draft again: nobody is mailed.
+
+    Raises `NotFound`, and `Refused` where the first message may have left.
+    """
+    with transaction() as session:
+        campaign = identify.lock_campaign(session, campaign_id)
+        state.unschedule(session, campaign, env.now)
+        return describe_campaign(session, campaign)
+
+
 def cancel(env: Environment, campaign_id: int) -> CampaignView:
     """End a campaign for good; whoever has not been mailed will not be.
 

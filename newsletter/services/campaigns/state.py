@@ -70,6 +70,18 @@ def schedule(session: Session, campaign: Campaign, at: datetime, now: datetime) 
     _record(session, campaign, EventKind.CAMPAIGN_SCHEDULED, Actor.AUTHOR, now)
 
 
+def unschedule(session: Session, campaign: Campaign, now: datetime) -> None:
+    """Make a letter that has not started a draft again.
+
+    Raises `Refused` where it neither waits for its moment nor is paused before it.
+    """
+    if campaign.kind is not CampaignKind.LETTER or campaign.started_at is not None:
+        raise Refused(f"campaign {campaign.id} is {campaign.status}: it cannot be taken back")
+    _move(campaign, {CampaignStatus.SCHEDULED, CampaignStatus.PAUSED}, CampaignStatus.DRAFT)
+    campaign.scheduled_at = None
+    _record(session, campaign, EventKind.CAMPAIGN_UNSCHEDULED, Actor.AUTHOR, now)
+
+
 def start(session: Session, campaign: Campaign, now: datetime, actor: Actor) -> None:
     """Begin to send a draft, or a campaign whose moment has come.
 

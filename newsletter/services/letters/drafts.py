@@ -11,29 +11,38 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from newsletter.authoring.letter_file import Letter, parse_letter, replace_lines
 from newsletter.db.session import reading, transaction
 from newsletter.errors import ChangedMeanwhile, Refused
-from newsletter.i18n import LANGUAGES, find_other_language
-from newsletter.mail.render import MailContent, fill_web_url
-from newsletter.mail.templating.merge_fields import MergeTemplates
-from newsletter.models import Campaign, Edition
-from newsletter.models.campaigns import WEB
+from newsletter.models import Campaign
 from newsletter.services.audience import segments
 from newsletter.services.campaigns import identify, state
-from newsletter.services.letters import letter_files, pictures, rendering
-from newsletter.services.letters.rendering import LetterVersion, PreparedLetter
+from newsletter.services.letters import editions, letter_files, pictures, rendering, revisions
+from newsletter.services.letters.rendering import PreparedLetter
 from newsletter.services.letters.stored import StoredLetter, describe_stored
 from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import CampaignKind
 
-VersionsByLanguage = Mapping[str, tuple[LetterVersion, ...]]
-"""A letter's versions by language."""
+
+@dataclass(frozen=True, slots=True)
+class EditableLetter:
+    """A letter that can be changed, and the file that it was made from ("" for none).
+
+    `folder` is where its pictures lie; None if it was changed elsewhere since, in a browser.
+    """
+
+    stored: StoredLetter
+    file: str
+    folder: Path | None
+
+    @property
+    def text(self) -> str:
+        """Return its Markdown with front matter."""
+        return self.stored.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class LetterDraft:
 
     `campaign_id` is None where it is a file that is no campaign yet; `status` then is ``file``.
     `recipients` counts the subscribers it would go to; `twin` is the id of a campaign that had
-    this very letter.
+    this very letter. `revision` is the change of the draft that was read; None for a file.
     """
 
     prepared: PreparedLetter
@@ -51,6 +60,7 @@ class LetterDraft:
     recipients: int
     twin: int | None
     file: str
+    revision: int | None = None
 
     @property
     def slug(self) -> str:
@@ -64,9 +74,16 @@ class LetterDraft:
 
 
 def load_draft(
-    env: Environment, source: int | Path, slug: str | None = None, *, offline: bool = False
+    env: Environment,
+    source: int | Path,
+    slug: str | None = None,
+    *,
+    offline: bool = False,
+    counted: bool = True,
 ) -> LetterDraft:
     """Load and render a letter from a file, or a draft by its campaign's id.
+
+    Without `counted` its recipients are not counted, which takes a second on a large list.
 
     Raises `NotFound`, `InvalidInput`, `TemplateProblem`, and `Refused` for a campaign that is no
     letter.
@@ -87,6 +104,7 @@ def load_draft(
         file = campaign.file
         slug = campaign.mailing_list.slug
         status = campaign.status
+        revision = campaign.revision
     return prepare_draft(
         env,
         letter,
@@ -96,6 +114,8 @@ def load_draft(
         stored_pictures=stored_pictures,
         status=status,
         offline=offline,
+        revision=revision,
+        counted=counted,
     )
 
 
@@ -109,9 +129,7 @@ def parse_source(campaign: Campaign) -> Letter:
             f"campaign {campaign.id} is no letter that could be looked at again",
             hint="see `campaign show`",
         )
-    return parse_letter(
-        campaign.source, folder=Path(campaign.file).parent if campaign.file else None
-    )
+    return parse_letter(campaign.source, folder=revisions.find_folder(campaign))
 
 
 def prepare_draft(
@@ -125,11 +143,16 @@ def prepare_draft(
     status: str = "file",
     offline: bool = False,
     archived: bool = True,
+    revision: int | None = None,
+    counted: bool = True,
 ) -> LetterDraft:
-    """Render a letter for its list and count who it would go to."""
+    """Render a letter for its list and count who it would go to, if it is to be `counted`."""
     with reading() as session:
         mailing_list = get_list(session, slug or letter.slug)
-        count = segments.count_segment(session, mailing_list, letter.segment, env.now)
+        segments.segment_query(mailing_list, letter.segment, env.now)  # refuses what is unknown
+        count = (
+            segments.count_segment(session, mailing_list, letter.segment, env.now) if counted else 0
+        )
         twin = identify.find_twin(session, mailing_list.id, letter, campaign_id)
         twin = twin or identify.find_waiting(session, mailing_list.id, file, campaign_id or 0)
         list_context = make_list_context(env, mailing_list)
@@ -137,19 +160,20 @@ def prepare_draft(
     prepared = rendering.prepare_letter(
         env, list_context, letter, stored_pictures, offline=offline, archived=archived
     )
-    return LetterDraft(prepared, campaign_id, status, count, twin_id, file)
+    return LetterDraft(prepared, campaign_id, status, count, twin_id, file, revision)
 
 
 def create_draft(env: Environment, file: Path, slug: str | None = None) -> tuple[int, LetterDraft]:
     """Create a draft from a file, or update the draft that was made from it.
 
-    Returns its campaign's id and the draft. Raises as `load_draft` does.
+    Returns its campaign's id and the draft. Raises as `load_draft` does, and `ChangedMeanwhile`
+    if that draft was changed elsewhere.
     """
     draft = load_draft(env, file, slug)
     with transaction() as session:
-        campaign = identify.find_draft(session, draft.prepared.list.id, draft.file) or add_campaign(
-            env, session, draft
-        )
+        campaign = revisions.find_file_draft(
+            session, draft.prepared.list.id, draft.file, draft.prepared.letter.text
+        ) or add_campaign(env, session, draft)
         fill_campaign(env, session, campaign, draft.prepared, draft.file)
         return campaign.id, draft
 
@@ -188,6 +212,9 @@ def fill_campaign(
     campaign.segment = letter.segment
     campaign.subject_b = letter.subject_b
     campaign.share = letter.share
+    campaign.revision = (campaign.revision or 0) + 1
+    if letter.folder is not None:
+        campaign.filed_revision = campaign.revision
     session.flush()
 
 
@@ -226,7 +253,7 @@ def edit_draft(
         status=status,
         offline=offline,
     )
-    versions = render_all_languages(env, draft.prepared)
+    versions = editions.render_all_languages(env, draft.prepared)
     with transaction() as session:
         campaign = identify.require_changeable(identify.lock_campaign(session, campaign_id))
         if expected not in (None, describe_stored(campaign)):
@@ -235,18 +262,19 @@ def edit_draft(
         if send_at is not None and campaign.status != "draft":
             campaign.scheduled_at = send_at
         if campaign.status != "draft":
-            write_editions(env, session, campaign, versions)
+            editions.write_editions(env, session, campaign, versions)
     return draft
 
 
-def get_text(campaign_id: int) -> tuple[str, str]:
-    """Return a letter's text and the file it was made from.
+def get_text(campaign_id: int) -> EditableLetter:
+    """Return the text of a letter that can be changed.
 
     Raises `NotFound`, and `Refused` if it cannot be changed any more.
     """
     with reading() as session:
         campaign = identify.require_changeable(identify.get_campaign(session, campaign_id))
-        return campaign.source, campaign.file
+        folder = revisions.find_folder(campaign)
+        return EditableLetter(describe_stored(campaign), campaign.file, folder)
 
 
 def narrow_to_segment(env: Environment, draft: LetterDraft, segment: str) -> LetterDraft:
@@ -267,51 +295,5 @@ def narrow_to_segment(env: Environment, draft: LetterDraft, segment: str) -> Let
         stored_pictures=old.names,
         status=draft.status,
         offline=True,
-    )
-
-
-def render_all_languages(env: Environment, prepared: PreparedLetter) -> VersionsByLanguage:
-    """Render a letter in every language, with "" for the list's own.
-
-    Its recipients, and so their languages, are known only when it starts. Rendering reads the
-    database; do not call it inside a transaction.
-    """
-    languages = {
-        find_other_language(language, prepared.list.language) for language in LANGUAGES
-    } - {""}
-    return {"": prepared.versions} | {
-        language: rendering.render_in_language(env, prepared, language) for language in languages
-    }
-
-
-def write_editions(
-    env: Environment, session: Session, campaign: Campaign, all_versions: VersionsByLanguage
-) -> None:
-    """Replace a campaign's editions by the versions of a letter."""
-    session.execute(delete(Edition).where(Edition.campaign_id == campaign.id))
-    page = env.links.archive(campaign.mailing_list.slug, campaign.handle)
-    for language, versions in all_versions.items():
-        for number, version in enumerate(versions):
-            content = fill_web_url(version.content, page)
-            session.add(_edition(campaign.id, number, content, version.personal, language=language))
-    session.add(_edition(campaign.id, WEB, fill_web_url(all_versions[""][0].page, page), None))
-    session.flush()
-
-
-def _edition(
-    campaign_id: int,
-    number: int,
-    content: MailContent,
-    personal: MergeTemplates | None,
-    *,
-    language: str = "",
-) -> Edition:
-    return Edition(
-        campaign_id=campaign_id,
-        cursor=number,
-        language=language,
-        subject=content.subject,
-        text=content.text,
-        html=content.html,
-        fields=personal.as_json() if personal else None,
+        revision=draft.revision,
     )

@@ -56,6 +56,24 @@ def write_starter(file: Path) -> None:
         raise Refused(f"{file} cannot be written: {error.strerror}") from None
 
 
+def write_beside(file: Path, text: str) -> Path:
+    """Write a text into a new file of this name, or of one like it that is free; return its path.
+
+    Raises `Refused` if it cannot be written.
+    """
+    for number in range(1, 100):
+        free = file if number == 1 else file.with_stem(f"{file.stem}-{number}")
+        try:
+            with free.open("x", encoding="utf-8") as opened:
+                opened.write(text)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise Refused(f"{free} cannot be written: {error.strerror}") from None
+        return free
+    raise Refused(f"there are a hundred files like {file}")
+
+
 def update_file(file: str, before: str, after: str) -> bool | None:
     """Write a draft's new text into the file it was made from.
 

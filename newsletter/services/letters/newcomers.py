@@ -28,8 +28,7 @@ def load_draft_to_new(
     letter's own. Raises as `load_draft`, and `Refused` if a campaign of this letter waits to
     start, because that one goes to everybody.
     """
-    stored_pictures = None
-    draft_id = None
+    stored_pictures = draft_id = revision = None
     if isinstance(source, Path):
         letter = letter_files.read_letter(source)
         file = str(source.resolve())
@@ -39,28 +38,34 @@ def load_draft_to_new(
             letter = drafts.parse_source(campaign)
             stored_pictures = campaign.pictures
             file = campaign.file
-            draft_id = campaign.id if campaign.status == "draft" else None
+            if campaign.status == "draft":
+                draft_id = campaign.id
+                revision = campaign.revision
             slug = campaign.mailing_list.slug
     with reading() as session:
-        mailing_list = get_list(session, slug or letter.slug)
-        earlier = identify.find_earlier(session, mailing_list.id, letter, file)
+        list_id = get_list(session, slug or letter.slug).id
+        earlier = identify.find_earlier(session, list_id, letter, file)
         if waiting := next((row for row in earlier if row.started_at is None), None):
             raise Refused(
                 f"campaign {waiting.id} is this letter and {waiting.status}",
                 hint="it goes to everybody when it starts",
             )
-        had = ", ".join(str(row.id) for row in earlier)
-    condition = letter.segment if segment is None else segment
-    parts = (condition and f"({condition})", had and f"not had({had})")
-    narrowed = " and ".join(filter(None, parts))
-    text = replace_lines(letter.text, {"segment": narrowed})
+        ids = ", ".join(str(row.id) for row in earlier)
+    narrowed = _narrow(letter.text, letter.segment if segment is None else segment, ids)
     return drafts.prepare_draft(
         env,
-        parse_letter(text, folder=letter.folder),
+        parse_letter(narrowed, folder=letter.folder),
         slug,
         draft_id,
         file,
         stored_pictures=stored_pictures,
         status="file" if draft_id is None else "draft",
         offline=offline,
+        revision=revision,
     )
+
+
+def _narrow(text: str, segment: str, ids: str) -> str:
+    """Return a letter's text for those of a segment who were not sent the campaigns `ids`."""
+    parts = (segment and f"({segment})", ids and f"not had({ids})")
+    return replace_lines(text, {"segment": " and ".join(filter(None, parts))})

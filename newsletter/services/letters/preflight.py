@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from newsletter.authoring.letter_file import Letter, parse_letter
 from newsletter.dns import dmarc, spf
 from newsletter.dns.resolver import CouldNotAsk
-from newsletter.errors import NewsletterError
+from newsletter.errors import InvalidInput, NewsletterError, Refused, TemplateProblem
 from newsletter.mail.render import HTML_BUDGET
 from newsletter.mail.slots import SLOT_PATTERN
 from newsletter.services.audience import merge_data
 from newsletter.services.checks import Check
-from newsletter.services.letters import letter_files, link_check, rendering, series
+from newsletter.services.letters import drafts, letter_files, link_check, rendering, series
 from newsletter.services.letters import send as letters
 from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.letters.link_check import Progress
@@ -31,6 +32,9 @@ _LOUD = re.compile(
     r"lottery|no obligation|risk[- ]free|urgent|winner|100 ?%)(?!\w)",
     re.I,
 )
+HARD = ("recipients", "fields", "again", "send")
+"""Checks that `--anyway` does not pass over."""
+Part = Callable[[Environment, LetterDraft], Iterator[Check]]
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
 """Domains for examples and tests (RFC 2606, RFC 6761), which no DNS knows."""
 
@@ -41,26 +45,62 @@ def check_letter(
     *,
     offline: bool = False,
     progress: Progress = lambda done, total: None,
+    send_at: datetime | None = None,
 ) -> list[Check]:
     """Run every check of a letter, in the order in which they matter.
 
     If `offline`, no other server is asked. `progress` is called with how many links have answered.
+    With `send_at` it is tried whether the letter could be scheduled, else whether it could start.
     """
-    parts: list[Callable[[Environment, LetterDraft], Iterator[Check]]] = [
+    parts: list[Part] = [
         _check_recipients,
+        _check_address,
         _check_fields,
         _check_repetition,
-        _check_rehearsal,
-        _check_subject,
-        _check_text,
-        _check_size,
-        link_check.check_pictures,
-        link_check.check_links,
-        link_check.check_leftovers,
+        lambda env, draft: _check_rehearsal(env, draft, send_at),
+        *_OF_TEXT,
     ]
     if not offline:
         parts += [lambda env, draft: link_check.request_links(env, draft, progress), _check_sender]
     return [*(check for part in parts for check in part(env, draft)), *_check_notes(draft)]
+
+
+def check_text(env: Environment, draft: LetterDraft) -> list[Check]:
+    """Run the checks of what is written, which take milliseconds on the largest list.
+
+    Nobody is looked up or counted, and no other server is asked.
+    """
+    parts: list[Part] = [_check_address, _check_repetition, *_OF_TEXT]
+    return [*(check for part in parts for check in part(env, draft)), *_check_notes(draft)]
+
+
+def check_stored(env: Environment, campaign_id: int) -> list[Check]:
+    """Run `check_text` for a draft that may be unfinished: why it cannot be rendered is a check.
+
+    Raises `NotFound`.
+    """
+    try:
+        draft = drafts.load_draft(env, campaign_id, offline=True, counted=False)
+    except (InvalidInput, TemplateProblem, Refused) as error:
+        return [Check("letter", "bad", error.message, error.hint)]
+    return check_text(env, draft)
+
+
+def find_open(checks: list[Check], *, again: bool, later: bool) -> list[Check]:
+    """Return what is to be looked at before a letter is sent.
+
+    Sending it `again`, or `later` to whoever there will be, passes over what it means.
+    """
+    passed = {"again"} if again else set()
+    passed |= {"recipients"} if later else set()
+    return [check for check in checks if check.verdict != "good" and check.id not in passed]
+
+
+def find_refusal(open_checks: list[Check], *, anyway: bool) -> Check | None:
+    """Return the check that forbids to send; the mild ones are passed over with `anyway`."""
+    bad = [check for check in open_checks if check.verdict == "bad"]
+    hard = [check for check in bad if check.id in HARD]
+    return next(iter(hard or ([] if anyway else bad)), None)
 
 
 def _check_recipients(env: Environment, draft: LetterDraft) -> Iterator[Check]:
@@ -74,7 +114,10 @@ def _check_recipients(env: Environment, draft: LetterDraft) -> Iterator[Check]:
         yield Check("recipients", "good", recipients)
     else:
         yield Check("recipients", "bad", recipients, "nobody would get it")
-    if not draft.prepared.list.postal_address:
+
+
+def _check_address(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+    if draft.status != "series" and not draft.prepared.list.postal_address:
         hint = (
             f"newsletter list edit {draft.slug} --address …; the law of many countries asks for it"
         )
@@ -108,16 +151,15 @@ def _check_repetition(env: Environment, draft: LetterDraft) -> Iterator[Check]:
         yield Check("file", "warn", f"{file.name} has changed since this draft was made", hint)
 
 
-def _check_rehearsal(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+def _check_rehearsal(
+    env: Environment, draft: LetterDraft, send_at: datetime | None
+) -> Iterator[Check]:
     """Run the sending itself and roll it back; report what it would refuse."""
-    rehearse = {
-        "series": series.rehearse_addition,
-        "file": letters.rehearse_dispatch,
-        "draft": letters.rehearse_dispatch,
-    }.get(draft.status)
     try:
-        if rehearse:
-            rehearse(env, draft)
+        if draft.status == "series":
+            series.rehearse_addition(env, draft)
+        elif draft.status in ("file", "draft"):
+            letters.rehearse_dispatch(env, draft, send_at)
     except NewsletterError as error:
         yield Check("send", "bad", error.message, error.hint)
 
@@ -226,6 +268,17 @@ def _check_sender(env: Environment, draft: LetterDraft) -> Iterator[Check]:
 def _is_reserved(domain: str) -> bool:
     """Tell whether a domain is reserved for examples and tests, so that no DNS knows it."""
     return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)
+
+
+_OF_TEXT: tuple[Part, ...] = (
+    _check_subject,
+    _check_text,
+    _check_size,
+    link_check.check_pictures,
+    link_check.check_links,
+    link_check.check_leftovers,
+)
+"""The checks of what is written."""
 
 
 def _check_notes(draft: LetterDraft) -> Iterator[Check]:

@@ -21,6 +21,7 @@ from newsletter.mail.templating.placeholders import Marks
 from newsletter.services import resources
 from newsletter.services.audience import merge_data
 from newsletter.services.audience.merge_data import Recipient
+from newsletter.services.campaigns.campaigns import hide_slots
 from newsletter.services.letters.pictures import (
     GatheredPictures,
     gather_pictures,
@@ -181,6 +182,14 @@ def fill_version(
 ) -> MailContent:
     """Fill in a version's fields for a subscriber, or for nobody; slots for links stay."""
     return _fill(env, version.content, version.personal, recipient, version.archive_url)
+
+
+def show_to_nobody(env: Environment, version: LetterVersion) -> MailContent:
+    """Return a version as a preview shows it, with an ellipsis for what is each subscriber's."""
+    content = fill_version(env, version, None)
+    return MailContent(
+        hide_slots(content.subject), hide_slots(content.text), hide_slots(content.html)
+    )
 
 
 def _fill(

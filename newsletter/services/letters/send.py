@@ -21,8 +21,9 @@ from newsletter.models.campaigns import WEB
 from newsletter.services.audience import merge_data, segments
 from newsletter.services.campaigns import identify, state
 from newsletter.services.campaigns.state import PauseCause
-from newsletter.services.letters import drafts, rendering
-from newsletter.services.letters.drafts import LetterDraft, VersionsByLanguage
+from newsletter.services.letters import drafts, editions, rendering, revisions
+from newsletter.services.letters.drafts import LetterDraft
+from newsletter.services.letters.editions import VersionsByLanguage
 from newsletter.services.mail_context import compile_for_list
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Actor, CampaignStatus, MailKind
@@ -64,7 +65,7 @@ def dispatch_letter(
             f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed"
         )
     _require_fields(env, draft)
-    versions = drafts.render_all_languages(env, draft.prepared)
+    versions = editions.render_all_languages(env, draft.prepared)
     with transaction() as session:
         # One letter of a list at a time: two commands at once must not both find that it was not
         # sent yet.
@@ -84,7 +85,9 @@ def dispatch_letter(
         return campaign.id
 
 
-def rehearse_dispatch(env: Environment, draft: LetterDraft) -> None:
+def rehearse_dispatch(
+    env: Environment, draft: LetterDraft, send_at: datetime | None = None
+) -> None:
     """Schedule or start a letter as `dispatch_letter` does, and roll it back.
 
     Raises whatever `dispatch_letter` would raise about the letter. Its recipients, and whether it
@@ -92,12 +95,12 @@ def rehearse_dispatch(env: Environment, draft: LetterDraft) -> None:
     """
     in_list_language: VersionsByLanguage = {"": draft.prepared.versions}
     large = len(draft.prepared.content.html) > REHEARSED_AT_MOST
-    versions = in_list_language if large else drafts.render_all_languages(env, draft.prepared)
+    versions = in_list_language if large else editions.render_all_languages(env, draft.prepared)
     for version in (version for spoken in versions.values() for version in spoken):
         compile_for_list(env, draft.prepared.list, version.content, stream="letter")
     with rehearsal() as session:
         campaign = _get_unsent_campaign(env, session, draft)
-        _queue(env, session, campaign, draft, versions, None)
+        _queue(env, session, campaign, draft, versions, send_at)
 
 
 def _require_new(session: Session, draft: LetterDraft, campaign: Campaign) -> None:
@@ -129,7 +132,7 @@ def _queue(
     Returns False if nobody gets it.
     """
     drafts.fill_campaign(env, session, campaign, draft.prepared, draft.file)
-    drafts.write_editions(env, session, campaign, versions)
+    editions.write_editions(env, session, campaign, versions)
     if send_at is not None:
         state.schedule(session, campaign, send_at, env.now)
         return True
@@ -138,8 +141,8 @@ def _queue(
 
 def _get_unsent_campaign(env: Environment, session: Session, draft: LetterDraft) -> Campaign:
     if draft.campaign_id is None:
-        campaign = identify.find_draft(
-            session, draft.prepared.list.id, draft.file
+        campaign = revisions.find_file_draft(
+            session, draft.prepared.list.id, draft.file, draft.prepared.letter.text
         ) or drafts.add_campaign(env, session, draft)
         session.flush()
         return campaign
@@ -148,6 +151,7 @@ def _get_unsent_campaign(env: Environment, session: Session, draft: LetterDraft)
         raise Refused(
             f"campaign {campaign.id} is {campaign.status} already", hint="a letter is sent once"
         )
+    revisions.require_revision(campaign, draft.revision)
     return campaign
 
 

@@ -10,6 +10,9 @@ from newsletter.web.author import (
     campaigns,
     formatting,
     imports,
+    letter_preview,
+    letter_send,
+    letters,
     log_in,
     sources,
     subscribers,
@@ -17,7 +20,18 @@ from newsletter.web.author import (
 )
 from newsletter.web.author.browser import AuthorSessions
 
-PAGES = (today, campaigns, subscribers, imports, sources, log_in, audit)
+PAGES = (
+    today,
+    campaigns,
+    letters,
+    letter_preview,
+    letter_send,
+    subscribers,
+    imports,
+    sources,
+    log_in,
+    audit,
+)
 
 
 def install(app: Flask) -> None:

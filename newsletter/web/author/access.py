@@ -63,6 +63,7 @@ class Access:
     `everywhere`: only an author of every list. `recent`: the log-in must be younger than an hour.
     `scope`: the kind of thing that the page is about, and the argument that names it. `upload`: the
     form carries a file, which is read only when it is known that its author may send it.
+    `repeated`: the act is done again and again, and recorded once.
     """
 
     role: AuthorRole
@@ -70,6 +71,7 @@ class Access:
     recent: bool = False
     scope: Scope | None = None
     upload: bool = False
+    repeated: bool = False
 
 
 def install(app: Flask) -> None:
@@ -102,9 +104,10 @@ def page(
     recent: bool = False,
     scope: Scope | None = None,
     upload: bool = False,
+    repeated: bool = False,
 ) -> Callable[[View], View]:
     """Add a page that only authors with `role` may open, as `Access` says."""
-    access = Access(role, everywhere, recent, scope, upload)
+    access = Access(role, everywhere, recent, scope, upload, repeated)
 
     def decorate(view: View) -> View:
         if upload:
@@ -127,7 +130,7 @@ def page(
             g.author = author
             if request.method != "POST":
                 return view(**arguments)
-            return _record(view, arguments, author, subject)
+            return _record(view, arguments, author, subject, repeated=access.repeated)
 
         guarded.access = access  # type: ignore[attr-defined] # a test walks every page
         blueprint.add_url_rule(rule, view_func=guarded, methods=list(methods))
@@ -216,9 +219,13 @@ def _answer_stale_form(error: CSRFError) -> Response:
     )
 
 
-def _record(view: View, arguments: dict[str, Any], author: AuthorView, subject: str) -> Any:
-    """Run an act of an author, recorded before and after."""
+def _record(
+    view: View, arguments: dict[str, Any], author: AuthorView, subject: str, *, repeated: bool
+) -> Any:
+    """Run an act of an author, recorded before and after; a `repeated` one that runs on, once."""
     name = str(request.endpoint).removeprefix("author_")
+    if repeated and acts.find_running_act(environment(), author.id, name, subject):
+        return view(**arguments)
     act = acts.begin_act(environment(), author.id, name, subject)
     try:
         response = view(**arguments)

@@ -70,6 +70,19 @@ def _add_act(
     guard(do)
 
 
+@page(
+    blueprint,
+    "/campaigns/<int:campaign_id>/undo",
+    AuthorRole.EDITOR,
+    methods=("POST",),
+    scope=Scope.CAMPAIGN,
+)
+def undo(campaign_id: int) -> Response:
+    """Make a letter that has not started a draft again, and go on writing it."""
+    campaigns.take_back(environment(), campaign_id)
+    return report_done(url_for("author_letters.show", campaign_id=campaign_id))
+
+
 _add_act("pause", campaigns.pause, AuthorRole.EDITOR)
 _add_act("resume", campaigns.resume, AuthorRole.OWNER, recent=True)
 _add_act("cancel", campaigns.cancel, AuthorRole.OWNER, recent=True)

@@ -19,6 +19,7 @@ from newsletter.web.locale import current_language, translate_errors
 PAGES = (
     ("author_today.index", Text("Today"), AuthorRole.VIEWER),
     ("author_campaigns.index", Text("Campaigns"), AuthorRole.VIEWER),
+    ("author_letters.index", Text("Write"), AuthorRole.VIEWER),
     ("author_subscribers.index", Text("Subscribers"), AuthorRole.EDITOR),
     ("author_sources.index", Text("Sources"), AuthorRole.VIEWER),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Response
 
 POLICY = (
@@ -17,3 +19,27 @@ def frame_mail(html: str) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
+
+
+def frame_text(words: str) -> Response:
+    """Answer with a plain text, to be shown in a frame of an author's page."""
+    response = Response(words, mimetype="text/plain")
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+_STYLES = re.compile(r"<style\b[^>]*>.*?</style>", re.S | re.I)
+_DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)", re.I)
+
+
+def show_scheme(html: str, *, dark: bool) -> str:
+    """Return a mail as a dark or a light screen shows it, whatever the author's own screen is."""
+    condition = "(min-width: 0)" if dark else "not all"
+    rendered = _STYLES.sub(lambda styles: _DARK.sub(condition, styles[0]), html, count=5)
+    scheme = "dark" if dark else "light"
+    return rendered.replace(
+        '<meta name="color-scheme" content="light dark">',
+        f'<meta name="color-scheme" content="{scheme}">',
+        1,
+    )

@@ -351,7 +351,7 @@ def test_a_draft_is_edited_until_it_is_sent(
     )
     later = env.now + timedelta(hours=3)
     drafts.edit_draft(
-        env, campaign_id, parse_letter(drafts.get_text(campaign_id)[0]), send_at=later
+        env, campaign_id, parse_letter(drafts.get_text(campaign_id).text), send_at=later
     )
     clock.forward(timedelta(hours=2))
     assert letters.start_due_letters(env) == []

@@ -1,0 +1,98 @@
+"""Take a letter's file apart into the fields of a form, and put it together again. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from newsletter.authoring.front_matter import join_letter, read_values, split_letter
+from newsletter.authoring.letter_file import KEYS, LINE_AT_MOST
+from newsletter.authoring.markdown_parser import LETTER_AT_MOST
+from newsletter.errors import InvalidInput
+from newsletter.html.text import drop_control_characters, to_plain_line
+
+EMPTY = "---\n---\n\n"
+"""The text of a letter of which nothing is written yet."""
+_LINE = re.compile(r"\bline (\d{1,6})(: )?")
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFields:
+    """A letter as a form shows it: lines of its front matter, and the Markdown below."""
+
+    subject: str = ""
+    preheader: str = ""
+    segment: str = ""
+    subject_b: str = ""
+    share: str = ""
+    body: str = ""
+
+
+def read_fields(text: str) -> LetterFields:
+    """Return the fields of a letter's text, which may be unfinished.
+
+    Raises `InvalidInput` if its front matter cannot be read.
+    """
+    head, body, _ = split_letter(text)
+    values = read_values(head, KEYS)
+    lines = {key: values.get(key, "") for key in ("subject", "preheader", "segment")}
+    trial = {key: values.get(key, "") for key in ("subject_b", "share")}
+    return LetterFields(**lines, **trial, body=body.lstrip("\n"))
+
+
+def write_fields(text: str, fields: LetterFields) -> str:
+    """Return a letter's text with other fields; front matter that says the same stays as it is.
+
+    Raises `InvalidInput` by field if that would be no letter's file.
+    """
+    old_head, old_body, _ = split_letter(text)
+    old = read_values(old_head, KEYS)
+    new = {**old, **_clean_lines(fields)}
+    gap = old_body[: len(old_body) - len(old_body.lstrip("\n"))] or "\n"
+    body = gap + clean_body(fields.body)
+    if _without_empty(new) == _without_empty(old):
+        written = f"---\n{old_head}\n---\n{body}" if old_head else f"---\n---\n{body}"
+    else:
+        written = join_letter(_without_empty(new), body)
+    if len(written) > LETTER_AT_MOST:
+        raise InvalidInput({"body": f"is too long: more than {LETTER_AT_MOST} characters"})
+    read_values(split_letter(written)[0], KEYS)
+    return written
+
+
+def clean_body(typed: str) -> str:
+    """Return Markdown that was typed into a browser, with lines that end in ``\\n``."""
+    return drop_control_characters(typed.replace("\r\n", "\n").replace("\r", "\n")).lstrip("\n")
+
+
+def place_in_body(message: str, text: str) -> str:
+    """Return a message about a letter's file with its lines counted from the top of the body.
+
+    A line of the front matter is left out: the message names its key.
+    """
+    _, body, line = split_letter(text)
+    above = line - 1 + len(body) - len(body.lstrip("\n"))
+
+    def count(match: re.Match[str]) -> str:
+        number = int(match[1]) - above
+        return f"line {number}{match[2] or ''}" if number > 0 else ""
+
+    return _LINE.sub(count, message)
+
+
+def _clean_lines(fields: LetterFields) -> dict[str, str]:
+    typed = {
+        "subject": fields.subject,
+        "preheader": fields.preheader,
+        "segment": fields.segment,
+        "subject_b": fields.subject_b,
+        "share": fields.share,
+    }
+    for key, value in typed.items():
+        if len(value) > LINE_AT_MOST:
+            raise InvalidInput({key: f"has {len(value)} characters; {LINE_AT_MOST} at most"})
+    return {key: to_plain_line(value, limit=LINE_AT_MOST) for key, value in typed.items()}
+
+
+def _without_empty(values: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value}

@@ -1,0 +1,53 @@
+"""Send a letter as its author approves it in a browser: checked, and with time to take it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from newsletter.errors import NewsletterError
+from newsletter.services.checks import Check
+from newsletter.services.letters import preflight
+from newsletter.services.letters import send as letters
+from newsletter.services.letters.drafts import LetterDraft
+from newsletter.services.runtime import Environment
+
+UNDO = timedelta(seconds=60)
+"""The time between a press on "Send" and the first message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The outcome of an approval: the campaign that waits for its moment, or why there is none.
+
+    `checks` are what the preflight found; `mild` tells that it can be sent all the same.
+    """
+
+    campaign_id: int | None
+    checks: tuple[Check, ...]
+    mild: bool = False
+
+
+def approve_letter(
+    env: Environment,
+    draft: LetterDraft,
+    *,
+    at: datetime | None = None,
+    again: bool = False,
+    anyway: bool = False,
+) -> Approval:
+    """Schedule a letter for `at`, or for the end of `UNDO`, unless its preflight forbids it.
+
+    It is refused for the same reasons as by the command. No other server is asked.
+    """
+    send_at = max(at or env.now, env.now + UNDO)
+    checks = preflight.check_letter(env, draft, offline=True, send_at=send_at)
+    findings = preflight.find_open(checks, again=again, later=at is not None)
+    refusal = preflight.find_refusal(findings, anyway=anyway)
+    if refusal is not None:
+        return Approval(None, tuple(findings), mild=refusal.id not in preflight.HARD)
+    try:
+        campaign_id = letters.dispatch_letter(env, draft, send_at=send_at, again=again)
+    except NewsletterError as error:
+        return Approval(None, (Check("send", "bad", error.message, error.hint),))
+    return Approval(campaign_id, tuple(findings))

@@ -1,0 +1,212 @@
+"""Write drafts in a browser: every text is kept as it stands, finished or not.
+
+What the command line and the API store was rendered before; this is not, so that nobody loses half
+a sentence. What is wrong with it is said by the preflight, and nothing of it can be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from newsletter.authoring.letter_fields import EMPTY, LetterFields, read_fields, write_fields
+from newsletter.authoring.letter_file import parse_letter
+from newsletter.db.session import reading, transaction
+from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.models import Campaign, MailingList
+from newsletter.services.campaigns import identify, state
+from newsletter.services.letters import revisions
+from newsletter.services.lookup import get_list
+from newsletter.services.runtime import Environment
+from newsletter.vocabulary import CampaignKind, CampaignStatus
+
+PAGE = 25
+WAITING = (CampaignStatus.SCHEDULED, CampaignStatus.PAUSED)
+"""A letter in one of these states that has not started can be taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manuscript:
+    """A letter that has not started, as it is written.
+
+    `revision` is the number of its last change; `pictures` are the names of those it may show.
+    """
+
+    id: int
+    list: str
+    timezone: str
+    hour: int
+    status: CampaignStatus
+    reason: str
+    revision: int
+    text: str
+    fields: LetterFields
+    pictures: tuple[str, ...]
+    scheduled_at: datetime | None
+
+    @property
+    def is_draft(self) -> bool:
+        """Tell whether it can be changed here."""
+        return self.status is CampaignStatus.DRAFT
+
+
+@dataclass(frozen=True, slots=True)
+class ManuscriptLine:
+    """A letter that has not started, in a listing."""
+
+    id: int
+    list: str
+    subject: str
+    status: CampaignStatus
+    created_at: datetime
+    scheduled_at: datetime | None
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManuscriptPage:
+    """Letters, newest first; `next` is the key of the page after it, 0 on the last."""
+
+    letters: tuple[ManuscriptLine, ...]
+    next: int
+
+
+def list_page(list_ids: Collection[int], *, before: int = 0) -> ManuscriptPage:
+    """List the letters of these lists that have not started, before a key (0: the newest)."""
+    query = (
+        select(
+            Campaign.id,
+            MailingList.slug,
+            Campaign.subject,
+            Campaign.status,
+            Campaign.created_at,
+            Campaign.scheduled_at,
+            MailingList.timezone,
+        )
+        .join(MailingList, MailingList.id == Campaign.list_id)
+        .where(
+            Campaign.list_id.in_(list_ids),
+            Campaign.kind == CampaignKind.LETTER,
+            or_(Campaign.status == CampaignStatus.DRAFT, Campaign.status.in_(WAITING)),
+            Campaign.started_at.is_(None),
+        )
+        .order_by(Campaign.id.desc())
+        .limit(PAGE + 1)
+    )
+    if before:
+        query = query.where(Campaign.id < before)
+    with reading() as session:
+        lines = [ManuscriptLine(*row) for row in session.execute(query)]
+    page = tuple(lines[:PAGE])
+    return ManuscriptPage(page, page[-1].id if len(lines) > PAGE else 0)
+
+
+def get_manuscript(campaign_id: int) -> Manuscript:
+    """Return a letter as it is written.
+
+    Raises `NotFound` for what is no letter, or was sent; `InvalidInput` if its front matter cannot
+    be read.
+    """
+    with reading() as session:
+        return _describe(_require_letter(identify.get_campaign(session, campaign_id)))
+
+
+def start_draft(env: Environment, slug: str, fields: LetterFields | None = None) -> int:
+    """Begin a draft for a list, and return its number.
+
+    Raises `NotFound`, `InvalidInput` by field.
+    """
+    fields = fields or LetterFields()
+    text = write_fields(EMPTY, fields)
+    with transaction() as session:
+        mailing_list = get_list(session, slug)
+        campaign = state.add_campaign(
+            session, list_id=mailing_list.id, kind=CampaignKind.LETTER, now=env.now
+        )
+        _store(campaign, text, fields)
+        session.flush()
+        return campaign.id
+
+
+def save_draft(campaign_id: int, fields: LetterFields, revision: int) -> int:
+    """Store the text of a draft in place of the one that `revision` names.
+
+    Returns the number of the new one. Raises `ChangedMeanwhile` if it was changed since, `Refused`
+    if it is no draft any more, `NotFound`, and `InvalidInput` by field; nothing is overwritten
+    then.
+    """
+    with transaction() as session:
+        campaign = _lock(session, campaign_id)
+        text = write_fields(campaign.source, fields)
+        if text == campaign.source:
+            return campaign.revision
+        if campaign.status is not CampaignStatus.DRAFT:
+            raise Refused(f"campaign {campaign.id} is {campaign.status}: it is no draft any more")
+        revisions.require_revision(campaign, revision)
+        _store(campaign, text, fields)
+        return campaign.revision
+
+
+def discard_draft(env: Environment, campaign_id: int) -> None:
+    """Cancel a draft: it is in no listing any more, and nobody is mailed.
+
+    Raises `NotFound`, `Refused` if it is no draft any more.
+    """
+    with transaction() as session:
+        campaign = _lock(session, campaign_id)
+        if campaign.status is not CampaignStatus.DRAFT:
+            raise Refused(f"campaign {campaign.id} is {campaign.status}: it is no draft any more")
+        state.cancel(session, campaign, env.now)
+
+
+def _lock(session: Session, campaign_id: int) -> Campaign:
+    return _require_letter(identify.lock_campaign(session, campaign_id))
+
+
+def _require_letter(campaign: Campaign) -> Campaign:
+    """Return a campaign that is a letter which has not started.
+
+    Raises `NotFound`.
+    """
+    ended = campaign.status in (CampaignStatus.SENT, CampaignStatus.CANCELLED)
+    if campaign.kind is not CampaignKind.LETTER or campaign.started_at is not None or ended:
+        raise NotFound(f"there is no letter {campaign.id} that could be changed")
+    return campaign
+
+
+def _describe(campaign: Campaign) -> Manuscript:
+    return Manuscript(
+        id=campaign.id,
+        list=campaign.mailing_list.slug,
+        timezone=campaign.mailing_list.timezone,
+        hour=campaign.mailing_list.send_hour,
+        status=campaign.status,
+        reason=campaign.reason,
+        revision=campaign.revision,
+        text=campaign.source,
+        fields=read_fields(campaign.source),
+        pictures=tuple(campaign.pictures or ()),
+        scheduled_at=campaign.scheduled_at,
+    )
+
+
+def _store(campaign: Campaign, text: str, fields: LetterFields) -> None:
+    """Write a text, finished or not, and what the columns beside it say of it."""
+    campaign.source = text
+    campaign.subject = fields.subject[:500]
+    campaign.preheader = fields.preheader[:500]
+    campaign.segment = fields.segment[:1000]
+    campaign.subject_b = fields.subject_b[:500]
+    campaign.revision = (campaign.revision or 0) + 1
+    try:
+        letter = parse_letter(text)
+    except (InvalidInput, Refused):
+        campaign.digest = ""
+        campaign.share = 0
+        return
+    campaign.digest = letter.digest
+    campaign.share = letter.share

@@ -1,0 +1,80 @@
+"""A draft as it will look: the mail in a frame, its text part, the preflight, who gets it."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from markupsafe import Markup
+
+from newsletter.access_vocabulary import AuthorRole
+from newsletter.authoring.letter_fields import place_in_body
+from newsletter.errors import InvalidInput, NewsletterError, NotFound
+from newsletter.mail.render import MailContent
+from newsletter.services.authors.scope import Scope
+from newsletter.services.letters import manuscripts, preflight, rendering
+from newsletter.services.letters.drafts import load_draft
+from newsletter.services.runtime import environment
+from newsletter.web.author.access import make_blueprint, page
+from newsletter.web.author.audience_count import count_recipients
+from newsletter.web.author.frames import frame_mail, frame_text, show_scheme
+from newsletter.web.responses import render_page
+
+blueprint = make_blueprint("letter_preview", __name__)
+
+LETTER = "/letters/<int:campaign_id>"
+
+
+@page(blueprint, f"{LETTER}/html", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
+def html(campaign_id: int) -> Response:
+    """Show the HTML of a draft as it would be mailed, for a frame."""
+    try:
+        content = _render(campaign_id)
+    except NotFound:
+        raise
+    except NewsletterError as error:
+        return frame_mail(_explain(campaign_id, error))
+    dark = request.args.get("scheme") == "dark"
+    return frame_mail(show_scheme(content.html, dark=dark))
+
+
+@page(blueprint, f"{LETTER}/text", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
+def text(campaign_id: int) -> Response:
+    """Show the text part of a draft as it would be mailed, for a frame."""
+    try:
+        content = _render(campaign_id)
+    except NotFound:
+        raise
+    except NewsletterError as error:
+        return frame_text(str(error))
+    return frame_text(f"{content.subject}\n\n{content.text}")
+
+
+@page(blueprint, f"{LETTER}/checks", AuthorRole.EDITOR, scope=Scope.CAMPAIGN)
+def checks(campaign_id: int) -> Response:
+    """Show what the preflight finds in the words of a draft, as a part of its page."""
+    manuscript = manuscripts.get_manuscript(campaign_id)
+    return render_page(
+        "author/checks.html",
+        checks=preflight.check_stored(environment(), campaign_id),
+        place=lambda text: place_in_body(text, manuscript.text),
+    )
+
+
+@page(blueprint, f"{LETTER}/recipients", AuthorRole.EDITOR, scope=Scope.CAMPAIGN)
+def recipients(campaign_id: int) -> Response:
+    """Show how many a draft would reach now, as a part of its page."""
+    manuscripts.get_manuscript(campaign_id)
+    return render_page("author/recipients.html", count=count_recipients(campaign_id))
+
+
+def _render(campaign_id: int) -> MailContent:
+    """Render a draft as it is sent, filled in for nobody, with an ellipsis for what is personal."""
+    manuscripts.get_manuscript(campaign_id)
+    env = environment()
+    draft = load_draft(env, campaign_id, offline=True, counted=False)
+    return rendering.show_to_nobody(env, draft.prepared.versions[0])
+
+
+def _explain(campaign_id: int, error: NewsletterError) -> str:
+    manuscript = manuscripts.get_manuscript(campaign_id)
+    message = str(error) if isinstance(error, InvalidInput) else error.message
+    return str(Markup("<p>{}</p>").format(place_in_body(message, manuscript.text)))

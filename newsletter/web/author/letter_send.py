@@ -1,0 +1,96 @@
+"""Send or schedule a draft: what, to whom, when; and a minute in which it can be taken back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Response, redirect, request, url_for
+
+from newsletter.access_vocabulary import AuthorRole
+from newsletter.authoring import dates
+from newsletter.authoring.letter_fields import place_in_body
+from newsletter.errors import ChangedMeanwhile, InvalidInput
+from newsletter.schedule import zone_of
+from newsletter.services.authors.scope import Scope
+from newsletter.services.letters import drafts, manuscripts, preflight
+from newsletter.services.letters.approve import Approval, approve_letter
+from newsletter.services.letters.manuscripts import Manuscript
+from newsletter.services.runtime import environment
+from newsletter.web.author.access import make_blueprint, page
+from newsletter.web.author.audience_count import count_recipients
+from newsletter.web.author.paging import read_key
+from newsletter.web.responses import render_page
+
+blueprint = make_blueprint("letter_send", __name__)
+
+RULE = "/letters/<int:campaign_id>/send"
+
+
+@page(blueprint, RULE, AuthorRole.OWNER, recent=True, scope=Scope.CAMPAIGN)
+def send_page(campaign_id: int) -> Response:
+    """Show what would be sent, to whom and when, and ask."""
+    manuscript = manuscripts.get_manuscript(campaign_id)
+    if not manuscript.is_draft:
+        return redirect(url_for("author_campaigns.show", campaign_id=campaign_id), 303)  # type: ignore[return-value]
+    findings = preflight.check_stored(environment(), campaign_id)
+    open_checks = preflight.find_open(findings, again=False, later=True)
+    return _render(manuscript, Approval(None, tuple(open_checks)))
+
+
+@page(blueprint, RULE, AuthorRole.OWNER, methods=("POST",), recent=True, scope=Scope.CAMPAIGN)
+def send(campaign_id: int) -> Response:
+    """Schedule a draft for its moment, or for a minute from now."""
+    manuscript = manuscripts.get_manuscript(campaign_id)
+    try:
+        at = _read_moment(manuscript)
+    except InvalidInput as error:
+        return _render(manuscript, Approval(None, ()), 422, problem=error.fields["at"])
+    env = environment()
+    try:
+        draft = drafts.load_draft(env, campaign_id, offline=True)
+        if draft.revision != read_key(request.form.get("revision")):
+            raise ChangedMeanwhile(
+                "this draft was changed after you looked at it", hint="look at it again"
+            )
+    except (InvalidInput, ChangedMeanwhile) as error:
+        return _render(manuscript, Approval(None, ()), 409, problem=str(error))
+    approval = approve_letter(
+        env,
+        draft,
+        at=at,
+        again=request.form.get("again") == "1",
+        anyway=request.form.get("anyway") == "1",
+    )
+    if approval.campaign_id is None:
+        return _render(manuscript, approval, 409)
+    path = url_for("author_campaigns.show", campaign_id=approval.campaign_id)
+    return redirect(path, 303)  # type: ignore[return-value]
+
+
+def _read_moment(manuscript: Manuscript) -> datetime | None:
+    """Return the moment of the form, in the list's time zone; None for now.
+
+    Raises `InvalidInput`.
+    """
+    if request.form.get("when") != "at":
+        return None
+    zone = zone_of(manuscript.timezone)
+    typed = request.form.get("at", "")
+    return dates.parse_moment(typed, zone=zone, now=environment().now, hour=manuscript.hour)
+
+
+def _render(
+    manuscript: Manuscript, approval: Approval, status: int = 200, *, problem: str = ""
+) -> Response:
+    return render_page(
+        "author/letter_send.html",
+        status,
+        letter=manuscript,
+        approval=approval,
+        place=lambda text: place_in_body(text, manuscript.text),
+        problem=problem,
+        again=any(check.id == "again" for check in approval.checks),
+        at=request.form.get("at", ""),
+        when=request.form.get("when", "now"),
+        count=count_recipients(manuscript.id) if request.args.get("count") == "1" else None,
+    )

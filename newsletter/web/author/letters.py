@@ -1,0 +1,168 @@
+"""The author's drafts: begin one, write it, have a test mailed; two who write lose nothing."""
+
+from __future__ import annotations
+
+from flask import Response, jsonify, redirect, request, url_for
+from flask_babel import gettext
+
+from newsletter.access_vocabulary import AuthorRole
+from newsletter.authoring.letter_fields import LetterFields, clean_body, place_in_body
+from newsletter.errors import ChangedMeanwhile, InvalidInput, NotFound, Refused
+from newsletter.services.authors.scope import Scope
+from newsletter.services.letters import manuscripts, preflight
+from newsletter.services.letters.manuscripts import Manuscript
+from newsletter.services.runtime import environment
+from newsletter.services.sending import requested_tests
+from newsletter.web.author.access import current_author, make_blueprint, page, report_done
+from newsletter.web.author.audience_count import count_recipients
+from newsletter.web.author.paging import read_key
+from newsletter.web.request_body import allow_body
+from newsletter.web.responses import render_page, wants_json
+
+blueprint = make_blueprint("letters", __name__)
+
+FORM_AT_MOST = 1_500_000
+"""Bytes of the longest letter, as a form."""
+LETTER = "/letters/<int:campaign_id>"
+NEXT = ("preview", "count", "send")
+"""What a button of the form leads to once the draft is saved."""
+
+for _endpoint in ("create", "save", "test"):
+    allow_body(f"author_letters.{_endpoint}", FORM_AT_MOST, form_at_most=FORM_AT_MOST)
+
+
+@page(blueprint, "/letters", AuthorRole.VIEWER)
+def index() -> Response:
+    """List the letters of the author's lists that have not started, newest first."""
+    key = read_key(request.args.get("before"))
+    listing = manuscripts.list_page(list(current_author().lists), before=key)
+    return render_page("author/letters.html", listing=listing)
+
+
+@page(blueprint, "/letters", AuthorRole.EDITOR, methods=("POST",))
+def create() -> Response:
+    """Begin a draft: empty, or with a text that was not saved elsewhere."""
+    slug = request.form.get("list", "")
+    if slug not in current_author().lists.values():
+        raise NotFound("there is no such list")
+    campaign_id = manuscripts.start_draft(environment(), slug, read_typed())
+    return redirect(url_for("author_letters.show", campaign_id=campaign_id), 303)  # type: ignore[return-value]
+
+
+@page(blueprint, LETTER, AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
+def show(campaign_id: int) -> Response:
+    """Show a draft to be written, with the mail beside it and what its preflight finds."""
+    manuscript = manuscripts.get_manuscript(campaign_id)
+    if not manuscript.is_draft:
+        return redirect(url_for("author_campaigns.show", campaign_id=campaign_id), 303)  # type: ignore[return-value]
+    return render_editor(manuscript, manuscript.fields)
+
+
+@page(
+    blueprint,
+    f"{LETTER}/save",
+    AuthorRole.EDITOR,
+    methods=("POST",),
+    scope=Scope.CAMPAIGN,
+    repeated=True,
+)
+def save(campaign_id: int) -> Response:
+    """Store what was typed, and go on to where the button leads."""
+    refused = save_typed(campaign_id)
+    if refused is not None:
+        return refused
+    if wants_json():
+        return jsonify(revision=manuscripts.get_manuscript(campaign_id).revision)
+    editor = url_for("author_letters.show", campaign_id=campaign_id)
+    match request.form.get("next"):
+        case "preview":
+            return redirect(f"{editor}#preview", 303)  # type: ignore[return-value]
+        case "count":
+            return redirect(f"{editor}?count=1#count", 303)  # type: ignore[return-value]
+        case "send":
+            send = url_for("author_letter_send.send_page", campaign_id=campaign_id)
+            return redirect(send, 303)  # type: ignore[return-value]
+    return report_done(editor)
+
+
+@page(blueprint, f"{LETTER}/test", AuthorRole.EDITOR, methods=("POST",), scope=Scope.CAMPAIGN)
+def test(campaign_id: int) -> Response:
+    """Store what was typed, and have it mailed to its author alone, marked [Test]."""
+    refused = save_typed(campaign_id)
+    if refused is not None:
+        return refused
+    requested_tests.request_test(environment(), campaign_id, current_author().email)
+    return report_done(url_for("author_letters.show", campaign_id=campaign_id))
+
+
+@page(blueprint, f"{LETTER}/discard", AuthorRole.EDITOR, methods=("POST",), scope=Scope.CAMPAIGN)
+def discard(campaign_id: int) -> Response:
+    """Take a draft out of the listing for good."""
+    manuscripts.discard_draft(environment(), campaign_id)
+    return report_done(url_for("author_letters.index"))
+
+
+def read_typed() -> LetterFields:
+    """Return the letter that the form of this request holds."""
+    form = request.form
+    return LetterFields(
+        subject=form.get("subject", ""),
+        preheader=form.get("preheader", ""),
+        segment=form.get("segment", ""),
+        subject_b=form.get("subject_b", ""),
+        share=form.get("share", ""),
+        body=clean_body(form.get("body", "")),
+    )
+
+
+def save_typed(campaign_id: int) -> Response | None:
+    """Store the letter of this request's form; return an answer only where it was refused.
+
+    The answer has what was typed, so that nothing of it is lost.
+    """
+    typed = read_typed()
+    try:
+        manuscripts.save_draft(campaign_id, typed, read_key(request.form.get("revision")))
+    except InvalidInput as error:
+        if wants_json():
+            return _refuse_json(422, str(error))
+        manuscript = manuscripts.get_manuscript(campaign_id)
+        return render_editor(manuscript, typed, 422, problem=str(error))
+    except ChangedMeanwhile:
+        if wants_json():
+            return _refuse_json(409, gettext("Somebody else has changed this draft meanwhile."))
+        return _render_conflict(manuscripts.get_manuscript(campaign_id), typed)
+    except Refused as error:
+        if wants_json():
+            return _refuse_json(409, str(error))
+        return _render_conflict(manuscripts.get_manuscript(campaign_id), typed)
+    return None
+
+
+def render_editor(
+    manuscript: Manuscript, fields: LetterFields, status: int = 200, *, problem: str = ""
+) -> Response:
+    """Render the page on which a draft is written, with `fields` in its form."""
+    may_write = current_author().may(AuthorRole.EDITOR)
+    checks = preflight.check_stored(environment(), manuscript.id) if may_write else []
+    counted = may_write and request.args.get("count") == "1"
+    return render_page(
+        "author/letter.html",
+        status,
+        letter=manuscript,
+        fields=fields,
+        checks=checks,
+        place=lambda text: place_in_body(text, manuscript.text),
+        problem=problem,
+        count=count_recipients(manuscript.id) if counted else None,
+    )
+
+
+def _render_conflict(manuscript: Manuscript, typed: LetterFields) -> Response:
+    return render_page("author/letter_conflict.html", 409, letter=manuscript, fields=typed)
+
+
+def _refuse_json(status: int, text: str) -> Response:
+    answer = jsonify(error=text)
+    answer.status_code = status
+    return answer
