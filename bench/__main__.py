@@ -1,6 +1,6 @@
 """Measure and print the tables of docs/performance.md: ``python -m bench [part …]``.
 
-Parts: targets wire stages distance scale freeze workers signup returned.
+Parts: targets wire stages distance scale freeze workers signup returned import.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import load, parts, returned, signup, sinks, targets, world
+from bench import imports, load, parts, returned, signup, sinks, targets, world
 from newsletter.db.session import db
 
 ROUNDS = 3
@@ -276,6 +276,15 @@ def returned_mail() -> None:
         print(f"{name}: {text}")
 
 
+def import_subscribers() -> None:
+    """Print what importing 200,000 new subscribers costs on each database."""
+    with postgresql() as url:
+        for name, where in (("SQLite", ""), ("PostgreSQL", url)):
+            figures = imports.measure_import(200_000, where)
+            text = ", ".join(f"{key} {value:,.1f}" for key, value in figures.items())
+            print(f"import of 200,000 new rows, {name}: {text}")
+
+
 def send_all(url: str | None, port: int, sessions: int, count: int) -> dict[str, float]:
     """Send a letter to `count` subscribers of a new installation, on SQLite without a `url`."""
     with installation(count, url) as (folder, where):
@@ -298,6 +307,7 @@ PARTS = {
     "workers": workers,
     "signup": pages,
     "returned": returned_mail,
+    "import": import_subscribers,
 }
 
 

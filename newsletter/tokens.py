@@ -15,7 +15,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from itsdangerous import BadSignature, HMACAlgorithm, Signer
 
@@ -27,6 +27,7 @@ LEEWAY = timedelta(minutes=10)
 
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{8,300}", re.ASCII)
 _HANDLE_BYTES = 9
+_HANDLE_LENGTH = 12
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 """Ten bits as two letters of base32 (RFC 4648 section 6), in lower case."""
@@ -39,10 +40,17 @@ def new_handle() -> str:
     It does not tell how many rows there are. It begins and ends with a letter or digit, because
     mail programs leave a hyphen at the end of an address out of the link.
     """
-    while True:
-        handle = secrets.token_urlsafe(_HANDLE_BYTES)
-        if handle[0] not in "-_" and handle[-1] not in "-_":
-            return handle
+    return new_handles(1)[0]
+
+
+def new_handles(count: int) -> list[str]:
+    """Make `count` handles, as `new_handle` does, with few requests for random bytes."""
+    handles: list[str] = []
+    while missing := count - len(handles):
+        letters = secrets.token_urlsafe(_HANDLE_BYTES * missing)
+        drawn = [letters[at : at + _HANDLE_LENGTH] for at in range(0, len(letters), _HANDLE_LENGTH)]
+        handles += [one for one in drawn if one[0] not in "-_" and one[-1] not in "-_"]
+    return handles
 
 
 class KeyedState:
@@ -293,9 +301,12 @@ def keyed_hash(key: str, value: str) -> str:
 
     For what must be recognised and cannot be read back, such as an erased address.
     """
-    return hmac.digest(
-        hashlib.sha256(b"newsletter.suppression" + key.encode()).digest(), value.encode(), "sha256"
-    ).hex()
+    return hmac.digest(_derive_key(key), value.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=16)
+def _derive_key(key: str) -> bytes:
+    return hashlib.sha256(b"newsletter.suppression" + key.encode()).digest()
 
 
 def fingerprint(secret_key: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from newsletter import settings_loader
-from newsletter.cli.start_up import without_collection
+from newsletter.cli.start_up import freeze_start_up, without_collection
 from newsletter.errors import SettingsError
 from newsletter.services import runtime
 
@@ -48,6 +48,7 @@ def open_application(ctx: click.Context, *, with_pages: bool) -> Flask:
 
     config: Path | None = ctx.find_root().obj
     app = create_app(settings_loader.load_settings(config, os.environ), with_pages=with_pages)
+    freeze_start_up()
     with app.app_context():
         require_current()
         if installation.record_key(runtime.environment()) is installation.KeyState.FOREIGN:
@@ -85,6 +86,7 @@ def _with_app(command: Callable[..., R], *, with_pages: bool) -> Callable[..., R
             config: Path | None = ctx.find_root().obj
             loaded = settings_loader.load_settings(config, os.environ)
             app = create_app(loaded, with_pages=with_pages, busy_timeout_ms=COMMAND_TIMEOUT_MS)
+            freeze_start_up()
         with app.app_context():
             try:
                 database.require_current()

@@ -17,7 +17,7 @@ from typing import Literal
 from newsletter.import_formats import column_names
 from newsletter.import_formats import opt_out_words as words
 from newsletter.import_formats.moments import parse_moment
-from newsletter.import_formats.statuses import MEANING, STRICTNESS, Word, normalize_word
+from newsletter.import_formats.statuses import MEANING, Word, find_strictest, normalize_word
 
 Kind = Literal["flag", "date", "reason", "negated"]
 """How a column speaks: yes or no; when; why; or in a way that cannot be relied on (``Not
@@ -118,7 +118,7 @@ def _in_name(title: str) -> Word | None:
     """
     soft = "soft" in title.lower()
     meanings = [word for text in (spell(title), normalize_word(title)) if (word := find_word(text))]
-    return None if not meanings else "no" if soft else max(meanings, key=STRICTNESS.index)
+    return None if not meanings else "no" if soft else find_strictest(meanings)
 
 
 def _kind(text: str) -> Kind:
@@ -177,7 +177,7 @@ def judge(column: OptOut, text: str) -> Word | None:
     if value in words.YES or plain in words.YES or parse_moment(text) or _is_count(value):
         return column.word
     if word := find_word(plain):
-        return max(word, column.word, key=STRICTNESS.index)
+        return find_strictest((word, column.word))
     if column.kind == "date" and any(letter.isdecimal() for letter in value):
         return column.word
     meaning = MEANING.get(plain)

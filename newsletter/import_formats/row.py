@@ -25,8 +25,8 @@ from newsletter.import_formats.own_format import read_row
 from newsletter.import_formats.platforms import OURS, Platform, find_positions
 from newsletter.import_formats.statuses import (
     MEANING,
-    STRICTNESS,
     Word,
+    find_strictest,
     normalize_word,
 )
 from newsletter.import_formats.types import SubscriberRow
@@ -135,7 +135,8 @@ class RowParser:
         }
         known = self._uses.keys() - positive
         self._opt_outs, others = opt_out.find_opt_outs(self.header, known=known, choices=choices)
-        self._uses |= {column.position: "opt-out" for column in self._opt_outs}
+        self._opt_out_positions = tuple(column.position for column in self._opt_outs)
+        self._uses |= dict.fromkeys(self._opt_out_positions, "opt-out")
         self._opt_ins = opt_out.find_opt_ins(
             self.header, known=self._uses.keys() | others.keys(), choices=choices
         )
@@ -186,7 +187,7 @@ class RowParser:
             name=self._named(cells),
             created_at=self._moment(cells, self._made_at) or requested_at or confirmed_at,
             consented_at=(confirmed_at or requested_at) if word == "yes" else None,
-            left_at=self._moment(cells, [column.position for column in self._opt_outs]),
+            left_at=self._moment(cells, self._opt_out_positions),
             ip=to_plain_line(self._text(cells, self._ip), limit=45),
             tags=_tags(self._text(cells, self._tags)),
             note=self._note(word, confirmed_at, requested_at),
@@ -198,11 +199,8 @@ class RowParser:
         )
 
     def _count_extra(self, cells: Sequence[str]) -> int:
-        return (
-            len(cells) - len(self.header)
-            if any(cell.strip() for cell in cells[len(self.header) :])
-            else 0
-        )
+        extra = cells[len(self.header) :]
+        return len(extra) if any(cell.strip() for cell in extra) else 0
 
     def _word(self, cells: Sequence[str], *, agreed: bool) -> tuple[Word, str]:
         """Return the strictest word of a row, and its unknown word or ""."""
@@ -225,7 +223,7 @@ class RowParser:
         words += self._consent_words(cells)
         if self._count_extra(cells) and self.hides_consent:
             words.append("unknown")
-        return max(cast(list[Word], words), key=STRICTNESS.index), unknown
+        return find_strictest(cast(list[Word], words)), unknown
 
     def _meaning(self, text: str) -> str:
         return self.platform.words.get(text) or MEANING.get(text) or ""
@@ -246,10 +244,9 @@ class RowParser:
         ]
 
     def _named(self, cells: Sequence[str]) -> str:
-        name = " ".join(
-            part for position in self._parts if (part := _cell(cells, position).strip())
-        )
         full_name = self._text(cells, self._name)
+        parts = (_cell(cells, position).strip() for position in self._parts)
+        name = full_name if self._parts == self._name else " ".join(filter(None, parts))
         return to_plain_line(
             unguard_cell(
                 name if len(name) > len(full_name) and not full_name.endswith(name) else full_name
@@ -258,12 +255,16 @@ class RowParser:
         )
 
     def _text(self, cells: Sequence[str], where: Sequence[int]) -> str:
-        return next((text for position in where if (text := _cell(cells, position).strip())), "")
+        for position in where:
+            if text := _cell(cells, position).strip():
+                return text
+        return ""
 
     def _moment(self, cells: Sequence[str], where: Sequence[int]) -> datetime | None:
-        return next(
-            (moment for position in where if (moment := parse_moment(_cell(cells, position)))), None
-        )
+        for position in where:
+            if moment := parse_moment(_cell(cells, position)):
+                return moment
+        return None
 
     def _note(
         self, word: Word, confirmed_at: datetime | None, requested_at: datetime | None
@@ -282,7 +283,7 @@ class RowParser:
             *self._consent_words(cells),
             *(["unknown"] if self._count_extra(cells) else []),
         ]
-        word = max(cast(list[Word], words), key=STRICTNESS.index)
+        word = find_strictest(cast(list[Word], words))
         return replace(row, word=word, extra=self._count_extra(cells))
 
 
@@ -296,5 +297,7 @@ def _address(text: str) -> str:
 
 
 def _tags(text: str) -> tuple[str, ...]:
+    if not text:
+        return ()
     tags = (to_plain_line(tag.strip(" \"'[]"), limit=60) for tag in re.split(r"[,;|]", text))
     return tuple(dict.fromkeys(tag for tag in tags if tag))

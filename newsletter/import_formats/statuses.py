@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Literal
 
 from newsletter.import_formats.column_names import normalize_name
@@ -24,6 +25,14 @@ STRICTNESS: tuple[Word, ...] = (
     "blocked",
     "complained",
 )
+_RANKS = {word: rank for rank, word in enumerate(STRICTNESS)}
+
+
+def find_strictest(words: Iterable[Word]) -> Word:
+    """Return the strictest of `words`, which are at least one."""
+    return max(words, key=_RANKS.__getitem__)
+
+
 NO_VALUES = frozenset(
     {
         "",

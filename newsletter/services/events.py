@@ -8,12 +8,14 @@ services/polling/entry_state.py), and an import, which writes its rows as a set.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
+from newsletter.db.bulk import insert_rows
 from newsletter.db.session import reading
 from newsletter.models import Event, MailingList, Subscription
 from newsletter.services.webhook_queue import queue_messages
@@ -41,12 +43,21 @@ class NewEvent:
     reason: str = ""
 
 
+_COLUMNS = tuple(field.name for field in fields(NewEvent))
+_events = cast(Table, Event.__table__)
+
+
 def record_events(session: Session, events: Iterable[NewEvent]) -> None:
     """Add rows for `events` in one statement, and tell the webhooks that want them."""
-    rows = [asdict(event) for event in events]
+    rows = [_to_row(event) for event in events]
     if rows:
-        session.execute(insert(Event), rows)
+        insert_rows(session, _events, rows)
         queue_messages(session, rows)
+
+
+def _to_row(event: NewEvent) -> dict[str, Any]:
+    """Return the columns of an event; `dataclasses.asdict` copies each value, ten times slower."""
+    return {name: getattr(event, name) for name in _COLUMNS}
 
 
 def record_event(session: Session, event: NewEvent) -> None:

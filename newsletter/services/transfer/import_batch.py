@@ -34,7 +34,6 @@ from newsletter.services.transfer.import_rows import (
     RowWriter,
     Transition,
 )
-from newsletter.tokens import new_handle
 from newsletter.vocabulary import ConsentKind, SubscriptionStatus, SuppressionReason
 
 CONFIRMATIONS = (ConsentKind.CONFIRMED, ConsentKind.REAFFIRMED, ConsentKind.RESUBSCRIBED)
@@ -77,7 +76,10 @@ class ImportBatch:
 
     def find_unknown_topics(self, row: SubscriberRow, slug: str) -> set[str]:
         """Return the topics of a row that the list does not have."""
-        return {name for name in row.topics if name.casefold() not in self._read_topics(slug)}
+        if not row.topics:
+            return set()
+        offers = self._read_topics(slug)
+        return {name for name in row.topics if name.casefold() not in offers}
 
     def corrects(self, row: SubscriberRow, key: str, slug: str) -> bool:
         """Tell whether a row changes the name, the language or the cadence.
@@ -142,20 +144,19 @@ class ImportBatch:
             self._rows.subscribers[key].update(values)
         else:
             self._rows.subscribers[key] = {
-                "handle": new_handle(),
                 "email": address.email,
                 "email_key": key,
                 "name": row.name,
                 "language": language,
                 "created_at": row.since or row.created_at or self._env.now,
             }
-        new_tags = self.known.find_new_tags(key, row.tags)
-        self.known.add_tags(key, new_tags)
-        self._rows.tags.setdefault(key, set()).update(new_tags)
-        named = known.named or bool(row.name)
-        self.known.set_address(
-            key, replace(known, named=named, language=language or known.language)
-        )
+        if new_tags := self.known.find_new_tags(key, row.tags):
+            self.known.add_tags(key, new_tags)
+            self._rows.tags.setdefault(key, set()).update(new_tags)
+        if (row.name and not known.named) or language:
+            named = known.named or bool(row.name)
+            language = language or known.language
+            self.known.set_address(key, replace(known, named=named, language=language))
 
     def put_subscriber(self, row: SubscriberRow, address: Address) -> bool:
         """Collect a subscriber without a subscription; return False if nothing of it is new."""
@@ -236,7 +237,6 @@ class ImportBatch:
         and counts neither as joined nor as left (`status`).
         """
         return {
-            "handle": new_handle(),
             "list_id": mailing_list.id,
             "cadence": row.cadence if row.cadence in CADENCES else mailing_list.default_cadence,
             "paused_until": row.paused_until,
@@ -257,6 +257,8 @@ class ImportBatch:
             self._rows.subscriptions[key]["cadence"] = cadence
 
     def _pack_topics(self, mailing_list: MailingList, row: SubscriberRow) -> str:
+        if not row.topics:
+            return ""
         ids = self._read_topics(mailing_list.slug)
         chosen = {ids[name.casefold()] for name in row.topics if name.casefold() in ids}
         return "" if len(chosen) == len(ids) else pack_topics(chosen)

@@ -83,7 +83,7 @@ class BatchKnowledge:
         self.subscriber_ids: dict[str, int] = {key: id_ for id_, key, _, _ in rows}
         names = {key: (bool(name), language) for _, key, name, language in rows}
         self._addresses = _read_addresses(env, session, keys, names)
-        self._subscriptions = _read_subscriptions(session, keys)
+        self._subscriptions = _read_subscriptions(session, list(names))
         tagged = tags.read_tags(session, list(self.subscriber_ids.values()))
         self._tags = {key: set(tagged.get(id_, ())) for key, id_ in self.subscriber_ids.items()}
         self._hashes = _read_hashes(session, erased)
@@ -96,7 +96,8 @@ class BatchKnowledge:
     def set_subscription(self, key: str, slug: str, known: KnownSubscription) -> None:
         """Replace what is known of an address on a list."""
         self._subscriptions[key, slug] = known
-        self._keep_for_dry_run((key, slug), replace(known, subscription_id=None))
+        if self._before is not None:
+            self._keep_for_dry_run((key, slug), replace(known, subscription_id=None))
 
     def list_subscription_ids(self) -> dict[tuple[str, str], int]:
         """Return the ids of the subscriptions that are stored, by address and list."""
@@ -126,6 +127,8 @@ class BatchKnowledge:
 
     def find_new_tags(self, key: str, words: tuple[str, ...]) -> set[str]:
         """Return those of the tags that an address does not have yet."""
+        if not words:
+            return set()
         missing = set(tags.clean_tags(words)) - self._tags.get(key, set())
         return {tag for tag in missing if self._find_before((key, "tag", tag)) is None}
 
@@ -145,7 +148,7 @@ class BatchKnowledge:
         self._keep_for_dry_run((email_hash, "hash"), _NO_ADDRESS)
 
     def _find_before(self, subject: tuple[str, ...]) -> KnownSubscription | KnownAddress | None:
-        return (self._before or {}).get(hash(subject))
+        return self._before.get(hash(subject)) if self._before else None
 
     def _keep_for_dry_run(
         self, subject: tuple[str, ...], value: KnownSubscription | KnownAddress
@@ -167,7 +170,7 @@ def _read_addresses(
     names: dict[str, tuple[bool, str]],
 ) -> dict[str, KnownAddress]:
     suppressed = _read_suppressed(env, session, keys)
-    chosen = _read_choosers(session, keys)
+    chosen = _read_choosers(session, list(names))
     addresses = {}
     for key in names.keys() | suppressed.keys():
         named, language = names.get(key, (False, ""))
@@ -184,6 +187,8 @@ def _read_addresses(
 def _read_subscriptions(
     session: Session, keys: Sequence[str]
 ) -> dict[tuple[str, str], KnownSubscription]:
+    if not keys:
+        return {}
     columns = (
         Subscriber.email_key,
         MailingList.slug,
@@ -207,6 +212,8 @@ def _read_subscriptions(
 
 def _read_choosers(session: Session, keys: Sequence[str]) -> set[str]:
     """Return those of the addresses whose subscribers have chosen something themselves."""
+    if not keys:
+        return set()
     query = (
         select(Subscriber.email_key)
         .join(Subscription, Subscription.subscriber_id == Subscriber.id)

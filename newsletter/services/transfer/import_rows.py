@@ -9,15 +9,16 @@ from typing import Any, cast
 from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
+from newsletter.db.bulk import insert_rows, reserve_ids
 from newsletter.import_formats.types import ConsentRecord
 from newsletter.models import ConsentEvent, Subscriber, Subscription, Suppression, Tag
 from newsletter.services.consent import store_wording
 from newsletter.services.transfer.import_events import ImportedTransition, record_import_batch
 from newsletter.services.transfer.import_statements import (
-    insert_rows,
     update_subscribers,
     update_subscriptions,
 )
+from newsletter.tokens import new_handles
 from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus
 
 Key = tuple[str, str]
@@ -29,6 +30,7 @@ _subscribers = cast(Table, Subscriber.__table__)
 _subscriptions = cast(Table, Subscription.__table__)
 _consent_events = cast(Table, ConsentEvent.__table__)
 _tags = cast(Table, Tag.__table__)
+_SOURCES = {source.value: source for source in EvidenceSource}
 _suppressions = cast(Table, Suppression.__table__)
 
 
@@ -96,19 +98,26 @@ class RowWriter:
 
     def _insert_subscribers(self) -> None:
         new = self._rows.subscribers
-        rows = [new[key] for key in sorted(new)]
-        inserted = insert_rows(self._session, _subscribers, rows, "id", "email_key")
-        self._subscriber_ids |= {key: id_ for id_, key in inserted}
+        keys = sorted(new)
+        ids = reserve_ids(self._session, _subscribers, len(keys)) if keys else ()
+        self._subscriber_ids |= zip(keys, ids, strict=True)
+        rows = [
+            {"id": id_, "handle": handle, **new[key]}
+            for key, id_, handle in zip(keys, ids, new_handles(len(keys)), strict=True)
+        ]
+        insert_rows(self._session, _subscribers, rows)
 
     def _insert_subscriptions(self) -> None:
         new = self._rows.subscriptions
-        rows = [{"subscriber_id": self._subscriber_ids[key[0]], **new[key]} for key in sorted(new)]
-        columns = ("id", "subscriber_id", "list_id")
-        inserted = insert_rows(self._session, _subscriptions, rows, *columns)
-        ids = {(subscriber_id, list_id): id_ for id_, subscriber_id, list_id in inserted}
-        self._subscription_ids |= {
-            key: ids[self._subscriber_ids[key[0]], self._list_ids[key[1]]] for key in new
-        }
+        keys = sorted(new)
+        ids = reserve_ids(self._session, _subscriptions, len(keys)) if keys else ()
+        self._subscription_ids |= zip(keys, ids, strict=True)
+        owners = self._subscriber_ids
+        rows = [
+            {"id": id_, "handle": handle, "subscriber_id": owners[key[0]], **new[key]}
+            for key, id_, handle in zip(keys, ids, new_handles(len(keys)), strict=True)
+        ]
+        insert_rows(self._session, _subscriptions, rows)
 
     def _insert_tags(self) -> None:
         rows = [
@@ -168,4 +177,4 @@ def _to_columns(record: ConsentRecord) -> Columns:
 
 def _read_source(text: str) -> EvidenceSource:
     """Return the source that a file names, `IMPORT` if it is none of the known ones."""
-    return EvidenceSource(text) if text in set(EvidenceSource) else EvidenceSource.IMPORT
+    return _SOURCES.get(text, EvidenceSource.IMPORT)

@@ -1,31 +1,17 @@
-"""Write the rows of a batch of an import in a few statements."""
+"""Change the rows that a batch of an import corrects, in a few statements."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, insert, update
+from sqlalchemy import Table, bindparam, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import Subscriber, Subscription
 
 _subscribers = cast(Table, Subscriber.__table__)
 _subscriptions = cast(Table, Subscription.__table__)
-
-
-def insert_rows(
-    session: Session, table: Table, rows: list[dict[str, Any]], *returning: str
-) -> Sequence[Any]:
-    """Insert rows, and return the columns `returning` of them, in no order."""
-    if not rows:
-        return []
-    statement = insert(table)
-    if not returning:
-        session.connection().execute(statement, rows)
-        return []
-    columns = (table.c[name] for name in returning)
-    return session.connection().execute(statement.returning(*columns), rows).all()
 
 
 def update_subscribers(session: Session, corrected: Mapping[int, dict[str, Any]]) -> None:
