@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,6 +16,8 @@ from newsletter.demo import SLUG, DemoStage
 from newsletter.i18n import LANGUAGES
 from newsletter.models import Campaign, Feed, MailingList, Subscriber
 from newsletter.services.authors import authors, log_in
+from newsletter.services.transfer import import_files, import_work
+from newsletter.services.transfer.import_files import ImportChoices
 from tests.browser.test_every_page import WCAG
 from tests.browser.test_story import shoot
 from tests.people import add_entry, add_list, add_reader
@@ -37,6 +40,10 @@ PAGES: dict[str, Place] = {
     "proof": lambda desk: f"subscribers/{desk.subscriber}/proof",
     "sources": lambda desk: "sources",
     "held": lambda desk: "sources?fate=held",
+    "feed": lambda desk: f"feeds/{desk.feed}",
+    "add-feed": lambda desk: "sources/add",
+    "imports": lambda desk: "imports",
+    "import": lambda desk: f"imports/{desk.imported}",
     "account": lambda desk: "account",
     "audit": lambda desk: "audit",
     "again": lambda desk: "again",
@@ -74,6 +81,12 @@ class Desk:
                 campaign = session.query(Campaign).filter_by(list_id=mine.id).first()
                 assert campaign is not None
                 self.campaign = campaign.id
+                self.feed = feed.id
+            ana = authors.list_authors()[0].id
+            table = io.BytesIO(b"Email,Shoe size\nzed@example.com,44\nnobody,1\n")
+            choices = ImportChoices(SLUG)
+            self.imported = import_files.keep_file(scene.env, ana, table, "people.csv", choices)
+            import_work.work_on_files(scene.env)
 
     def link(self) -> str:
         with self.scene.app.app_context():

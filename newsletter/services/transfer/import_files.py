@@ -107,9 +107,15 @@ def keep_file(
         size = _copy(source, path)
         with transaction() as session:
             row = ImportFile(
-                handle=handle, author_id=author_id, filename=path.name, size=size,
-                state=ImportState.UPLOADED, created_at=env.now, changed_at=env.now, **columns,
-            )  # fmt: skip
+                handle=handle,
+                author_id=author_id,
+                filename=path.name,
+                size=size,
+                state=ImportState.UPLOADED,
+                created_at=env.now,
+                changed_at=env.now,
+                **columns,
+            )
             session.add(row)
             session.flush()
             return row.id
@@ -270,6 +276,14 @@ def get_row(session: Session, import_id: int) -> ImportFile:
 def _view(row: ImportFile) -> ImportFileView:
     choices = ImportChoices(row.slug, row.platform, row.choices, row.because)
     return ImportFileView(
-        row.id, row.filename, row.size, choices, row.state, row.share,
-        ImportResult(**row.result), row.problem, row.created_at, row.changed_at,
-    )  # fmt: skip
+        row.id,
+        row.filename,
+        row.size,
+        choices,
+        row.state,
+        row.share,
+        ImportResult(**row.result),
+        row.problem,
+        row.created_at,
+        row.changed_at,
+    )

@@ -8,6 +8,7 @@ from newsletter.web.author import (
     access,
     audit,
     campaigns,
+    feeds,
     formatting,
     imports,
     letter_preview,
@@ -29,6 +30,7 @@ PAGES = (
     subscribers,
     imports,
     sources,
+    feeds,
     log_in,
     audit,
 )

@@ -56,7 +56,7 @@ IMPORT_WORDS: dict[str, str] = {
     ImportState.REFUSED: Text("refused"),
     ImportState.DISCARDED: Text("discarded"),
 }
-SECTIONS = {"author_imports": "author_subscribers"}
+SECTIONS = {"author_imports": "author_subscribers", "author_feeds": "author_sources"}
 """Pages without an entry of their own in the navigation, and whose they belong to."""
 ENTRY_WORDS: dict[str, str] = {
     EntryStatus.NEW: Text("new"),
