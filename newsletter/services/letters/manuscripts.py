@@ -7,7 +7,7 @@ a sentence. What is wrong with it is said by the preflight, and nothing of it ca
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -157,10 +157,31 @@ def discard_draft(env: Environment, campaign_id: int) -> None:
     Raises `NotFound`, `Refused` if it is no draft any more.
     """
     with transaction() as session:
-        campaign = _lock(session, campaign_id)
-        if campaign.status is not CampaignStatus.DRAFT:
-            raise Refused(f"campaign {campaign.id} is {campaign.status}: it is no draft any more")
-        state.cancel(session, campaign, env.now)
+        state.cancel(session, lock_draft(session, campaign_id), env.now)
+
+
+def append_text(campaign_id: int, markdown: str) -> None:
+    """Put a paragraph at the end of a draft.
+
+    Raises as `save_draft` does.
+    """
+    with transaction() as session:
+        campaign = lock_draft(session, campaign_id)
+        fields = read_fields(campaign.source)
+        body = f"{fields.body.rstrip()}\n\n{markdown}\n".lstrip("\n")
+        fields = replace(fields, body=body)
+        _store(campaign, write_fields(campaign.source, fields), fields)
+
+
+def lock_draft(session: Session, campaign_id: int) -> Campaign:
+    """Return a draft with its row locked, to be changed.
+
+    Raises `NotFound`, and `Refused` if it is no draft any more.
+    """
+    campaign = _lock(session, campaign_id)
+    if campaign.status is not CampaignStatus.DRAFT:
+        raise Refused(f"campaign {campaign.id} is {campaign.status}: it is no draft any more")
+    return campaign
 
 
 def _lock(session: Session, campaign_id: int) -> Campaign:

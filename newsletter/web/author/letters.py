@@ -18,6 +18,7 @@ from newsletter.web.author.audience_count import count_recipients
 from newsletter.web.author.paging import read_key
 from newsletter.web.request_body import allow_body
 from newsletter.web.responses import render_page, wants_json
+from newsletter.web.uploads import make_ticket
 
 blueprint = make_blueprint("letters", __name__)
 
@@ -154,6 +155,7 @@ def render_editor(
         checks=checks,
         place=lambda text: place_in_body(text, manuscript.text),
         problem=problem,
+        ticket=make_ticket(environment().settings) if may_write else "",
         count=count_recipients(manuscript.id) if counted else None,
     )
 

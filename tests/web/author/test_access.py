@@ -37,6 +37,7 @@ MAY = {
     "letters.save": "editor",
     "letters.test": "editor",
     "letters.discard": "editor",
+    "letter_pictures.add": "editor",
     "letter_preview.html": "viewer",
     "letter_preview.text": "viewer",
     "letter_preview.checks": "editor",

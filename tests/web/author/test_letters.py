@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import io
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +21,9 @@ from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import requested_tests
 from newsletter.services.sending import run as sending
-from tests.fakes import Clock, Sink
+from tests.fakes import Clock, Sink, body
 from tests.people import add_reader
+from tests.unit.authoring.test_images import picture
 from tests.web.author.conftest import Browse, BrowserOf
 
 SCRIPT = '<script>alert("x")</script>'
@@ -383,3 +386,65 @@ def test_a_discarded_draft_is_in_no_listing(app: Flask, env: Environment, browse
     assert browser.get(page).status_code == 404
     with app.app_context():
         assert campaigns.get_campaign(int(page.rpartition("/")[2])).status == "cancelled"
+
+
+def send_picture(
+    browser: BrowserOf, page: str, data: bytes, name: str, *, json: bool = False, **fields: str
+):  # type: ignore[no-untyped-def]
+    editor = browser.get(page).text
+    match = re.search(r'formaction="(/author/upload/[^"]+)"', editor)
+    assert match is not None
+    form = {**fields, "revision": revision_of(browser, page), "picture": (io.BytesIO(data), name)}
+    headers = {"Accept": "application/json"} if json else {}
+    return browser.post(html.unescape(match[1]), form, page=page, headers=headers)
+
+
+def test_a_picture_is_kept_by_its_content_and_mailed(
+    app: Flask, env: Environment, browse: Browse, sink: Sink
+) -> None:
+    browser = browse("owner")
+    page = begin(browser)
+    photo = picture("PNG", (90, 60))
+    answer = send_picture(
+        browser, page, photo, "../Mein Bäum.PHP", **WRITTEN, description="A tree]"
+    )
+    assert answer.headers["Location"] == f"{page}?done=1"
+    assert "rest a while.\n\n![A tree](mein-baum.png)\n" in browser.get(page).text
+    other = send_picture(browser, page, picture("PNG", (80, 60)), "mein baum.png", json=True)
+    assert other.json == {"markdown": "![](mein-baum-2.png)"}
+    again = send_picture(browser, page, photo, "mein baum.png", json=True)
+    assert again.json == {"markdown": "![](mein-baum.png)"}
+    shown = re.search(
+        r'src="https://news\.example\.com(/blog/[^"]+\.png)"', browser.get(f"{page}/html").text
+    )
+    assert shown is not None
+    assert browser.get(shown[1]).mimetype == "image/png"
+    other_letter = begin(browser, "talks", body="![](mein-baum.png)")
+    assert "no such picture" in browser.get(f"{other_letter}/checks").text
+    with app.app_context():
+        letters.dispatch_letter(env, drafts.load_draft(env, int(page.rpartition("/")[2])))
+        sending.send_due(env)
+    assert shown[1] in body(sink.to("ann@example.com")[0], "html")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "x.svg"),
+        (b"<html>" + SCRIPT.encode(), "tree.jpg"),
+        (b"", "tree.png"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 500, f"{SCRIPT}.png"),
+    ],
+)
+def test_what_is_no_picture_is_refused_and_the_text_is_kept(
+    app: Flask, env: Environment, browse: Browse, data: bytes, name: str
+) -> None:
+    browser = browse("editor")
+    page = begin(browser)
+    answer = send_picture(browser, page, data, name, subject="New subject", body="New words")
+    assert answer.status_code == 422
+    assert "New words" in answer.text and SCRIPT not in answer.text
+    assert send_picture(browser, page, data, name, json=True).status_code == 422
+    with app.app_context():
+        campaign = stored(page)
+        assert "New words" in campaign.source and not campaign.pictures
