@@ -241,6 +241,15 @@ def pause(env: Environment, which: str) -> None:
     say(f"Campaign {campaign_id} is {campaigns.pause(env, campaign_id).status}.")
 
 
+@campaign.command(epilog="Example: newsletter campaign undo 3")
+@letters_cli.which_argument
+@with_environment
+def undo(env: Environment, which: str) -> None:
+    """Make a letter that waits for its moment a draft again; nobody is mailed."""
+    campaign_id = letters_cli.number_of(which)
+    say(f"Campaign {campaign_id} is a {campaigns.take_back(env, campaign_id).status} again.")
+
+
 @campaign.command(epilog="Example: newsletter campaign resume 3")
 @letters_cli.which_argument
 @with_environment

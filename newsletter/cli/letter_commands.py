@@ -191,6 +191,7 @@ def _first_recipients(draft: LetterDraft) -> str:
     "--to-new", is_flag=True, help="Send a letter that was sent to those who have not had it."
 )
 @click.option("--anyway", is_flag=True, help="Send although the preflight found something bad.")
+@click.option("--now", is_flag=True, help="Send at once, as without --at: with no time to undo.")
 @click.option("--detach", is_flag=True, help="Queue only; a worker sends.")
 @letters_cli.offline_option
 @yes_option
@@ -205,6 +206,7 @@ def send(
     again: bool,
     to_new: bool,
     anyway: bool,
+    now: bool,
     detach: bool,
     offline: bool,
     yes: bool,
@@ -215,6 +217,8 @@ def send(
     Waits until every message has its result; with --detach, only queues them. Exit code 1 if the
     server cannot be used or the campaign pauses itself.
     """
+    if now and moment_text:
+        raise click.UsageError("--now and --at exclude each other")
     if to_new:
         draft = newcomers.load_draft_to_new(
             env, letters_cli.which_of(which), slug, segment=segment, offline=offline

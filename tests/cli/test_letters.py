@@ -6,11 +6,13 @@ import csv
 import email
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.cli.test_feel import on_a_terminal
 from tests.fakes import body, parsed
 from tests.smtp.fault_server import FaultServer
 from tests.unit.authoring.test_images import picture
@@ -366,3 +368,34 @@ def test_tags_come_from_files_and_by_hand_and_leave_as_they_came(
     assert readers("subscriber", "export", "out.csv").code == 0
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text("utf-8").splitlines()))
     assert {row["email"]: row["tags"] for row in rows}["cleo@example.com"] == "berlin, vip"
+
+
+def test_an_edit_of_what_was_changed_meanwhile_is_kept_in_a_file(
+    readers: Run, tmp_path: Path
+) -> None:
+    readers("campaign", "new", "letter.md")
+    (tmp_path / "other.md").write_text(LETTER.replace("Going slowly", "Another one"))
+    readers("campaign", "new", "other.md")
+    editor = tmp_path / "editor"
+    editor.write_text(
+        f"#!/bin/sh\n{sys.executable} -c 'from newsletter.cli import main; main()' "
+        "campaign edit 1 --subject Theirs\n"
+        "sed -i 's/read .this. slowly/mine, and long/' \"$1\"\n"
+    )
+    editor.chmod(0o755)
+    said = " ".join(
+        on_a_terminal("campaign", "edit", "1", cwd=tmp_path, EDITOR=str(editor)).split()
+    )
+    assert "was changed meanwhile" in said and "campaign-1.md" in said
+    assert "mine, and long" in (tmp_path / "campaign-1.md").read_text()
+    assert json.loads(readers("campaign", "show", "1", "--json").out)["subject"] == "Theirs"
+    assert json.loads(readers("campaign", "show", "2", "--json").out)["subject"] == "Another one"
+
+
+def test_a_scheduled_letter_is_taken_back(readers: Run) -> None:
+    readers("campaign", "new", "letter.md")
+    both = readers("campaign", "send", "1", "--now", "--at", "tomorrow", "--yes", "--offline")
+    assert both.code == 2
+    readers("campaign", "send", "1", "--at", "in 1 minute", "--yes", "--offline")
+    assert readers("campaign", "undo", "1").out == "Campaign 1 is a draft again.\n"
+    assert readers("campaign", "undo", "1").code == 1

@@ -16,6 +16,7 @@ from newsletter.web.author import (
     letter_send,
     letters,
     log_in,
+    newcomers,
     sources,
     subscribers,
     today,
@@ -25,6 +26,7 @@ from newsletter.web.author.browser import AuthorSessions
 PAGES = (
     today,
     campaigns,
+    newcomers,
     letters,
     letter_pictures,
     letter_preview,

@@ -448,3 +448,29 @@ def test_what_is_no_picture_is_refused_and_the_text_is_kept(
     with app.app_context():
         campaign = stored(page)
         assert "New words" in campaign.source and not campaign.pictures
+
+
+def test_a_letter_goes_to_those_who_joined_since(
+    app: Flask, env: Environment, browse: Browse, sink: Sink, clock: Clock
+) -> None:
+    browser = browse("owner")
+    page = begin(browser)
+    newcomers = page.replace("letters", "campaigns") + "/newcomers"
+    assert browser.get(newcomers).status_code == 404, "nobody has had it yet"
+    with app.app_context():
+        letters.dispatch_letter(env, drafts.load_draft(env, int(page.rpartition("/")[2])))
+        sending.send_due(env)
+    nobody = browser.post(newcomers, page=newcomers)
+    assert (nobody.status_code, "nobody would get it" in nobody.text) == (409, True)
+    with app.app_context(), transaction() as session:
+        mailing_list = session.scalars(select(MailingList).where(MailingList.slug == "blog")).one()
+        add_reader(session, mailing_list, "dan@example.com")
+    sink.accepted.clear()
+    assert "now: 1" in browser.get(f"{newcomers}/count").text
+    answer = browser.post(newcomers, page=newcomers)
+    assert "Undo" in browser.get(answer.headers["Location"]).text
+    clock.forward(timedelta(seconds=61))
+    with app.app_context():
+        letters.start_due_letters(env)
+        sending.send_due(env)
+    assert [one.recipient for one in sink.accepted] == ["dan@example.com"]
