@@ -61,6 +61,20 @@ class CampaignStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class QueueState(StrEnum):
+    """The state of messages that wait in the outbox."""
+
+    DUE = "due"
+    LATER = "later"
+    LEASED = "leased"
+    """A worker has taken them."""
+    HELD = "held"
+    """At the gate (outbox/held.py)."""
+    CAMPAIGN = "campaign"
+    """Of campaigns that are being sent, not taken yet."""
+    PAUSED = "paused"
+
+
 class Folded(StrEnum):
     """The part of a finished campaign's deliveries that is folded into its totals."""
 

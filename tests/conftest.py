@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from newsletter.services.operations.database import upgrade
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.settings import Settings
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
+from tests.log_guard import LogGuard
 
 # Machines are shared: how long an example takes says nothing about the code.
 hypothesis.settings.register_profile(
@@ -55,6 +57,24 @@ def moved_clock(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     with time_machine.travel(datetime.now(UTC) + timedelta(days=days), tick=True):
         yield
+
+
+@pytest.fixture(scope="session")
+def log_guard() -> LogGuard:
+    """Look at everything that the program's own loggers say from now on."""
+    guard = LogGuard()
+    program = logging.getLogger("newsletter")
+    program.addHandler(guard)
+    program.setLevel(logging.INFO)
+    return guard
+
+
+@pytest.fixture(autouse=True)
+def nothing_private_is_logged(log_guard: LogGuard) -> Iterator[None]:
+    """Fail a test that has logged an address, a token or the subject of a campaign."""
+    yield
+    faults = log_guard.take()
+    assert not faults, "\n".join(faults)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -18,6 +18,7 @@ leased row by row with `lease_due`. Every function works inside the caller's tra
 nothing; the ledger has its own.
 """
 
+from newsletter.outbox.depth import read_depths
 from newsletter.outbox.enqueue import (
     cancel,
     cancel_campaign,
@@ -111,6 +112,7 @@ __all__ = [
     "list_latest",
     "mailed_until_query",
     "next_recipients_query",
+    "read_depths",
     "recipients_query",
     "recover",
     "release",

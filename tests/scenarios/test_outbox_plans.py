@@ -34,6 +34,7 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "the gate": lambda session: held.list_held(session, after_id=0, limit=100),
     "next": outbox.find_next_due,
     "waiting": outbox.count_waiting,
+    "depths": lambda session: outbox.read_depths(session, START),
     "the end": ended,
     "history": lambda session: outbox.list_history(session, 1),
 }

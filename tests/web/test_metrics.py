@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from newsletter import outbox
 from newsletter.app import create_app
 from newsletter.authoring.letter_file import parse_letter
-from newsletter.db.session import db, transaction
+from newsletter.db.session import db, reading, transaction
+from newsletter.mail.smtp.types import Outcome, Reply
+from newsletter.services.campaigns import campaigns
 from newsletter.services.letters import send as letters
 from newsletter.services.operations import cleanup, metrics
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from newsletter.services.tally import classify_domain
 from newsletter.settings import Settings
+from newsletter.vocabulary import QueueState
 from newsletter.worker import WorkerProcess
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 from tests.people import add_list, add_reader
@@ -90,7 +95,8 @@ def test_what_workers_and_pages_did_is_seen_together(
     assert seen["newsletter_smtp_seconds_count"] == 4
     assert seen["newsletter_signups_total,received"] == 1
     assert seen["newsletter_signups_total,invalid"] == 1
-    assert seen["newsletter_queue_messages"] == 0, "the confirmation is at the gate"
+    assert {seen[f"newsletter_queue_messages,{state}"] for state in ("due", "campaign")} == {0}
+    assert seen["newsletter_queue_messages,held"] == 1, "the confirmation is at the gate"
     assert seen["newsletter_database_bytes"] > 10_000
     assert seen["newsletter_worker_age_seconds"] == float("inf")
     with app.app_context():
@@ -106,6 +112,39 @@ def test_what_workers_and_pages_did_is_seen_together(
         with other.app_context():
             db.session.remove()
             db.engine.dispose()
+
+
+def test_the_queue_is_told_by_state_and_age(
+    app: Flask, client: FlaskClient, clock: Clock, sink: Sink
+) -> None:
+    env = app.extensions[EXTENSION]
+    refused = Reply(451, "4.3.0", "later")
+    sink.script = lambda outgoing: (
+        Outcome(outgoing.id, "refused", "RCPT", refused, "sink")
+        if outgoing.recipient.startswith("b")
+        else None
+    )
+    with app.app_context():
+        with transaction() as session:
+            for slug in ("blog", "other", "third"):
+                mailing_list = add_list(session, slug)
+                for name in ("a", "b", "c"):
+                    add_reader(session, mailing_list, f"{name}{slug}@example.com")
+        letters.send_letter(env, parse_letter(LETTER), "blog")
+        sending.send_due(env)
+        campaigns.pause(env, letters.send_letter(env, parse_letter(LETTER), "other"))
+        clock.forward(timedelta(seconds=10))
+        letters.send_letter(env, parse_letter(LETTER), "third")
+        clock.forward(timedelta(seconds=10))
+        db.session.remove()
+    seen = values(client)
+    counts = {state: seen[f"newsletter_queue_messages,{state}"] for state in QueueState}
+    assert counts == {"due": 0, "later": 1, "leased": 0, "held": 0, "campaign": 3, "paused": 3}
+    ages = {state: seen[f"newsletter_queue_oldest_seconds,{state}"] for state in QueueState}
+    assert (ages["later"], ages["campaign"], ages["paused"]) == (20, 10, 20)
+    clock.forward(timedelta(hours=1))
+    with app.app_context(), reading() as session:
+        assert outbox.read_depths(session, clock.now)[QueueState.DUE].messages == 1
 
 
 @pytest.mark.any_database

@@ -29,10 +29,13 @@ COUNTERS = {
     "messages": ("Messages by what became of them.", ("outcome", "domain")),
     "signups": ("Sign-up forms that were sent in.", ("outcome",)),
     "bounces": ("Reports of returned mail and complaints.", ("kind",)),
+    "logins": ("Log-ins of authors.", ("outcome",)),
     "campaigns": ("Campaigns that were composed or started.", ("kind",)),
 }
 """The counters, each with its help and the names of its labels."""
 DURATION = "smtp_seconds"
+MESSAGES = "Messages that wait, by state."
+OLDEST = "Seconds since the oldest message in this state was queued."
 
 
 def write_tally(env: Environment) -> None:
@@ -68,6 +71,7 @@ def _collect(env: Environment) -> Iterator[Any]:
     with reading() as session:
         totals = _read_totals(session)
         gauges = list(_read_gauges(env, session))
+        depths = outbox.read_depths(session, env.now)
     for name, (text_, labels) in COUNTERS.items():
         family = CounterMetricFamily(f"newsletter_{name}", text_, labels=labels)
         for key, count in totals.items():
@@ -78,6 +82,14 @@ def _collect(env: Environment) -> Iterator[Any]:
     yield _make_histogram(totals)
     for name, text_, value in gauges:
         yield GaugeMetricFamily(f"newsletter_{name}", text_, value=value)
+    messages = GaugeMetricFamily("newsletter_queue_messages", MESSAGES, labels=("state",))
+    seconds = GaugeMetricFamily("newsletter_queue_oldest_seconds", OLDEST, labels=("state",))
+    for state, depth in depths.items():
+        age = (env.now - depth.since).total_seconds() if depth.since else 0.0
+        messages.add_metric((state.value,), depth.messages)
+        seconds.add_metric((state.value,), max(age, 0.0))
+    yield messages
+    yield seconds
 
 
 def _make_histogram(totals: dict[str, int]) -> Any:
@@ -111,7 +123,6 @@ def _read_gauges(env: Environment, session: Session) -> Iterator[tuple[str, str,
     age = max((now - oldest).total_seconds(), 0.0) if oldest else 0.0
     ticked = workers.find_last_tick()
     failing = session.scalar(select(func.count()).where(Feed.error != "")) or 0
-    yield "queue_messages", "Messages that wait.", outbox.count_waiting(session)
     yield "queue_oldest_due_seconds", "For how long the oldest message has been due.", age
     yield "mail_held", "1 while mail is held after a restore.", installation.is_held(session)
     states = sender_state.read_states(session, now)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Response, redirect, request, url_for
 from flask_babel import gettext
 
 from newsletter.access_vocabulary import AuthorRole
-from newsletter.errors import InvalidInput, LinkError
+from newsletter.errors import InvalidInput, LinkError, TooMany
+from newsletter.logs import happened
 from newsletter.services.authors import log_in, sessions
 from newsletter.services.authors.sessions import NewSession
 from newsletter.services.runtime import environment
+from newsletter.services.tally import Throttled
 from newsletter.web.author.access import (
     current_author,
     current_browser,
@@ -20,7 +24,9 @@ from newsletter.web.author.access import (
 from newsletter.web.locale import current_language, translate_errors
 from newsletter.web.responses import render_page
 
+log = logging.getLogger("newsletter.web")
 blueprint = make_blueprint("log_in", __name__)
+_lines = Throttled(1.0)
 
 
 @blueprint.get("/log-in")
@@ -55,6 +61,7 @@ def code() -> Response:
         environment(), request.form.get("code", ""), browser=browser.name, session_id=session_id
     )
     if entered is None:
+        _note("refused", "the code is not valid")
         error = gettext("This code is not right, or not valid any more. Ask for a new one.")
         next_path = safe_path(request.form.get("next"))
         return render_page("author/code.html", 422, error=error, next=next_path)
@@ -78,7 +85,8 @@ def enter(token: str) -> Response:
     session_id = browser.opened.id if browser.opened else None
     try:
         entered = log_in.use_link(environment(), token, browser=browser.name, session_id=session_id)
-    except LinkError:
+    except LinkError as error:
+        _note("refused", f"the link is not valid ({type(error).__name__})")
         return _render_dead_link()
     return _enter(entered, safe_path(None))
 
@@ -122,16 +130,29 @@ def log_out() -> Response:
 
 
 def _request_link(address: str) -> None:
-    log_in.request_link(
-        environment(),
-        address,
-        browser=current_browser().name,
-        ip=request.remote_addr or "",
-        language=current_language(),
-    )
+    try:
+        log_in.request_link(
+            environment(),
+            address,
+            browser=current_browser().name,
+            ip=request.remote_addr or "",
+            language=current_language(),
+        )
+    except TooMany:
+        _note("limited", "a ceiling is reached")
+        raise
+
+
+def _note(outcome: str, why: str) -> None:
+    """Count a log-in that was turned away, and log it: a line a second, whoever guesses."""
+    environment().tally.count("logins", outcome)
+    if _lines.is_due():
+        log.warning("a log-in was %s: %s", outcome, why, extra=happened("log-in"))
 
 
 def _enter(entered: NewSession, path: str) -> Response:
+    environment().tally.count("logins", "accepted")
+    log.info("author %s logged in", entered.author.id, extra=happened("log-in"))
     current_browser().replace(entered.token, lasting=True)
     return redirect(path, 303)  # type: ignore[return-value]
 
