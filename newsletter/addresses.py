@@ -25,6 +25,8 @@ GMAIL = ("gmail.com", "googlemail.com")
 """The two domains of Gmail's mailboxes; dots in their local parts count for nothing."""
 _SIMPLE = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?P<domain>[A-Za-z0-9.-]+)")
 """An address of which nothing but its domain can be wrong, or its length."""
+_QUOTED = re.compile(r'"(?P<local>[A-Za-z0-9_+.-]+)"@(?P<domain>[A-Za-z0-9.-]+)')
+"""An address whose local part is quoted for the sake of its dots (RFC 5321 section 4.1.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,11 @@ def parse_address(text: object, *, field: str = "email") -> Address:
 
     Accepts what SMTP without SMTPUTF8 can reach: an internationalised domain becomes its A-label
     (RFC 5891); a local part beyond ASCII is refused with the reason (RFC 6531 needs the whole path
-    to support it). Names under ``.test`` are names like any other (RFC 6761 §6.2), hence
-    `test_environment`.
+    to support it). A quoted local part may hold dots in any place, which a Japanese provider gives
+    away. Names under ``.test`` are names like any other (RFC 6761 §6.2), hence `test_environment`.
     """
     typed = _read_typed(text, field)
-    simple = _SIMPLE.fullmatch(typed)
+    simple = _SIMPLE.fullmatch(typed) or _find_quoted(typed)
     if simple and _is_domain(simple["domain"].lower()):
         return _make_address(typed, field)
     try:
@@ -59,6 +61,12 @@ def parse_address(text: object, *, field: str = "email") -> Address:
         )
         raise InvalidInput({field: problem})
     return _make_address(validated.ascii_email, field)
+
+
+def _find_quoted(typed: str) -> re.Match[str] | None:
+    """Match an address whose quotes are needed: one mailbox must not have two keys."""
+    quoted = _QUOTED.fullmatch(typed)
+    return None if quoted and _SIMPLE.fullmatch(typed.replace('"', "")) else quoted
 
 
 def _validate(typed: str) -> ValidatedEmail:
@@ -130,6 +138,7 @@ def fold_address(key: str) -> str:
     goes by two domains.
     """
     local, _, domain = key.rpartition("@")
+    local = local.strip('"')
     local = local.partition("+")[0] or local
     if domain in GMAIL:
         local = local.replace(".", "") or local
@@ -140,4 +149,5 @@ def fold_address(key: str) -> str:
 def mask(email: str) -> str:
     """Return ``a…@example.com``: an owner recognises the address, nobody else learns it."""
     local, _, domain = email.rpartition("@")
+    local = local.strip('"')
     return f"{local[:1]}…@{domain}" if local else "…"

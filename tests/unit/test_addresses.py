@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from email import message_from_string, policy
+
 import pytest
 from email_validator import EmailNotValidError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.addresses import _validate, mask, parse_address
+from newsletter.addresses import _validate, fold_address, mask, parse_address
 from newsletter.errors import InvalidInput
+from newsletter.mail.header_fields import mailbox_header
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,8 @@ from newsletter.errors import InvalidInput
         ("o'connor@example.ie", "o'connor@example.ie"),
         ("a" * 64 + "@example.com", "a" * 64 + "@example.com"),
         ("reader@blog.test", "reader@blog.test"),
+        ('"hana..ko."@Docomo.example', '"hana..ko."@docomo.example'),
+        ('".hana"@docomo.example', '".hana"@docomo.example'),
     ],
 )
 def test_s07_addresses_that_can_be_reached(typed: str, email: str) -> None:
@@ -39,6 +44,8 @@ def test_s07_addresses_that_can_be_reached(typed: str, email: str) -> None:
         "ana\0@example.com", "ana@example\0.com", "a\ud83d@example.com", "ana\u200b@example.com",
         "a" * 65 + "@example.com", "a@" + "b" * 250 + ".com", "jörg@example.com", "😀@example.com",
         "ana@-example.com", "ana@exa_mple.com", "ana@example.invalid", "ana@router.local", "a" * 10_000,
+        '"a..b"@example..com', '"hana.ko"@docomo.example', '"a..b@example.com', 'a..b"@example.com', '""@example.com', '"a\\"b"@example.com',
+        '"' + "a." * 32 + '"@example.com', '"a..b"@localhost',
         "ana@example.com, bob@example.com", "mailto:ana@example.com", "ana@example.com\n", "\r\nana@example.com",
     ],
 )  # fmt: skip
@@ -76,6 +83,21 @@ def test_no_text_crashes_the_parser(typed: str) -> None:
 def test_a_masked_address_shows_little() -> None:
     assert mask("ana.b@example.com") == "a…@example.com"
     assert mask("nonsense") == "…"
+    assert mask('"hana..ko"@docomo.example') == "h…@docomo.example"
+
+
+def test_a_quoted_local_part_is_compared_and_written_as_it_is() -> None:
+    quoted = parse_address('"Hana..ko+a"@docomo.example')
+    assert (
+        quoted.key == '"hana..ko+a"@docomo.example' != parse_address("hana.ko@docomo.example").key
+    )
+    assert fold_address(quoted.key) == fold_address('"hana..ko"@docomo.example')
+    for name in ("", "Hana Ko"):
+        line = mailbox_header("To", name, quoted.email).write(name, quoted.email)
+        message = message_from_string(f"To: {line}\n\n", policy=policy.SMTP)
+        [mailbox] = message["To"].addresses
+        assert (mailbox.display_name, mailbox.domain) == (name, "docomo.example")
+        assert mailbox.username == "Hana..ko+a"
 
 
 @given(

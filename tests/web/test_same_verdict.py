@@ -31,6 +31,7 @@ GOOD = [
         "bücher.example", "xn--bcher-kva.example", "bu\u0308cher.example", "BÜCHER.example", "例え.テスト", "пример.example", "blog.test",
         "example.co.uk", f"{LABEL}.com", f"{LABEL}.{LABEL}.com", "straße.example", "مثال.example", "a--b.com", "example。com",
     )),
+    '"hana..ko"@docomo.example', '"hana."@docomo.example',
     " ana@example.com", "ana@example.com ", "\tana@example.com\t",
 ]  # fmt: skip
 BAD = [
