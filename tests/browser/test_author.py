@@ -11,11 +11,13 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from newsletter import demo
 from newsletter.access_vocabulary import AuthorRole
+from newsletter.authoring.letter_fields import LetterFields
 from newsletter.db.session import transaction
 from newsletter.demo import SLUG, DemoStage
 from newsletter.i18n import LANGUAGES
 from newsletter.models import Campaign, Feed, MailingList, Subscriber
 from newsletter.services.authors import authors, log_in
+from newsletter.services.letters import manuscripts
 from newsletter.services.transfer import import_files, import_work
 from newsletter.services.transfer.import_files import ImportChoices
 from tests.browser.test_every_page import WCAG
@@ -38,6 +40,9 @@ PAGES: dict[str, Place] = {
     "subscriber": lambda desk: f"subscribers/{desk.subscriber}",
     "explained": lambda desk: f"subscribers/{desk.subscriber}?campaign={desk.campaign}",
     "proof": lambda desk: f"subscribers/{desk.subscriber}/proof",
+    "letters": lambda desk: "letters",
+    "letter": lambda desk: f"letters/{desk.draft}",
+    "letter-send": lambda desk: f"letters/{desk.draft}/send",
     "sources": lambda desk: "sources",
     "held": lambda desk: "sources?fate=held",
     "feed": lambda desk: f"feeds/{desk.feed}",
@@ -82,6 +87,11 @@ class Desk:
                 assert campaign is not None
                 self.campaign = campaign.id
                 self.feed = feed.id
+            self.draft = manuscripts.start_draft(
+                scene.env,
+                SLUG,
+                LetterFields(subject="A pause", body="Rest.\n\n![](lost.jpg)", segment="tags = x"),
+            )
             ana = authors.list_authors()[0].id
             table = io.BytesIO(b"Email,Shoe size\nzed@example.com,44\nnobody,1\n")
             choices = ImportChoices(SLUG)
@@ -149,7 +159,16 @@ def test_wcag_of_the_way_in(browser: Browser, desk: Desk, name: str) -> None:
 def test_every_language_fits_every_width(browser: Browser, desk: Desk, language: str) -> None:
     context = browser.new_context(locale=language)
     page = desk.enter(context)
-    for name in ("today", "campaigns", "campaign", "subscriber", "sources", "audit"):
+    for name in (
+        "today",
+        "campaigns",
+        "campaign",
+        "letter",
+        "letter-send",
+        "subscriber",
+        "sources",
+        "audit",
+    ):
         page.goto(f"{desk.scene.url}/author/{PAGES[name](desk)}")
         assert page.evaluate("document.documentElement.lang") == language
         judge(page, name)

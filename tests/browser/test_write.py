@@ -1,0 +1,142 @@
+"""An author writes in a real browser: a picture, a segment, a schedule; somebody else writes along."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from newsletter import demo
+from newsletter.demo import SLUG
+from newsletter.services.campaigns import campaigns
+from newsletter.services.letters import manuscripts
+from tests.browser.test_author import Desk
+from tests.browser.test_every_page import WCAG
+from tests.browser.test_story import shoot
+from tests.unit.authoring.test_images import picture
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+DROP = """([body, data]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const carried = new DataTransfer();
+  carried.items.add(new File([bytes], "Tree in fog.jpg", { type: "image/jpeg" }));
+  for (const kind of ["dragover", "drop"]) body.dispatchEvent(new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    with demo.open_stage() as scene:
+        demo.run_steps(scene, lambda line: None)
+        yield Desk(scene)
+
+
+def judge(page: Page, name: str) -> None:
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        violations = Axe().run(page, options=WCAG).response["violations"]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in violations] == []
+    for width in (320, 768, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+    shoot(page, f"write-{name}")
+
+
+def test_from_an_empty_draft_to_a_scheduled_letter(browser: Browser, desk: Desk) -> None:
+    context = browser.new_context(locale="en")
+    page = desk.enter(context)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    page.get_by_role("link", name="Write").click()
+    page.get_by_label("List").select_option(SLUG)
+    page.get_by_role("button", name="New letter").click()
+    page.get_by_label("Subject", exact=True).fill("A pause")
+    body = page.get_by_label("Text in Markdown")
+    body.fill("Dear friend,\n\nrest a while, and then some more.\n\n")
+    saved = page.locator("#saved")
+    expect(saved).to_contain_text("Saved.")
+    frame = page.frame_locator("iframe.mail")
+    expect(frame.get_by_text("rest a while")).to_be_visible()
+    body.evaluate(
+        "(body, data) => (" + DROP + ")([body, data])", base64.b64encode(picture()).decode()
+    )
+    expect(body).to_have_value(
+        "Dear friend,\n\nrest a while, and then some more.\n\n![](tree-in-fog.jpg)\n"
+    )
+    expect(page.locator("#checks")).to_contain_text("line 5")
+    expect(frame.locator("img")).to_have_js_property("naturalWidth", 1072)
+    page.get_by_role("link", name="Dark").press("Enter")
+    expect(frame.locator("body")).to_have_css("background-color", "rgb(22, 27, 26)")
+    page.get_by_label("Who gets it").fill("tags = berlin")
+    expect(page.locator("#count")).to_contain_text("wants ==")
+    page.get_by_label("Who gets it").fill('cadence == "weekly"')
+    expect(page.locator("#count")).to_contain_text("get it now:")
+    judge(page, "editor")
+
+    number = int(page.url.partition("/letters/")[2].partition("?")[0])
+    with desk.scene.app.app_context():
+        seen = manuscripts.get_manuscript(number)
+        manuscripts.save_draft(
+            number, seen.fields.__class__(subject="B", body="Their words"), seen.revision
+        )
+    body.press_sequentially("More. ")
+    expect(saved).to_contain_text("Press Save to see both texts.")
+    problems.clear()  # the browser reports every answer that refuses
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing is lost")
+    expect(page.get_by_text("Their words")).to_be_visible()
+    expect(page.get_by_label("Text in Markdown")).to_have_value(
+        "Dear friend,\n\nrest a while, and then some more.\n\n![](tree-in-fog.jpg)\nMore. "
+    )
+    judge(page, "conflict")
+    page.get_by_role("button", name="Save mine in its place").click()
+    page.get_by_text("Done.").wait_for()
+    problems.clear()
+
+    page.get_by_role("button", name="Send or schedule").click()
+    expect(page.locator("#count")).to_contain_text("get it now:")
+    page.get_by_label("At this moment:").check()
+    moment = desk.scene.env.now + timedelta(days=2)
+    page.get_by_label("Day and time").fill(moment.strftime("%Y-%m-%dT%H:%M"))
+    judge(page, "send")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_text("The first message leaves at")).to_be_visible()
+    with desk.scene.app.app_context():
+        planned = campaigns.get_campaign(number)
+        assert (planned.status, planned.segment) == ("scheduled", 'cadence == "weekly"')
+    page.get_by_role("button", name="Undo").press("Enter")
+    page.get_by_text("Done.").wait_for()
+    with desk.scene.app.app_context():
+        assert campaigns.get_campaign(number).status == "draft"
+    assert problems == []
+    context.close()
+
+
+def test_a_draft_is_written_without_javascript(browser: Browser, desk: Desk) -> None:
+    context = browser.new_context(locale="en", java_script_enabled=False)
+    page = desk.enter(context)
+    page.goto(f"{desk.scene.url}/author/letters")
+    page.get_by_role("button", name="New letter").press("Enter")
+    page.get_by_label("Subject", exact=True).fill("Without a script")
+    page.get_by_label("Text in Markdown").fill("These are my words.")
+    page.get_by_label("File").set_input_files(
+        {"name": "fog.png", "mimeType": "image/png", "buffer": picture("PNG", (60, 40))}
+    )
+    page.get_by_label("What it shows").fill("Fog")
+    page.get_by_role("button", name="Add picture").press("Enter")
+    expect(page.get_by_label("Text in Markdown")).to_have_value(
+        "These are my words.\n\n![Fog](fog.png)\n"
+    )
+    frame = page.frame_locator("iframe.mail")
+    expect(frame.get_by_text("These are my words.")).to_be_visible()
+    page.get_by_role("link", name="Text part").press("Enter")
+    expect(frame.locator("body")).to_contain_text("Fog")
+    page.get_by_role("button", name="Count them").press("Enter")
+    expect(page.locator("#count")).to_contain_text("get it now:")
+    context.close()
