@@ -24,7 +24,9 @@ from newsletter.logs import happened
 from newsletter.mail.mailbox.types import MailboxError
 from newsletter.mail.smtp.types import Transport
 from newsletter.services import installation, webhook_delivery, workers
+from newsletter.services.digests import asked
 from newsletter.services.digests import due as digests
+from newsletter.services.digests.composed_log import report_composed
 from newsletter.services.inbound.poll import poll_mailbox
 from newsletter.services.inbound.watch import wait_for_mail
 from newsletter.services.letters import send as letters
@@ -52,14 +54,14 @@ log = logging.getLogger("newsletter.worker")
 REST_AFTER_PROBLEM = timedelta(seconds=5)
 """Time between two tries of a mail server that cannot be used."""
 
-WOKEN = ("gate", "send", "tell_webhooks", "send_tests", "import_files")
+WOKEN = ("gate", "send", "tell_webhooks", "send_tests", "import_files", "poll", "compose_asked")
 """The work that a change of the database may make due."""
 
 
 class WorkerProcess:
     """Does what is due, each kind of work in a thread of its own, until `stop` is called."""
 
-    def __init__(self, app: Flask, *, poll_seconds: int = 15) -> None:
+    def __init__(self, app: Flask) -> None:
         self.app = app
         self.env: Environment = app.extensions[EXTENSION]
         self.identity = workers.make_identity()
@@ -81,9 +83,10 @@ class WorkerProcess:
         look_seconds = (LOOK_AGAIN if self._notices_changes else SOON).seconds
         for work, seconds in (
             (self.alive, 20),
-            (self.poll, poll_seconds),
+            (self.poll, look_seconds),
             (self.ask_hubs, 60),
             (self.compose, 15),
+            (self.compose_asked, look_seconds),
             (self.gate, look_seconds),
             (self.read_mailbox, 60),
             (self.watch_mailbox, 30),
@@ -141,6 +144,7 @@ class WorkerProcess:
             self.ask_hubs()
             self.read_mailbox()
             self.compose()
+            self.compose_asked()
             sent = sending.send_due(self.env, stop=self.stopping.is_set)
             self.send_tests()
             self.tell_webhooks()
@@ -237,32 +241,20 @@ class WorkerProcess:
         if installation.find_hold():
             return
         entries.promote_due(self.env)
-        for composed in digests.compose_due(
-            self.env, stop=self.stopping.is_set, postponed=self._postponed
-        ):
-            if composed.problem:
-                log.error(
-                    "the %s digest of list %s: %s",
-                    composed.cadence,
-                    composed.list,
-                    composed.problem,
-                )
-            elif composed.campaign_id is not None:
-                self.env.tally.count("campaigns", "digest")
-                log.info(
-                    "the %s digest of list %s is composed: campaign %s, %s entries, %s recipients",
-                    composed.cadence,
-                    composed.list,
-                    composed.campaign_id,
-                    composed.entries,
-                    composed.recipients,
-                    extra=happened("composed"),
-                )
+        stop = self.stopping.is_set
+        report_composed(
+            self.env, digests.compose_due(self.env, stop=stop, postponed=self._postponed)
+        )
         for campaign_id in letters.start_due_letters(self.env):
             self.env.tally.count("campaigns", "letter")
             log.info("campaign %s is started", campaign_id, extra=happened("composed"))
         if count := series_progress.advance_due(self.env):
             log.info("%s letters of series are queued", count, extra=happened("composed"))
+
+    def compose_asked(self) -> None:
+        """Make the digests that programs ask to send now."""
+        if not installation.find_hold():
+            report_composed(self.env, asked.send_asked(self.env))
 
     def send(self) -> None:
         """Send everything in the outbox that is due.

@@ -258,7 +258,7 @@ def _silence(scene: DemoStage) -> str:
 
 def run_worker(scene: DemoStage, until: threading.Event) -> None:
     """Run the worker beside the pages until the event is set."""
-    worker = WorkerProcess(scene.app, poll_seconds=5)
+    worker = WorkerProcess(scene.app)
     worker.start()
     until.wait()
     worker.stop()

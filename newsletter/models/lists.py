@@ -32,6 +32,7 @@ class MailingList(Base):
 
     A scheduled digest waits for `digest_min_entries`, `digest_max_wait` days at most.
     `digest_indexed`: search engines may list archive pages of digests with several posts, too.
+    `send_asked_at`: since when a program asks to mail what is owed now (services/digests/asked.py).
     `section_order` holds the ids of the feeds or topics (`digest_sections`) that come first.
 
     `flood_told_at`: when the author was told that confirmations wait because of a flood of
@@ -78,6 +79,7 @@ class MailingList(Base):
     section_order: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     consent_text: Mapped[str] = mapped_column(Text, default="")
     entry_seq: Mapped[int] = mapped_column(Integer, default=0)
+    send_asked_at: Mapped[datetime | None]
     flood_told_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 

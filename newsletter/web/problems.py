@@ -10,6 +10,7 @@ from flask import Response, request
 
 from newsletter.errors import (
     DatabaseError,
+    FeedError,
     InvalidInput,
     NewsletterError,
     NotFound,
@@ -46,6 +47,8 @@ def explain_error(error: NewsletterError) -> Response:
         case InvalidInput():
             errors = {f"#/{_escape(name)}": str(text) for name, text in error.fields.items()}
             return make_problem(422, "The request holds what cannot be used.", errors)
+        case FeedError():
+            return make_problem(422, "The feed cannot be read.", {"#/url": error.reason})
         case NotFound():
             return make_problem(404, error.message)
         case TooMany():
@@ -63,4 +66,4 @@ def explain_error(error: NewsletterError) -> Response:
 
 def _escape(name: str) -> str:
     """Write a name as a part of a JSON pointer (RFC 6901 section 3)."""
-    return name.replace("~", "~0").replace("/", "~1")
+    return name.replace("~", "~0")

@@ -507,7 +507,7 @@ def test_import_and_export_are_the_files_of_the_commands(blog: Flask, env: Envir
     [
         ({"list": "blog", "email": "nobody"}, "#/email"),
         ({"list": "blog", "email": "n@example.com", "cadence": "hourly"}, "#/cadence"),
-        ({"list": "blog", "email": "n@example.com", "fields": {"twon": "x"}}, "#/twon"),
+        ({"list": "blog", "email": "n@example.com", "fields": {"twon": "x"}}, "#/fields/twon"),
         ({"list": "blog", "email": "n@example.com", "topics": ["none"]}, "#/topics"),
         ({"list": "blog", "email": "n@example.com", "shoe": 1}, "#/shoe"),
         ({"list": "blog", "email": "a\nb@example.com"}, "#/email"),

@@ -95,7 +95,7 @@ def test_an_operation_is_as_described(
 
     @given(case=operation.as_strategy(generation_mode=GenerationMode(kind)))
     @settings(
-        max_examples=15,
+        max_examples=10,
         deadline=None,
         database=None,
         derandomize=True,

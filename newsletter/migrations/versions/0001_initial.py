@@ -204,6 +204,7 @@ def _create_mailing_lists() -> None:
         sa.Column("section_order", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("consent_text", sa.Text(), nullable=False),
         sa.Column("entry_seq", sa.Integer(), nullable=False),
+        sa.Column("send_asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("flood_told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(

@@ -32,6 +32,8 @@ class EntryView:
     published: datetime | None
     fate: EntryStatus
     why: str
+    at_once: bool
+    """It goes out as soon as a worker comes to it."""
 
 
 def change_grace_period(
@@ -149,6 +151,27 @@ def hold(env: Environment, entry_id: int) -> EntryView:
         return _view_entry(entry)
 
 
+def send(env: Environment, entry_id: int, *, at_once: bool) -> EntryView:
+    """Mail an entry with the next digest, or `at_once`, also one that was mailed before.
+
+    At once, a worker mails everybody what they are owed, this entry among it, whatever their
+    cadence. Raises `NotFound`, `Refused` for an entry that is ready and goes with the next digest
+    anyway.
+    """
+    with transaction() as session:
+        entry = _get_row(session, entry_id)
+        if entry.fate is EntryStatus.SENT:
+            entry_state.release(env, session, entry, "to be sent again, by hand")
+        elif entry.fate is not EntryStatus.READY:
+            entry_state.release(env, session, entry, "released by hand")
+        elif not at_once:
+            raise Refused(f"entry {entry_id} is ready", hint="it goes with the next digest")
+        if at_once:
+            entry.feed.mailing_list.send_asked_at = env.now
+        session.flush()
+        return _view_entry(entry)
+
+
 def release(env: Environment, entry_id: int) -> EntryView:
     """Let an entry that waits, is held or is skipped go out with the next digest.
 
@@ -204,4 +227,5 @@ def describe_entry(entry: Entry, feed: Feed, mailing_list: MailingList) -> Entry
         published=entry.published_at,
         fate=entry.fate,
         why=entry.why,
+        at_once=entry.fate is EntryStatus.READY and mailing_list.send_asked_at is not None,
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from newsletter.db.session import reading, transaction
-from newsletter.errors import Refused
+from newsletter.errors import ChangedMeanwhile, Refused
 from newsletter.feeds.discover import discover
 from newsletter.feeds.enrich import remove_upcoming
 from newsletter.feeds.youtube import KINDS
@@ -48,6 +48,11 @@ class FeedView:
     not_categories: tuple[str, ...]
     not_title: str
     page_pictures: bool
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """All that an author sets, in whatever state it is."""
+        return (self.status, self.leaves_out, self.filters, self.page_pictures)
 
     @property
     def filters(self) -> Filters:
@@ -130,15 +135,19 @@ def edit(
     only: Sequence[str] | None = None,
     never: Sequence[str] | None = None,
     not_title: str | None = None,
+    expected: FeedView | None = None,
 ) -> FeedView:
     """Change which kinds of videos a feed leaves out, its filters, and whether pages are fetched.
 
     `leaves_out` maps kinds to whether they are left out. Holds for entries found from now on;
     filters also for those that have not been mailed, once the feed is read again, which is soon.
-    Raises `InvalidInput`, `NotFound`.
+    Raises `InvalidInput`, `NotFound`, `ChangedMeanwhile` (it is not set as `expected` any more).
     """
     with transaction() as session:
         feed = get_feed(session, number_or_url)
+        session.refresh(feed, with_for_update=True)
+        if expected is not None and expected.settings != _make_view(feed).settings:
+            raise ChangedMeanwhile
         feed.leaves_out = [kind for kind in KINDS if leaves_out.get(kind, kind in feed.leaves_out)]
         if page_pictures is not None:
             feed.page_pictures = page_pictures

@@ -42,6 +42,12 @@ def receive_ping(env: Environment, addresses: Sequence[str], ip: str) -> None:
             bring_poll_forward(env, session, feed_id)
 
 
+def poll_soon(env: Environment, feed_id: int) -> None:
+    """Poll a feed now, as if its blog had pinged."""
+    with transaction() as session:
+        bring_poll_forward(env, session, feed_id)
+
+
 def bring_poll_forward(env: Environment, session: Session, feed_id: int) -> None:
     """Make a feed due now, unless it fails, is due already, or was brought forward too often."""
     feed = session.scalar(select(Feed).where(Feed.id == feed_id).with_for_update())

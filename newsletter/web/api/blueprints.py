@@ -6,9 +6,11 @@ from newsletter.web.api import (
     campaigns,
     description,
     entries,
+    feeds,
     installation,
     letters,
     lists,
+    resources,
     subscribers,
     subscriptions,
 )
@@ -17,9 +19,11 @@ BLUEPRINTS = (
     lists.blueprint,
     subscribers.blueprint,
     subscriptions.blueprint,
+    feeds.blueprint,
     entries.blueprint,
     letters.blueprint,
     campaigns.blueprint,
     installation.blueprint,
+    resources.blueprint,
     description.blueprint,
 )

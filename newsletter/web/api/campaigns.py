@@ -135,6 +135,19 @@ def cancel_campaign(campaign_id: int) -> Response:
     return send(_describe(campaigns.cancel(environment(), campaign_id)))
 
 
+@operation(
+    blueprint,
+    "POST",
+    f"/campaigns/{ID}/retry",
+    scope=TokenScope.SEND,
+    answer=letter_models.ApiCampaign,
+)
+def retry_campaign(campaign_id: int) -> Response:
+    """Send once more to those it failed for or who were left in doubt, and to nobody else."""
+    find_campaign(campaign_id)
+    return send(_describe(campaigns.retry(environment(), campaign_id)))
+
+
 def find_campaign(campaign_id: int) -> CampaignView:
     """Return a campaign of a list that the caller's token is for.
 

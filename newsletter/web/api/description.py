@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from newsletter import __version__
 from newsletter.web.api.answers import ROOT
-from newsletter.web.api.operations import KEY_AT_MOST, spec
+from newsletter.web.api.operations import KEY_AT_MOST, RAW_ANSWERS, RAW_BODIES, spec
 from newsletter.web.problems import MEDIA_TYPE
 
 blueprint = Blueprint("api_description", __name__)
@@ -72,13 +72,13 @@ def _describe() -> dict[str, Any]:
     }
     described["servers"] = [{"url": "/"}]
     described.setdefault("components", {})["securitySchemes"] = SECURITY
-    for path, methods in described["paths"].items():
+    for methods in described["paths"].values():
         for method, operation in methods.items():
-            _complete(path, method, operation)
+            _complete(method, operation)
     return described
 
 
-def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+def _complete(method: str, operation: dict[str, Any]) -> None:
     """Add to an operation what is declared once for all of them."""
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
@@ -94,12 +94,14 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
             answer["content"] = {MEDIA_TYPE: content["application/json"]}
         if code not in ("401", "503"):
             answer["headers"] = dict(RATE_HEADERS)
-    if path.endswith("/subscribers/export"):
-        text = {"text/csv": {"schema": {"type": "string"}}}
-        operation["responses"]["200"]["content"] = text
-    if path.endswith("/subscribers/import"):
-        binary = {"schema": {"type": "string", "contentMediaType": "text/csv"}}
-        operation["requestBody"] = {"required": True, "content": {"text/csv": binary}}
+    name = operation["operationId"]
+    if name in RAW_ANSWERS:
+        content = {RAW_ANSWERS[name]: {"schema": {"type": "string"}}}
+        operation["responses"]["200"]["content"] = content
+    if name in RAW_BODIES:
+        schema = {"type": "string", "contentMediaType": RAW_BODIES[name]}
+        content = {RAW_BODIES[name]: {"schema": schema}}
+        operation["requestBody"] = {"required": True, "content": content}
 
 
 def _make_page() -> Markup:

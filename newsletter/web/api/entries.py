@@ -9,7 +9,6 @@ from newsletter.errors import InvalidInput, NotFound
 from newsletter.services.polling import entries
 from newsletter.services.polling.entries import EntryView
 from newsletter.services.runtime import environment
-from newsletter.vocabulary import EntryStatus
 from newsletter.web.api import models
 from newsletter.web.api.answers import make_cursor, read_cursor, send
 from newsletter.web.api.operations import current_caller, operation, require_list
@@ -66,9 +65,17 @@ def release_entry(entry_id: int) -> Response:
 @operation(blueprint, "POST", f"/entries/{ID}/send", scope=MAILS, answer=models.ApiEntry)
 def send_entry(entry_id: int) -> Response:
     """Mail an entry with the next digest, also one that was mailed before."""
-    entry = _find(entry_id)
-    decide = entries.resend if entry.fate is EntryStatus.SENT else entries.release
-    return _send(decide(environment(), entry.id))
+    return _send(entries.send(environment(), _find(entry_id).id, at_once=False))
+
+
+@operation(blueprint, "POST", f"/entries/{ID}/send-now", scope=MAILS, answer=models.ApiEntry)
+def send_entry_now(entry_id: int) -> Response:
+    """Mail an entry now, whatever cadence a subscriber has.
+
+    A worker mails everybody what they are owed, this entry among it: whatever else is ready goes
+    along, because nothing is mailed twice and nothing left out.
+    """
+    return _send(entries.send(environment(), _find(entry_id).id, at_once=True))
 
 
 def _find(entry_id: int) -> EntryView:

@@ -1,12 +1,13 @@
-"""Suppressions, files and events, which belong to no list."""
+"""Suppressions and events, which belong to no list."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response
 
 from newsletter.access_vocabulary import NamedRow, TokenScope
-from newsletter.services import events, resources, row_names, suppressions
+from newsletter.services import events, row_names, suppressions
 from newsletter.services.events import EventView
+from newsletter.services.inbound import release
 from newsletter.services.runtime import environment
 from newsletter.web.api import models
 from newsletter.web.api.answers import make_cursor, read_cursor, send
@@ -43,11 +44,22 @@ def add_suppression(json: models.NewSuppression) -> Response:
     return send(models.ApiSuppression.model_validate(suppression), 201)
 
 
-@operation(blueprint, "GET", "/resources", scope=TokenScope.READ, answer=models.Resources)
-def list_resources() -> Response:
-    """List the files that only confirmed subscribers can fetch."""
-    rows = resources.list_resources()
-    return send(models.Resources(data=[models.ApiResource.model_validate(row) for row in rows]))
+@operation(
+    blueprint,
+    "POST",
+    "/suppressions/lift",
+    scope=TokenScope.WRITE,
+    answer=models.Release,
+)
+def lift_suppression(json: models.SuppressionRelease) -> Response:
+    """Let an address be mailed again, and say how you know.
+
+    After a bounce or a complaint each active subscription is asked by mail to confirm again, and
+    gets nothing else until it does. Nobody is subscribed by this.
+    """
+    require_unlimited()
+    count = release.release(environment(), json.email, because=json.because)
+    return send(models.Release(confirmations=count))
 
 
 @operation(blueprint, "GET", "/events", scope=TokenScope.READ, answer=models.Events)

@@ -11,7 +11,7 @@ from newsletter.services.operations import status as installation_status
 from newsletter.services.runtime import environment
 from newsletter.web.api import models
 from newsletter.web.api.answers import change, send, send_editable
-from newsletter.web.api.operations import current_caller, operation, require_list
+from newsletter.web.api.operations import current_caller, operation, require_list, require_unlimited
 
 blueprint = Blueprint("api_lists", __name__)
 
@@ -23,6 +23,23 @@ def list_lists() -> Response:
     return send(
         models.MailingLists(data=[models.ApiMailingList.model_validate(row) for row in rows])
     )
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/lists",
+    scope=TokenScope.WRITE,
+    answer=models.ApiMailingList,
+    status=201,
+)
+def create_list(json: models.NewMailingList) -> Response:
+    """Make a list."""
+    require_unlimited()
+    values = json.model_dump(exclude_unset=True, by_alias=True, exclude={"slug"})
+    row = lists.add(environment(), json.slug, values)
+    described = models.ApiMailingList.model_validate(row)
+    return send_editable(described, 201, location=f"/lists/{row.slug}")
 
 
 @operation(

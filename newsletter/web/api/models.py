@@ -72,6 +72,13 @@ class MailingListChange(Sent):
     grace: Annotated[int, Field(ge=0, le=1440)] | None = None
 
 
+class NewMailingList(MailingListChange):
+    """A list to make; `from` says who writes: Ana <ana@example.org>."""
+
+    slug: Slug
+    sender: Line = Field(alias="from")
+
+
 class ApiMailingList(Editable):
     """A mailing list and its settings."""
 
@@ -102,7 +109,10 @@ class MailingLists(BaseModel):
 
 
 class ApiEntry(BaseModel):
-    """A post or video of a feed, and what becomes of it."""
+    """A post or video of a feed, and what becomes of it.
+
+    `at_once`: it is being mailed now, and does not wait for the next digest.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -114,6 +124,7 @@ class ApiEntry(BaseModel):
     published: datetime | None
     fate: EntryStatus
     why: str
+    at_once: bool
 
 
 class Entries(BaseModel):
@@ -154,6 +165,29 @@ class NewSuppression(Sent):
 
     email: Address
     note: Line = ""
+
+
+class SuppressionRelease(Sent):
+    """An address that may be mailed again, and how you know; that is kept as evidence."""
+
+    email: Address
+    because: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=LINE)]
+
+
+class Release(BaseModel):
+    """The end of a suppression; `confirmations` counts subscriptions that wait to be confirmed."""
+
+    confirmations: int
+
+
+class ResourceQuery(Sent):
+    """The name of a file with its ending, and how it is called."""
+
+    filename: Annotated[
+        str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^/\\\x00-\x1f\x7f]+$")
+    ]
+    title: Line = ""
+    name: Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9-]*$")] = ""
 
 
 class ApiResource(BaseModel):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Any, TypeVar
+from functools import partial, wraps
+from typing import Any, TypeVar, get_type_hints
 
 from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, ValidationError
@@ -18,7 +18,7 @@ from spectree import SpecTree
 from werkzeug.exceptions import HTTPException
 
 from newsletter.access_vocabulary import TokenScope
-from newsletter.errors import NewsletterError, NotFound
+from newsletter.errors import InvalidInput, NewsletterError, NotFound
 from newsletter.services import api_tokens, idempotency
 from newsletter.services.api_tokens import Caller, RequestAllowance
 from newsletter.services.runtime import environment
@@ -31,6 +31,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 JSON_AT_MOST = 512 * 1024
 """Bytes of a JSON body: a letter is the largest."""
 KEY_AT_MOST = 255
+SYNONYMS = {
+    "pause": ("paused_until",),
+    "address": ("email",),
+    "answer": ("fields",),
+    "tag": ("tags", "add_tags"),
+    "topic": ("topics",),
+}
+"""Names that services have for fields of bodies, as options of commands are called."""
+RAW_BODIES: dict[str, str] = {}
+RAW_ANSWERS: dict[str, str] = {}
+"""Media types of bodies and answers that are no JSON, by operation."""
 REPEATED = ("Content-Type", "ETag", "Location")
 """Headers that are kept with an answer."""
 
@@ -87,12 +98,15 @@ def operation(
     answer: type[BaseModel] | None = None,
     status: int = 200,
     body_at_most: int = JSON_AT_MOST,
+    takes: str = "",
+    gives: str = "",
     refuses: Sequence[int] = (),
 ) -> Callable[[F], F]:
     """Register a function as an operation.
 
-    Any of the scopes is enough. `answer` is the model of the body, with `status`; `refuses` are the
-    statuses beside those that every operation may answer with.
+    Any of the scopes is enough. `answer` is the model of the body, with `status`; `takes` and
+    `gives` are the media types of bodies that are no JSON; `refuses` are the statuses beside those
+    that every operation may answer with.
     """
     scopes = (scope,) if isinstance(scope, TokenScope) else tuple(scope)
     problems = {401, 403, 404, 405, 422, 429, 503, *refuses}
@@ -102,7 +116,11 @@ def operation(
         responses: dict[str, Any] = {f"HTTP_{status}": answer}
         responses |= {f"HTTP_{code}": Problem for code in sorted(problems)}
         endpoint = function.__name__
-        takes_json = "json" in function.__annotations__
+        model = get_type_hints(function).get("json")
+        if takes:
+            RAW_BODIES[endpoint] = takes
+        if gives:
+            RAW_ANSWERS[endpoint] = gives
         described = spec.validate(
             resp=SpecResponse(**responses),
             tags=[blueprint.name.removeprefix("api_")],
@@ -112,7 +130,7 @@ def operation(
 
         @wraps(described)
         def run(**arguments: Any) -> Response:
-            return _answer(described, scopes, arguments, takes_json=takes_json)
+            return _answer(described, scopes, arguments, model)
 
         run.scopes = scopes  # type: ignore[attr-defined]
         allow_body(f"{blueprint.name}.{endpoint}", body_at_most)
@@ -126,8 +144,7 @@ def _answer(
     function: Callable[..., Any],
     scopes: Sequence[TokenScope],
     arguments: dict[str, Any],
-    *,
-    takes_json: bool,
+    model: type[BaseModel] | None,
 ) -> Response:
     allowance = None
     try:
@@ -135,9 +152,9 @@ def _answer(
         if not any(current_caller().scope.covers(scope) for scope in scopes):
             needed = " or ".join(scope.value for scope in scopes)
             raise RefusedEarly(make_problem(403, f"This needs a token with the scope {needed}."))
-        if takes_json:
+        if model is not None:
             _require_json()
-        response = _run_once(function, arguments)
+        response = _run_once(partial(_run, function, arguments, model))
     except RefusedEarly as answered:
         response = answered.response
     except NewsletterError as error:
@@ -177,11 +194,11 @@ def _add_allowance(response: Response, allowance: RequestAllowance) -> None:
     response.headers["RateLimit"] = f'"token";r={remaining};t={allowance.reset}'
 
 
-def _run_once(function: Callable[..., Any], arguments: dict[str, Any]) -> Response:
+def _run_once(run: Callable[[], Response]) -> Response:
     """Run an operation, or repeat the answer that its Idempotency-Key has already."""
     key = request.headers.get("Idempotency-Key", "")
     if request.method != "POST" or not key:
-        return _run(function, arguments)
+        return run()
     if len(key) > KEY_AT_MOST or not key.isascii() or not key.isprintable():
         raise RefusedEarly(make_problem(400, "The Idempotency-Key is too long, or no plain text."))
     token_id = current_caller().token_id
@@ -201,19 +218,12 @@ def _run_once(function: Callable[..., Any], arguments: dict[str, Any]) -> Respon
         response = Response(stored.body, stored.status, stored.headers)
         response.headers["Idempotency-Replayed"] = "true"
         return response
-    return _run_and_keep(function, arguments, token_id, key)
+    return _run_and_keep(run, token_id, key)
 
 
-def _run_and_keep(
-    function: Callable[..., Any], arguments: dict[str, Any], token_id: int, key: str
-) -> Response:
+def _run_and_keep(run: Callable[[], Response], token_id: int, key: str) -> Response:
     try:
-        try:
-            response = _run(function, arguments)
-        except RefusedEarly as answered:
-            response = answered.response
-        except NewsletterError as error:
-            response = explain_error(error)
+        response = run()
     except BaseException:
         idempotency.abandon(token_id, key)
         raise
@@ -228,13 +238,37 @@ def _run_and_keep(
     return response
 
 
-def _run(function: Callable[..., Any], arguments: dict[str, Any]) -> Response:
+def _run(
+    function: Callable[..., Any], arguments: dict[str, Any], model: type[BaseModel] | None
+) -> Response:
+    """Run an operation; whatever is refused is an answer, too."""
     try:
         response = function(**arguments)
+    except RefusedEarly as answered:
+        return answered.response
     except HTTPException as error:
-        raise RefusedEarly(make_problem(error.code or 400)) from None
+        return make_problem(error.code or 400)
+    except InvalidInput as error:
+        fields = {_point(name, model): text for name, text in error.fields.items()}
+        return explain_error(InvalidInput(fields) if model else error)
+    except NewsletterError as error:
+        return explain_error(error)
     assert isinstance(response, Response)
     return response
+
+
+def _point(name: str, model: type[BaseModel] | None) -> str:
+    """Return where in the body the field is that a service calls by `name`.
+
+    A name that the body does not know is one of its `fields`, or a line of its `markdown`.
+    """
+    known = {field.alias or key for key, field in model.model_fields.items()} if model else set()
+    for candidate in (name, *SYNONYMS.get(name, ())):
+        if candidate in known:
+            return candidate
+    if "fields" in known:
+        return f"fields/{name}"
+    return "markdown" if "markdown" in known else name
 
 
 def _require_json() -> None:

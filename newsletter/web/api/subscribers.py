@@ -153,7 +153,7 @@ def erase_subscriber(subscriber_id: str) -> Response:
     return no_content()
 
 
-@operation(blueprint, "GET", "/subscribers/export", scope=TokenScope.WRITE)
+@operation(blueprint, "GET", "/subscribers/export", scope=TokenScope.WRITE, gives="text/csv")
 def export_all() -> Response:
     """Export everything known of subscribers as CSV, which the import reads back."""
     require_unlimited()
@@ -168,6 +168,7 @@ def export_all() -> Response:
     "/subscribers/import",
     scope=TokenScope.WRITE,
     answer=subscriber_models.ImportReport,
+    takes="text/csv",
     body_at_most=FILE_AT_MOST,
 )
 def import_all(query: subscriber_models.ImportQuery) -> Response:

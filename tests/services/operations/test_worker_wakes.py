@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -13,11 +14,13 @@ from newsletter import outbox
 from newsletter.db import changes
 from newsletter.db.direct import DirectConnection
 from newsletter.db.session import transaction
+from newsletter.services.polling import ping
 from newsletter.services.runtime import EXTENSION
 from newsletter.vocabulary import MailKind
 from newsletter.worker import WorkerProcess
-from tests.fakes import Sink
-from tests.people import add_list, add_reader
+from tests.fakes import FakeFetch, Sink
+from tests.feeds_server import item, rss
+from tests.people import add_feed, add_list, add_reader
 
 
 def wait_until(sink: Sink, count: int, seconds: float) -> bool:
@@ -91,3 +94,28 @@ def test_what_others_write_is_noticed_once(
     finally:
         stopping.set()
         thread.join()
+
+
+def test_a_ping_wakes_the_worker(app: Flask, fake_fetch: FakeFetch) -> None:
+    """The feed is asked at once, on both databases; one that nobody pinged is not."""
+    url, other = "https://blog.example.com/feed/", "https://other.example.org/feed/"
+    fake_fetch.pages |= {url: rss(item("Old")), other: rss(item("Else"))}
+    env = app.extensions[EXTENSION]
+    with app.app_context(), transaction() as session:
+        mailing_list = add_list(session)
+        for address in (url, other):
+            add_feed(session, mailing_list, address).next_poll_at = env.now + timedelta(hours=1)
+    worker = WorkerProcess(app)
+    worker.start()
+    try:
+        time.sleep(1.5)  # its first looks are over
+        assert fake_fetch.requests == []
+        pinged_at = time.monotonic()
+        with app.app_context():
+            ping.receive_ping(env, [url], "192.0.2.1")
+        while not fake_fetch.requests and time.monotonic() - pinged_at < 8:
+            time.sleep(0.01)
+        assert time.monotonic() - pinged_at < 5, "a look every 15 seconds would have been later"
+    finally:
+        worker.stop()
+    assert {address for address, *_ in fake_fetch.requests} == {url}
