@@ -17,15 +17,19 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 from flask import Flask
 from flask.testing import FlaskClient
+from pydantic import SecretStr
+from sqlalchemy import select
 
-from newsletter.db.session import db
+from newsletter.db.session import db, transaction
 from newsletter.mail.smtp.types import Outgoing
+from newsletter.models import Subscriber, Subscription
 from newsletter.services.inbound import hooks
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from newsletter.settings import Settings
 from newsletter.settings_loader import load_settings
 from tests.fakes import Clock, FakeFetch, Sink
+from tests.people import add_list
 from tests.services.inbound.returned import bounce_events, suppressed
 from tests.services.sending.test_run import make_campaign
 
@@ -296,6 +300,89 @@ def test_no_certificate_comes_from_a_foreign_host(
     )
     assert fake_fetch.requests == []
     with app.app_context():
+        assert suppressed() == {}
+
+
+def test_another_topic_is_refused_before_anything_is_fetched(
+    app: Flask, outgoing: list[Outgoing], clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    env = app.extensions[EXTENSION]
+    ses = env.settings.bounces.hooks.ses.model_copy(
+        update={"key": SecretStr("arn:aws:sns:eu-central-1:1:bounces")}
+    )
+    hooks_ = env.settings.bounces.hooks.model_copy(update={"ses": ses})
+    bounces = env.settings.bounces.model_copy(update={"hooks": hooks_})
+    object.__setattr__(env, "settings", env.settings.model_copy(update={"bounces": bounces}))
+    client = app.test_client()
+    fake_fetch.requests.clear()
+    other = sns(ses_bounce(outgoing[0]), clock, TopicArn="arn:aws:sns:eu-central-1:666:bounces")
+    assert post(client, "ses", other) == 403
+    assert fake_fetch.requests == []
+    assert post(client, "ses", sns(ses_bounce(outgoing[1]), clock)) == 200
+    with app.app_context():
+        assert suppressed() == {outgoing[1].recipient: "bounce"}
+
+
+def test_a_signature_of_mailgun_says_one_thing_only(
+    app: Flask, client: FlaskClient, outgoing: list[Outgoing], clock: Clock
+) -> None:
+    """It covers the token alone: whoever has seen one could put other words behind it."""
+    assert post(client, "mailgun", *HARD["mailgun"](outgoing[0], clock)) == 200
+    data = {"event": "complained", "recipient": outgoing[1].recipient}
+    assert post(client, "mailgun", *mailgun(data, clock)) == 200
+    assert post(client, "mailgun", *mailgun({**data, "event": "unsubscribed"}, clock)) == 200
+    with app.app_context():
+        assert suppressed() == {outgoing[0].recipient: "bounce"}
+        assert len(bounce_events()) == 1
+
+
+def test_bad_events_of_a_report_keep_no_good_ones_waiting(
+    app: Flask, client: FlaskClient, outgoing: list[Outgoing], clock: Clock
+) -> None:
+    [good] = json.loads(HARD["sendgrid"](outgoing[0], clock)[0])
+    strange = [
+        None, 7, "x", [good], {"event": "bounce"}, {**good, "sg_event_id": None},
+        {**good, "sg_event_id": "e8", "email": {"a": 1}, "smtp-id": None},
+        {**good, "sg_event_id": "e9", "email": "\ud800\0@" + "x" * 9_000, "smtp-id": [1], "reason": 5},
+    ]  # fmt: skip
+    complaint = {"email": outgoing[1].recipient, "event": "spamreport", "sg_event_id": "e2"}
+    rows = [*strange, good, good, complaint, *strange, complaint]
+    assert post(client, "sendgrid", *sendgrid(rows, clock)) == 200
+    with app.app_context():
+        assert suppressed() == {outgoing[0].recipient: "bounce", outgoing[1].recipient: "complaint"}
+        assert len([event for event in bounce_events() if event[1] != "none"]) == 2
+
+
+def test_who_leaves_at_the_provider_leaves_the_list(
+    app: Flask, client: FlaskClient, outgoing: list[Outgoing], clock: Clock
+) -> None:
+    """Also where it names no message of ours, if there is only one list to leave."""
+    gone = {
+        "event": "unsubscribed", "recipient": "forwarded@elsewhere.example",
+        "message": {"headers": {"message-id": message_id(outgoing[0]).strip("<>")}},
+    }  # fmt: skip
+    assert post(client, "mailgun", *mailgun(gone, clock)) == 200
+    brevo = {"event": "unsubscribed", "ts_event": 1}
+    for address in (outgoing[1].recipient, "stranger@example.org"):
+        assert post(client, "brevo", json.dumps({**brevo, "email": address}).encode()) == 200
+    with app.app_context(), transaction() as session:
+        second = add_list(session, "second")
+        who = select(Subscriber).where(Subscriber.email == outgoing[2].recipient)
+        [first] = session.scalars(who).one().subscriptions
+        session.add(
+            Subscription(
+                handle="another", list_id=second.id, subscriber_id=first.subscriber_id,
+                status="active", cadence=first.cadence, created_at=first.created_at,
+            )
+        )  # fmt: skip
+    email = outgoing[2].recipient
+    assert post(client, "brevo", json.dumps({**brevo, "email": email}).encode()) == 200
+    with app.app_context():
+        rows = db.session.execute(select(Subscriber.email, Subscription.status).join(Subscription))
+        ended = sorted(email for email, status in rows if status == "unsubscribed")
+        assert ended == sorted([outgoing[0].recipient, outgoing[1].recipient]), (
+            "nobody guesses which of two lists is meant"
+        )
         assert suppressed() == {}
 
 

@@ -12,19 +12,22 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from newsletter.bounce_vocabulary import BounceClass
+from newsletter.bounces.meaning import join_lines
 from newsletter.bounces.providers.signatures import verify_rsa
 from newsletter.bounces.providers.types import (
     NotReadable,
     NotVerified,
     ProviderEvent,
+    complain,
     get_text,
     judge,
+    read_headers,
     read_json,
     read_objects,
     require_fresh,
@@ -38,6 +41,8 @@ _PEM = re.compile(r"/SimpleNotificationService-[0-9a-f]{16,64}\.pem")
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _CONTENT = ("MessageTooLarge", "ContentRejected", "AttachmentRejected")
+_MACHINES = ("not-spam", "auth-failure", "virus")
+"""Kinds of feedback that are no recipient's complaint (RFC 5965 section 7.3)."""
 
 FetchCertificate = Callable[[str], bytes]
 
@@ -55,8 +60,10 @@ class SnsMessage:
     confirm_url: str = ""
 
 
-def verify_sns(body: bytes, fetch_certificate: FetchCertificate, now: datetime) -> SnsMessage:
-    """Verify a message of SNS.
+def verify_sns(
+    body: bytes, fetch_certificate: FetchCertificate, now: datetime, *, topic: str = ""
+) -> SnsMessage:
+    """Verify a message of SNS, of one topic (its ARN) only where that is known.
 
     Raises `NotVerified`, `NotReadable`, and what the fetch raises.
     """
@@ -66,6 +73,8 @@ def verify_sns(body: bytes, fetch_certificate: FetchCertificate, now: datetime) 
     kind = get_text(row, "Type")
     url = str(row.get("SigningCertURL", row.get("SigningCertUrl", "")))
     if not is_amazon_url(url) or not _PEM.fullmatch(urlsplit(url).path):
+        raise NotVerified
+    if topic and get_text(row, "TopicArn") != topic:
         raise NotVerified
     _require_fresh_timestamp(get_text(row, "Timestamp"), now)
     names = _NOTIFICATION if kind == "Notification" else _CONFIRMATION
@@ -105,56 +114,49 @@ def read_ses(message: SnsMessage) -> Iterator[ProviderEvent]:
     if not isinstance(row, dict):
         raise NotReadable
     kind = get_text(row, "notificationType") or get_text(row, "eventType")
-    evidence = _read_evidence(row.get("mail"))
+    mail = row.get("mail")
+    evidence = ReportEvidence()
+    if isinstance(mail, dict):  # SES has to be told to send the original headers
+        evidence = replace(read_headers(mail.get("headers")), sent_to=(get_text(mail, "source"),))
     for number, result in enumerate(_read_results(row, kind)):
         yield ProviderEvent(f"{message.id}/{number}", result, evidence)
 
 
 def _read_results(row: dict[str, Any], kind: str) -> Iterator[BounceResult]:
-    if kind == "Complaint":
-        complaint = row.get("complaint")
-        details = complaint if isinstance(complaint, dict) else {}
-        if get_text(details, "complaintFeedbackType") == "not-spam":
-            return
+    details = row.get(kind.lower())
+    if not isinstance(details, dict):
+        return
+    if kind == "Complaint" and get_text(details, "complaintFeedbackType") not in _MACHINES:
         for recipient in read_objects(details.get("complainedRecipients", [])):
-            address = get_text(recipient, "emailAddress")
-            yield BounceResult(address, BounceClass.COMPLAINT, "", "abuse")
+            yield complain(get_text(recipient, "emailAddress"))
     elif kind == "Bounce":
-        bounce = row.get("bounce")
-        details = bounce if isinstance(bounce, dict) else {}
-        otherwise = choose_class(
-            get_text(details, "bounceType"), get_text(details, "bounceSubType")
-        )
-        for recipient in read_objects(details.get("bouncedRecipients", [])):
-            words = get_text(recipient, "diagnosticCode").partition(";")[2].strip()
-            status = get_text(recipient, "status")
-            yield judge(get_text(recipient, "emailAddress"), words, status, otherwise)
+        yield from _read_bounce(details)
+    elif kind == "Reject":
+        words = join_lines(get_text(details, "reason"))
+        recipients = row["mail"].get("destination") if isinstance(row.get("mail"), dict) else None
+        for address in recipients if isinstance(recipients, list) else []:
+            if isinstance(address, str):
+                yield BounceResult(address[:320], BounceClass.CONTENT, "", words)
 
 
-def choose_class(kind: str, subtype: str) -> BounceClass:
-    """Say what SES means by a bounce's type."""
+def _read_bounce(details: dict[str, Any]) -> Iterator[BounceResult]:
+    kind = get_text(details, "bounceType")
+    subtype = get_text(details, "bounceSubType")
+    for recipient in read_objects(details.get("bouncedRecipients", [])):
+        words = get_text(recipient, "diagnosticCode")
+        words = words.partition(";")[2].strip() if words.lower().startswith("smtp") else ""
+        status = get_text(recipient, "status")
+        otherwise = choose_class(kind, subtype, is_report=bool(words or status))
+        yield judge(get_text(recipient, "emailAddress"), words, status, otherwise)
+
+
+def choose_class(kind: str, subtype: str, *, is_report: bool = True) -> BounceClass:
+    """Say what SES means by a bounce's type.
+
+    A transient one that is no report of a mail server is mostly an automatic answer.
+    """
     if subtype in _CONTENT:
         return BounceClass.CONTENT
+    if kind == "Transient" and subtype == "General" and not is_report:
+        return BounceClass.AUTO_REPLY
     return BounceClass.HARD if kind == "Permanent" else BounceClass.SOFT
-
-
-def _read_evidence(mail: Any) -> ReportEvidence:
-    """Collect the envelope's sender and, where SES was told to send them, the original headers."""
-    if not isinstance(mail, dict):
-        return ReportEvidence()
-    headers = list(read_objects(mail.get("headers") or []))
-    return ReportEvidence(
-        sent_to=(get_text(mail, "source"),),
-        message_ids=tuple(_list_header(headers, "message-id")),
-        unsubscribe=tuple(_list_header(headers, "list-unsubscribe")),
-    )
-
-
-def _list_header(headers: list[dict[str, Any]], name: str) -> Iterator[str]:
-    for header in headers[:200]:
-        if get_text(header, "name").lower() == name:
-            yield (
-                get_text(header, "value").strip("<> ")
-                if name == "message-id"
-                else get_text(header, "value")
-            )

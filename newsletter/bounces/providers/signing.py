@@ -12,17 +12,24 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from newsletter.bounce_vocabulary import BounceClass
+from newsletter.bounces.addresses import find_address
+from newsletter.bounces.meaning import join_lines
+from newsletter.bounces.providers.ses import choose_class
 from newsletter.bounces.providers.signatures import verify_ecdsa, verify_hmac
 from newsletter.bounces.providers.types import (
+    UNKNOWN_DOMAIN,
     NotReadable,
     NotVerified,
     ProviderEvent,
+    complain,
     get_text,
     judge,
+    read_headers,
     read_json,
     read_objects,
     require_fresh,
@@ -32,6 +39,35 @@ from newsletter.bounces.types import BounceResult, ReportEvidence
 SIGNATURE_HEADER = "x-twilio-email-event-webhook-signature"
 TIMESTAMP_HEADER = "x-twilio-email-event-webhook-timestamp"
 """Headers of SendGrid's signed event webhook, in lower case as all headers here."""
+
+SENDGRID_CLASSES = {
+    "Invalid Address": BounceClass.HARD,
+    "Technical": BounceClass.SOFT,
+    "Content": BounceClass.CONTENT,
+    "Reputation": BounceClass.POLICY,
+    "Frequency or Volume Too High": BounceClass.POLICY,
+    "Mailbox Unavailable": BounceClass.SOFT,
+}
+"""SendGrid's classification of bounces."""
+
+SENDGRID_DROPS = {
+    "bounced address": BounceClass.HARD,
+    "invalid": BounceClass.HARD,
+    "spam reporting address": BounceClass.COMPLAINT,
+    "unsubscribed address": BounceClass.UNSUBSCRIBE,
+    "spam content": BounceClass.CONTENT,
+}
+"""Reasons of SendGrid for not sending a message at all; others are about the account."""
+
+MAILGUN_REASONS = {
+    "suppress-bounce": BounceClass.HARD,
+    "suppress-complaint": BounceClass.COMPLAINT,
+    "suppress-unsubscribe": BounceClass.UNSUBSCRIBE,
+}
+"""Reasons of Mailgun for not sending a message: what the address did before."""
+
+MAILGUN_NO_MX = "498"
+"""Mailgun's code for a domain that takes no mail."""
 
 Headers = Mapping[str, str]
 
@@ -58,13 +94,24 @@ def read_sendgrid(body: bytes) -> Iterator[ProviderEvent]:
 
 def _read_sendgrid_event(row: dict[str, Any]) -> BounceResult | None:
     email = get_text(row, "email")
+    reason = get_text(row, "reason")
     match get_text(row, "event"):
         case "bounce":
             blocked = get_text(row, "type") == "blocked"
+            classified = get_text(row, "bounce_classification")
             otherwise = BounceClass.SOFT if blocked else BounceClass.HARD
-            return judge(email, get_text(row, "reason"), get_text(row, "status"), otherwise)
+            otherwise = SENDGRID_CLASSES.get(classified, otherwise)
+            if classified == "Technical":  # these words are SendGrid's own
+                return BounceResult(email, otherwise, get_text(row, "status"), join_lines(reason))
+            return judge(email, reason, get_text(row, "status"), otherwise)
+        case "dropped":
+            words = reason.lower().partition(" (")[0]
+            bounce_class = SENDGRID_DROPS.get(words, BounceClass.SENDER)
+            return BounceResult(email, bounce_class, "", join_lines(reason))
         case "spamreport":
-            return BounceResult(email, BounceClass.COMPLAINT, "", "abuse")
+            return complain(email)
+        case "unsubscribe" | "group_unsubscribe":
+            return BounceResult(email, BounceClass.UNSUBSCRIBE)
     return None
 
 
@@ -97,26 +144,36 @@ def read_mailgun(body: bytes, token: str) -> Iterator[ProviderEvent]:
     event = row.get("event-data") if isinstance(row, dict) else None
     if not isinstance(event, dict):
         raise NotReadable
-    recipient = get_text(event, "recipient")
     message_id = get_text(event, "message", "headers", "message-id").strip("<> ")
-    result: BounceResult | None = None
-    match get_text(event, "event"):
-        case "failed":
-            words = get_text(event, "delivery-status", "message") or get_text(
-                event, "delivery-status", "description"
-            )
-            code = get_text(event, "delivery-status", "code")
-            status = get_text(event, "delivery-status", "enhanced-code")
-            permanent = get_text(event, "severity") == "permanent"
-            if not permanent:
-                return  # Mailgun tries again, and says so when it gives up
-            dead = get_text(event, "reason") in ("bounce", "suppress-bounce")
-            otherwise = BounceClass.HARD if dead else BounceClass.SOFT
-            result = judge(recipient, f"{code} {words}".strip(), status, otherwise)
-        case "complained":
-            result = BounceResult(recipient, BounceClass.COMPLAINT, "", "abuse")
+    result = _read_mailgun_event(event, get_text(event, "recipient"))
     if result is not None:
-        yield ProviderEvent(token, result, ReportEvidence(message_ids=(message_id,)))
+        yield ProviderEvent(token, result, ReportEvidence(message_ids=(message_id,)), once=True)
+
+
+def _read_mailgun_event(event: dict[str, Any], recipient: str) -> BounceResult | None:
+    match get_text(event, "event"):
+        case "failed" if get_text(event, "severity") == "permanent":
+            return _read_mailgun_failure(event, recipient)
+        case "complained":
+            return complain(recipient)
+        case "unsubscribed":
+            return BounceResult(recipient, BounceClass.UNSUBSCRIBE)
+    return None  # a temporary failure, too: Mailgun tries again, and says so when it gives up
+
+
+def _read_mailgun_failure(event: dict[str, Any], recipient: str) -> BounceResult:
+    reason = get_text(event, "reason")
+    code = get_text(event, "delivery-status", "code")
+    words = get_text(event, "delivery-status", "message")
+    words = words or get_text(event, "delivery-status", "description")
+    if reason in MAILGUN_REASONS:
+        return BounceResult(recipient, MAILGUN_REASONS[reason], "", join_lines(words))
+    if code == MAILGUN_NO_MX:
+        return BounceResult(recipient, BounceClass.HARD, UNKNOWN_DOMAIN, join_lines(words))
+    soft = reason != "bounce" or get_text(event, "delivery-status", "bounce-type") == "soft"
+    status = get_text(event, "delivery-status", "enhanced-code")
+    otherwise = BounceClass.SOFT if soft else BounceClass.HARD
+    return judge(recipient, f"{code} {words}".strip(), status, otherwise)
 
 
 def verify_resend(body: bytes, headers: Headers, key: str, now: datetime) -> str:
@@ -150,14 +207,39 @@ def read_resend(body: bytes, event_id: str) -> Iterator[ProviderEvent]:
     if not isinstance(data, dict):
         raise NotReadable
     recipients = data.get("to") or []
-    recipient = str(recipients[0])[:320] if isinstance(recipients, list) and recipients else ""
-    result: BounceResult | None = None
-    match get_text(row, "type"):
-        case "email.bounced":
-            permanent = get_text(data, "bounce", "type") == "Permanent"
-            otherwise = BounceClass.HARD if permanent else BounceClass.SOFT
-            result = judge(recipient, get_text(data, "bounce", "message"), "", otherwise)
-        case "email.complained":
-            result = BounceResult(recipient, BounceClass.COMPLAINT, "", "abuse")
+    first = recipients[0] if isinstance(recipients, list) and recipients else ""
+    recipient = find_address(first) if isinstance(first, str) else ""
+    result = _read_resend_event(get_text(row, "type"), data, recipient)
     if result is not None:
-        yield ProviderEvent(event_id, result)
+        yield ProviderEvent(event_id, result, read_headers(data.get("headers")))
+
+
+def _read_resend_event(kind: str, data: dict[str, Any], recipient: str) -> BounceResult | None:
+    """Judge an event; Resend sends with Amazon SES, whose words and types it passes on."""
+    match kind:
+        case "email.bounced":
+            codes = data["bounce"].get("diagnosticCode") if _holds(data, "bounce") else None
+            words = " ".join(str(code) for code in codes[:5]) if isinstance(codes, list) else ""
+            words = words.partition(";")[2].strip()
+            type_ = get_text(data, "bounce", "type")
+            subtype = get_text(data, "bounce", "subType")
+            otherwise = choose_class(type_, subtype, is_report=bool(words))
+            judged = judge(recipient, words, "", otherwise)
+            return (
+                judged
+                if words
+                else replace(judged, reason=join_lines(get_text(data, "bounce", "message")))
+            )
+        case "email.suppressed":
+            return BounceResult(recipient, BounceClass.HARD, "", "suppressed by Resend")
+        case "email.complained":
+            return complain(recipient)
+        case "email.failed":
+            return BounceResult(
+                recipient, BounceClass.SENDER, "", join_lines(get_text(data, "failed", "reason"))
+            )
+    return None
+
+
+def _holds(row: dict[str, Any], name: str) -> bool:
+    return isinstance(row.get(name), dict)

@@ -17,8 +17,14 @@ FRESH_FOR = timedelta(days=1)
 years.
 """
 
-EVENTS_AT_MOST = 2_000
-"""Events of one report that are read."""
+EVENTS_AT_MOST = 10_000
+"""Events of one report that are read; what a body of at most 1 MB holds."""
+
+HEADERS_AT_MOST = 200
+"""Headers of a message that are looked at."""
+
+UNKNOWN_DOMAIN = "5.1.2"
+"""Status of a failure that is the domain's, where a provider says so in its own words."""
 
 
 class NotVerified(Exception):
@@ -33,12 +39,14 @@ class NotReadable(Exception):
 class ProviderEvent:
     """One event.
 
-    `id` is the provider's own and never comes twice for different events.
+    `id` is the provider's own and never comes twice for different events. `once`: the id alone is
+    signed, so it counts once whatever else the report says.
     """
 
     id: str
     result: BounceResult
     evidence: ReportEvidence = field(default=ReportEvidence())
+    once: bool = False
 
 
 def read_json(body: bytes) -> Any:
@@ -68,6 +76,19 @@ def get_text(row: Mapping[str, Any], *names: str) -> str:
     return str(value)[:4_000]
 
 
+def read_headers(value: Any) -> ReportEvidence:
+    """Collect what proves whose a message is from its headers, a list of names and values."""
+    values: dict[str, list[str]] = {"message-id": [], "list-unsubscribe": []}
+    for header in list(read_objects(value or []))[:HEADERS_AT_MOST]:
+        name = get_text(header, "name").lower()
+        if name in values:
+            values[name].append(get_text(header, "value").strip())
+    return ReportEvidence(
+        message_ids=tuple(text.strip("<> ") for text in values["message-id"]),
+        unsubscribe=tuple(values["list-unsubscribe"]),
+    )
+
+
 def require_fresh(seconds: str, now: datetime) -> None:
     """Refuse a report whose signed time is long ago or to come.
 
@@ -79,6 +100,11 @@ def require_fresh(seconds: str, now: datetime) -> None:
         raise NotVerified from None
     if abs(now - moment) > FRESH_FOR:
         raise NotVerified
+
+
+def complain(recipient: str) -> BounceResult:
+    """Return the result of a complaint."""
+    return BounceResult(recipient[:320], BounceClass.COMPLAINT, "", "abuse")
 
 
 def judge(recipient: str, text: str, status: str, otherwise: BounceClass) -> BounceResult:

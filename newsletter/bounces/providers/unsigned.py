@@ -10,16 +10,21 @@ https://dev.mailjet.com/email/guides/webhooks/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from newsletter.bounce_vocabulary import BounceClass
+from newsletter.bounces.meaning import join_lines
 from newsletter.bounces.providers.types import (
+    UNKNOWN_DOMAIN,
     ProviderEvent,
+    complain,
     get_text,
     judge,
     read_json,
     read_objects,
 )
+from newsletter.bounces.read import read_message
 from newsletter.bounces.types import BounceResult, ReportEvidence
 
 POSTMARK_CLASSES = {
@@ -33,6 +38,8 @@ POSTMARK_CLASSES = {
     "SpamNotification": BounceClass.CONTENT,
     "VirusNotification": BounceClass.CONTENT,
     "SMTPApiError": BounceClass.SENDER,
+    "SpamComplaint": BounceClass.COMPLAINT,
+    "Unsubscribe": BounceClass.UNSUBSCRIBE,
 }
 """Postmark's types of bounces; what is not here (transient, automatic answers, unknown) means
 nothing.
@@ -42,25 +49,77 @@ BREVO_CLASSES = {
     "hard_bounce": BounceClass.HARD,
     "invalid_email": BounceClass.HARD,
     "soft_bounce": BounceClass.SOFT,
-    "blocked": BounceClass.POLICY,
+    "blocked": BounceClass.SOFT,
+    "error": BounceClass.SENDER,
 }
-"""Brevo's events that are failures."""
+"""Brevo's events that are failures; a blocked address is one that Brevo does not mail any more."""
+
+MAILJET_CLASSES = {
+    "user unknown": BounceClass.HARD,
+    "mailbox inactive": BounceClass.HARD,
+    "invalid domain": BounceClass.HARD,
+    "no mail host": BounceClass.HARD,
+    "typofix": BounceClass.HARD,
+    "quota exceeded": BounceClass.SOFT,
+    "greylisted": BounceClass.SOFT,
+    "system issue": BounceClass.SOFT,
+    "connection issue": BounceClass.SOFT,
+    "preblocked": BounceClass.SOFT,
+    "relay/access denied": BounceClass.POLICY,
+    "blacklisted": BounceClass.POLICY,
+    "policy issue": BounceClass.POLICY,
+    "content blocked": BounceClass.CONTENT,
+    "protocol issue": BounceClass.SENDER,
+    "sender blocked": BounceClass.SENDER,
+    "account is paused": BounceClass.SENDER,
+    "bad or empty template": BounceClass.SENDER,
+    "error in template language": BounceClass.SENDER,
+    "spam reporter": BounceClass.COMPLAINT,
+    "duplicate in campaign": BounceClass.IGNORE,
+}
+"""Mailjet's names of errors."""
+
+_MAILJET_DOMAINS = ("invalid domain", "no mail host", "typofix")
+_QUOTED_AT_MOST = 64 * 1024
 
 
 def read_postmark(body: bytes) -> Iterator[ProviderEvent]:
-    """Read Postmark's event."""
+    """Read Postmark's event; what bounced is in it where Postmark was told to send that."""
     for row in read_objects(read_json(body)):
-        email = get_text(row, "Email")
-        kind = get_text(row, "Type")
-        event_id = get_text(row, "ID")
-        result: BounceResult | None = None
-        if get_text(row, "RecordType") == "SpamComplaint" or kind == "SpamComplaint":
-            result = BounceResult(email, BounceClass.COMPLAINT, "", "abuse")
-        elif get_text(row, "RecordType") == "Bounce" and kind in POSTMARK_CLASSES:
-            words = get_text(row, "Details") or get_text(row, "Description")
-            result = judge(email, words, "", POSTMARK_CLASSES[kind])
-        if result is not None and event_id:
-            yield ProviderEvent(event_id, result)
+        content = row.get("Content")
+        quoted = content[:_QUOTED_AT_MOST] if isinstance(content, str) else ""
+        result = _read_postmark_event(row)
+        event_id = (
+            get_text(row, "ID") or f"{get_text(row, 'MessageID')}/{get_text(row, 'ChangedAt')}"
+        )
+        if result is not None and event_id != "/":
+            evidence = read_message(quoted.encode("utf-8", "replace")).evidence
+            yield ProviderEvent(event_id, result, replace(evidence, sent_to=()))
+
+
+def _read_postmark_event(row: dict[str, Any]) -> BounceResult | None:
+    email = get_text(row, "Email")
+    kind = get_text(row, "Type")
+    match get_text(row, "RecordType"):
+        case "SpamComplaint":
+            return complain(email)
+        case "SubscriptionChange" if (
+            row.get("SuppressSending") is True
+            and get_text(row, "SuppressionReason") == "ManualSuppression"
+            and get_text(row, "Origin") == "Recipient"
+        ):
+            return BounceResult(get_text(row, "Recipient")[:320], BounceClass.UNSUBSCRIBE)
+        case "Bounce" if kind in POSTMARK_CLASSES:
+            return _judge_postmark(row, email, POSTMARK_CLASSES[kind])
+    return None
+
+
+def _judge_postmark(row: dict[str, Any], email: str, meant: BounceClass) -> BounceResult:
+    """Judge by the server's words; Postmark's own descriptions name every cause at once."""
+    words = get_text(row, "Details")
+    if meant in (BounceClass.COMPLAINT, BounceClass.UNSUBSCRIBE) or not words:
+        return BounceResult(email[:320], meant, "", join_lines(get_text(row, "Description")))
+    return judge(email, words, "", meant)
 
 
 def read_brevo(body: bytes) -> Iterator[ProviderEvent]:
@@ -77,7 +136,12 @@ def read_brevo(body: bytes) -> Iterator[ProviderEvent]:
         )
         result: BounceResult | None = None
         if event in ("spam", "complaint"):
-            result = BounceResult(email, BounceClass.COMPLAINT, "", "abuse")
+            result = complain(email)
+        elif event in ("unsubscribed", "unsubscribe"):
+            result = BounceResult(email[:320], BounceClass.UNSUBSCRIBE)
+        elif event == "blocked":
+            words = join_lines(get_text(row, "reason"))
+            result = BounceResult(email[:320], BREVO_CLASSES[event], "", words)
         elif event in BREVO_CLASSES:
             result = judge(email, get_text(row, "reason"), "", BREVO_CLASSES[event])
         if result is not None:
@@ -97,11 +161,17 @@ def read_mailjet(body: bytes) -> Iterator[ProviderEvent]:
 
 def _read_mailjet_event(row: dict[str, Any], event: str, email: str) -> BounceResult | None:
     if event == "spam":
-        return BounceResult(email, BounceClass.COMPLAINT, "", "abuse")
-    if event == "blocked":
-        return judge(email, get_text(row, "error"), "", BounceClass.POLICY)
-    if event != "bounce":
+        return complain(email)
+    if event == "unsub":
+        return BounceResult(email[:320], BounceClass.UNSUBSCRIBE)
+    if event not in ("bounce", "blocked"):
         return None
+    error = get_text(row, "error")
     hard = row.get("hard_bounce") is True
-    words = get_text(row, "comment") or get_text(row, "error")
-    return judge(email, words, "", BounceClass.HARD if hard else BounceClass.SOFT)
+    otherwise = MAILJET_CLASSES.get(error, BounceClass.HARD if hard else BounceClass.SOFT)
+    if otherwise is BounceClass.IGNORE:
+        return None
+    if comment := get_text(row, "comment"):
+        return judge(email, comment, "", otherwise)
+    status = UNKNOWN_DOMAIN if error in _MAILJET_DOMAINS else ""
+    return BounceResult(email[:320], otherwise, status, join_lines(error))

@@ -58,7 +58,7 @@ class Bounce:
 
     `identity` names the report; `content` is kept where a person must look: of what was not
     understood, and of a reply, which may go to the author and ask to end the subscription. `place`
-    names the mail in a mailbox.
+    names the mail in a mailbox. `once`: `identity` names one event, whatever is said of it.
     """
 
     source: BounceSource
@@ -68,6 +68,7 @@ class Bounce:
     dead_domain: bool = False
     asks_to_leave: bool = False
     place: tuple[str, str] = ("", "")
+    once: bool = False
 
     @property
     def understood(self) -> bool:
@@ -177,6 +178,8 @@ def make_key(bounce: Bounce, owner: Owner) -> str:
     if not owner.proof.valid:
         about = f"u{bounce.result.recipient.lower()}"
     text = "\0".join((bounce.identity, bounce.result.bounce_class, about))
+    if bounce.once:
+        text = bounce.identity
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 

@@ -8,12 +8,18 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from newsletter.bounce_vocabulary import BounceProof, BounceSource
+from newsletter.bounce_vocabulary import BounceClass, BounceProof, BounceSource
 from newsletter.bounces.providers import ses, signing, unsigned
 from newsletter.bounces.providers.types import NotReadable, NotVerified, ProviderEvent
 from newsletter.errors import FeedError, NotFound
 from newsletter.services.inbound.apply import Bounce, apply_bounce
-from newsletter.services.inbound.identify import Owner, find_by_address, find_owner
+from newsletter.services.inbound.identify import (
+    NOBODY,
+    Owner,
+    count_active,
+    find_by_address,
+    find_owner,
+)
 from newsletter.services.runtime import Environment
 
 CERTIFICATES_AT_MOST = 8
@@ -38,7 +44,7 @@ def receive(
     source = _find_source(env, provider, secret)
     events = list(_read(env, source, body, headers))
     for event in events:
-        bounce = Bounce(source, f"{source.value} {event.id}", event.result)
+        bounce = Bounce(source, f"{source.value} {event.id}", event.result, once=event.once)
         apply_bounce(env, bounce, partial(_find_owner, env, event))
     return len(events)
 
@@ -62,7 +68,7 @@ def _read(
     key = hook.key.get_secret_value() if hook.key else ""
     match source:
         case BounceSource.SES:
-            return _read_ses(env, body)
+            return _read_ses(env, body, key)
         case BounceSource.SENDGRID:
             signing.verify_sendgrid(body, headers, key, env.now)
             return signing.read_sendgrid(body)
@@ -82,8 +88,8 @@ def _read(
             raise NotReadable
 
 
-def _read_ses(env: Environment, body: bytes) -> Iterator[ProviderEvent]:
-    message = ses.verify_sns(body, partial(_fetch_certificate, env), env.now)
+def _read_ses(env: Environment, body: bytes, topic: str) -> Iterator[ProviderEvent]:
+    message = ses.verify_sns(body, partial(_fetch_certificate, env), env.now, topic=topic)
     if message.confirm_url:
         _fetch_from_amazon(env, message.confirm_url)
     elif message.kind == "Notification":
@@ -114,4 +120,7 @@ def _find_owner(env: Environment, event: ProviderEvent, session: Session) -> Own
     owner = find_owner(env, session, event.evidence, "")
     if owner.proof.valid:
         return owner
+    leaves = event.result.bounce_class is BounceClass.UNSUBSCRIBE
+    if leaves and count_active(session, event.result.recipient) != 1:
+        return NOBODY  # nothing tells which subscription somebody ended at the provider
     return find_by_address(session, event.result.recipient, BounceProof.HOOK)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Select, bindparam, false, func, select
 from sqlalchemy.orm import Session, contains_eager
 
 from newsletter import outbox
@@ -17,6 +18,7 @@ from newsletter.link_purposes import LinkPurpose
 from newsletter.models import ConsentEvent, Delivery, RetiredHandle, Subscriber, Subscription
 from newsletter.services.runtime import Environment
 from newsletter.tokens import open_unsubscribe_address
+from newsletter.vocabulary import SubscriptionStatus
 
 _MOVED = (
     select(ConsentEvent.id)
@@ -139,10 +141,20 @@ def find_by_address(
     session: Session, address: str, proof: BounceProof = BounceProof.ADDRESS
 ) -> Owner:
     """Find the newest subscription of an address."""
+    query = _of_address(select(Subscription), address)
+    subscription = session.scalars(query.order_by(Subscription.id.desc()).limit(1)).first()
+    return Owner(proof, subscription) if subscription else NOBODY
+
+
+def count_active(session: Session, address: str) -> int:
+    """Count the active subscriptions of an address."""
+    query = _of_address(select(func.count(Subscription.id)), address)
+    return session.scalar(query.where(Subscription.status == SubscriptionStatus.ACTIVE)) or 0
+
+
+def _of_address(query: Select[Any], address: str) -> Select[Any]:
     try:
         key = parse_address(address).key
     except InvalidInput:
-        return NOBODY
-    query = select(Subscription).join(Subscriber).where(Subscriber.email_key == key)
-    subscription = session.scalars(query.order_by(Subscription.id.desc()).limit(1)).first()
-    return Owner(proof, subscription) if subscription else NOBODY
+        return query.where(false())
+    return query.join(Subscriber).where(Subscriber.email_key == key)
