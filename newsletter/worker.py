@@ -18,6 +18,8 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
+from newsletter import supervisor
+from newsletter.clock_jumps import watch_clock
 from newsletter.db.session import committed, db
 from newsletter.errors import DatabaseError, NewsletterError
 from newsletter.logs import happened
@@ -110,12 +112,17 @@ class WorkerProcess:
     def start(self) -> None:
         """Begin to tick, at once with everything."""
         self._scheduler.start(paused=True)
-        for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=utcnow())  # APScheduler lives by the system's clock
+        self._plan_everything()
         self._scheduler.resume()
+        watch_clock(self._plan_everything, self.stopping)
         if self._notices_changes:
             self._watcher = threading.Thread(target=self._watch, name="changes", daemon=True)
             self._watcher.start()
+
+    def _plan_everything(self) -> None:
+        """Make all work due now; APScheduler lives by the system's clock."""
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=utcnow())
 
     def _watch(self) -> None:
         with self.app.app_context():
@@ -195,7 +202,8 @@ class WorkerProcess:
         self._database_problems[work] = problem
 
     def alive(self) -> None:
-        """Report that this worker lives."""
+        """Report that this worker lives, to systemd also while the database does not answer."""
+        supervisor.tell(supervisor.ALIVE)
         workers.record_tick(self.env, self.identity)
 
     def poll(self, *, eager: bool = False) -> None:
@@ -269,8 +277,9 @@ class WorkerProcess:
             else:
                 log.info("the mail server works again; sending continues")
         self._problem = sent.problem
-        if sent.sent or sent.failed or sent.deferred:
-            log.info("sending: %s", sent.describe(), extra=happened("sent"))
+        if any(counts := (sent.sent, sent.failed, sent.deferred)):
+            line = "sending: %s sent, %s failed, %s to be tried again"
+            log.info(line, *counts, extra=happened("sent"))
         if sent.problem:
             self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
 

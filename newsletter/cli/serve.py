@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter import logs, settings
+from newsletter import logs, settings, supervisor
 from newsletter.cli.context import open_application
 from newsletter.cli.stop_signals import stop_event, wait_for_stop
 from newsletter.cli.worker_lock import only_one
@@ -65,7 +65,9 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
     click.echo(
         f"Serving http://{host}:{server.effective_port}/ and sending. Ctrl-C ends.", err=True
     )
+    supervisor.tell(supervisor.READY)
     wait_for_stop(stop)
+    supervisor.tell(supervisor.ENDING)
     server.close()
     process.stop()
     _close_database(app)
@@ -92,7 +94,9 @@ def worker(ctx: click.Context, *, once: bool) -> None:
     process = WorkerProcess(app)
     process.start()
     click.echo("Working. Ctrl-C ends.", err=True)
+    supervisor.tell(supervisor.READY)
     wait_for_stop(stop)
+    supervisor.tell(supervisor.ENDING)
     process.stop()
     _close_database(app)
 

@@ -49,7 +49,8 @@ Wants=network-online.target
 After=network-online.target postgresql.service
 
 [Service]
-User={user}
+Type=notify
+{watchdog}User={user}
 WorkingDirectory={folder}
 ExecStart={command}
 Restart=always
@@ -86,6 +87,8 @@ Persistent=true
 WantedBy=timers.target
 """
 
+WATCHDOG = "WatchdogSec=300\n"
+"""A worker whose ticks stay out for so long is started anew. gunicorn watches its own processes."""
 WEB_WORKERS = 2
 WEB_THREADS = 8
 
@@ -121,7 +124,12 @@ def write_units(plan: ServicePlan) -> dict[str, str]:
     commands = _list_commands(plan, newsletter)
     values = {"user": plan.user, "folder": folder, "sandbox": sandbox}
     units = {
-        f"{name}.service": RUNNING.format(what=text, command=command, **values)
+        f"{name}.service": RUNNING.format(
+            what=text,
+            command=command,
+            watchdog="" if name == "newsletter-web" else WATCHDOG,
+            **values,
+        )
         for name, (text, command) in commands.items()
     }
     backup = f"{newsletter} backup {folder}/backups/ --keep 14"

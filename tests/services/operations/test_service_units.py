@@ -45,6 +45,9 @@ def test_one_service_or_two_and_a_backup_every_night(settings_file: Path) -> Non
     assert f"--config {settings_file} serve --port 8025" in together["newsletter.service"]
     assert "gunicorn --bind 127.0.0.1:8025" in apart["newsletter-web.service"]
     assert f"User={settings_file.owner()}\n" in together["newsletter.service"]
+    assert all("Type=notify\n" in text for text in (*together.values(), *apart.values()) if "Restart=" in text)  # fmt: skip
+    watched = {name for name, text in (together | apart).items() if "WatchdogSec=300" in text}
+    assert watched == {"newsletter.service", "newsletter-worker.service"}
 
 
 @pytest.mark.systemd
