@@ -151,13 +151,13 @@ def list_time_zones() -> dict[str, str]:
         return {row.slug: row.timezone for row in rows}
 
 
-def show(slug: str) -> ListSettings:
-    """Return one list.
+def show(slug: str, *, count: bool = True) -> ListSettings:
+    """Return one list; without `count` its subscriptions are not counted.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        return _describe(session, get_list(session, slug))
+        return _describe(session, get_list(session, slug), count=count)
 
 
 def remove(slug: str) -> ListSettings:
@@ -169,12 +169,18 @@ def remove(slug: str) -> ListSettings:
         return settings
 
 
-def _describe(session: Session, row: MailingList) -> ListSettings:
-    query = select(Subscription.status, func.count()).where(Subscription.list_id == row.id)
+def _count_subscriptions(session: Session, list_id: int) -> dict[SubscriptionStatus, int]:
+    """Count the subscriptions of a list by status; suppressed addresses are not active."""
+    query = select(Subscription.status, func.count()).where(Subscription.list_id == list_id)
     counts = {
         status: int(count) for status, count in session.execute(query.group_by(Subscription.status))
     }
-    active = counts.get(SubscriptionStatus.ACTIVE, 0) - count_suppressed(session, row.id)
+    active = counts.get(SubscriptionStatus.ACTIVE, 0)
+    return counts | {SubscriptionStatus.ACTIVE: active - count_suppressed(session, list_id)}
+
+
+def _describe(session: Session, row: MailingList, *, count: bool = True) -> ListSettings:
+    counts = _count_subscriptions(session, row.id) if count else {}
     return ListSettings(
         slug=row.slug,
         title=row.title,
@@ -195,7 +201,7 @@ def _describe(session: Session, row: MailingList) -> ListSettings:
         color=row.theme_color,
         logo_url=row.logo_url,
         consent_text=row.consent_text,
-        active=active,
+        active=counts.get(SubscriptionStatus.ACTIVE, 0),
         pending=counts.get(SubscriptionStatus.PENDING, 0),
         min_entries=row.digest_min_entries,
         max_wait=row.digest_max_wait,

@@ -17,6 +17,7 @@ from newsletter.web.author import (
     letters,
     log_in,
     newcomers,
+    settings,
     sources,
     subscribers,
     today,
@@ -35,6 +36,7 @@ PAGES = (
     imports,
     sources,
     feeds,
+    settings,
     log_in,
     audit,
 )

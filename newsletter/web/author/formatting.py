@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 from babel.numbers import format_decimal
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
 from newsletter.access_vocabulary import ActOutcome, AuthorRole, ImportState
-from newsletter.i18n import SOURCE, Text
+from newsletter.i18n import SOURCE, Text, say
 from newsletter.vocabulary import CampaignStatus, EntryStatus, SubscriptionStatus
 from newsletter.web.locale import current_language, translate_errors
 
@@ -22,8 +22,13 @@ PAGES = (
     ("author_letters.index", Text("Write"), AuthorRole.VIEWER),
     ("author_subscribers.index", Text("Subscribers"), AuthorRole.EDITOR),
     ("author_sources.index", Text("Sources"), AuthorRole.VIEWER),
+    ("author_settings.index", Text("Settings"), AuthorRole.EDITOR),
 )
 """The navigation: page, label, and the role that it needs."""
+SETTINGS_PAGES: tuple[tuple[str, str, AuthorRole], ...] = (
+    ("author_settings.index", Text("Lists"), AuthorRole.EDITOR),
+)
+"""The pages beside each other under the settings; all but the first are of every list."""
 
 ROLE_WORDS: dict[str, str] = {
     AuthorRole.VIEWER: Text("viewer"),
@@ -93,6 +98,11 @@ def _words() -> dict[str, object]:
         "subscription_words": translate_errors(SUBSCRIPTION_WORDS),
         "entry_words": translate_errors(ENTRY_WORDS),
         "import_words": translate_errors(IMPORT_WORDS),
+        "settings_pages": [
+            (endpoint, say(label, current_language()), role)
+            for endpoint, label, role in SETTINGS_PAGES
+        ],
+        "pages_there": current_app.view_functions,
         "section": SECTIONS.get(request.blueprint or "", request.blueprint) if request else "",
     }
 

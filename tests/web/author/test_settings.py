@@ -1,0 +1,98 @@
+"""Settings and look of a list in the browser: the checks of `list edit`, and nothing else changed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from newsletter.db.session import reading, transaction
+from newsletter.models import MailingList
+from newsletter.services.lists import lists
+from newsletter.services.runtime import EXTENSION
+from tests.fakes import Clock
+from tests.people import add_entry, add_feed, add_reader
+from tests.web.author.conftest import Browse
+
+PAGE = "/author/lists/blog/settings"
+LOOK = "/author/lists/blog/look"
+
+
+@pytest.fixture
+def posts(app: Flask, lists: None) -> None:
+    """A post that was mailed and one that was not on `blog`, another on `talks`."""
+    with app.app_context(), transaction() as session:
+        blog, talks = session.scalars(select(MailingList).order_by(MailingList.id))
+        feed = add_feed(session, blog)
+        add_entry(session, feed, "Mailed <script>alert(1)</script>").fate = "sent"
+        add_entry(session, feed, "Coming up")
+        add_entry(session, add_feed(session, talks, "https://t.example/feed"), "Talk of the town")
+        add_reader(session, blog, "ann@example.com")
+
+
+def settings_of(app: Flask, slug: str) -> lists.ListSettings:
+    with app.app_context():
+        return lists.show(slug)
+
+
+def test_only_what_was_changed_in_the_form_is_saved(
+    app: Flask, browse: Browse, posts: None, clock: Clock
+) -> None:
+    """Meanwhile the command line has changed another setting: it stays."""
+    browser = browse("owner", "blog")
+    with app.app_context(), reading() as session:
+        since = session.scalars(select(MailingList.schedule_since)).first()
+    clock.forward(timedelta(minutes=1))
+    with app.app_context():
+        lists.edit(app.extensions[EXTENSION], "blog", {"description": "By the command line"})
+    fields = {
+        "title": "Quiet Letters", "was_title": "Slow Letters", "description": "", "was_description": "",
+        "hour": "8", "was_hour": "8", "cadences": ["daily", "weekly"], "was_cadences": "instant daily weekly monthly",
+    }  # fmt: skip
+    assert browser.post(PAGE, fields, page=PAGE).headers["Location"] == f"{PAGE}?done=1"
+    saved = settings_of(app, "blog")
+    assert (saved.title, saved.description) == ("Quiet Letters", "By the command line")
+    assert saved.cadences == ("daily", "weekly")
+    assert settings_of(app, "talks").title == "Slow Letters"
+    with app.app_context(), reading() as session:
+        assert session.scalars(select(MailingList.schedule_since)).first() == since
+
+
+def test_a_wrong_value_is_shown_beside_its_field(app: Flask, browse: Browse, posts: None) -> None:
+    browser = browse("owner")
+    fields = {"hour": "25", "was_hour": "8", "from": "nobody", "was_from": "", "title": "Kept", "was_title": ""}  # fmt: skip
+    answer = browser.post(PAGE, fields, page=PAGE)
+    assert answer.status_code == 422
+    assert "must be a number from 0 to 23" in answer.text
+    assert answer.text.count('aria-invalid="true"') == 2
+    assert 'value="25"' in answer.text and 'value="Kept"' in answer.text
+    assert settings_of(app, "blog").title == "Slow Letters"
+
+
+def test_the_look_is_seen_before_it_is_saved(app: Flask, browse: Browse, posts: None) -> None:
+    browser = browse("owner")
+    look = {"color": "#aa1155", "was_color": "", "font": "serif", "was_font": "system"}
+    tried = browser.post(f"{LOOK}/try", look, page=LOOK)
+    assert tried.status_code == 200 and "color=%23aa1155" in tried.text
+    assert settings_of(app, "blog").color == ""
+    shown = browser.get(f"{LOOK}/html?color=%23aa1155&font=serif&order=oldest")
+    assert "#aa1155" in shown.text and "Georgia" in shown.text
+    assert shown.text.index("Mailed") < shown.text.index("Coming up")
+    assert "<script" not in shown.text and "Talk of the town" not in shown.text
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+    assert "#aa1155" not in browser.get(f"{LOOK}/html").text
+    assert browser.get(f"{LOOK}/html?color=red").status_code == 422
+    browser.post(LOOK, look, page=LOOK)
+    assert (settings_of(app, "blog").color, settings_of(app, "blog").font) == ("#aa1155", "serif")
+    assert settings_of(app, "talks").color == ""
+
+
+@pytest.mark.any_database
+def test_settings_of_other_lists_are_not_there(app: Flask, browse: Browse, lists: None) -> None:
+    browser = browse("owner", "blog")
+    assert "talks" not in browser.get("/author/settings").text
+    for path in ("settings", "look", "look/html"):
+        assert browser.get(f"/author/lists/talks/{path}").status_code == 404
+    assert browser.get(f"{LOOK}/html").status_code == 409, "no entry to show yet"
