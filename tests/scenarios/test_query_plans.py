@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import Pool
 
 from newsletter.access_vocabulary import AuthorRole
+from newsletter.authoring.letter_fields import LetterFields
 from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import Base, transaction
 from newsletter.models import Feed
@@ -31,7 +32,9 @@ from newsletter.services.campaigns import campaigns, explain_delivery, report
 from newsletter.services.consent import get_proof
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber
+from newsletter.services.letters import drafts, manuscripts, preflight
 from newsletter.services.letters import send as letters
+from newsletter.services.letters.approve import approve_letter
 from newsletter.services.lists import lists
 from newsletter.services.operations import cleanup, status
 from newsletter.services.operations.database import upgrade
@@ -293,6 +296,7 @@ def live(env: Environment, clock: Clock) -> None:
     entries.list_entries(slug="blog")
     merge_pages(env)
     open_author_pages(env, digest)
+    write_letter(env)
     for wanted in filters(env):
         list(islice(admin.iterate_subscribers(wanted), 1_000))
     admin.count_subscribers(admin.SubscriberFilter(slug="blog"))
@@ -313,6 +317,20 @@ def live(env: Environment, clock: Clock) -> None:
     admin.remove_subscriber(env, "reader9@example9.org")
     cleanup.clean_up(env)
     sending.send_due(env)
+
+
+def write_letter(env: Environment) -> None:
+    """Write a draft as its page does, with its preview and preflight while it is written."""
+    fields = LetterFields(subject="Hello", segment='"vip" in tags', body="Dear reader, hello.")
+    draft = manuscripts.start_draft(env, "blog", fields)
+    manuscripts.save_draft(draft, replace(fields, body="Dear reader, and more."), 1)
+    for before in (0, draft):
+        manuscripts.list_page([1, 2], before=before)
+    manuscripts.get_manuscript(draft)
+    preflight.check_stored(env, draft)
+    approve_letter(env, drafts.load_draft(env, draft, offline=True))
+    campaigns.take_back(env, draft)
+    manuscripts.discard_draft(env, draft)
 
 
 def open_author_pages(env: Environment, campaign: int) -> None:

@@ -46,16 +46,18 @@ def check_letter(
     offline: bool = False,
     progress: Progress = lambda done, total: None,
     send_at: datetime | None = None,
+    with_fields: bool = True,
 ) -> list[Check]:
     """Run every check of a letter, in the order in which they matter.
 
-    If `offline`, no other server is asked. `progress` is called with how many links have answered.
+    Without `with_fields` they are not filled in for everybody. If `offline`, no other server is
+    asked. `progress` is called with how many links have answered.
     With `send_at` it is tried whether the letter could be scheduled, else whether it could start.
     """
     parts: list[Part] = [
         _check_recipients,
         _check_address,
-        _check_fields,
+        *([_check_fields] if with_fields else []),
         _check_repetition,
         lambda env, draft: _check_rehearsal(env, draft, send_at),
         *_OF_TEXT,

@@ -52,11 +52,17 @@ def send_letter(
 
 
 def dispatch_letter(
-    env: Environment, draft: LetterDraft, *, send_at: datetime | None = None, again: bool = False
+    env: Environment,
+    draft: LetterDraft,
+    *,
+    send_at: datetime | None = None,
+    again: bool = False,
+    fields_checked: bool = False,
 ) -> int:
     """Schedule a letter for `send_at`, or freeze its recipients now, for any worker to send.
 
-    Returns the campaign's id. Raises `Refused` if this very letter went to this list before (and
+    With `fields_checked` its fields are not filled in for everybody once more. Returns the
+    campaign's id. Raises `Refused` if this very letter went to this list before (and
     not `again`), if it was sent already, nobody would get it, or a field cannot be filled in for
     somebody.
     """
@@ -64,7 +70,8 @@ def dispatch_letter(
         raise Refused(
             f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed"
         )
-    _require_fields(env, draft)
+    if not fields_checked:
+        _require_fields(env, draft)
     versions = editions.render_all_languages(env, draft.prepared)
     with transaction() as session:
         # One letter of a list at a time: two commands at once must not both find that it was not

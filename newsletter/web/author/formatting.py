@@ -61,7 +61,13 @@ IMPORT_WORDS: dict[str, str] = {
     ImportState.REFUSED: Text("refused"),
     ImportState.DISCARDED: Text("discarded"),
 }
-SECTIONS = {"author_imports": "author_subscribers", "author_feeds": "author_sources"}
+SECTIONS = {
+    "author_imports": "author_subscribers",
+    "author_feeds": "author_sources",
+    "author_letter_send": "author_letters",
+    "author_letter_pictures": "author_letters",
+    "author_newcomers": "author_campaigns",
+}
 """Pages without an entry of their own in the navigation, and whose they belong to."""
 ENTRY_WORDS: dict[str, str] = {
     EntryStatus.NEW: Text("new"),

@@ -72,10 +72,12 @@ def _read_moment(manuscript: Manuscript) -> datetime | None:
 
     Raises `InvalidInput`.
     """
+    typed = request.form.get("at", "")
     if request.form.get("when") != "at":
+        if typed:
+            raise InvalidInput({"at": "choose one: now, or at the moment that is filled in"})
         return None
     zone = zone_of(manuscript.timezone)
-    typed = request.form.get("at", "")
     return dates.parse_moment(typed, zone=zone, now=environment().now, hour=manuscript.hour)
 
 

@@ -176,5 +176,11 @@ const write = () => {
   if (count.querySelector("button")) fetchPart(words.count, count);
 };
 
+const moment = document.querySelector("#at");
+moment?.addEventListener("input", () => {
+  const when = moment.value ? "at" : "now";
+  document.querySelector(`[name=when][value=${when}]`).checked = true;
+});
+
 if (form) write();
 else if (count?.querySelector("a")) fetchPart(count.dataset.url, count);

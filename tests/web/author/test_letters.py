@@ -16,7 +16,7 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import ChangedMeanwhile
 from newsletter.models import AuthorAct, Campaign, MailingList
 from newsletter.services.campaigns import campaigns
-from newsletter.services.letters import drafts
+from newsletter.services.letters import approve, drafts
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import requested_tests
@@ -249,6 +249,8 @@ def test_a_letter_is_scheduled_in_the_time_zone_of_its_list(
     for wrong in ("", "soon", f"{day.replace(year=day.year - 1)}T09:00"):
         answer = browser.post(f"{page}/send", {**form, "at": wrong}, page=page)
         assert answer.status_code == 422, wrong
+    unsure = browser.post(f"{page}/send", {**form, "when": "now"}, page=page)
+    assert (unsure.status_code, "choose one" in unsure.text) == (422, True)
     browser.post(f"{page}/send", form, page=page)
     with app.app_context():
         moment = stored(page).scheduled_at
@@ -474,3 +476,35 @@ def test_a_letter_goes_to_those_who_joined_since(
         letters.start_due_letters(env)
         sending.send_due(env)
     assert [one.recipient for one in sink.accepted] == ["dan@example.com"]
+
+
+def test_fields_of_a_large_list_are_filled_in_before_the_first_message(
+    app: Flask,
+    env: Environment,
+    browse: Browse,
+    sink: Sink,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with app.app_context(), transaction() as session:
+        mailing_list = session.scalars(select(MailingList).where(MailingList.slug == "blog")).one()
+        add_reader(session, mailing_list, "nameless@example.com")
+    browser = browse("owner")
+    page = begin(browser, body="Dear {{ subscriber.name }}, here are a few words for you.")
+    form = {"revision": revision_of(browser, page)}
+    refused = browser.post(f"{page}/send", form, page=page)
+    assert (refused.status_code, "1 of 3 subscribers" in refused.text) == (409, True)
+    monkeypatch.setattr(approve, "FIELDS_AT_MOST", 2)
+    assert browser.post(f"{page}/send", form, page=page).status_code == 303
+    clock.forward(timedelta(seconds=60))
+    with app.app_context():
+        letters.start_due_letters(env)
+        sending.send_due(env)
+        campaign = stored(page)
+        assert (campaign.status, "1 subscribers cannot get it" in campaign.reason) == (
+            "paused",
+            True,
+        )
+    assert sink.accepted == []
+    report = page.replace("letters", "campaigns")
+    assert browser.post(f"{report}/undo", page=report).status_code == 303
