@@ -304,7 +304,6 @@ def test_a_publish_token_is_for_one_list_and_its_entries(blog: Flask, env: Envir
 # ── once ─────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.any_database
 def test_the_same_key_a_hundred_times_at_once_has_one_effect(blog: Flask, env: Environment) -> None:
     token = api_tokens.add_token(env, "shop", TokenScope.WRITE)
     body = {"list": "blog", "subject": "Once", "markdown": "Read this."}

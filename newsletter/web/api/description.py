@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from newsletter import __version__
 from newsletter.web.api.answers import ROOT
-from newsletter.web.api.operations import KEY_AT_MOST, RAW_ANSWERS, RAW_BODIES, spec
+from newsletter.web.api.operations import KEY_AT_MOST, RAW_ANSWERS, RAW_BODIES, SCOPES, spec
 from newsletter.web.problems import MEDIA_TYPE
 
 blueprint = Blueprint("api_description", __name__)
@@ -80,10 +80,20 @@ def _describe() -> dict[str, Any]:
 
 def _complete(method: str, operation: dict[str, Any]) -> None:
     """Add to an operation what is declared once for all of them."""
+    name = operation["operationId"]
+    scopes = " or ".join(SCOPES[name])
+    operation["description"] = f"{operation.get('description', '')}\n\nScope: {scopes}.".strip()
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
-        if parameter["in"] == "path" and parameter["schema"]["type"] == "string":
+        if parameter["in"] != "path":
+            continue
+        if parameter["schema"]["type"] == "string":
             parameter["schema"] = SLUG if parameter["name"] == "slug" else NAME
+        kind = parameter["name"].removesuffix("_id")
+        what = (
+            "The name of it, as its listing says." if kind == "slug" else f"The `id` of a {kind}."
+        )
+        parameter["description"] = what
     if method == "post":
         parameters.append(REPEATED)
     if method == "patch":
@@ -94,7 +104,6 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
             answer["content"] = {MEDIA_TYPE: content["application/json"]}
         if code not in ("401", "503"):
             answer["headers"] = dict(RATE_HEADERS)
-    name = operation["operationId"]
     if name in RAW_ANSWERS:
         content = {RAW_ANSWERS[name]: {"schema": {"type": "string"}}}
         operation["responses"]["200"]["content"] = content

@@ -39,6 +39,8 @@ SYNONYMS = {
     "topic": ("topics",),
 }
 """Names that services have for fields of bodies, as options of commands are called."""
+SCOPES: dict[str, tuple[TokenScope, ...]] = {}
+"""The scopes of each operation, of which any is enough."""
 RAW_BODIES: dict[str, str] = {}
 RAW_ANSWERS: dict[str, str] = {}
 """Media types of bodies and answers that are no JSON, by operation."""
@@ -117,6 +119,7 @@ def operation(
         responses |= {f"HTTP_{code}": Problem for code in sorted(problems)}
         endpoint = function.__name__
         model = get_type_hints(function).get("json")
+        SCOPES[endpoint] = scopes
         if takes:
             RAW_BODIES[endpoint] = takes
         if gives:
