@@ -269,7 +269,7 @@ def read(ctx: click.Context, source: str, *, json_: bool) -> None:
 
 def _contents(source: str) -> bytes:
     """Read a file up to the size that a feed may have."""
-    from newsletter.feeds.parse import BODY_AT_MOST
+    from newsletter.feeds.types import BODY_AT_MOST
 
     try:
         with click.open_file(source, "rb") as file:

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from newsletter.errors import FeedError, NotAFeed
-from newsletter.feeds.parse import BODY_AT_MOST
-from newsletter.feeds.types import ParsedEntry, ParsedFeed
+from newsletter.feeds.types import BODY_AT_MOST, ParsedEntry, ParsedFeed
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,10 @@ from newsletter.feeds.repair import (
     separate_declaration,
     trim,
 )
-from newsletter.feeds.types import ParsedEntry, ParsedFeed
+from newsletter.feeds.types import BODY_AT_MOST, ParsedEntry, ParsedFeed
 from newsletter.html.text import to_plain_line
 from newsletter.html.video_embeds import find_video_id
 
-BODY_AT_MOST = 10_000_000
 HINT = "give the address of the feed, or of a page that links to one"
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+BODY_AT_MOST = 10_000_000
+"""Bytes of a feed; a larger one is refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedEntry:

@@ -1,6 +1,7 @@
 """Verify what providers sign.
 
-Each function raises `NotVerified`. Pure.
+Each function raises `NotVerified`. Pure. `cryptography` takes 8 MB of memory, and is imported when
+the first signature of its kinds comes.
 """
 
 from __future__ import annotations
@@ -9,17 +10,16 @@ import base64
 import binascii
 import hmac
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-from cryptography.x509 import load_pem_x509_certificate
-
 from newsletter.bounces.providers.types import NotVerified
 
 
 def verify_rsa(certificate: bytes, signature: bytes, text: bytes, *, old_hash: bool) -> None:
     """Verify an RSA signature (PKCS #1 v1.5) by a certificate; SNS still uses SHA-1 by default."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+    from cryptography.x509 import load_pem_x509_certificate
+
     algorithm: hashes.HashAlgorithm = hashes.SHA1() if old_hash else hashes.SHA256()  # noqa: S303
     try:
         key = load_pem_x509_certificate(certificate).public_key()
@@ -35,6 +35,11 @@ def verify_rsa(certificate: bytes, signature: bytes, text: bytes, *, old_hash: b
 
 def verify_ecdsa(public_key: str, signature: str, text: bytes) -> None:
     """Verify an ECDSA signature over SHA-256; key (DER) and signature in base64."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
     try:
         key = load_der_public_key(base64.b64decode(public_key))
         if not isinstance(key, ec.EllipticCurvePublicKey):

@@ -12,13 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
+from typing import TYPE_CHECKING
 
 from newsletter.mail.dkim.canonical import relax_body, relax_value, split_fields
-from newsletter.mail.dkim.keys import PrivateKey, get_kind
+
+if TYPE_CHECKING:  # cryptography takes 8 MB of memory that only those need who sign
+    from newsletter.mail.dkim.keys import PrivateKey
 
 OVERSIGNED = (
     "From",
@@ -73,6 +72,8 @@ class Signer:
 
     def sign(self, fields: Sequence[tuple[bytes, bytes]], body_hash: bytes, now: datetime) -> bytes:
         """Make the signature field of a message with these header fields, relaxed."""
+        from newsletter.mail.dkim.keys import get_kind
+
         names, signed = _choose_fields(fields)
         value = (
             f"v=1; a={get_kind(self.key)}-sha256; c=relaxed/relaxed; d={self.domain};\r\n"
@@ -89,6 +90,10 @@ class Signer:
         return b"DKIM-Signature: " + value + b"\r\n ".join(lines) + b"\r\n"
 
     def _sign(self, data: bytes) -> bytes:
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.hashes import SHA256
+
         if isinstance(self.key, RSAPrivateKey):
             return self.key.sign(data, PKCS1v15(), SHA256())
         return self.key.sign(hashlib.sha256(data).digest())  # RFC 8463 section 3

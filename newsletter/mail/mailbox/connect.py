@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from newsletter.mail.mailbox.imap import ImapMailbox
-from newsletter.mail.mailbox.pop3 import Pop3Mailbox
 from newsletter.mail.mailbox.types import MailboxAddress, ReturnMailbox
 
 
@@ -16,9 +14,19 @@ def open_mailbox(address: MailboxAddress, *, seconds: float) -> Iterator[ReturnM
 
     Raises `MailboxError`.
     """
-    kind = ImapMailbox if address.is_imap else Pop3Mailbox
-    mailbox: ReturnMailbox = kind(address, seconds=seconds)
+    mailbox = _open(address, seconds)
     try:
         yield mailbox
     finally:
         mailbox.close()
+
+
+def _open(address: MailboxAddress, seconds: float) -> ReturnMailbox:
+    # Imported here: an installation without a mailbox needs neither client in memory.
+    if address.is_imap:
+        from newsletter.mail.mailbox.imap import ImapMailbox
+
+        return ImapMailbox(address, seconds=seconds)
+    from newsletter.mail.mailbox.pop3 import Pop3Mailbox
+
+    return Pop3Mailbox(address, seconds=seconds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from newsletter.mail.mailbox.imap import ImapMailbox
 from newsletter.services.inbound import receivers
 from newsletter.services.inbound.poll import name_mailbox, read_address
 from newsletter.services.runtime import Environment
@@ -28,6 +27,9 @@ def wait_for_mail(env: Environment, *, stop: Callable[[], bool]) -> bool:
     if not receivers.claim(env, name, worker):
         return False
     try:
+        # Imported here: an installation without a mailbox does not need it in memory.
+        from newsletter.mail.mailbox.imap import ImapMailbox
+
         mailbox = ImapMailbox(address, seconds=IDLE_SECONDS + 30)
         try:
             return mailbox.wait(IDLE_SECONDS, stop)

@@ -37,7 +37,7 @@ from newsletter.services.mail_context import (
     make_sender,
 )
 from newsletter.services.runtime import Environment
-from newsletter.services.sending import dkim_keys
+from newsletter.services.sending.signers import find_signers
 from newsletter.tokens import return_path, unsubscribe_address
 from newsletter.vocabulary import MailKind
 
@@ -70,7 +70,7 @@ class MessageBuilder:
         self.env = env
         self._bounces = env.settings.bounces.address
         self._unsubscribe_to = receivers.find_unsubscribe_address(env)
-        self._signers = dkim_keys.find_signers(env)
+        self._signers = find_signers(env)
         self._find_series_letter = find_series_letter
         self._compiled: dict[tuple[int, int, str], _Compiled] = {}
         self._lists: dict[int, ListContext] = {}
