@@ -29,7 +29,7 @@ class Figure(StrEnum):
     SUPPRESSED = "suppressed"
     """Active subscriptions whose address is not mailed any more, by why."""
     DEFERRED = "deferred"
-    """Refusals for now, by the minutes since a campaign started."""
+    """Refusals for now, by the ten minutes in which they came (`figures.name_minutes`)."""
     VIEWED = "viewed"
     """Views of a campaign's page in the archive, or of the archive's feed."""
     FETCHED = "fetched"

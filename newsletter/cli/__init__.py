@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Run pages and worker together."),
     "worker": ("serve", "Poll, compose and send; no pages."),
     "status": ("status", "Show the state of everything on one screen."),
+    "stats": ("stats", "What is true without watching anybody."),
     "list": ("lists", "Mailing lists and their settings."),
     "feed": ("feeds", "Feeds and channels that fill a list."),
     "entry": ("entries", "Posts and videos found in the feeds."),

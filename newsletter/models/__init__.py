@@ -11,7 +11,7 @@ from newsletter.models.bounces import BounceEvent, BounceReceiver, ForwardedRepl
 from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, Edition
 from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed, HubSubscription
-from newsletter.models.figures import DailyFigure, FigureNote
+from newsletter.models.figures import CampaignFigures, DailyFigure, FigureNote
 from newsletter.models.imports import ImportFile
 from newsletter.models.letters import Picture, SeriesLetter, SeriesLetterSent
 from newsletter.models.lists import FormField, MailingList
@@ -60,6 +60,7 @@ __all__ = [
     "BounceReceiver",
     "Campaign",
     "CampaignEntry",
+    "CampaignFigures",
     "ConsentEvent",
     "ConsentText",
     "Counter",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
+from newsletter.models.campaigns import Campaign
 from newsletter.models.lists import MailingList
 from newsletter.statistics_vocabulary import Figure
 
@@ -50,3 +52,19 @@ class DailyFigure(Base):
     figure: Mapped[Figure] = mapped_column(ClosedSet(Figure, 20), primary_key=True)
     name: Mapped[str] = mapped_column(String(120), primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
+
+
+class CampaignFigures(Base):
+    """A campaign's messages by time, domain and code, as last counted.
+
+    `figures` is the JSON of services/statistics/messages.py. It stays when subscribers, whose
+    domains it knew, are erased.
+    """
+
+    __tablename__ = "campaign_figures"
+
+    campaign_id: Mapped[int] = mapped_column(
+        ForeignKey(Campaign.id, ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    counted_at: Mapped[datetime]
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -63,6 +63,7 @@ from newsletter.outbox.record import Ledger
 from newsletter.outbox.recorder import Group
 from newsletter.outbox.recovery import SET_ASIDE, recover, release
 from newsletter.outbox.references import get_references
+from newsletter.outbox.summary import ReplyCount, count_minutes, count_replies
 from newsletter.outbox.types import (
     DeliveryRow,
     DeliveryUpdate,
@@ -81,13 +82,16 @@ __all__ = [
     "LeasedBatch",
     "LeasedDelivery",
     "Ledger",
+    "ReplyCount",
     "Totals",
     "cancel",
     "cancel_campaign",
     "count_by_edition",
     "count_folded",
     "count_left_in_doubt",
+    "count_minutes",
     "count_removed",
+    "count_replies",
     "count_totals",
     "count_waiting",
     "enqueue",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscriber, Subscription
 from newsletter.outbox.fold import SETTLED, list_folded, read_folded
+from newsletter.outbox.summary import find_domain_clause
 from newsletter.outbox.types import (
     DeliveryRow,
     FailureGroup,
@@ -164,9 +165,7 @@ def list_deliveries(
 
 def group_failures(session: Session, campaign: Campaign, *, limit: int) -> tuple[FailureGroup, ...]:
     """Group a campaign's failed and doubtful deliveries by status, code and domain."""
-    domain = func.substr(Subscriber.email, func.instr(Subscriber.email, "@") + 1)
-    if session.connection().dialect.name != "sqlite":
-        domain = func.split_part(Subscriber.email, "@", 2)
+    domain = find_domain_clause(session)
     kind = (deliveries.c.status, deliveries.c.code, func.coalesce(domain, ""))
     query = (
         select(*kind, func.count(), func.coalesce(func.min(deliveries.c.text), ""))

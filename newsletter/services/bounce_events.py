@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, String, case, delete, func, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
@@ -170,26 +170,28 @@ def find_of_campaign(session: Session, campaign_id: int, subscription_id: int) -
 
 def count_returned(session: Session, campaign_id: int) -> Returned:
     """Count a campaign's messages that came back, each once for each of the three."""
-    query = (
-        select(BounceEvent.bounce_class, BounceEvent.delivery_id)
-        .where(BounceEvent.campaign_id == campaign_id, BounceEvent.proof.not_in(_NOT_PROVED))
-        .distinct()
-        .subquery()
+    return count_returned_of(session, [campaign_id])[campaign_id]
+
+
+def count_returned_of(session: Session, campaign_ids: Sequence[int]) -> dict[int, Returned]:
+    """Count the same of several campaigns, in one statement."""
+    kind = case(
+        (BounceEvent.bounce_class.in_(FAILURES), BounceClass.HARD.value),
+        else_=type_coerce(BounceEvent.bounce_class, String),
     )
-    bounced = select(func.count(func.distinct(query.c.delivery_id))).where(
-        query.c.bounce_class.in_(FAILURES)
+    query = (
+        select(BounceEvent.campaign_id, kind, func.count(func.distinct(BounceEvent.delivery_id)))
+        .where(BounceEvent.campaign_id.in_(campaign_ids), BounceEvent.proof.not_in(_NOT_PROVED))
+        .group_by(BounceEvent.campaign_id, kind)
     )
     counts = {
-        bounce_class: session.scalar(
-            select(func.count()).select_from(query).where(query.c.bounce_class == bounce_class)
-        )
-        for bounce_class in (BounceClass.COMPLAINT, BounceClass.REPLY)
+        (campaign_id, name): int(count) for campaign_id, name, count in session.execute(query)
     }
-    return Returned(
-        session.scalar(bounced) or 0,
-        counts[BounceClass.COMPLAINT] or 0,
-        counts[BounceClass.REPLY] or 0,
-    )
+    names = (BounceClass.HARD.value, BounceClass.COMPLAINT.value, BounceClass.REPLY.value)
+    return {
+        campaign_id: Returned(*(counts.get((campaign_id, name), 0) for name in names))
+        for campaign_id in campaign_ids
+    }
 
 
 def scrub(session: Session, subscriber_id: int) -> None:

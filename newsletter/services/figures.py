@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -62,7 +62,7 @@ def note(session: Session, counted: Iterable[Counted]) -> None:
     sums: Counter[tuple[int, int, datetime, Figure, str]] = Counter()
     for row in counted:
         name = shorten_text(row.name, NAME_AT_MOST)
-        sums[row.list_id, row.campaign_id, _cut(row.at), row.figure, name] += row.count
+        sums[row.list_id, row.campaign_id, cut(row.at), row.figure, name] += row.count
     rows = [
         {
             "list_id": list_id,
@@ -78,10 +78,22 @@ def note(session: Session, counted: Iterable[Counted]) -> None:
         session.connection().execute(_NOTED, rows)
 
 
-def _cut(moment: datetime) -> datetime:
+def cut(moment: datetime) -> datetime:
     """Cut a moment to its quarter of an hour."""
     seconds = moment.minute * 60 + moment.second
     return moment.replace(minute=seconds // QUARTER * (QUARTER // 60), second=0, microsecond=0)
+
+
+def name_minutes(moment: datetime) -> str:
+    """Name the ten minutes of a moment in UTC, like ``2026-11-29 08:1``."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"[:15]
+
+
+def drop_removed(session: Session, rows: Sequence[Counted]) -> list[Counted]:
+    """Leave out what was counted of lists that have been removed since."""
+    ids = {row.list_id for row in rows}
+    present = set(session.scalars(select(MailingList.id).where(MailingList.id.in_(ids))))
+    return [row for row in rows if row.list_id in present]
 
 
 def fold_all() -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
+from newsletter.services.sightings import Sightings
 from newsletter.services.tally import Tally
 
 if TYPE_CHECKING:  # each costs start-up time that few commands need
@@ -55,6 +56,7 @@ class Environment:
     resolver: Resolver
     read_certificate: Callable[[str], datetime | None] = field(default=lambda url: None)
     tally: Tally = field(default_factory=Tally)
+    sightings: Sightings = field(default_factory=Sightings)
     lasting_keys: list[str] = field(default_factory=list)
     """The keys of lasting hashes, once they have been read (services/suppressions.py): they never
     change.

@@ -204,7 +204,7 @@ def test_completion() -> None:
     }
     assert spawned(**environ).stdout.split() == ["plain,import"]
     environ |= {"COMP_WORDS": "newsletter st", "COMP_CWORD": "1"}
-    assert spawned(**environ).stdout.split() == ["plain,status"]
+    assert spawned(**environ).stdout.split() == ["plain,status", "plain,stats"]
 
 
 @pytest.mark.any_database

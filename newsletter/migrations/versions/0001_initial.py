@@ -72,6 +72,7 @@ def upgrade() -> None:
     _create_requested_tests()
     _create_figure_notes()
     _create_daily_figures()
+    _create_campaign_figures()
     _protect_append_only_tables()
     _leave_room_on_pages()
     _make_keys()
@@ -1567,6 +1568,22 @@ def _create_daily_figures() -> None:
         sa.PrimaryKeyConstraint(
             "list_id", "campaign_id", "day", "figure", "name", name=op.f("pk_daily_figures")
         ),
+    )
+
+
+def _create_campaign_figures() -> None:
+    op.create_table(
+        "campaign_figures",
+        sa.Column("campaign_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("figures", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaigns.id"],
+            name=op.f("fk_campaign_figures_campaign_id_campaigns"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("campaign_id", name=op.f("pk_campaign_figures")),
     )
 
 

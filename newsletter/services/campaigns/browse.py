@@ -12,7 +12,11 @@ from newsletter.db.session import reading
 from newsletter.models import Campaign
 from newsletter.outbox import FailureGroup
 from newsletter.services.campaigns import identify
-from newsletter.services.campaigns.campaigns import CampaignView, describe_campaign
+from newsletter.services.campaigns.campaigns import (
+    CampaignView,
+    describe_campaign,
+    describe_campaigns,
+)
 
 PAGE = 25
 FAILURES_AT_MOST = 50
@@ -39,7 +43,7 @@ def list_page(list_ids: Collection[int], *, before: int = 0) -> CampaignPage:
         query = query.where(Campaign.id < before)
     with reading() as session:
         rows = session.scalars(query).all()
-        views = tuple(describe_campaign(session, row) for row in rows[:PAGE])
+        views = tuple(describe_campaigns(session, rows[:PAGE]))
     return CampaignPage(views, views[-1].id if len(rows) > PAGE else 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from newsletter.mail.render import MailContent
 from newsletter.mail.slots import SLOT_PATTERN
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
-from newsletter.services.bounce_events import Returned, count_returned
+from newsletter.services.bounce_events import Returned, count_returned, count_returned_of
 from newsletter.services.campaigns import identify, state
 from newsletter.services.campaigns.state import PauseCause
 from newsletter.services.campaigns.totals import read_totals
@@ -93,8 +93,8 @@ def list_campaigns(
     """List the campaigns that `criteria` describes, newest first, all or the first `limit`."""
     query = select(Campaign).order_by(Campaign.id.desc()).limit(limit)
     with reading() as session:
-        rows = session.scalars(query.where(*_filter_clauses(session, criteria)))
-        return [describe_campaign(session, row) for row in rows]
+        rows = session.scalars(query.where(*_filter_clauses(session, criteria))).all()
+        return describe_campaigns(session, rows)
 
 
 def count_campaigns(criteria: CampaignFilter) -> int:
@@ -230,7 +230,15 @@ def retry(env: Environment, campaign_id: int) -> CampaignView:
         return describe_campaign(session, campaign)
 
 
-def describe_campaign(session: Session, row: Campaign) -> CampaignView:
+def describe_campaigns(session: Session, rows: Sequence[Campaign]) -> list[CampaignView]:
+    """Return campaigns and where their recipients are; what came back is counted together."""
+    returned = count_returned_of(session, [row.id for row in rows])
+    return [describe_campaign(session, row, returned[row.id]) for row in rows]
+
+
+def describe_campaign(
+    session: Session, row: Campaign, returned: Returned | None = None
+) -> CampaignView:
     """Return a campaign and where its recipients are."""
     session.flush()
     return CampaignView(
@@ -248,7 +256,7 @@ def describe_campaign(session: Session, row: Campaign) -> CampaignView:
         subjects=_subjects(session, row),
         timezone=row.mailing_list.timezone,
         totals=read_totals(session, row),
-        returned=count_returned(session, row.id),
+        returned=returned or count_returned(session, row.id),
     )
 
 

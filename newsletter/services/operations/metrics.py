@@ -21,6 +21,7 @@ from newsletter.files import side_files
 from newsletter.models import Counter, Feed
 from newsletter.services import counters, installation, sender_state, workers
 from newsletter.services.runtime import Environment
+from newsletter.services.sightings import write_sightings
 from newsletter.services.tally import BUCKETS
 
 PREFIX = "metrics/"
@@ -40,6 +41,7 @@ OLDEST = "Seconds since the oldest message in this state was queued."
 
 def write_tally(env: Environment) -> None:
     """Add this process's numbers to those of the installation; keep them where that fails."""
+    write_sightings(env.sightings)
     counts = env.tally.take()
     if not counts:
         return

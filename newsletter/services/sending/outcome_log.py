@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime
 
 from newsletter.logs import happened
 from newsletter.mail.smtp.types import Outcome
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
+from newsletter.services.figures import Counted, name_minutes
 from newsletter.services.sending.lessons import find_domain
+from newsletter.services.sightings import Sightings
 from newsletter.services.tally import Tally, classify_domain
+from newsletter.statistics_vocabulary import Figure
 from newsletter.vocabulary import DeliveryStatus
 
 log = logging.getLogger("newsletter.sending")
 
 
 class OutcomeLog:
-    """The outcomes of one run: counted in `tally`, and a line for each refusal for good."""
+    """The outcomes of one run: counted in memory, and a line for each refusal for good."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, sightings: Sightings) -> None:
         self._tally = tally
+        self._sightings = sightings
         self._offered_at: dict[int, float] = {}
 
     def record_offer(self, delivery_id: int) -> None:
         """Note when a message was handed to a connection."""
         self._offered_at[delivery_id] = time.monotonic()
 
-    def record(self, row: LeasedDelivery, outcome: Outcome, update: DeliveryUpdate) -> None:
+    def record(
+        self, row: LeasedDelivery, outcome: Outcome, update: DeliveryUpdate, now: datetime
+    ) -> None:
         """Count an outcome by its domain's class, and how long the server took."""
+        if update.due_at and row.campaign_id and row.list_id:
+            name = name_minutes(now)
+            deferred = Counted(row.list_id, Figure.DEFERRED, now, name, campaign_id=row.campaign_id)
+            self._sightings.count(deferred)
         domain = classify_domain(find_domain(row))
         self._tally.count("messages", "deferred" if update.due_at else str(update.status), domain)
         offered_at = self._offered_at.pop(row.id, None)

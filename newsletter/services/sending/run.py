@@ -109,7 +109,7 @@ class Run:
         self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
         self.unheard = 0
         self.problem = ""
-        self.outcomes = OutcomeLog(env.tally)
+        self.outcomes = OutcomeLog(env.tally, env.sightings)
 
     def __call__(self, transport: Transport) -> SendResult:
         """Send until nothing is left to send."""
@@ -312,7 +312,7 @@ class Run:
             jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
             update = retry.decide(row, outcome, verdict, now=now, policy=self.policy, jitter=jitter)
         refusals.record_refusal(self.env, row, outcome, verdict, update)
-        self.outcomes.record(row, outcome, update)
+        self.outcomes.record(row, outcome, update, now)
         self._note(line, update)
         self.unheard = self.unheard + 1 if verdict.kind == VerdictKind.AGAIN else 0
         return row, verdict

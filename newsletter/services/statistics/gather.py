@@ -18,6 +18,7 @@ from newsletter.models import Counter as StoredCounter
 from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.services import figures
 from newsletter.services.runtime import Environment
+from newsletter.services.statistics import messages
 from newsletter.services.statistics.backfill import EVENTS_AT_ONCE, count_old_events
 from newsletter.statistics_vocabulary import Figure
 from newsletter.vocabulary import SubscriptionStatus
@@ -37,7 +38,7 @@ def gather(env: Environment, stop: Callable[[], bool] = lambda: False) -> None:
         if stop():
             return
         count_subscribers(env, list_id, stop)
-    figures.fold_all()
+    messages.count_due(env, stop)
 
 
 def _find_due_lists(env: Environment) -> list[int]:
@@ -66,7 +67,7 @@ def count_subscribers(
     They are read a page at a time, so that whoever joins or leaves meanwhile may be missing.
     """
     sums: dict[Figure, Counter[str]] = {Figure.CADENCE: Counter(), Figure.LANGUAGE: Counter()}
-    after = 0
+    after: int | None = 0
     while after is not None and not stop():
         with reading() as session:
             after = _add_page(session, list_id, after, sums)
@@ -86,9 +87,9 @@ def _add_page(
         .offset(SUBSCRIPTIONS_AT_ONCE - 1)
         .limit(1)
     )
-    page = (*of_list, Subscription.status == SubscriptionStatus.ACTIVE)
+    page = [*of_list, Subscription.status == SubscriptionStatus.ACTIVE]
     if last is not None:
-        page = (*page, Subscription.subscriber_id <= last)
+        page.append(Subscription.subscriber_id <= last)
     query = (
         select(Subscription.cadence, Subscriber.language, func.count())
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)

@@ -7,9 +7,10 @@ from flask import Blueprint, Response
 from newsletter.access_vocabulary import TokenScope
 from newsletter.services.lists import lists
 from newsletter.services.lists.lists import ListSettings
-from newsletter.services.operations import status as installation_status
 from newsletter.services.runtime import environment
+from newsletter.services.statistics import read
 from newsletter.web.api import models
+from newsletter.web.api import statistics_models as numbers
 from newsletter.web.api.answers import change, send, send_editable
 from newsletter.web.api.operations import current_caller, operation, require_list, require_unlimited
 
@@ -74,26 +75,16 @@ def _read(slug: str) -> tuple[ListSettings, models.ApiMailingList]:
     return row, models.ApiMailingList.model_validate(row)
 
 
-@operation(blueprint, "GET", "/statistics", scope=TokenScope.READ, answer=models.Statistics)
-def get_statistics(query: models.StatisticsQuery) -> Response:
-    """Show the numbers of the lists that the token is for."""
+@operation(blueprint, "GET", "/statistics", scope=TokenScope.READ, answer=numbers.Statistics)
+def get_statistics(query: numbers.StatisticsQuery) -> Response:
+    """Show the numbers of the lists that the token is for, by default of the last 30 days."""
     slug = require_list(query.list) if query.list else None
-    rows = installation_status.read_status(environment(), slug).lists
-    return send(
-        models.Statistics(
-            data=[
-                models.ListStatistics(
-                    list=row.list,
-                    active=row.active,
-                    pending=row.pending,
-                    unsubscribed=row.unsubscribed,
-                    suppressed=row.suppressed,
-                    joined=list(row.growth.joined),
-                    left=row.growth.left,
-                    feeds=row.feeds,
-                )
-                for row in rows
-                if current_caller().sees(row.list)
-            ]
-        )
-    )
+    ids = read.find_lists(slug) if slug else _list_ids()
+    rows = read.read_lists(environment(), ids, since=query.since)
+    return send(numbers.Statistics(data=[numbers.describe_statistics(row) for row in rows]))
+
+
+def _list_ids() -> list[int]:
+    """Return the ids of the lists that the token is for."""
+    slugs = [row.slug for row in lists.list_lists() if current_caller().sees(row.slug)]
+    return [list_id for slug in slugs for list_id in read.find_lists(slug)]

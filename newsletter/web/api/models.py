@@ -30,7 +30,6 @@ Segment = Annotated[str, StringConstraints(max_length=1000, pattern=LINE)]
 
 # Where a model has a field `list`, the builtin of that name is hidden.
 Texts = list[str]
-Numbers = list[int]
 Lines = list[Line]
 Words = list[Word]
 
@@ -234,31 +233,3 @@ class EventQuery(ListedPage):
     """A choice of events: of a list, or a type."""
 
     type: EventKind | None = None
-
-
-class StatisticsQuery(Sent):
-    """The list to read the numbers of."""
-
-    list: Slug | None = None
-
-
-class ListStatistics(BaseModel):
-    """The numbers of a list.
-
-    `joined` counts the last 30 days one by one, today last; `left` all of them together.
-    """
-
-    list: str
-    active: int
-    pending: int
-    unsubscribed: int
-    suppressed: int
-    joined: Numbers
-    left: int
-    feeds: int
-
-
-class Statistics(BaseModel):
-    """The numbers of each list."""
-
-    data: list[ListStatistics]

@@ -1,0 +1,120 @@
+"""The numbers of lists and campaigns, as the command, the pages and the interface show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from newsletter.outbox import Totals
+from newsletter.services.bounce_events import Returned
+from newsletter.services.statistics.messages import CodeCount, DomainCount, MinuteCount
+from newsletter.services.statistics.periods import DaySpan
+from newsletter.vocabulary import CampaignKind, CampaignStatus
+
+Counts = tuple[tuple[str, int], ...]
+"""Names with their counts, the largest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source of sign-ups: a form, or a page ("": not known, "…": many pages together).
+
+    Whoever confirmed in a period may have asked before it.
+    """
+
+    name: str
+    requested: int
+    confirmed: int
+
+    @property
+    def rate(self) -> float | None:
+        """Return the confirmed part of those who asked, from 0 to 1; None where nobody asked."""
+        return min(self.confirmed / self.requested, 1.0) if self.requested else None
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodGrowth:
+    """One period: how many joined and left in it, and how many were active at its end."""
+
+    period: DaySpan
+    joined: int
+    left: int
+    active: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListStatistics:
+    """The numbers of a list from `first` to `last`, days in its time zone.
+
+    `looked_on` is the day on which cadences and languages were counted, None before the first time.
+    """
+
+    list: str
+    title: str
+    timezone: str
+    first: date
+    last: date
+    active: int
+    pending: int
+    suppressed: int
+    growth: tuple[PeriodGrowth, ...]
+    joined: Counts
+    left: Counts
+    reasons: Counts
+    unconfirmed: Counts
+    forms: tuple[Source, ...]
+    pages: tuple[Source, ...]
+    slower: Counts
+    faster: Counts
+    suppressions: Counts
+    files: Counts
+    feed_readers: Counts
+    archive_views: int
+    cadences: Counts
+    languages: Counts
+    looked_on: date | None
+    campaigns: tuple[CampaignNumbers, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reactions:
+    """The acts of subscribers after a campaign, as far as the program is told.
+
+    `unsubscribed` and `slower`: within seven days, by a link of a mail; `views` of its page in the
+    archive.
+    """
+
+    unsubscribed: int = 0
+    slower: int = 0
+    views: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignNumbers:
+    """A campaign with its numbers: one row of a table."""
+
+    id: int
+    list: str
+    kind: CampaignKind
+    subject: str
+    status: CampaignStatus
+    started_at: datetime | None
+    totals: Totals
+    returned: Returned
+    reactions: Reactions
+
+
+@dataclass(frozen=True, slots=True)
+class MessageNumbers:
+    """A campaign's messages, as counted at `counted_at` (None: not yet)."""
+
+    counted_at: datetime | None = None
+    minutes: tuple[MinuteCount, ...] = ()
+    domains: tuple[DomainCount, ...] = ()
+    codes: tuple[CodeCount, ...] = ()
+    views_by_day: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def deferred(self) -> int:
+        """Return how many recipients were refused for now at least once."""
+        return sum(row.deferred for row in self.domains)
