@@ -12,7 +12,7 @@ ADDRESS_AT_MOST = 320
 
 _LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
 _DOMAIN = r"(?:[\w-]{1,63}\.){1,10}[\w-]{2,63}"
-ADDRESS = re.compile(rf"(?<![\w.+=/@-])({_LOCAL}|\"[^\"\\\s@]{{1,62}}\")@({_DOMAIN})(?![\w@])")
+ADDRESS = re.compile(rf"(?<![\w.+=/@-])({_LOCAL}|\"[^\"\\\r\n@]{{1,62}}\")@({_DOMAIN})(?![\w@])")
 """An address anywhere in a text.
 
 Letters beyond ASCII are allowed (RFC 6531).

@@ -46,6 +46,7 @@ _IRONPORT = re.compile(r"[45]\.[\dx]\.\d - [\w ]{3,60}?(?=[45]\d\d-')")
 """Cisco's gateways put "5.1.0 - Unknown address error" before whatever the last server said."""
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_NO_DOMAIN = re.compile(r"\bnxdomain\b|non-?existent ?domain", re.I)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -75,11 +76,20 @@ def judge_reason(text: str, status: str = "") -> Judgement:
     known = cause not in (Cause.PERMANENT, Cause.NONE) and not (
         cause is Cause.TEMPORARY and enhanced.endswith(".0")
     )
+    if names_no_domain(text):
+        return Judgement(BounceClass.HARD, enhanced, known=True)
+    if enhanced[1:] == ".2.2" and cause in (Cause.PACE, Cause.QUOTA, Cause.CONNECTIONS):
+        cause = Cause.MAILBOX_FULL  # "full, or getting too much mail": RFC 3463 X.2.2 says which
     if cause in (Cause.MAILBOX, Cause.DOMAIN) and not permanent:
         return Judgement(BounceClass.SOFT, enhanced, known)
     if enhanced[1:4] == ".7." and cause in (Cause.ACCOUNT, Cause.TEMPORARY, Cause.PERMANENT):
         return Judgement(BounceClass.POLICY, enhanced, known)
     return Judgement(CLASSES[cause], enhanced, known)
+
+
+def names_no_domain(text: str) -> bool:
+    """Tell whether a reason says that DNS knows no such domain, which no later try changes."""
+    return bool(_NO_DOMAIN.search(text[:TEXT_AT_MOST]))
 
 
 def choose_status(reported: str, spoken: str) -> str:

@@ -36,7 +36,11 @@ _CONTACT = re.compile(
     r"(?:contact|write to|reply to|mail us|questions|assistance|help|send mail to) ", re.I
 )
 _WORDS_OF_SERVER = re.compile(r"(?<![\w.:\[-])[45]\d\d[ -]|said:|RCPT TO", re.I)
-_SENDER = re.compile(r"MAIL FROM:?\s{0,4}<[^<>]{0,320}>", re.I)
+_SENDER = re.compile(
+    r"MAIL FROM:?\s{0,4}<[^<>]{0,320}>|\b(?:(?:e-?)?mails?|messages?|nachrichten?) (?:from|von|de) "
+    r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}",
+    re.I,
+)
 _BEHIND = re.compile(
     r"[(\[](?:(?:ultimately )?generated|expanded|aliased|forwarded|"
     r"redirected) from:?\s{1,4}<?([^\s<>()]{3,320})",

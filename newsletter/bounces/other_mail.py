@@ -19,7 +19,8 @@ _AUTO_SUBJECT = re.compile(
     r"de|risposta autom|assente|afwezig|autoreply|autorespon|automatisch|fraværende|frånvaro|"
     r"poissa|nieobecn|resposta autom|estou ausente|autosvar|automatisk svar|odpowied. autom|"
     r"r.spuns automat|automaattinen|automatick|automatikus|otomatik (?:yan.t|cevap)|"
-    r"автоответ|автоматическ|αυτόματη|自動応答|自動返信|不在|自动回复|자동 ?회신|자동 ?응답|"
+    r"автоответ|автоматическ|автоматична відповідь|automatiskt svar|"
+    r"αυτόματη|自動応答|自動返信|不在|自动回复|자동 ?회신|자동 ?응답|"
     r"رد (?:تلقائي|آلي)|מענה אוטומטי)",
     re.I,
 )

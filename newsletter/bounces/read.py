@@ -13,7 +13,11 @@ from email.policy import compat32
 from flufl.bounce import all_failures
 
 from newsletter.bounces.addresses import find_address, find_addresses, is_role, normalize_address
-from newsletter.bounces.complaints import find_returned_recipients, read_complaint
+from newsletter.bounces.complaints import (
+    find_quoted_recipients,
+    find_returned_recipients,
+    read_complaint,
+)
 from newsletter.bounces.dsn import STATUS_TYPES, find_status_part, read_dsn, read_groups
 from newsletter.bounces.evidence import collect_evidence
 from newsletter.bounces.meaning import join_lines, judge_reason
@@ -85,6 +89,27 @@ _DELAY = re.compile(
     r"nicht zugestellt|weiterhin versuch",
     re.I,
 )
+_CONDITION = re.compile(
+    r"\b(?:if|falls|wenn|si|should) [^.\n]{0,100}(?:permanent|fail|endg|d.finitiv)\w{0,12}", re.I
+)
+"""What a delay says of the time after it."""
+
+_DELAYED = re.compile(r"\(delay(?:ed)?\)|^(?:delayed|delivery delayed)\b", re.I)
+_SUCCESS = re.compile(
+    r"\((?:success|relay|relayed|expanded|delivered)\)|successful mail delivery|"
+    r"^(?:delivered|relayed|expanded)\b",
+    re.I,
+)
+_DELIVERED = re.compile(
+    r"(?:was|were|been|is) (?:successfully )?(?:delivered|relayed|expanded)|successfully "
+    r"(?:delivered|relayed)|erfolgreich zugestellt",
+    re.I,
+)
+"""A report of success; words about what "could not be delivered" are a failure's."""
+
+_REPLY = re.compile(r"(?<![\w.:-])[45]\d\d[ -][^\n\]]{3,300}")
+"""A server's reply anywhere in a line."""
+
 _FINAL = re.compile(
     r"giving up|permanent|has been returned|could not be delivered after|delivery has failed|"
     r"(?<!not )(?<!not been )\bfailed permanently|will not be (?:re)?tried|no longer be|"
@@ -217,11 +242,11 @@ def _read_plain(message: Part, evidence: ReportEvidence, data: bytes) -> list[Bo
         return []
     notice = _read_notice(message)
     recipients = _guess_recipients(message, notice, evidence) or _ask_flufl(data, evidence)
-    if _is_delay(message.get("subject"), notice):
+    recipients = recipients or find_quoted_recipients(message.text())
+    subject = message.get("subject")
+    if _is_delay(subject, notice) or _is_success(subject, notice):
         return [
-            BounceResult(
-                address, BounceClass.IGNORE, "", join_lines(message.get("subject")), evidence
-            )
+            BounceResult(address, BounceClass.IGNORE, "", join_lines(subject), evidence)
             for address in recipients or [""]
         ]
     return [_judge_notice(notice, address, evidence) for address in recipients]
@@ -231,8 +256,9 @@ def _judge_notice(notice: str, address: str, evidence: ReportEvidence) -> Bounce
     reason = find_reason(notice, address)
     judged = judge_reason(reason)
     if not judged.known:
-        from_notice = judge_reason(notice, judged.status)
-        judged = from_notice if from_notice.known else judged
+        replies = (judge_reason(words) for words in _REPLY.findall(notice[:20_000])[:5])
+        others = (judge_reason(notice, judged.status), *replies)
+        judged = next((other for other in others if other.known), judged)
     return BounceResult(address, judged.bounce_class, judged.status, join_lines(reason), evidence)
 
 
@@ -242,16 +268,23 @@ def _guess_recipients(message: Part, notice: str, evidence: ReportEvidence) -> l
     if header:
         return header
     not_these = {address.lower() for address in evidence.sent_to} | {
-        find_address(message.get("from")).lower()
+        find_address(part.get("from")).lower() for part in message.walk()
     }
     return find_recipients(notice, not_these=not_these) or find_returned_recipients(message)
 
 
 def _is_delay(subject: str, notice: str) -> bool:
     """Tell whether a mail system says that it goes on trying."""
-    if _FINAL.search(notice):
+    if _DELAYED.search(subject):
+        return True
+    if _FINAL.search(_CONDITION.sub(" ", notice)):
         return False
     return bool(_DELAY_SUBJECT.search(subject) or _DELAY.search(notice))
+
+
+def _is_success(subject: str, notice: str) -> bool:
+    """Tell whether a mail system says that a message has arrived."""
+    return bool(_SUCCESS.search(subject) and _DELIVERED.search(notice))
 
 
 def _ask_flufl(data: bytes, evidence: ReportEvidence) -> list[str]:

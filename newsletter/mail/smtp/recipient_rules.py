@@ -208,6 +208,7 @@ NO_SUCH_MAILBOX = Rule(
         r"(?:user|mailbox|account|recipient|address|subscriber|customer)",
         r"boite .{0,40}archivee|archived (?:recipient|mailbox|account)",
         r"nicht (?:im|in) .{0,30}(?:verzeichnis|adressbuch|directory)",
+        r"(?:konto|adresse) .{0,20}existiert nicht|existiert nicht in der organisation",
         r"(?:endereco|direccion|caixa|conta|cuenta|usuario|utilizador|"
         r"destinatario)\b.{0,60}\b(?:nao|no) "
         r"(?:existe|se encontr|foi encontrad|pode ser encontrad|pode ser localiz)",

@@ -89,8 +89,8 @@ LOOSE_RULES: tuple[Rule, ...] = (
 )
 
 MAILBOX_UNAVAILABLE = (
-    r"(?:requested (?:mail )?action (?:not taken|aborted)\W{0,3})?mailbox (?:unavailable|name "
-    r"not allowed|not available)"
+    r"(?:requested (?:mail )?action (?:not taken|aborted)\W{0,3}(?:[45]\d\d-)?)?mailbox "
+    r"(?:unavailable(?: or not local)?|name not allowed|not available)"
 )
 """RFC 5321 section 4.2.3 writes this for 450, 550 and 553.
 

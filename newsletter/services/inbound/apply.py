@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
-from newsletter.bounces.meaning import find_code
+from newsletter.bounces.meaning import find_code, names_no_domain
 from newsletter.bounces.types import BounceResult
 from newsletter.db.session import transaction
 from newsletter.errors import Conflict
@@ -187,8 +187,9 @@ def is_dead_domain(result: BounceResult) -> bool:
     """Tell whether a hard bounce is about the domain rather than the mailbox."""
     if result.bounce_class is not BounceClass.HARD:
         return False
-    cause = classify(find_code(result.reason), result.status, result.reason)
-    return result.status == "5.1.2" or cause is Cause.DOMAIN
+    if result.status == "5.1.2" or names_no_domain(result.reason):
+        return True
+    return classify(find_code(result.reason), result.status, result.reason) is Cause.DOMAIN
 
 
 def _record(
