@@ -51,8 +51,8 @@ def gather_pictures(
     gathered = GatheredPictures(web_url)
     for written in find_pictures(letter.markdown):
         if written.startswith(VIDEO):
-            fitted = stored.get(written) or (
-                None if offline else _fetch_still(env, written.removeprefix(VIDEO), gathered)
+            fitted = stored.get(written) or _find_still(
+                env, written.removeprefix(VIDEO), gathered, offline=offline
             )
         elif _is_beside_letter(written):
             fitted = _open_local(letter, written) or stored.get(written)
@@ -104,8 +104,14 @@ def _open_local(letter: Letter, written: str) -> MailPicture | None:
         ) from None
 
 
-def _fetch_still(env: Environment, video: str, gathered: GatheredPictures) -> MailPicture | None:
+def _find_still(
+    env: Environment, video: str, gathered: GatheredPictures, *, offline: bool
+) -> MailPicture | None:
     """Fetch a video's still picture, so that opening a letter tells the video's host nothing."""
+    if offline:
+        hint = "`newsletter campaign edit` fetches it"
+        gathered.notes.append(f"the video {video} is shown without its picture; {hint}")
+        return None
     try:
         return fit_for_mail(env.fetch(get_picture_url(video)).body, called=video)
     except (FeedError, InvalidInput) as error:

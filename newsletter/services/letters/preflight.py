@@ -10,12 +10,18 @@ from pathlib import Path
 from newsletter.authoring.letter_file import Letter, parse_letter
 from newsletter.dns import dmarc, spf
 from newsletter.dns.resolver import CouldNotAsk
-from newsletter.errors import InvalidInput, NewsletterError, Refused, TemplateProblem
+from newsletter.errors import (
+    InvalidInput,
+    NewsletterError,
+    NotFound,
+    Refused,
+    TemplateProblem,
+)
 from newsletter.mail.render import HTML_BUDGET
 from newsletter.mail.slots import SLOT_PATTERN
 from newsletter.services.audience import merge_data
 from newsletter.services.checks import Check
-from newsletter.services.letters import drafts, letter_files, link_check, rendering, series
+from newsletter.services.letters import drafts, letter_files, link_check, rendering, series, stored
 from newsletter.services.letters import send as letters
 from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.letters.link_check import Progress
@@ -34,6 +40,8 @@ _LOUD = re.compile(
 )
 HARD = ("recipients", "fields", "again", "send")
 """Checks that `--anyway` does not pass over."""
+UNFINISHED = (InvalidInput, TemplateProblem, Refused, NotFound)
+"""What is raised for a letter that cannot be rendered; `NotFound` for a resource that it names."""
 Part = Callable[[Environment, LetterDraft], Iterator[Check]]
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
 """Domains for examples and tests (RFC 2606, RFC 6761), which no DNS knows."""
@@ -79,11 +87,12 @@ def check_text(env: Environment, draft: LetterDraft) -> list[Check]:
 def check_stored(env: Environment, campaign_id: int) -> list[Check]:
     """Run `check_text` for a draft that may be unfinished: why it cannot be rendered is a check.
 
-    Raises `NotFound`.
+    Raises `NotFound` where there is no such campaign.
     """
+    stored.read_stored(campaign_id)
     try:
         draft = drafts.load_draft(env, campaign_id, offline=True, counted=False)
-    except (InvalidInput, TemplateProblem, Refused) as error:
+    except UNFINISHED as error:
         return [Check("letter", "bad", error.message, error.hint)]
     return check_text(env, draft)
 

@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.authoring.letter_fields import place_in_body
-from newsletter.errors import InvalidInput, NewsletterError, NotFound
 from newsletter.mail.render import MailContent
 from newsletter.services.authors.scope import Scope
 from newsletter.services.letters import manuscripts, preflight, rendering
@@ -26,12 +25,12 @@ LETTER = "/letters/<int:campaign_id>"
 @page(blueprint, f"{LETTER}/html", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
 def html(campaign_id: int) -> Response:
     """Show the HTML of a draft as it would be mailed, for a frame."""
+    manuscript = manuscripts.get_manuscript(campaign_id)
     try:
         content = _render(campaign_id)
-    except NotFound:
-        raise
-    except NewsletterError as error:
-        return frame_mail(_explain(campaign_id, error))
+    except preflight.UNFINISHED as error:
+        words = place_in_body(str(error), manuscript.text)
+        return frame_mail(str(Markup("<p>{}</p>").format(words)))
     dark = request.args.get("scheme") == "dark"
     return frame_mail(show_scheme(content.html, dark=dark))
 
@@ -39,12 +38,11 @@ def html(campaign_id: int) -> Response:
 @page(blueprint, f"{LETTER}/text", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
 def text(campaign_id: int) -> Response:
     """Show the text part of a draft as it would be mailed, for a frame."""
+    manuscript = manuscripts.get_manuscript(campaign_id)
     try:
         content = _render(campaign_id)
-    except NotFound:
-        raise
-    except NewsletterError as error:
-        return frame_text(str(error))
+    except preflight.UNFINISHED as error:
+        return frame_text(place_in_body(str(error), manuscript.text))
     return frame_text(f"{content.subject}\n\n{content.text}")
 
 
@@ -68,13 +66,6 @@ def recipients(campaign_id: int) -> Response:
 
 def _render(campaign_id: int) -> MailContent:
     """Render a draft as it is sent, filled in for nobody, with an ellipsis for what is personal."""
-    manuscripts.get_manuscript(campaign_id)
     env = environment()
     draft = load_draft(env, campaign_id, offline=True, counted=False)
     return rendering.show_to_nobody(env, draft.prepared.versions[0])
-
-
-def _explain(campaign_id: int, error: NewsletterError) -> str:
-    manuscript = manuscripts.get_manuscript(campaign_id)
-    message = str(error) if isinstance(error, InvalidInput) else error.message
-    return str(Markup("<p>{}</p>").format(place_in_body(message, manuscript.text)))

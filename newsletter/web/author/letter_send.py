@@ -52,14 +52,15 @@ def send(campaign_id: int) -> Response:
             raise ChangedMeanwhile(
                 "this draft was changed after you looked at it", hint="look at it again"
             )
-    except (InvalidInput, ChangedMeanwhile) as error:
-        return _render(manuscript, Approval(None, ()), 409, problem=str(error))
+    except preflight.UNFINISHED as error:
+        words = place_in_body(str(error), manuscript.text)
+        return _render(manuscript, Approval(None, ()), 409, problem=words)
     approval = approve_letter(
         env,
         draft,
         at=at,
-        again=request.form.get("again") == "1",
-        anyway=request.form.get("anyway") == "1",
+        again=_is_ticked("again"),
+        anyway=_is_ticked("anyway"),
     )
     if approval.campaign_id is None:
         return _render(manuscript, approval, 409)
@@ -91,8 +92,14 @@ def _render(
         approval=approval,
         place=lambda text: place_in_body(text, manuscript.text),
         problem=problem,
-        again=any(check.id == "again" for check in approval.checks),
+        again=_is_ticked("again") or any(check.id == "again" for check in approval.checks),
+        anyway=_is_ticked("anyway") or approval.mild,
+        ticked=[name for name in ("again", "anyway") if _is_ticked(name)],
         at=request.form.get("at", ""),
         when=request.form.get("when", "now"),
         count=count_recipients(manuscript.id) if request.args.get("count") == "1" else None,
     )
+
+
+def _is_ticked(name: str) -> bool:
+    return request.form.get(name) == "1"

@@ -92,7 +92,12 @@ def test(campaign_id: int) -> Response:
     refused = save_typed(campaign_id)
     if refused is not None:
         return refused
-    requested_tests.request_test(environment(), campaign_id, current_author().email)
+    try:
+        requested_tests.request_test(environment(), campaign_id, current_author().email)
+    except preflight.UNFINISHED as error:
+        manuscript = manuscripts.get_manuscript(campaign_id)
+        problem = place_in_body(str(error), manuscript.text)
+        return render_editor(manuscript, manuscript.fields, 409, problem=problem)
     return report_done(url_for("author_letters.show", campaign_id=campaign_id))
 
 

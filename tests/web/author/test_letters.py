@@ -280,6 +280,13 @@ def test_a_letter_is_refused_for_the_reasons_of_the_command(
     code, text = send(second)
     assert code == 409 and 'name="again"' in text
     assert send(second, again="1")[0] == 303
+    twice = "The very same words\n\n[x](javascript:y)"
+    for expected in (303, 409):
+        mild = begin(browser, subject="Twice", body=twice)
+        assert send(mild, anyway="1")[0] == expected
+    code, text = send(mild, again="1")
+    assert code == 409 and 'name="again" value="1" checked' in text and 'name="anyway"' in text
+    assert send(mild, again="1", anyway="1")[0] == 303
     old = begin(browser, subject="Looked at")
     answer = browser.post(f"{old}/send", {"revision": "1"}, page=old)
     assert (answer.status_code, "changed after you looked" in answer.text) == (409, True)
@@ -508,3 +515,24 @@ def test_fields_of_a_large_list_are_filled_in_before_the_first_message(
     assert sink.accepted == []
     report = page.replace("letters", "campaigns")
     assert browser.post(f"{report}/undo", page=report).status_code == 303
+
+
+def test_a_letter_that_cannot_be_rendered_can_still_be_mended(
+    app: Flask, env: Environment, browse: Browse
+) -> None:
+    browser = browse("owner")
+    page = begin(browser, body='First\n\n[read it]({{ resource("no-such-file") }})')
+    for path in ("", "/html", "/text", "/checks", "/send"):
+        answer = browser.get(f"{page}{path}")
+        assert (answer.status_code, "no-such-file" in answer.text) == (200, True), path
+    form = {
+        **WRITTEN,
+        "body": "{{ resource('no-such-file') }}",
+        "revision": revision_of(browser, page),
+    }
+    tested = browser.post(f"{page}/test", form, page=page)
+    assert (tested.status_code, "no-such-file" in tested.text) == (409, True)
+    form = {"revision": revision_of(browser, page)}
+    assert browser.post(f"{page}/send", form, page=page).status_code == 409
+    mended = save(browser, page, **WRITTEN)
+    assert mended.status_code == 303
