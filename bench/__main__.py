@@ -1,6 +1,6 @@
 """Measure and print the tables of docs/performance.md: ``python -m bench [part …]``.
 
-Parts: targets wire stages distance scale freeze workers signup returned import.
+Parts: targets wire stages distance scale freeze workers signup returned import years.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import imports, load, parts, returned, signup, sinks, targets, world
+from bench import imports, load, parts, returned, signup, sinks, targets, world, years
 from newsletter.db.session import db
 
 ROUNDS = 3
+YEARS_SUBSCRIBERS = 20_000
 
 
 @contextmanager
@@ -297,6 +298,13 @@ def compare() -> None:
         targets.print_targets(smtp_source, send_all, url, ROUNDS)
 
 
+def two_years() -> None:
+    """Simulate two years of weekly mail on each database."""
+    with postgresql() as url:
+        for where in ("", url):
+            years.print_years(YEARS_SUBSCRIBERS, where)
+
+
 PARTS = {
     "targets": compare,
     "wire": wire,
@@ -308,6 +316,7 @@ PARTS = {
     "signup": pages,
     "returned": returned_mail,
     "import": import_subscribers,
+    "years": two_years,
 }
 
 
