@@ -35,13 +35,14 @@ def resource() -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--title", default="", help="Its title for subscribers (default: its name).")
 @click.option("--name", default="", help="Its name in letters (default: that of the file).")
+@click.option("--replace", is_flag=True, help="Put it in the place of the one with its name.")
 @with_environment
-def add(env: Environment, file: Path, title: str, name: str) -> None:
+def add(env: Environment, file: Path, title: str, name: str, *, replace: bool) -> None:
     """Add a copy of a file.
 
     Letters and the welcome mail link it with {{ resource("NAME") }}.
     """
-    added = resources.add_resource(env, file, title=title, name=name)
+    added = resources.add_resource(env, file, title=title, name=name, replace=replace)
     say(f"{added.name} is added.")
     say(f'To link it in a letter or the welcome mail: {{{{ resource("{added.name}") }}}}')
 

@@ -14,12 +14,15 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid, NotFound, Refused
+from newsletter.files import open_private
 from newsletter.html.text import to_plain_line
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import Resource
@@ -28,6 +31,25 @@ from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import is_suppressed
 
 FOLDER = "resources"
+UNKNOWN_TYPE = "application/octet-stream"
+MEDIA_SIGNS = (
+    (0, b"\x89PNG\r\n\x1a\n"),
+    (0, b"\xff\xd8\xff"),
+    (0, b"GIF8"),
+    (0, b"RIFF"),
+    (4, b"ftyp"),
+    (0, b"\x1aE\xdf\xa3"),
+    (0, b"OggS"),
+    (0, b"ID3"),
+    (0, b"\xff\xfb"),
+    (0, b"\xff\xf3"),
+    (0, b"\xff\xf2"),
+    (0, b"\xff\xf1"),
+    (0, b"\xff\xf9"),
+    (0, b"fLaC"),
+)
+"""The first bytes of pictures, sounds and films that browsers show, and where they stand."""
+_NO_NAME = re.compile(r"[^\w. -]+")
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
@@ -54,9 +76,33 @@ class ResourceFile:
     created_at: datetime
 
 
-def add_resource(env: Environment, file: Path, *, title: str = "", name: str = "") -> ResourceView:
+def add_upload(
+    env: Environment,
+    source: IO[bytes],
+    filename: str,
+    *,
+    title: str = "",
+    name: str = "",
+    replace: bool = False,
+) -> ResourceView:
+    """Add a file that comes in a request; of its name only what may stand in one is kept.
+
+    Raises `Refused`, `InvalidInput` under ``name``.
+    """
+    plain = _NO_NAME.sub("_", filename.replace("\\", "/").rpartition("/")[2])[-100:].strip(". ")
+    with TemporaryDirectory(prefix="newsletter-") as folder:
+        file = Path(folder) / (plain or "file")
+        with open_private(file, "wb") as out:
+            shutil.copyfileobj(source, out)
+        return add_resource(env, file, title=title, name=name, replace=replace)
+
+
+def add_resource(
+    env: Environment, file: Path, *, title: str = "", name: str = "", replace: bool = False
+) -> ResourceView:
     """Copy `file` and give it a name, by default its own.
 
+    With `replace` it takes the place of the one with that name: links to it open the new file.
     Raises `Refused`, `InvalidInput` under ``name``.
     """
     name = name or _name(file.stem)
@@ -66,24 +112,41 @@ def add_resource(env: Environment, file: Path, *, title: str = "", name: str = "
         digest, size = _store_file(env, file)
     except OSError as error:
         raise Refused(f"{file} cannot be read or copied: {error.strerror or error}") from None
-    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     with transaction() as session:
-        if session.scalar(select(exists().where(Resource.name == name))):
+        row: Resource | None = session.scalar(select(Resource).where(Resource.name == name))
+        if row is not None and not replace:
             raise Refused(
-                f"there is a resource {name} already", hint="`resource remove` it, or say --name"
+                f"there is a resource {name} already", hint="replace it, or choose another name"
             )
-        row = Resource(
-            name=name,
-            title=to_plain_line(title, limit=200) or name,
-            filename=to_plain_line(file.name, limit=200),
-            content_type=kind,
-            size=size,
-            digest=digest,
-            created_at=env.now,
-        )
-        session.add(row)
+        before = row.digest if row else digest
+        if row is None:
+            row = Resource(name=name, title=name)
+            session.add(row)
+        row.title = to_plain_line(title, limit=200) or row.title
+        row.filename = to_plain_line(file.name, limit=200)
+        row.content_type = find_type(file)
+        row.size = size
+        row.digest = digest
+        row.created_at = env.now
         session.flush()
-        return _view(row)
+        view = _view(row)
+        alone = not session.scalar(select(exists().where(Resource.digest == before)))
+    if alone:
+        (env.settings.folder / FOLDER / before).unlink(missing_ok=True)
+    return view
+
+
+def find_type(file: Path) -> str:
+    """Return the media type of a file: by its name, unless its content says otherwise.
+
+    A file of another content is saved by browsers and never shown, whatever it is called.
+    """
+    kind = mimetypes.guess_type(file.name)[0] or UNKNOWN_TYPE
+    if not kind.startswith(("image/", "audio/", "video/")):
+        return kind
+    with file.open("rb") as source:
+        head = source.read(16)
+    return kind if any(head[at:].startswith(sign) for at, sign in MEDIA_SIGNS) else UNKNOWN_TYPE
 
 
 def _name(stem: str) -> str:

@@ -15,8 +15,10 @@ from itsdangerous import BadSignature, TimestampSigner
 from newsletter.settings import Settings
 
 PREFIX = "/author/upload/"
-UPLOAD_AT_MOST = (100 << 20) + (1 << 20)
-"""Bytes of a body with a file: the largest file, and a form around it."""
+FILE_AT_MOST = 100 << 20
+"""Bytes of the largest file."""
+UPLOAD_AT_MOST = FILE_AT_MOST + (1 << 20)
+"""Bytes of a body with a file, and a form around it."""
 TICKET_SECONDS = 12 * 3600
 TICKET_AT_MOST = 200
 _WORD = "upload"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
@@ -38,7 +39,18 @@ def examine(
     `selector` and `sample` (a mail that was sent) say how mail is signed, for DKIM. `send_to` gets
     a test message. A check that fails raises nothing: it is in the result.
     """
-    parts: tuple[Callable[[Environment], Iterator[Check]], ...] = (
+    parts = list_parts(env, selector=selector, sample=sample, send_to=send_to)
+    return [check for _, part in parts for check in part()]
+
+
+Part = Callable[[], list[Check]]
+
+
+def list_parts(
+    env: Environment, *, selector: str = "", sample: bytes | None = None, send_to: str = ""
+) -> list[tuple[str, Part]]:
+    """List the checks that `examine` runs, each with a name; none of them needs another."""
+    plain: tuple[Callable[[Environment], Iterator[Check]], ...] = (
         _settings,
         _database,
         machine_checks.check_files,
@@ -52,16 +64,24 @@ def examine(
         _lists,
         _smtp,
     )
-    checks = [check for part in parts for check in part(env)]
+    parts = [_name_part(env, part) for part in plain]
     if send_to:
-        checks.append(check_arrival(env, send_to))
+        parts.append(("arrival", lambda: [check_arrival(env, send_to)]))
     signed = dkim.read_sample(sample) if sample is not None else None
-    for domain in _domains():
-        checks += dns_checks.check_sender(env, domain, selector=selector, sample=signed)
-        checks += dkim_checks.check_keys(env, domain)
-    for more in (_names, _bounces, _feeds, _worker, _queue):
-        checks += more(env)
-    return checks
+
+    def check_domain(domain: str) -> list[Check]:
+        senders = dns_checks.check_sender(env, domain, selector=selector, sample=signed)
+        return [*senders, *dkim_checks.check_keys(env, domain)]
+
+    parts += [(domain, partial(check_domain, domain)) for domain in _domains()]
+    return parts + [_name_part(env, part) for part in (_names, _bounces, _feeds, _worker, _queue)]
+
+
+def _name_part(
+    env: Environment, part: Callable[[Environment], Iterator[Check]]
+) -> tuple[str, Part]:
+    name = part.__name__.removeprefix("_").removeprefix("check_")
+    return name, lambda: list(part(env))
 
 
 def _settings(env: Environment) -> Iterator[Check]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 from babel.numbers import format_decimal
-from flask import Flask, current_app, request
+from flask import Flask, request
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
@@ -27,6 +27,8 @@ PAGES = (
 """The navigation: page, label, and the role that it needs."""
 SETTINGS_PAGES: tuple[tuple[str, str, AuthorRole], ...] = (
     ("author_settings.index", Text("Lists"), AuthorRole.EDITOR),
+    ("author_files.index", Text("Files"), AuthorRole.EDITOR),
+    ("author_health.index", Text("Health"), AuthorRole.OWNER),
 )
 """The pages beside each other under the settings; all but the first are of every list."""
 
@@ -67,6 +69,9 @@ SECTIONS = {
     "author_letter_send": "author_letters",
     "author_letter_pictures": "author_letters",
     "author_newcomers": "author_campaigns",
+    "author_forms": "author_settings",
+    "author_files": "author_settings",
+    "author_health": "author_settings",
 }
 """Pages without an entry of their own in the navigation, and whose they belong to."""
 ENTRY_WORDS: dict[str, str] = {
@@ -108,7 +113,6 @@ def _words() -> dict[str, object]:
             (endpoint, say(label, current_language()), role)
             for endpoint, label, role in SETTINGS_PAGES
         ],
-        "pages_there": current_app.view_functions,
         "section": SECTIONS.get(request.blueprint or "", request.blueprint) if request else "",
     }
 

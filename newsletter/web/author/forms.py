@@ -1,0 +1,147 @@
+"""The forms of the author's lists: the snippet for a blog beside how it looks, fields, topics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args
+from urllib.parse import urlencode
+
+from flask import Response, render_template, request, url_for
+
+from newsletter.access_vocabulary import AuthorRole
+from newsletter.errors import InvalidInput
+from newsletter.i18n import LANGUAGES, Text, find_language
+from newsletter.services.authors.scope import Scope
+from newsletter.services.lists import topics
+from newsletter.services.runtime import environment
+from newsletter.services.signup import forms
+from newsletter.vocabulary import FieldKind
+from newsletter.web.author.access import make_blueprint, page, report_done
+from newsletter.web.author.frames import frame_mail
+from newsletter.web.embed_snippets import Kind, embed_form
+from newsletter.web.locale import translate_errors
+from newsletter.web.responses import render_page
+
+blueprint = make_blueprint("forms", __name__)
+
+LIST = "/lists/<slug>"
+KINDS: tuple[Kind, ...] = get_args(Kind)
+KIND_WORDS: dict[str, str] = {
+    "form": Text("plain HTML"),
+    "script": Text("HTML with a script that answers in place"),
+    "iframe": Text("a frame that looks like our page"),
+    "link": Text("only a link"),
+}
+FIELD_WORDS: dict[str, str] = {
+    FieldKind.TEXT: Text("text"),
+    FieldKind.CHOICE: Text("one of several"),
+    FieldKind.CHECKBOX: Text("a box to tick"),
+    FieldKind.CONSENT: Text("a consent of its own"),
+}
+CHOICES_AT_MOST = 50
+
+
+@page(blueprint, f"{LIST}/forms", AuthorRole.EDITOR, scope=Scope.LIST)
+def show(slug: str) -> Response:
+    """Show the snippet for a blog, how it looks, and the fields and topics of the form."""
+    return _render(slug, {}, {})
+
+
+@page(blueprint, f"{LIST}/forms/html", AuthorRole.EDITOR, scope=Scope.LIST)
+def html(slug: str) -> Response:
+    """Show how a snippet looks, for a frame in which it can do nothing."""
+    kind, language, _ = _read_wishes()
+    snippet = embed_form(environment(), slug, kind, language=language)
+    return frame_mail(render_template("author/form_preview.html", snippet=snippet))
+
+
+@page(blueprint, f"{LIST}/fields", AuthorRole.OWNER, methods=("POST",), scope=Scope.LIST)
+def add_field(slug: str) -> Response:
+    """Add a field to the form of a list."""
+    form = request.form
+    lines = form.get("choices", "").splitlines()[:CHOICES_AT_MOST]
+    kind = next((kind for kind in FieldKind if kind == form.get("kind")), FieldKind.TEXT)
+    try:
+        forms.add_field(
+            slug,
+            form.get("name", "").strip(),
+            kind,
+            form.get("label", ""),
+            [line for line in lines if line.strip()],
+            required=bool(form.get("required")),
+        )
+    except InvalidInput as error:
+        return _render(slug, form, translate_errors(error.fields))
+    return _go_back(slug)
+
+
+@page(
+    blueprint,
+    f"{LIST}/fields/<name>/remove",
+    AuthorRole.OWNER,
+    methods=("POST",),
+    scope=Scope.LIST,
+)
+def remove_field(slug: str, name: str) -> Response:
+    """Remove a field from the form; answers that were given stay."""
+    forms.remove_field(slug, name)
+    return _go_back(slug)
+
+
+@page(blueprint, f"{LIST}/topics", AuthorRole.OWNER, methods=("POST",), scope=Scope.LIST)
+def add_topic(slug: str) -> Response:
+    """Make a topic, or add categories to one."""
+    form = request.form
+    categories = form.get("categories", "").splitlines()[:CHOICES_AT_MOST]
+    try:
+        topics.add(slug, form.get("topic", ""), categories=categories)
+    except InvalidInput as error:
+        errors = translate_errors(error.fields)
+        return _render(slug, form, {"topic": errors.get("name", ""), **errors} | {"name": ""})
+    return _go_back(slug)
+
+
+def _read_wishes() -> tuple[Kind, str, str]:
+    """Read what snippet is wanted: its kind, language and, for a frame, its colours."""
+    wishes = request.args
+    kind = wishes.get("snippet")
+    theme = wishes.get("theme", "")
+    return (
+        next((one for one in KINDS if one == kind), KINDS[0]),
+        find_language(wishes.get("words")),
+        theme if theme in ("light", "dark") else "",
+    )
+
+
+def _go_back(slug: str) -> Response:
+    return report_done(url_for("author_forms.show", slug=slug))
+
+
+def _render(slug: str, typed: Mapping[str, str], errors: Mapping[str, str]) -> Response:
+    kind, language, theme = _read_wishes()
+    form = forms.get_form(slug)
+    words = translate_errors(KIND_WORDS)
+    field_words = translate_errors(FIELD_WORDS)
+    wishes = urlencode({"snippet": kind, "words": language, "theme": theme})
+    if kind == "iframe":
+        preview = f"/{slug}/embed?" + urlencode({"language": language, "theme": theme})
+    else:
+        preview = f"{url_for('author_forms.html', slug=slug)}?{wishes}"
+    frame_theme = theme if kind == "iframe" else ""
+    return render_page(
+        "author/forms.html",
+        422 if errors else 200,
+        slug=slug,
+        form=form,
+        typed=typed,
+        errors=errors,
+        kind=kind,
+        words=language,
+        theme=theme,
+        kinds=[(one, words[one]) for one in KINDS],
+        field_kinds=[(one.value, field_words[one]) for one in FieldKind],
+        field_words=field_words,
+        all_languages=list(LANGUAGES.items()),
+        snippet=embed_form(environment(), slug, kind, language=language, theme=frame_theme),
+        preview=preview,
+    )

@@ -1,0 +1,48 @@
+"""The health of the installation: workers, queue, senders, backups; the checks of `doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Response
+
+from newsletter.access_vocabulary import AuthorRole
+from newsletter.i18n import Text
+from newsletter.services.checks import Check
+from newsletter.services.operations import health
+from newsletter.services.runtime import environment
+from newsletter.web.author.access import make_blueprint, page
+from newsletter.web.locale import translate_errors
+from newsletter.web.responses import render_page
+
+blueprint = make_blueprint("health", __name__)
+
+VERDICT_WORDS: dict[str, str] = {
+    "bad": Text("to mend"),
+    "warn": Text("to look at"),
+    "unknown": Text("not known"),
+    "good": Text("good"),
+}
+"""The verdicts of checks, the worst first."""
+
+
+@page(blueprint, "/health", AuthorRole.OWNER, everywhere=True)
+def index() -> Response:
+    """Show what the database alone knows."""
+    return _render(())
+
+
+@page(blueprint, "/health", AuthorRole.OWNER, methods=("POST",), everywhere=True)
+def check() -> Response:
+    """Ask servers and the DNS as `doctor` does, and wait no longer than a page may take."""
+    return _render(health.examine_within(environment()))
+
+
+def _render(checks: Sequence[Check]) -> Response:
+    order = list(VERDICT_WORDS)
+    return render_page(
+        "author/health.html",
+        health=health.read_health(environment()),
+        checks=sorted(checks, key=lambda row: order.index(row.verdict)),
+        verdict_words=translate_errors(VERDICT_WORDS),
+    )
