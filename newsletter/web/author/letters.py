@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response, jsonify, redirect, request, url_for
 from flask_babel import gettext
+from flask_wtf.csrf import CSRFError
 
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.authoring.letter_fields import LetterFields, clean_body, place_in_body
@@ -30,6 +31,13 @@ NEXT = ("preview", "count", "send")
 
 for _endpoint in ("create", "save", "test"):
     allow_body(f"author_letters.{_endpoint}", FORM_AT_MOST, form_at_most=FORM_AT_MOST)
+
+
+@blueprint.errorhandler(CSRFError)
+def _return_text(error: CSRFError) -> Response:
+    """Give back what was typed where the log-in has ended meanwhile, so that it is not lost."""
+    typed = read_typed()
+    return render_page("author/letter_unsaved.html", 400, fields=typed)
 
 
 @page(blueprint, "/letters", AuthorRole.VIEWER)

@@ -9,18 +9,20 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+from newsletter.authoring.images import BYTES_AT_MOST
 from newsletter.authoring.letter_fields import LetterFields
 from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import transaction
-from newsletter.errors import ChangedMeanwhile, NotFound, Refused
+from newsletter.errors import ChangedMeanwhile, InvalidInput, NotFound, Refused
 from newsletter.services.campaigns import campaigns
-from newsletter.services.letters import drafts, manuscripts
+from newsletter.services.letters import drafts, manuscript_pictures, manuscripts
 from newsletter.services.letters import send as letters
 from newsletter.services.letters.approve import UNDO, approve_letter
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from tests.fakes import Clock, Sink
 from tests.people import add_list, add_reader
+from tests.unit.authoring.test_images import picture
 
 FIELDS = LetterFields(subject="A pause", body="Dear friend, rest for a while.")
 
@@ -115,3 +117,20 @@ def test_only_a_letter_that_has_not_started_is_a_manuscript(env: Environment, dr
     campaigns.pause(env, planned)
     campaigns.take_back(env, planned)
     assert manuscripts.get_manuscript(planned).is_draft
+
+
+@pytest.mark.any_database
+def test_pictures_have_bounds(
+    env: Environment, draft: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidInput):
+        manuscript_pictures.add_picture(env, draft, b"\xff" * (BYTES_AT_MOST + 1), called="a.jpg")
+    monkeypatch.setattr(manuscript_pictures, "PICTURES_AT_MOST", 1)
+    photo = picture("PNG", (20, 10))
+    first = manuscript_pictures.add_picture(env, draft, photo, called="a" * 500 + ".png")
+    assert first == f"![]({'a' * 40}.png)"
+    with pytest.raises(Refused):
+        manuscript_pictures.add_picture(env, draft, photo, called="b.png")
+    approve_letter(env, drafts.load_draft(env, draft, offline=True))
+    with pytest.raises(Refused):
+        manuscript_pictures.add_picture(env, draft, photo, called="late.png")

@@ -536,3 +536,18 @@ def test_a_letter_that_cannot_be_rendered_can_still_be_mended(
     assert browser.post(f"{page}/send", form, page=page).status_code == 409
     mended = save(browser, page, **WRITTEN)
     assert mended.status_code == 303
+
+
+def test_a_text_is_given_back_where_the_log_in_has_ended(
+    app: Flask, env: Environment, browse: Browse
+) -> None:
+    browser = browse("editor")
+    page = begin(browser)
+    token = browser.token(page)
+    browser.post("/author/log-out", page="/author/account")
+    form = {**WRITTEN, "body": f"Words of an hour {SCRIPT}", "csrf_token": token, "revision": "2"}
+    answer = browser.client.post(f"{page}/save", base_url="https://news.example.com", data=form)
+    assert (answer.status_code, "Words of an hour" in answer.text) == (400, True)
+    assert SCRIPT not in answer.text
+    with app.app_context():
+        assert "Words of an hour" not in stored(page).source
