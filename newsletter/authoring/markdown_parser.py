@@ -17,8 +17,9 @@ from mdit_py_plugins.footnote import footnote_plugin
 from newsletter.authoring import plain_text
 from newsletter.errors import Refused
 from newsletter.html import video_embeds
+from newsletter.html.players import MediaKind
 from newsletter.html.text import to_plain_lines
-from newsletter.html.video_embeds import MediaKind, find_video_id
+from newsletter.html.video_embeds import find_video_id
 
 LETTER_AT_MOST = 300_000
 """Characters of Markdown; a long letter has twenty thousand."""

@@ -21,15 +21,29 @@ SMALL_AT_MOST = 24
 """Pixels: a picture whose sides are both smaller stands in a line of text, whatever its name is."""
 SRCSET_AT_MOST = 20_000
 """Characters of a list of addresses that are read."""
-LAZY_ATTRIBUTES = (
-    "data-src",
-    "data-lazy-src",
-    "data-original",
-    "data-orig-file",
-    "data-srcset",
-    "srcset",
-)
+SRCSETS = ("srcset", "data-srcset", "data-lazy-srcset")
+LAZY_ATTRIBUTES = ("data-src", "data-lazy-src", "data-original", "data-orig-file", *SRCSETS)
 """Attributes that name the address of a picture which is loaded when it scrolls into view."""
+FILE_SIZES = (
+    "data-orig-size",
+    "data-image-dimensions",
+    "data-orig-width",
+    "data-orig-height",
+    "data-original-width",
+    "data-original-height",
+)
+"""Attributes with the size of a picture's file."""
+SHARP_FROM = 1.8
+"""Pixels of a file for one of a mail, from which it is sharp on a dense screen."""
+HEAVY_FROM = 4
+"""Pixels of a file for one of a mail, from which it is larger than needed."""
+_FILE_NAME = re.compile(r"-(\d{2,4})x(\d{2,4})\.\w{3,4}(?:$|\?)")
+_FILE_WIDTH = re.compile(
+    r"/max/(\d{2,4})/|/w(\d{2,4})-h\d{2,4}[/-]|/size/w(\d{2,4})/|[,/]w_(\d{2,4}),|"
+    r"[?&](?:amp;)?w=(\d{2,4})(?:$|&)|/s(\d{3,4})/"
+)
+"""Widths in addresses: of Medium, Blogger, Ghost, Substack and WordPress's own service."""
+_CODE = re.compile(r"/([0-9a-f]{2,6}(?:-[0-9a-f]{2,6}){0,9})\.(?:png|svg)(?:$|\?)")
 _LENGTH = re.compile(r"\s*\+?(\d{1,4})(?!\d)(?:\.\d*)?\s*(%?)")
 _COUNTERS = re.compile(
     r"https?://(?:pixel\.wp\.com|stats\.wordpress\.com|feeds\.wordpress\.com|"
@@ -44,6 +58,7 @@ _LETTERS = re.compile(
 _LETTER_HOSTS = re.compile(
     r"https?://(?:s\.w\.org/images/core/emoji|twemoji\.|[\w.-]*\bemoji)", re.I
 )
+_CANDIDATE = re.compile(r"\d{1,5}|\d(?:\.\d{1,2})?x")
 _VALUE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _PLACEHOLDER = re.compile(
     r"/(?:blank|placeholder|spacer|transparent|empty|lazy|loading|grey|gray|1x1|pixel)[\w-]{0,40}"
@@ -63,15 +78,21 @@ def rewrite_picture(match: re.Match[str]) -> str:
     sizes: dict[str, int] = {
         side: int(values[side]) for side in ("width", "height") if side in values
     }
-    source = _choose_source(values)
+    plain = _find_source(values)
+    width, height = _find_size(values, sizes, plain)
+    room = int(values["style"]) if values.get("style", "").isdecimal() else width
+    if room and height and width:
+        height = round(height * room / width)
+    in_mail = min(room or PICTURE_WIDTH, PICTURE_WIDTH)
+    source, file_width = _choose_file(values, plain, width, in_mail)
     is_tiny = (
         min(sizes.values(), default=99) <= 2 or values.get("style") == "tiny" or "hidden" in values
     )
     if not source or is_tiny or _COUNTERS.match(unescape(source)):
         return ""
     if _is_letter(values, sizes, source):
-        return values.get("alt", "")
-    size = _scale_to_mail(sizes.get("width", 0), sizes.get("height", 0))
+        return values.get("alt", "") or _read_letter(source)
+    size = _scale_to_mail(room or file_width, height)
     alt = f' alt="{values.get("alt", "")}"'
     names = list(values)
     alt_follows = "alt" in values and names.index("alt") > names.index(
@@ -80,21 +101,19 @@ def rewrite_picture(match: re.Match[str]) -> str:
     return f'<img{size} src="{source}"{alt}>' if alt_follows else f'<img{size}{alt} src="{source}">'
 
 
-def choose_candidate(srcset: str, *, base_url: str) -> str | None:
-    """Return the address in a `srcset` that suits a mail.
+def list_candidates(srcset: str, *, base_url: str) -> str | None:
+    """Return the addresses in a `srcset` as pairs of width and address, with spaces between.
 
-    That is the narrowest candidate that is sharp at twice the width of a mail, else the widest.
+    A width is in pixels ("800"), or the density of the screen it is for ("2x").
     """
-    candidates = []
+    candidates: list[str] = []
     for candidate in re.split(r",\s", srcset[:SRCSET_AT_MOST])[:50]:
         address, size = f"{candidate.strip().rstrip(',')} ".split(" ", 1)
         width = size.strip().removesuffix("w")
         if address and (link := make_absolute(address, base_url=base_url)):
-            candidates.append((int(width) if width.isdecimal() and len(width) < 6 else 0, link))
-    sharp = [candidate for candidate in candidates if candidate[0] >= 2 * PICTURE_WIDTH]
-    if sharp:
-        return min(sharp)[1]
-    return max(candidates)[1] if candidates else None
+            known = _CANDIDATE.fullmatch(width)
+            candidates.append(f"{width if known else 0} {link}")
+    return " ".join(candidates) or None
 
 
 def parse_length(value: str) -> str | None:
@@ -116,13 +135,65 @@ def is_letter_address(url: str) -> bool:
     return bool(_LETTER_HOSTS.match(url) or _LETTERS.search(urlsplit(url).path.replace("/", " ")))
 
 
-def _choose_source(values: Mapping[str, str]) -> str:
-    """Return the address of a picture that is loaded late, or else the one in `src`."""
+def is_placeholder(address: str) -> bool:
+    """Tell whether a picture only keeps the place of another."""
+    return bool(_PLACEHOLDER.search(address))
+
+
+def _find_source(values: Mapping[str, str]) -> str:
+    """Return the address of a picture that is loaded late, or else the one in `src`; or ""."""
     lazy = values.get("data-src") or values.get("data-lazy-src")
-    source = "" if _PLACEHOLDER.search(values.get("src", "")) else values.get("src", "")
-    return (
-        lazy or source or next((values[name] for name in LAZY_ATTRIBUTES if values.get(name)), "")
-    )
+    source = "" if is_placeholder(values.get("src", "")) else values.get("src", "")
+    return lazy or source or values.get("data-original") or values.get("data-orig-file") or ""
+
+
+def _find_size(values: Mapping[str, str], sizes: Mapping[str, int], source: str) -> tuple[int, int]:
+    """Return width and height of a picture's file, as far as anything tells them, else 0."""
+    if sizes.get("width"):
+        return sizes["width"], sizes.get("height", 0)
+    named = _FILE_NAME.search(source)
+    if named:
+        return int(named[1]), int(named[2])
+    numbers = [number for name in FILE_SIZES for number in re.findall(r"\d+", values.get(name, ""))]
+    if len(numbers) >= 2:
+        return int(numbers[0][:5]), int(numbers[1][:5])
+    match = _FILE_WIDTH.search(source)
+    return (int(next(filter(None, match.groups()))), 0) if match else (0, 0)
+
+
+def _choose_file(values: Mapping[str, str], source: str, width: int, room: int) -> tuple[str, int]:
+    """Return the address of the file that suits a picture shown so wide, and the file's width.
+
+    It is the one in `source` where that is sharp and not too heavy; else the narrowest of those
+    offered that is sharp, else the widest.
+    """
+    offered = []
+    for name in SRCSETS:
+        pairs = values.get(name, "").split(" ")
+        for size, address in zip(pairs[::2], pairs[1::2], strict=False):
+            pixels = float(size[:-1]) * (width or room) if size[-1:] == "x" else int(size)
+            offered.append((int(pixels), address))
+    known = next((pixels for pixels, address in offered if address == source), width)
+    if not offered or (source and SHARP_FROM * room <= known <= HEAVY_FROM * room):
+        return source, known
+    if source and known:
+        offered.append((known, source))
+    sharp = [candidate for candidate in offered if candidate[0] >= SHARP_FROM * room]
+    pixels, address = min(sharp) if sharp else max(offered)
+    return address, pixels
+
+
+def _read_letter(source: str) -> str:
+    """Return the emoji that an address names by its code points, or ""."""
+    code = _CODE.search(source)
+    points = [int(point, 16) for point in code[1].split("-")] if code else []
+    return "".join(map(chr, points)) if all(map(_is_emoji, points)) else ""
+
+
+def _is_emoji(point: int) -> bool:
+    """Tell whether a code point is an emoji, or joins or colours those beside it."""
+    joins = point in (0x200D, 0x20E3, 0xFE0F)
+    return joins or 0x203C <= point <= 0x3299 or 0x1F000 <= point <= 0x1FAFF
 
 
 def _is_letter(values: Mapping[str, str], sizes: Mapping[str, int], source: str) -> bool:

@@ -4,18 +4,24 @@ Controls and hidden parts are removed; frames, films and sounds become cards. Th
 formed (every tag closed, no angle bracket inside an attribute), and holds attributes that
 sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and `style="hidden"` (of a
 block, the words stay, for a page may show them when it is clicked or searched), `class="button"`,
-`class="again"` (a link repeated).
+`class="again"` (a link repeated), `class="beside"` (for the post's page alone), `class="gallery"`
+(a list of pictures), `class="apart"` (words beside others), `href="#place"` (of the same page).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from html import unescape
+from html import escape, unescape
 
 from newsletter.html import video_embeds
-from newsletter.html.video_embeds import MediaKind
+from newsletter.html.links import make_absolute
+from newsletter.html.pictures import is_placeholder
+from newsletter.html.players import MediaKind
 
+_FRAME_SOURCES = ("data-src", "data-lazy-src", "data-src-cmplz", "data-cookieblock-src", "src")
+_DROPPED = ("again", "beside")
+_BLOCK = re.compile(r"<(?:blockquote|div|figure|h[1-6]|ol|p|pre|section|table|ul)[ >]")
 FORM_AT_MOST = 2000
 """Characters of words in a form.
 
@@ -46,35 +52,42 @@ _INLINE = frozenset(
 )
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
 _MEDIA = frozenset({"audio", "video", "object"})
-_HELD = _MEDIA | {"form", "select", "button"}
+_HELD = _MEDIA | {"form", "select", "button", "summary"}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _NEEDED = re.compile(
-    r"<(?:audio|button|embed|form|iframe|object|select|video|source)[ >]|"
-    r' (?:hidden|style|class)="|</a><a '
+    r"<(?:audio|button|embed|form|iframe|object|select|summary|video|source)[ >]|"
+    r' (?:hidden|style|class)="|</a><a | href="#'
 )
+_MARK = re.compile(r"\[?(\d{1,3}|[*†‡§a-z])\]?")
+"""The words of a link to a footnote."""
+_BACK = re.compile(r"[\s\[\]^↩↵⏎↑⤴\ufe0e\ufe0f]+")
+"""The words of a link from a footnote back into the text."""
 
 
 @dataclass(slots=True)
 class _Element:
     """An open element.
 
-    Where `held`, what is in it is collected in `out` until it is known what becomes of it.
+    Where `held`, what is in it is collected in `out` until it is known what becomes of it;
+    `written` is the tag it becomes.
     """
 
     name: str
     attributes: dict[str, str]
     held: bool = False
+    written: str = ""
     out: list[str] = field(default_factory=list)
     source: str = ""
 
 
-def reduce_html(html: str) -> str:
+def reduce_html(html: str, *, base_url: str = "") -> str:
     """Return `html` without forms and hidden parts, and with a card for each frame, film and sound.
 
-    Buttons that are no links are removed, too. One pass, linear in the length of `html`.
+    Buttons that are no links are removed, too. `base_url` is the post's page. One pass, linear in
+    the length of `html`.
     """
-    return _Reducer().reduce(html) if _NEEDED.search(html) else html
+    return _Reducer(base_url).reduce(html) if _NEEDED.search(html) else html
 
 
 def _is_dim(attributes: dict[str, str]) -> bool:
@@ -83,7 +96,8 @@ def _is_dim(attributes: dict[str, str]) -> bool:
 
 
 class _Reducer:
-    def __init__(self) -> None:
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
         self.out: list[str] = []
         self.open: list[_Element] = []
         self.targets = [self.out]
@@ -122,9 +136,12 @@ class _Reducer:
                 self._void(name, tag, attributes)
             return
         dim = _is_dim(attributes)
-        again = attributes.get("class") == "again"
-        held = hidden or again or name in _HELD or (dim and name in _INLINE)
-        element = _Element(name, attributes, held=held)
+        note = attributes.get("class", "")
+        place = attributes.get("href", "").startswith("#")
+        held = hidden or note in _DROPPED or name in _HELD or place or (dim and name in _INLINE)
+        in_gallery = name == "li" and bool(self.open) and self.open[-1].written == "div-list"
+        written = "div-list" if note == "gallery" else "div" if in_gallery else name
+        element = _Element(name, attributes, held, written)
         self.open.append(element)
         self.unseen += dim
         if held:
@@ -132,9 +149,12 @@ class _Reducer:
             return
         if name == "a" and self.targets[-1] and self.targets[-1][-1] == "</a>":
             self._write(" ")  # two links side by side would read as one word
-        self._write(re.sub(r' (?:style|class|hidden)="[^"]*"', "", tag))
-        if name == "a" and attributes.get("class") == "button":
-            self._write("<strong>")
+        if note == "apart" and self.targets[-1] and self.targets[-1][-1].strip():
+            self._write(" · ")
+        plain = re.sub(r' (?:style|class|hidden)="[^"]*"', "", tag)
+        if written != name:
+            plain = "<div>"
+        self._write(plain.replace("<a", '<a class="button"', 1) if note == "button" else plain)
 
     def _void(self, name: str, tag: str, attributes: dict[str, str]) -> None:
         if name == "source":
@@ -160,16 +180,20 @@ class _Reducer:
             self.targets.pop()
             self._write(self._replace(element))
             return
-        if element.name == "a" and element.attributes.get("class") == "button":
-            self._write("</strong>")
-        self._write(f"</{element.name}>")
+        self._write(f"</{element.written.removesuffix('-list')}>")
 
     def _replace(self, element: _Element) -> str:
         """Return the replacement of an element that was held back."""
         inside = "".join(element.out)
         attributes = element.attributes
         plain = not (_is_dim(attributes) or "hidden" in attributes)
+        if attributes.get("class") in _DROPPED:
+            return ""
+        if plain and attributes.get("href", "").startswith("#"):
+            return self._jump(attributes["href"], inside)
         match element.name:
+            case "summary" if plain:
+                return inside if _BLOCK.search(inside) else f"<p><strong>{inside}</strong></p>"
             case "form" if plain:
                 return inside if len(re.sub(r"<[^<>]*>|\s+", "", inside)) > FORM_AT_MOST else ""
             case "button" if plain:
@@ -177,6 +201,17 @@ class _Reducer:
             case "audio" | "video" | "object" if plain:
                 return self._media(element) or inside
         return ""
+
+    def _jump(self, place: str, inside: str) -> str:
+        """Return a link within the post: a footnote's mark as it is, any other to the blog."""
+        words = unescape(re.sub(r"<[^<>]*>", "", inside)).strip()
+        if mark := _MARK.fullmatch(words):
+            label = f"[{mark[1]}]"
+            return label if self._within({"sup"}) else f"<sup>{label}</sup>"
+        if not words or _BACK.fullmatch(words):
+            return ""
+        link = make_absolute(place, base_url=self.base_url)
+        return f'<a href="{escape(link)}">{inside}</a>' if link else inside
 
     def _media(self, element: _Element) -> str:
         attributes = element.attributes
@@ -192,11 +227,13 @@ class _Reducer:
         if element.name == "object":
             return self._card(video_embeds.describe_frame(unescape(url), title))
         picture = unescape(attributes.get("poster", ""))
+        picture = "" if is_placeholder(picture) else picture
         kind = MediaKind.VIDEO if element.name == "video" else MediaKind.AUDIO
         return self._card(video_embeds.describe_file(kind, unescape(url), title, picture))
 
     def _frame(self, attributes: dict[str, str], name: str) -> None:
-        url = attributes.get("data-src") or attributes.get("src") or ""
+        url = next((attributes[name] for name in _FRAME_SOURCES if attributes.get(name)), "")
+        page = unescape(attributes.get("data-page", ""))
         sizes = [
             int(attributes[side])
             for side in ("width", "height")
@@ -211,7 +248,7 @@ class _Reducer:
             self._write(
                 self._card(
                     video_embeds.describe_frame(
-                        unescape(url), unescape(attributes.get("title", ""))
+                        unescape(url), unescape(attributes.get("title", "")), page=page
                     )
                 )
             )

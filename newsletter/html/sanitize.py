@@ -12,17 +12,20 @@ from html import escape, unescape
 
 import nh3
 
+from newsletter.html.class_notes import note_class
 from newsletter.html.links import make_absolute
 from newsletter.html.pictures import (
+    FILE_SIZES,
     LAZY_ATTRIBUTES,
-    choose_candidate,
-    is_letter_class,
+    SRCSETS,
+    list_candidates,
     parse_length,
     read_attributes,
     rewrite_picture,
 )
 from newsletter.html.reduce import reduce_html
 from newsletter.html.text import UNPRINTABLE, to_plain_line
+from newsletter.html.unfold import unfold_html
 
 HTML_AT_MOST = 1_000_000
 """Characters of HTML that are read; the longest posts have a tenth of it."""
@@ -40,6 +43,7 @@ _TINY = re.compile(
     r"visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)",
     re.I,
 )
+_SHOWN_WIDTH = re.compile(r"(?:^|;)\s*width\s*:\s*(\d{2,4})(?:\.\d{1,9})?px\s*(?:;|$)", re.I)
 _NOT_SHOWN = re.compile(r"display\s*:\s*none", re.I)
 ADDRESS_AT_MOST = 8000
 """Characters: what browsers and servers take as an address (RFC 9110 section 4.1)."""
@@ -53,6 +57,14 @@ _CLIPPED = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden",
     re.I,
 )
+FRAME_ADDRESSES = (
+    "data-src",
+    "data-lazy-src",
+    "data-src-cmplz",
+    "data-cookieblock-src",
+    "data-page",
+)
+"""Attributes of a frame that waits for consent or for being seen, and of its page."""
 _VOID = {
     "area",
     "base",
@@ -125,6 +137,11 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
 }
+for _tag in (
+    *("blockquote", "div", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6"),
+    *("li", "ol", "p", "pre", "section", "table", "td", "th", "ul"),
+):
+    _ATTRIBUTES[_tag] = _ATTRIBUTES.get(_tag, set()) | {"dir"}
 _CARRIERS = _TAGS | {
     "audio",
     "button",
@@ -135,19 +152,24 @@ _CARRIERS = _TAGS | {
     "select",
     "source",
     "span",
+    "summary",
     "video",
 }
 """Tags that are kept until reduce.py has made from them what a mail can show."""
 _CARRIED = {tag: _ATTRIBUTES.get(tag, set()) | {"hidden", "style"} for tag in _CARRIERS}
-_CARRIED["a"] |= {"class"}
-_CARRIED["img"] |= {"class", *LAZY_ATTRIBUTES}
-_CARRIED["iframe"] |= {"src", "data-src", "title", "width", "height"}
+for _tag in ("a", "aside", "div", "pre", "span", "td", "ul"):
+    _CARRIED.setdefault(_tag, set()).add("class")
+_CARRIED["img"] |= {"class", *LAZY_ATTRIBUTES, *FILE_SIZES}
+_CARRIED["iframe"] |= {"src", "title", "width", "height", *FRAME_ADDRESSES}
 for _tag in ("audio", "video", "embed", "source"):
     _CARRIED[_tag] |= {"src", "data-src", "title", "aria-label", "poster"}
 _CARRIED["object"] |= {"data", "title", "aria-label"}
 _ADDRESSES = frozenset(
     {"src", "data", "poster", "data-src", "data-lazy-src", "data-original", "data-orig-file"}
+    | set(FRAME_ADDRESSES)
 )
+_CLASSES = {"class": {"button"}}
+"""The one class that clean HTML has: of a link that its blog shows as a button."""
 _SPAN = re.compile(r"</?span>")
 _NOT_CONTENT = {
     "script",
@@ -175,7 +197,7 @@ def clean_html(html: str, *, base_url: str) -> str:
     Scripts, styles, forms, comments and tracking pictures are removed. Frames, films and sounds
     become cards that link to them; pictures of emoji become letters.
     """
-    html = UNPRINTABLE.sub("", html[:HTML_AT_MOST])
+    html = unfold_html(UNPRINTABLE.sub("", html[:HTML_AT_MOST]))
     if _is_too_deep(html):
         return f"<p>{escape(_SPACE.sub(' ', _TAG.sub(' ', html)).strip())}</p>"
     cleaned = nh3.clean(
@@ -188,12 +210,19 @@ def clean_html(html: str, *, base_url: str) -> str:
         link_rel=None,
         url_schemes={"http", "https", "mailto"},
     )
-    # Once more: an entity ("&#xE000;") is no character before it is parsed, and a slot afterwards.
+    # Once more: an entity ("&#xE000;") is no character before it is parsed, and a slot afterwards;
+    # and so is "%EE%80%80" in the address of a frame or file, before its card is named.
     cleaned = UNPRINTABLE.sub("", cleaned)
-    reduced = _SPAN.sub("", reduce_html(cleaned))
+    reduced = _SPAN.sub("", UNPRINTABLE.sub("", reduce_html(cleaned, base_url=base_url)))
     result = _IMG.sub(rewrite_picture, reduced)
     if reduced != cleaned:
-        result = nh3.clean(result, tags=_TAGS, attributes=_ATTRIBUTES, link_rel=None)
+        result = nh3.clean(
+            result,
+            tags=_TAGS,
+            attributes=_ATTRIBUTES,
+            tag_attribute_values={"a": _CLASSES},
+            link_rel=None,
+        )
     return result.strip()
 
 
@@ -213,16 +242,20 @@ def _make_filter(base_url: str) -> Callable[[str, str, str], str | None]:
     def keep(tag: str, attribute: str, value: str) -> str | None:
         if len(value) > ADDRESS_AT_MOST and attribute in ("href", *_ADDRESSES):
             return None
-        if attribute == "href" or attribute in _ADDRESSES:
-            return make_absolute(value, base_url=base_url, mail=attribute == "href")
-        if attribute in ("srcset", "data-srcset"):
-            return choose_candidate(value, base_url=base_url)
+        if attribute == "href":
+            return _note_link(value, base_url)
+        if attribute in _ADDRESSES:
+            return make_absolute(value, base_url=base_url) if value.strip() else None
+        if attribute in SRCSETS:
+            return list_candidates(value, base_url=base_url)
+        if attribute == "dir":
+            return value.lower() if value.lower() in ("ltr", "rtl", "auto") else None
         if attribute == "hidden":
             return "found" if value.strip().lower() == "until-found" else "hidden"
         if attribute == "style":
             return _note_style(tag, value)
         if attribute == "class":
-            return _note_class(tag, value)
+            return note_class(tag, value)
         if attribute in ("width", "height"):
             return parse_length(value)
         if attribute in ("colspan", "rowspan", "start"):
@@ -234,24 +267,23 @@ def _make_filter(base_url: str) -> Callable[[str, str, str], str | None]:
     return keep
 
 
+def _note_link(value: str, base_url: str) -> str | None:
+    """Return where a link leads; to a place of the same page as "#place", for reduce.py."""
+    link = make_absolute(value, base_url=base_url, mail=True)
+    page, mark, place = (link or "").partition("#")
+    return f"#{place}" if mark and page == base_url.partition("#")[0] else link
+
+
 def _note_style(tag: str, value: str) -> str | None:
     """Return whether a style hides its element, as a note for pictures.py and reduce.py."""
     if tag == "img" and _AS_TEXT.search(value) and not _TINY.search(value):
         return "letter"
     if tag in ("img", "iframe"):
-        return (
-            "tiny" if _TINY.search(value) or (tag == "iframe" and _CLIPPED.search(value)) else None
-        )
+        if _TINY.search(value) or (tag == "iframe" and _CLIPPED.search(value)):
+            return "tiny"
+        width = _SHOWN_WIDTH.search(value) if tag == "img" else None
+        return width[1] if width else None
     return "hidden" if _NOT_SHOWN.search(value) else None
-
-
-def _note_class(tag: str, value: str) -> str | None:
-    """Return the meaning of a class, as a note for pictures.py and reduce.py."""
-    if tag == "img":
-        return "letter" if is_letter_class(value) else None
-    if "wp-block-file__button" in value:
-        return "again"
-    return "button" if re.search(r"(?:^|[\s_-])button(?:__link)?(?:$|\s)", value) else None
 
 
 def find_first_picture(html: str, *, base_url: str) -> tuple[str, str]:

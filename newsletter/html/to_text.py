@@ -17,6 +17,9 @@ QUOTED_AT_MOST = 3
 """Levels of nested quotations that are marked; deeper ones are part of the last."""
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _CARD = re.compile(r"<a [^<>]*>(?:<img[^<>]*><br>)?<strong>[▶♫↗] [^<>]*</strong></a>")
+_BUTTON = re.compile(r'<a class="button"[^<>]*>[^<]*</a>')
+_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:\?|$)", re.I)
+_POWERS = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
 _ENDS = tuple('.!?…:;。！？؟۔»”"')
 
 
@@ -50,6 +53,7 @@ class _TextWriter(HTMLParser):
         self.captured: list[int] = []
         self.quoted = 0
         self.written_out = 0
+        self.raised = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
@@ -69,6 +73,7 @@ class _TextWriter(HTMLParser):
             self.out.append("\n")
         elif tag in self.BREAKS and not (self.lists and (tag == "p" or len(self.lists) > 1)):
             self.out.append("\n\n")
+        self.raised += tag == "sup"
         self.written_out += tag == "pre"
         self.quoted += tag == "blockquote"
         if tag in _HEADINGS or (tag == "blockquote" and self.quoted <= QUOTED_AT_MOST):
@@ -94,14 +99,20 @@ class _TextWriter(HTMLParser):
             self.quoted = max(0, self.quoted - 1)
         elif tag == "pre":
             self.written_out = max(0, self.written_out - 1)
+        elif tag == "sup":
+            self.raised = max(0, self.raised - 1)
         elif tag == "a" and self.hrefs:
             href, start = self.hrefs.pop()
             label = "".join(self.out[start:]).strip()
+            is_picture = (not label or label[0] + label[-1] == "[]") and _FILE.search(href)
             if (
                 self.links
                 and href.startswith(("http", "mailto:"))
                 and href.removeprefix("mailto:") != label
+                and not is_picture
             ):
+                while len(self.out) > start and not self.out[-1].strip():
+                    self.out.pop()
                 self.out.append(f" <{href}>")
         if tag in self.BREAKS and not (tag in ("ul", "ol") and self.lists):
             self.out.append("\n\n")
@@ -126,6 +137,8 @@ class _TextWriter(HTMLParser):
             self.out.append(re.sub("^", "    ", data.strip("\n"), flags=re.M))
             return
         text = _SPACE.sub(" ", data)
+        if self.raised and re.fullmatch(r"[\d+-]{1,4}", text):
+            text = text.translate(_POWERS)
         if not self.silent and not (
             text == " " and self.out and self.out[-1].endswith(("\n", " "))
         ):
@@ -202,7 +215,7 @@ def make_excerpt(html: str, *, words: int = 60) -> str:
     """
     cleaned = clean_html(html, base_url="")
     excerpter = _Excerpter()
-    excerpter.feed(_CARD.sub("", cleaned))
+    excerpter.feed(_BUTTON.sub("", _CARD.sub("", cleaned)))
     excerpter.close()
     blocks = [
         _SPACE.sub(" ", drop_control_characters("".join(block))).strip()

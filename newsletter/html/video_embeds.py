@@ -8,18 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from html import escape
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-
-class MediaKind(StrEnum):
-    """The kind of what an embedded frame or file shows."""
-
-    VIDEO = "video"
-    AUDIO = "audio"
-    PAGE = "page"
-
+from newsletter.html.links import make_absolute
+from newsletter.html.players import MediaKind, find_frame_page
 
 SIGNS: Mapping[MediaKind, str] = {
     MediaKind.VIDEO: "▶",
@@ -48,90 +41,6 @@ class Media:
     picture: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Player:
-    """A provider of embedded players: the pattern of its frames, and the page people can open."""
-
-    name: str
-    kind: MediaKind
-    pattern: re.Pattern[str]
-    page: str
-
-
-def _make_player(name: str, kind: MediaKind, pattern: str, page: str) -> _Player:
-    return _Player(name, kind, re.compile(rf"https?://(?:www\.)?{pattern}", re.I), page)
-
-
-_PLAYERS = (
-    _make_player(
-        "YouTube",
-        MediaKind.VIDEO,
-        r"youtube(?:-nocookie)?\.com/embed/videoseries\?(?:[\w=.%-]{1,80}&){0,5}list=([\w-]+)",
-        "https://www.youtube.com/playlist?list={0}",
-    ),
-    _make_player(
-        "Vimeo",
-        MediaKind.VIDEO,
-        r"player\.vimeo\.com/video/(\d+)\?(?:[\w=.%-]{1,80}&){0,5}h=(\w+)",
-        "https://vimeo.com/{0}/{1}",
-    ),
-    _make_player(
-        "Vimeo", MediaKind.VIDEO, r"player\.vimeo\.com/video/(\d+)", "https://vimeo.com/{0}"
-    ),
-    _make_player(
-        "Dailymotion",
-        MediaKind.VIDEO,
-        r"dailymotion\.com/embed/video/(\w+)",
-        "https://www.dailymotion.com/video/{0}",
-    ),
-    _make_player(
-        "TED", MediaKind.VIDEO, r"embed\.ted\.com/talks/([\w/-]+)", "https://www.ted.com/talks/{0}"
-    ),
-    _make_player(
-        "TikTok",
-        MediaKind.VIDEO,
-        r"tiktok\.com/embed/(?:v2/)?(\d+)",
-        "https://www.tiktok.com/embed/v2/{0}",
-    ),
-    _make_player(
-        "Loom", MediaKind.VIDEO, r"loom\.com/embed/(\w+)", "https://www.loom.com/share/{0}"
-    ),
-    _make_player(
-        "Spotify",
-        MediaKind.AUDIO,
-        r"open\.spotify\.com/embed(?:-podcast)?/([a-z]+/\w+)",
-        "https://open.spotify.com/{0}",
-    ),
-    _make_player(
-        "Apple Podcasts",
-        MediaKind.AUDIO,
-        r"embed\.podcasts\.apple\.com/([^\s\"<>]+)",
-        "https://podcasts.apple.com/{0}",
-    ),
-    _make_player(
-        "Apple Music",
-        MediaKind.AUDIO,
-        r"embed\.music\.apple\.com/([^\s\"<>]+)",
-        "https://music.apple.com/{0}",
-    ),
-    _make_player(
-        "Deezer",
-        MediaKind.AUDIO,
-        r"widget\.deezer\.com/widget/\w+/(\w+/\d+)",
-        "https://www.deezer.com/{0}",
-    ),
-    _make_player("SoundCloud", MediaKind.AUDIO, r"w\.soundcloud\.com/player", ""),
-    _make_player("Bandcamp", MediaKind.AUDIO, r"bandcamp\.com/EmbeddedPlayer", ""),
-    _make_player(
-        "PeerTube",
-        MediaKind.VIDEO,
-        r"([\w.-]+)/videos/embed/([\w-]+)",
-        "https://{0}/videos/watch/{1}",
-    ),
-)
-"""Providers by the addresses of their frames, as their documentation of embedding gives them."""
-
-
 def find_video_id(url: str) -> str:
     """Return the id of the YouTube video that `url` shows, or ""."""
     match = _YOUTUBE.search(url)
@@ -148,21 +57,27 @@ def get_picture_url(video: str) -> str:
     return f"https://i.ytimg.com/vi/{video}/hqdefault.jpg"
 
 
-def describe_frame(url: str, title: str = "") -> Media:
-    """Return what the frame at `url` shows, with the page that people can open."""
+def describe_frame(url: str, title: str = "", *, page: str = "") -> Media:
+    """Return what the frame at `url` shows, with the page that people can open.
+
+    `page` is the one that a link within the frame leads to, if there is one.
+    """
     if video := find_video_id(url):
-        page = f"https://www.youtube.com/watch?v={video}"
-        return Media(MediaKind.VIDEO, page, _name_frame(title, "YouTube"), get_picture_url(video))
-    for player in _PLAYERS:
-        if match := player.pattern.match(url):
-            page = player.page.format(*match.groups()) if player.page else _get_player_page(url)
-            return Media(player.kind, page, _name_frame(title, player.name))
-    page = re.sub(r"/embed/?(?:#\?secret=\w+)?$", "/", url) if "#?secret=" in url else url
-    return Media(
-        MediaKind.PAGE,
-        page,
-        _name_frame(title, (urlsplit(url).hostname or "").removeprefix("www.")),
-    )
+        watch = f"https://www.youtube.com/watch?v={video}"
+        return Media(MediaKind.VIDEO, watch, _name_frame(title, "YouTube"), get_picture_url(video))
+    frame = find_frame_page(url)
+    if video := find_video_id(frame.page):
+        return describe_frame(f"https://www.youtube.com/watch?v={video}", title)
+    if not _is_of_site(page, url):
+        page = make_absolute(frame.page, base_url="") or url
+    return Media(frame.kind, page, _name_frame(title or frame.title, frame.site))
+
+
+def _is_of_site(page: str, url: str) -> bool:
+    """Tell whether `page` belongs to the site of the frame at `url`."""
+    site = (urlsplit(url).hostname or "").removeprefix("www.")
+    host = urlsplit(page).hostname or ""
+    return bool(site) and (host == site or host.endswith(f".{site}"))
 
 
 def describe_file(kind: MediaKind, url: str, title: str = "", picture: str = "") -> Media:
@@ -189,14 +104,3 @@ def _name_frame(title: str, provider: str) -> str:
     if not title or provider.lower() in title.lower():
         return title or provider
     return f"{title} ({provider})"
-
-
-def _get_player_page(url: str) -> str:
-    """Return the page that a player's address names as its `url`, or the address itself."""
-    page = parse_qs(urlsplit(url).query).get("url", [""])[0]
-    parts = urlsplit(page)
-    return (
-        page
-        if parts.scheme == "https" and parts.hostname in ("soundcloud.com", "www.soundcloud.com")
-        else url
-    )

@@ -1,0 +1,138 @@
+"""Bring to light what a post shows only where scripts run, before HTML is cleaned. Pure.
+
+A picture that stands in `noscript` alone, a link in place of a script, and what a social network
+builds in the browser are made plain: pictures, links and frames. Nothing here makes HTML safe;
+sanitize.py does.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape, unescape
+
+NOSCRIPT_AT_MOST = 4000
+"""Characters of a `noscript` that are looked into; what stands for a picture or a link is short."""
+FOUND_AT_MOST = 100
+"""Parts of one post that are brought to light, so that a hostile one costs no more."""
+EMBED_AT_MOST = 20_000
+"""Characters of an embedded post's own words."""
+_NOSCRIPT = re.compile(r"<noscript\b[^<>]*>", re.I)
+_LINK = re.compile(r"<a\s[^<>]*>(?:[^<]|<(?!/?a\b))*</a\s*>", re.I)
+_TAG = re.compile(r"<[^<>]*>")
+_IMG = re.compile(r"<img\b[^<>]*>", re.I)
+_SOURCE = re.compile(r"""\s(?:data-src|src)\s*=\s*["']([^"'<>]+)["']""", re.I)
+_PICTURE = re.compile(r"(?:-\d{2,4}x\d{2,4})?\.(?:jpe?g|png|gif|webp|avif)$", re.I)
+_BUILT = re.compile(r"<(script|blockquote|div|lite-youtube|iframe|a)\s([^<>]*)>", re.I)
+_VALUE = re.compile(
+    r"""(?<![a-z-])([a-z-]{1,40})\s{0,9}=\s{0,9}(?:"([^"<>]*)"|'([^'<>]*)')""", re.I
+)
+_GIST = re.compile(r"https://gist\.github\.com/[\w-]+/[0-9a-f]+(?=\.js)")
+_FIRST_LINK = re.compile(r"""\s*<a\s[^<>]*?href=["']([^"'<>]+)["']""", re.I)
+_EMBEDS = {
+    "instagram-media": "data-instgrm-permalink",
+    "tiktok-embed": "cite",
+    "fb-post": "data-href",
+    "fb-video": "data-href",
+    "tumblr-post": "data-href",
+    "calendly-inline-widget": "data-url",
+}
+"""Attributes with the page of what a script builds, by the class that the script looks for."""
+
+
+def unfold_html(html: str) -> str:
+    """Return `html` with plain pictures, links and frames for what scripts would show."""
+    lowered = html.lower()
+    if "<noscript" in lowered:
+        html = _open_noscripts(html)
+    if "<" in lowered:
+        html = _add_frames(html)
+    return html
+
+
+def _open_noscripts(html: str) -> str:
+    """Keep of each `noscript` its links, or the pictures that stand nowhere else."""
+    around: list[str] = []
+    inside: list[str] = []
+    position = 0
+    for match in _NOSCRIPT.finditer(html):
+        if match.start() < position:
+            continue
+        end = html.find("</noscript", match.end())
+        if end < 0:
+            break
+        around.append(html[position : match.start()])
+        inside.append(html[match.end() : end])
+        position = html.find(">", end) + 1 or len(html)
+    around.append(html[position:])
+    outside = "".join(around)
+    parts = [around[0]]
+    for number, content in enumerate(inside):
+        if number < FOUND_AT_MOST and len(content) <= NOSCRIPT_AT_MOST:
+            parts.append(_keep_of_noscript(content, outside))
+        parts.append(around[number + 1])
+    return "".join(parts)
+
+
+def _keep_of_noscript(content: str, outside: str) -> str:
+    if "<a " in content and not _TAG.sub("", _LINK.sub("", content)).strip():
+        return content
+    pictures = []
+    for tag in _IMG.findall(content):
+        source = _SOURCE.search(tag)
+        path = unescape(source[1]).partition("?")[0] if source else ""
+        if _PICTURE.search(path) and _PICTURE.sub("", path).partition("//")[2] not in outside:
+            pictures.append(tag)
+    return "".join(pictures)
+
+
+def _add_frames(html: str) -> str:
+    """Put a frame before each script, and into each empty box, that a network fills by script."""
+    parts: list[str] = []
+    position = 0
+    for match in _BUILT.finditer(html):
+        frame = _make_frame(html, match)
+        if frame:
+            parts += [html[position : match.start()], frame]
+            position = match.end() if match[1].lower() == "iframe" else match.start()
+        if len(parts) >= 2 * FOUND_AT_MOST:
+            break
+    return "".join([*parts, html[position:]]) if parts else html
+
+
+def _make_frame(html: str, match: re.Match[str]) -> str:
+    """Return the frame that shows what a tag stands for, "" where it shows itself."""
+    name = match[1].lower()
+    rest = match[2]
+    if name == "script":
+        gist = _GIST.search(rest)
+        return _frame(gist[0]) if gist else ""
+    if name == "iframe":
+        return _name_page(html, match) if "bandcamp.com/" in rest else ""
+    if name not in ("lite-youtube", "a") and not any(word in rest for word in _EMBEDS):
+        return ""
+    if name == "a" and "data-pin-do" not in rest:
+        return ""
+    values = {key.lower(): first or second for key, first, second in _VALUE.findall(rest)}
+    if name == "lite-youtube":
+        video = f"https://www.youtube.com/watch?v={values.get('videoid', '')}"
+        return _frame(video, values.get("playlabel") or values.get("title", ""))
+    if name == "a":
+        return _frame(values.get("href", ""))
+    words = values.get("class", "").split()
+    page = next((values.get(_EMBEDS[word], "") for word in words if word in _EMBEDS), "")
+    end = html.find(f"</{name}", match.end(), match.end() + EMBED_AT_MOST)
+    return "" if "<a " in html[match.end() : max(end, match.end())] else _frame(page)
+
+
+def _name_page(html: str, match: re.Match[str]) -> str:
+    """Return a frame's tag with the page that the link within it leads to."""
+    link = _FIRST_LINK.match(html, match.end())
+    return f'<iframe data-page="{link[1]}" {match[2]}>' if link else ""
+
+
+def _frame(page: str, title: str = "") -> str:
+    """Return a frame of an address as it stands in HTML, still escaped."""
+    if not page:
+        return ""
+    name = f' title="{escape(unescape(title))}"' if title else ""
+    return f'<iframe src="{page}"{name}></iframe>'
