@@ -89,13 +89,19 @@ def month(moment: datetime, tag: str) -> str:
     return format_skeleton("yMMMM", moment, locale=_locale(tag))
 
 
-def day_and_time(moment: datetime, tag: str) -> str:
-    """Write a date with its time of day in the language `tag`: ``24 November 2026, 08:00``."""
+def day_and_time(
+    moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "long"
+) -> str:
+    """Write a date with its time of day in the language `tag`: ``24 November 2026, 08:00``.
+
+    With `style` ``full`` the day of the week stands before it.
+    """
     from babel.dates import format_date, get_datetime_format
 
     locale = _locale(tag)
+    local = moment.astimezone(zone) if zone else moment
     pattern = str(get_datetime_format("medium", locale))
-    return pattern.format(f"{moment:%H:%M}", format_date(moment, "long", locale=locale))
+    return pattern.format(f"{local:%H:%M}", format_date(local, style, locale=locale))
 
 
 @cache

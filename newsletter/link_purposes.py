@@ -105,6 +105,12 @@ class LinkPurpose(StrEnum):
     FORM = "form", LinkScope.LIST, timedelta(days=1)
     """Stamps a sign-up form with the moment it was shown; opens no page."""
 
+    REVIEW = "review", LinkScope.LIST, None
+    """Holds a digest that is reviewed, or leaves an entry out of it, until it goes.
+
+    Names the review, and no subscription.
+    """
+
     LOG_IN = "log-in", LinkScope.AUTHOR, timedelta(minutes=15), False, "author/enter"
     """Lets an author log in, once. Names a log-in, and no subscription."""
 

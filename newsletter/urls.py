@@ -95,6 +95,13 @@ class Links:
         """Let an author log in, once; named by the handle of the log-in."""
         return self._signed(LinkPurpose.LOG_IN, login, now)
 
+    def review(self, review: str, act: str, now: datetime) -> str:
+        """Look at an act on a digest that is reviewed: `hold`, or `leave-out/` and an entry's id.
+
+        The review is named by its handle.
+        """
+        return f"{self._signed(LinkPurpose.REVIEW, review, now)}/{act}"
+
     def author(self, path: str = "") -> str:
         """Return the URL of one of the author's pages, which asks for a log-in."""
         return f"{self.base_url}/author/{path}"

@@ -175,6 +175,8 @@ class MailKind(StrEnum):
     """A letter of a list's series; it is rendered with the templates of a letter."""
     LOG_IN = "log_in"
     """Lets an author log in to their pages, on request."""
+    REVIEW = "review"
+    """Shows a digest to a list's authors before it goes out."""
 
 
 class SuppressionReason(StrEnum):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.addresses import parse_address
+from newsletter.cli import review_commands
 from newsletter.cli.context import with_environment
-from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
     ask,
@@ -25,6 +25,7 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.cli.progress import send_and_show
+from newsletter.cli.review_commands import cadence_option
 from newsletter.files import write_private
 from newsletter.i18n import LANGUAGES
 from newsletter.mail import slots
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from newsletter.services.digests.explain_list import Explanation, Outlook
     from newsletter.services.runtime import Environment
 
-cadence_option = click.option("--cadence", type=MemberChoice(Cadence), help="One cadence only.")
 SECTIONS = ("none", "feed", "topic")
 NEUTRAL = {
     "name": "",
@@ -52,9 +52,16 @@ NEUTRAL = {
 }
 
 
-@click.group()
+@click.group(
+    commands=[
+        review_commands.hold,
+        review_commands.release,
+        review_commands.leave_out,
+        review_commands.skip,
+    ]
+)
 def digest() -> None:
-    """Show the next digest, send it, or explain it."""
+    """Show the next digest, send it, hold it, or explain it."""
 
 
 @digest.command(epilog="Example: newsletter digest preview --to me@example.org")
@@ -204,6 +211,8 @@ def _show_outlooks(explanation: Explanation) -> None:
 
 def describe_next(row: Outlook, zone: str) -> str:
     """Say when the next digest of a cadence goes out."""
+    if row.state in ("held", "waits"):
+        return "when it is released"
     if row.next_at is None:
         return "when something is ready"
     due = moment(row.next_at, zone)
@@ -219,6 +228,9 @@ def _outlook(row: Outlook) -> dict[str, object]:
         "owed": row.owed,
         "verdict": row.verdict,
         "last": row.last,
+        "state": row.state,
+        "entries": row.review.entries if row.review else None,
+        "left_out": sorted(row.review.left_out) if row.review else [],
     }
 
 

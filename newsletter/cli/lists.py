@@ -48,6 +48,11 @@ _SETTINGS = (
         "indexed",
         "What search engines may list of the archive: letters, or all (digests, too).",
     ),
+    (
+        "review",
+        "Mail digests to you first, so long before they go, such as 24h; or off.",
+    ),
+    ("on-silence", "A digest whose review nobody answers: send (default) or wait."),
     ("language", "Such as en or de."),
     ("color", "The accent colour of mails, such as #2f6f62."),
     ("font", "The font of mails: system, serif, humanist, book or mono."),
@@ -66,13 +71,21 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each setting of a list."""
     for name, text in reversed(_SETTINGS):
         command = click.option(f"--{name}", f"set_{name.replace('-', '_')}", help=text)(command)
-    return command
+    return click.option(
+        "--review-instant/--no-review-instant",
+        "set_review_instant",
+        default=None,
+        help="Review instant mails, too.",
+    )(command)
 
 
 def chosen_settings(options: dict[str, Any]) -> dict[str, object]:
     """Return the settings that were given on the command line."""
+    words = {True: "yes", False: "no"}
     return {
-        name.removeprefix("set_"): value for name, value in options.items() if value is not None
+        name.removeprefix("set_"): words[value] if isinstance(value, bool) else value
+        for name, value in options.items()
+        if value is not None
     }
 
 

@@ -8,7 +8,13 @@ from newsletter.models.authors import (
     AuthorSession,
 )
 from newsletter.models.bounces import BounceEvent, BounceReceiver, ForwardedReply, SeenMail
-from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, Edition
+from newsletter.models.campaigns import (
+    Campaign,
+    CampaignEntry,
+    DigestPeriod,
+    DigestReview,
+    Edition,
+)
 from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed, HubSubscription
 from newsletter.models.figures import CampaignFigures, DailyFigure, FigureNote
@@ -68,6 +74,7 @@ __all__ = [
     "Delivery",
     "DigestIntro",
     "DigestPeriod",
+    "DigestReview",
     "DomainBackoff",
     "Edition",
     "Entry",

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Integer, String, Text, UniqueConstraint, false
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.db.column_types import ClosedSet, member_check
@@ -154,3 +165,47 @@ class DigestPeriod(Base):
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey(Campaign.id, ondelete="SET NULL"))
     why: Mapped[str] = mapped_column(String(300))
     composed_at: Mapped[datetime]
+
+
+class DigestReview(Base):
+    """The say of its authors about a digest that has not gone out: it is reviewed, or held.
+
+    One at most is open for each list and cadence. `key` is its period's, `due_at` its period's
+    moment (None: an instant mail). A review that was mailed fixes `entries` (ids, numbered up to
+    `through`) for `recipients` subscribers; of a digest that is only held nothing is fixed.
+    `left_out` are ids that the digest does not carry. It goes at `go_at`, where it is not held;
+    if it `waits`, only once it is released. `version` grows with each change, so that no digest is
+    composed from what is not true any more. `mails`: ids of the deliveries of the review.
+    """
+
+    __tablename__ = "digest_reviews"
+    __table_args__ = (
+        Index(
+            "ix_digest_reviews_open",
+            "list_id",
+            "cadence",
+            unique=True,
+            postgresql_where=text("settled_at IS NULL"),
+            sqlite_where=text("settled_at IS NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    handle: Mapped[str] = mapped_column(String(20), unique=True, default=new_handle)
+    list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"), index=True)
+    cadence: Mapped[Cadence] = mapped_column(ClosedSet(Cadence, 10))
+    key: Mapped[str] = mapped_column(String(40))
+    due_at: Mapped[datetime | None]
+    go_at: Mapped[datetime | None]
+    entries: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    left_out: Mapped[list[int]] = mapped_column(JSON, default=list, server_default="[]")
+    through: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    recipients: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    mails: Mapped[list[int]] = mapped_column(JSON, default=list, server_default="[]")
+    waits: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    created_at: Mapped[datetime]
+    held_at: Mapped[datetime | None]
+    released_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]

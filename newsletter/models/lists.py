@@ -35,6 +35,9 @@ class MailingList(Base):
     `send_asked_at`: since when a program asks to mail what is owed now (services/digests/asked.py).
     `section_order` holds the ids of the feeds or topics (`digest_sections`) that come first.
 
+    `review_minutes`: authors are mailed a digest so long before it goes (0: not at all); instant
+    mails only with `review_instant`; with `review_waits` it goes only once it is released.
+
     `flood_told_at`: when the author was told that confirmations wait because of a flood of
     sign-ups.
     """
@@ -77,6 +80,9 @@ class MailingList(Base):
     digest_indexed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     digest_sections: Mapped[str] = mapped_column(String(10), default="none", server_default="none")
     section_order: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    review_minutes: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    review_instant: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    review_waits: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     consent_text: Mapped[str] = mapped_column(Text, default="")
     entry_seq: Mapped[int] = mapped_column(Integer, default=0)
     send_asked_at: Mapped[datetime | None]

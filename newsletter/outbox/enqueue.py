@@ -155,6 +155,11 @@ def cancel(
     return _cancel(session, condition, now, why)
 
 
+def cancel_mails(session: Session, ids: Collection[int], *, now: datetime, why: str) -> int:
+    """Cancel these mails as far as they wait. Return how many there were."""
+    return _cancel(session, deliveries.c.id.in_(ids), now, why)
+
+
 def scrub(session: Session, subscription_ids: Sequence[int]) -> None:
     """Blank the replies and contexts of these subscriptions' messages, which may name them."""
     condition = deliveries.c.subscription_id.in_(subscription_ids)

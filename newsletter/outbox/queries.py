@@ -142,6 +142,11 @@ def is_waiting(session: Session, subscription_id: int, mail: MailKind) -> bool:
     return bool(session.scalar(select(row)))
 
 
+def is_any_waiting(session: Session, ids: Collection[int]) -> bool:
+    """Tell whether one of these mails has not been sent, and may be yet."""
+    return bool(session.scalar(select(exists().where(deliveries.c.id.in_(ids), unsettled_clause))))
+
+
 def count_waiting(session: Session) -> int:
     """Count the messages that wait for their time or a worker, without slices not yet leased."""
     return session.scalar(select(func.count()).where(deliveries.c.due_at.is_not(None))) or 0

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.feeds.protected import PROTECTED
 from newsletter.html.text import to_plain_line
-from newsletter.models import Campaign, Feed, MailingList
+from newsletter.models import Author, AuthorList, Campaign, Feed, MailingList
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import MailKind
 
@@ -227,6 +229,19 @@ def notify_reply(
         commands.append(f"newsletter bounce accept {proposal}")
     subject = "A subscriber replied"
     return notify(env, session, mailing_list, subject, paragraphs, commands, reply_id=reply_id)
+
+
+def list_authors(session: Session, mailing_list: MailingList) -> list[str]:
+    """List the addresses of a list's owners and editors, or else the one that notices go to."""
+    roles = (AuthorRole.OWNER, AuthorRole.EDITOR)
+    on_list = select(AuthorList.author_id).where(AuthorList.list_id == mailing_list.id)
+    query = select(Author.email).where(
+        Author.revoked_at.is_(None),
+        Author.role.in_(roles),
+        Author.limited.is_(False) | Author.id.in_(on_list),
+    )
+    addresses = list(session.scalars(query.order_by(Author.id)))
+    return addresses or [mailing_list.reply_to or mailing_list.from_email]
 
 
 def notify(

@@ -48,6 +48,7 @@ def upgrade() -> None:
     _create_deliveries()
     _create_folded_deliveries()
     _create_digest_periods()
+    _create_digest_reviews()
     _create_editions()
     _create_hub_subscriptions()
     _create_entries()
@@ -203,6 +204,9 @@ def _create_mailing_lists() -> None:
         sa.Column("digest_indexed", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("digest_sections", sa.String(length=10), server_default="none", nullable=False),
         sa.Column("section_order", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("review_minutes", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("review_instant", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("review_waits", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("consent_text", sa.Text(), nullable=False),
         sa.Column("entry_seq", sa.Integer(), nullable=False),
         sa.Column("send_asked_at", sa.DateTime(timezone=True), nullable=True),
@@ -792,7 +796,7 @@ def _create_deliveries() -> None:
         sa.Column("text", sa.String(length=500), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "mail IN ('confirm', 'already', 'welcome', 'goodbye', 'link', 'story', 'export', 'erase', 'resource', 'address', 'moved', 'notice', 'digest', 'letter', 'permission', 'series', 'log_in')",
+            "mail IN ('confirm', 'already', 'welcome', 'goodbye', 'link', 'story', 'export', 'erase', 'resource', 'address', 'moved', 'notice', 'digest', 'letter', 'permission', 'series', 'log_in', 'review')",
             name=op.f("ck_deliveries_mail"),
         ),
         sa.CheckConstraint(
@@ -904,6 +908,50 @@ def _create_digest_periods() -> None:
             "list_id", "cadence", "key", name=op.f("uq_digest_periods_list_id_cadence_key")
         ),
         sqlite_autoincrement=True,
+    )
+
+
+def _create_digest_reviews() -> None:
+    op.create_table(
+        "digest_reviews",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("handle", sa.String(length=20), nullable=False),
+        sa.Column("list_id", sa.Integer(), nullable=False),
+        sa.Column("cadence", sa.String(length=10), nullable=False),
+        sa.Column("key", sa.String(length=40), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("go_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("entries", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("left_out", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("through", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("recipients", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("mails", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("waits", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["list_id"],
+            ["mailing_lists.id"],
+            name=op.f("fk_digest_reviews_list_id_mailing_lists"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_digest_reviews")),
+        sa.UniqueConstraint("handle", name=op.f("uq_digest_reviews_handle")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_digest_reviews_open",
+        "digest_reviews",
+        ["list_id", "cadence"],
+        unique=True,
+        postgresql_where=sa.text("settled_at IS NULL"),
+        sqlite_where=sa.text("settled_at IS NULL"),
+    )
+    op.create_index(
+        op.f("ix_digest_reviews_list_id"), "digest_reviews", ["list_id"], unique=False
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -112,15 +112,3 @@ def describe_author(session: Session, author: Author) -> AuthorView:
     return AuthorView(
         author.id, author.email, author.role, author.limited, lists, author.created_at
     )
-
-
-def list_recipients(session: Session, list_id: int) -> list[str]:
-    """List the addresses of a list's owners and editors."""
-    roles: Collection[AuthorRole] = (AuthorRole.OWNER, AuthorRole.EDITOR)
-    on_list = select(AuthorList.author_id).where(AuthorList.list_id == list_id)
-    query = select(Author.email).where(
-        Author.revoked_at.is_(None),
-        Author.role.in_(roles),
-        Author.limited.is_(False) | Author.id.in_(on_list),
-    )
-    return list(session.scalars(query.order_by(Author.id)))

@@ -26,7 +26,8 @@ TRIED_FOR = timedelta(minutes=10)
 def send_asked(env: Environment) -> list[ComposedDigest]:
     """Compose the digests of each list that was asked for, for every cadence.
 
-    What changed while it was composed is composed again the next time.
+    What changed while it was composed is composed again the next time. What the authors hold or
+    review is theirs to send.
     """
     columns = MailingList.slug, MailingList.default_cadence, MailingList.send_asked_at
     with reading() as session:
@@ -36,8 +37,9 @@ def send_asked(env: Environment) -> list[ComposedDigest]:
     for slug, cadence, asked_at in lists:
         again_at = None
         try:
-            digests += due.send_now(env, slug)
-            is_left = any(outlook.recipients for outlook in due.plan_now(env, slug))
+            digests += due.send_now(env, slug, with_reviewed=False)
+            planned = due.plan_now(env, slug, with_reviewed=False)
+            is_left = any(outlook.recipients for outlook in planned)
             if is_left and asked_at and env.now - asked_at < TRIED_FOR:
                 continue
         except TemplateProblem as error:

@@ -27,7 +27,7 @@ from newsletter.models import (
 from newsletter.models.campaigns import WEB
 from newsletter.schedule import Period
 from newsletter.services.campaigns import state
-from newsletter.services.digests import intros
+from newsletter.services.digests import intros, reviews
 from newsletter.services.digests.layout import Editor
 from newsletter.services.digests.plan import (
     DigestPlan,
@@ -35,6 +35,7 @@ from newsletter.services.digests.plan import (
     recipients_query,
     settled_query,
 )
+from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.selection import Candidate, DigestDecision
 from newsletter.services.digests.timing import composed_clause
 from newsletter.services.digests.wording import count_entries, count_subscribers
@@ -44,6 +45,8 @@ from newsletter.vocabulary import Actor, Cadence, CampaignKind, CampaignStatus, 
 
 NOTHING_NEW = "nothing new since the last one"
 """The reason of a digest that was due and carried nothing."""
+ALL_LEFT_OUT = "nobody is owed any of what was reviewed"
+"""The reason of a digest whose entries were left out, held, skipped or withdrawn in its review."""
 
 
 class _Changed(Exception):
@@ -59,6 +62,7 @@ class DueDigest:
 
     `key` names its period. `following` is the next period of its cadence; without one the digest
     does not wait for more entries. A `hasty` instant mail does not wait for corrections either.
+    `review` is what its author says about it.
     """
 
     list_id: int
@@ -66,6 +70,7 @@ class DueDigest:
     key: str
     following: Period | None = None
     hasty: bool = False
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +109,23 @@ def compose(env: Environment, due: DueDigest, *, rehearse: bool = False) -> Comp
     with reading() as session:
         mailing_list = session.get_one(MailingList, due.list_id)
         plan = make_plan(
-            env, session, mailing_list, due.cadence, following=due.following, hasty=due.hasty
+            env,
+            session,
+            mailing_list,
+            due.cadence,
+            following=due.following,
+            hasty=due.hasty,
+            review=due.review,
         )
         editions = _render(env, session, plan) if plan.decision.shares else []
     try:
         with rehearsal() if rehearse else transaction() as session:
-            session.execute(
-                update(MailingList)
-                .where(MailingList.id == due.list_id)
-                .values(entry_seq=MailingList.entry_seq)
-            )
+            reviews.lock_list(session, due.list_id)
             if session.scalar(select(composed_clause(due.list_id, due.cadence, due.key))):
                 return None
-            _settle(env, session, plan)
+            if not reviews.claim(env, session, due.list_id, due.cadence, due.review):
+                raise _Changed
+            settle_owed_nothing(env, session, plan)
             return _freeze(env, session, plan, due, editions)
     except _Changed:
         return None
@@ -146,7 +155,7 @@ def select_candidates(plan: DigestPlan, ids: Collection[int]) -> list[Candidate]
     return [entry for entry in plan.candidates if entry.id in unordered]
 
 
-def _settle(env: Environment, session: Session, plan: DigestPlan) -> None:
+def settle_owed_nothing(env: Environment, session: Session, plan: DigestPlan) -> None:
     """Move the cursors of subscribers who are owed nothing, so that they are not read again."""
     if plan.decision.settled:
         subscriptions = settled_query(plan, env.now).subquery()
@@ -166,15 +175,11 @@ def _freeze(
     editions: list[_RenderedEdition],
 ) -> ComposedDigest | None:
     """Write the campaign with its recipients, or the reason why there is none."""
+    if not editions:
+        return note_nothing(env, session, plan, due)
     period = DigestPeriod(
         list_id=due.list_id, cadence=due.cadence, key=due.key, why="", composed_at=env.now
     )
-    if not editions:
-        if due.cadence is Cadence.INSTANT:
-            return None
-        period.why = _explain_nothing(plan.decision)
-        session.add(period)
-        return ComposedDigest(plan.list.slug, due.cadence, None, "", 0, 0, period.why)
     campaign = _write_campaign(env, session, plan, editions)
     count = outbox.freeze(
         session, campaign, recipients_query(plan, env.now), mail=MailKind.DIGEST, now=env.now
@@ -194,6 +199,21 @@ def _freeze(
     return ComposedDigest(
         plan.list.slug, due.cadence, campaign.id, campaign.subject, len(ids), count, ""
     )
+
+
+def note_nothing(
+    env: Environment, session: Session, plan: DigestPlan, due: DueDigest
+) -> ComposedDigest | None:
+    """Write down that a period has no digest, and why; instant mails have no period."""
+    if due.cadence is Cadence.INSTANT:
+        return None
+    why = _explain_nothing(plan.decision, due.review)
+    session.add(
+        DigestPeriod(
+            list_id=due.list_id, cadence=due.cadence, key=due.key, why=why, composed_at=env.now
+        )
+    )
+    return ComposedDigest(plan.list.slug, due.cadence, None, "", 0, 0, why)
 
 
 def _move_cursors(session: Session, campaign: Campaign, through: int) -> None:
@@ -264,7 +284,12 @@ def _carry_entries(
     return ids
 
 
-def _explain_nothing(decision: DigestDecision) -> str:
+def _explain_nothing(decision: DigestDecision, review: Review | None) -> str:
+    if decision.later:
+        count = sum(group.count for group in decision.later)
+        return f"{count_subscribers(count)} waits for entries that were not reviewed"
+    if review is not None and review.entries and not decision.waiting:
+        return ALL_LEFT_OUT
     if not decision.waiting:
         return NOTHING_NEW
     return f"{count_entries(decision.few)}: {_count_waiting(decision)}"

@@ -7,19 +7,19 @@ each once, whatever cadence they switch to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading
 from newsletter.errors import Refused, TemplateProblem
 from newsletter.i18n import LANGUAGES, find_language
 from newsletter.mail.render import MailContent, fill_web_url
-from newsletter.models import MailingList, Subscription
-from newsletter.schedule import CADENCES
+from newsletter.models import MailingList
+from newsletter.services.digests import review_mail, reviews
 from newsletter.services.digests.compose import (
     NOTHING_NEW,
     ComposedDigest,
@@ -27,26 +27,32 @@ from newsletter.services.digests.compose import (
     compose,
     select_candidates,
 )
+from newsletter.services.digests.find_due import (
+    has_subscriber,
+    iterate_due,
+    list_cadences,
+    make_due,
+    make_key,
+)
 from newsletter.services.digests.layout import Editor
 from newsletter.services.digests.plan import (
     DigestPlan,
-    find_matured,
     make_plan,
     read_candidates,
-    recipients_clause,
 )
+from newsletter.services.digests.review_mail import DueReview
 from newsletter.services.digests.selection import Candidate
-from newsletter.services.digests.timing import find_next_digest
 from newsletter.services.lookup import get_list
 from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import Cadence, EntryStatus, SubscriptionStatus
+from newsletter.vocabulary import Cadence, EntryStatus
 
 __all__ = [
     "NOTHING_NEW",
     "ComposedDigest",
     "Preview",
     "compose_due",
+    "find_usual_cadence",
     "list_cadences",
     "plan_now",
     "preview",
@@ -55,6 +61,9 @@ __all__ = [
 
 NOBODY = "nobody has this cadence"
 """The reason why no digest of a cadence is sent that no active subscriber has."""
+HELD = "held until it is released, or sent by its cadence"
+REVIEWED = "its authors review it"
+"""Reasons why a digest is not sent with the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +109,14 @@ def compose_due(
         ]
     digests: list[ComposedDigest] = []
     for list_id, slug, cadences in lists:
-        for due in _iterate_due(env, list_id, cadences):
+        for due in iterate_due(env, list_id, cadences):
             if postponed.get((list_id, due.cadence), env.now) > env.now:
                 continue
             polling.refresh_list(env, list_id, stop=stop)
             if stop():
                 return digests
             try:
-                composed = compose(env, due)
+                composed = _do_due(env, due)
             except TemplateProblem as error:  # a list's own template; the other lists go out
                 composed = ComposedDigest(slug, due.cadence, None, "", 0, 0, "", problem=str(error))
                 postponed[list_id, due.cadence] = env.now + RETRY_BROKEN_AFTER
@@ -116,65 +125,22 @@ def compose_due(
     return digests
 
 
-def list_cadences(session: Session, mailing_list: MailingList) -> list[Cadence]:
-    """Return the cadences a list offers, and those its subscribers have from earlier."""
-    return [
-        cadence
-        for cadence in CADENCES
-        if cadence in mailing_list.cadences or _has_subscriber(session, mailing_list.id, cadence)
-    ]
-
-
-def _has_subscriber(session: Session, list_id: int, cadence: Cadence) -> bool:
-    query = exists().where(
-        Subscription.list_id == list_id,
-        Subscription.status == SubscriptionStatus.ACTIVE,
-        Subscription.cadence == cadence,
-    )
-    return bool(session.scalar(select(query)))
-
-
-def _iterate_due(env: Environment, list_id: int, cadences: list[Cadence]) -> Iterator[DueDigest]:
-    """Find the digests of a list that are to be composed now, one by one."""
-    for cadence in cadences:
-        with reading() as session:
-            mailing_list = session.get_one(MailingList, list_id)
-            if cadence.scheduled:
-                due = _find_overdue(env, session, mailing_list, cadence)
-            else:
-                due = _find_instant(env, session, mailing_list)
-        if due:
-            yield due
-
-
-def _find_overdue(
-    env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence
-) -> DueDigest | None:
-    digest = find_next_digest(session, mailing_list, cadence, env.now)
-    if digest is None or not digest.overdue:
+def _do_due(env: Environment, due: DueDigest | DueReview) -> ComposedDigest | None:
+    """Mail a review, or compose a digest."""
+    if isinstance(due, DueReview):
+        return review_mail.mail_review(env, due)
+    if due.review is not None and review_mail.give_time(env, due.review):
         return None
-    return DueDigest(mailing_list.id, cadence, digest.period.key, digest.following)
+    return compose(env, due)
 
 
-def _find_instant(
-    env: Environment, session: Session, mailing_list: MailingList
-) -> DueDigest | None:
-    through = find_matured(session, mailing_list, env.now)
-    is_behind = exists().where(
-        recipients_clause(mailing_list.id, Cadence.INSTANT, env.now), Subscription.cursor < through
-    )
-    if not session.scalar(select(is_behind)):
-        return None
-    return DueDigest(mailing_list.id, Cadence.INSTANT, _make_key(env, through))
+def find_usual_cadence(slug: str | None) -> Cadence:
+    """Return the cadence that a list preselects.
 
-
-def _make_key(env: Environment, through: int) -> str:
-    """Return the name of a digest that belongs to no period.
-
-    The number alone is not enough: subscribers who come back from a pause at different times are
-    owed the same entries. The cursors see to it that nobody is mailed twice.
+    Raises `NotFound`, `Refused`.
     """
-    return f"{through}@{env.now:%Y%m%dT%H%M%S%f}"
+    with reading() as session:
+        return get_list(session, slug).default_cadence
 
 
 def preview(
@@ -188,7 +154,9 @@ def preview(
         raise Refused(f"there is no language {language}", hint=f"use one of {', '.join(LANGUAGES)}")
     with reading() as session:
         mailing_list = get_list(session, slug)
-        plan = make_plan(env, session, mailing_list, cadence or mailing_list.default_cadence)
+        word = cadence or mailing_list.default_cadence
+        review = reviews.find_open(session, mailing_list.id, word)
+        plan = make_plan(env, session, mailing_list, word, review=review)
         entries = _entries_to_preview(session, mailing_list, plan)
         editor = Editor(env, session, plan.list, plan.style, plan.intro.text if plan.intro else "")
         content = fill_web_url(editor.render(entries, language), plan.list.archive_url)
@@ -227,12 +195,17 @@ def _entries_to_preview(
 
 
 def plan_now(
-    env: Environment, slug: str | None = None, cadence: Cadence | None = None
+    env: Environment,
+    slug: str | None = None,
+    cadence: Cadence | None = None,
+    *,
+    with_reviewed: bool = True,
 ) -> list[ComposedDigest]:
     """Count what `send_now` would send to whom, before it asks; renders nothing."""
     with reading() as session:
         list_id = get_list(session, slug).id
-    return [outlook for outlook, _ in _plan_now(env, list_id, cadence)]
+    planned = _plan_now(env, list_id, cadence, with_reviewed=with_reviewed)
+    return [outlook for outlook, _ in planned]
 
 
 def send_now(
@@ -241,17 +214,19 @@ def send_now(
     cadence: Cadence | None = None,
     *,
     dry_run: bool = False,
+    with_reviewed: bool = True,
 ) -> list[ComposedDigest]:
     """Compose what is owed now, without waiting for its hour or for more.
 
-    This is done for one `cadence` or for all. The feeds are read first. With `dry_run` everything
-    else is done and rolled back.
+    This is done for one `cadence`, or for all but those that are held. What is reviewed goes as it
+    was reviewed, and not at all without `with_reviewed`. The feeds are read first. With `dry_run`
+    everything else is done and rolled back.
     """
     with reading() as session:
         list_id = get_list(session, slug).id
     polling.refresh_list(env, list_id)
     digests = []
-    for outlook, due in _plan_now(env, list_id, cadence):
+    for outlook, due in _plan_now(env, list_id, cadence, with_reviewed=with_reviewed):
         composed = compose(env, due, rehearse=dry_run) if due else outlook
         if composed:
             digests.append(
@@ -261,27 +236,28 @@ def send_now(
 
 
 def _plan_now(
-    env: Environment, list_id: int, cadence: Cadence | None
+    env: Environment, list_id: int, cadence: Cadence | None, *, with_reviewed: bool
 ) -> list[tuple[ComposedDigest, DueDigest | None]]:
     """Plan each cadence: what would be sent, and what to compose if that is anything."""
+    digests: list[tuple[ComposedDigest, DueDigest | None]] = []
     with reading() as session:
         mailing_list = session.get_one(MailingList, list_id)
         slug = mailing_list.slug
-        cadences = [cadence] if cadence else list_cadences(session, mailing_list)
-        plans = [make_plan(env, session, mailing_list, word) for word in cadences]
-        reasons = {
-            word: NOTHING_NEW if _has_subscriber(session, list_id, word) else NOBODY
-            for word in cadences
-        }
-    digests: list[tuple[ComposedDigest, DueDigest | None]] = []
-    for plan in plans:
-        count = plan.decision.subscribers
-        if count:
-            entries = len(plan.decision.entries)
-            key = _make_key(env, plan.through)
-            due = DueDigest(list_id, plan.cadence, key, hasty=True)
-            digests.append((ComposedDigest(slug, plan.cadence, None, "", entries, count, ""), due))
-        else:
-            why = reasons[plan.cadence]
-            digests.append((ComposedDigest(slug, plan.cadence, None, "", 0, 0, why), None))
+        for word in [cadence] if cadence else list_cadences(session, mailing_list):
+            review = reviews.find_open(session, list_id, word)
+            if review and (not with_reviewed or (cadence is None and review.stopped)):
+                why = HELD if review.stopped else REVIEWED
+                digests.append((ComposedDigest(slug, word, None, "", 0, 0, why), None))
+                continue
+            plan = make_plan(env, session, mailing_list, word, review=review)
+            count = plan.decision.subscribers
+            if count:
+                due = DueDigest(list_id, word, make_key(env, plan.through), hasty=True)
+                if review:
+                    due = replace(make_due(env, mailing_list, review), following=None)
+                entries = len(plan.decision.entries)
+                digests.append((ComposedDigest(slug, word, None, "", entries, count, ""), due))
+            else:
+                why = NOTHING_NEW if has_subscriber(session, list_id, word) else NOBODY
+                digests.append((ComposedDigest(slug, word, None, "", 0, 0, why), None))
     return digests

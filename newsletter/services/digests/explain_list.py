@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,10 +13,10 @@ from newsletter.db.session import reading
 from newsletter.models import (
     DigestPeriod,
     Entry,
-    Feed,
     MailingList,
     Subscription,
 )
+from newsletter.services.digests import reviews
 from newsletter.services.digests.due import NOBODY, list_cadences
 from newsletter.services.digests.entry_outlook import (
     Course,
@@ -25,7 +26,9 @@ from newsletter.services.digests.entry_outlook import (
     format_clock,
     newest_entries,
 )
+from newsletter.services.digests.list_problems import list_problems
 from newsletter.services.digests.plan import make_plan
+from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.selection import DigestDecision
 from newsletter.services.digests.timing import NextDigest, find_next_digest
 from newsletter.services.digests.wording import count_subscribers, format_moment, join_words
@@ -34,8 +37,6 @@ from newsletter.services.polling.entry_state import owed_clause
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import (
     Cadence,
-    EntryStatus,
-    FeedStatus,
     SubscriptionStatus,
 )
 
@@ -47,6 +48,7 @@ class Outlook:
     `next_at` is None for instant mails, which go as soon as an entry is ready, and in the past for
     a digest that is `overdue`: it goes as soon as a worker runs. `owed` counts its entries;
     `verdict` says what goes out or why nothing does, `last` what became of the digest before.
+    `review` is what its author says about it, if anything.
     """
 
     cadence: Cadence
@@ -56,6 +58,16 @@ class Outlook:
     owed: int
     verdict: str
     last: str
+    review: Review | None = None
+
+    @property
+    def state(self) -> str:
+        """Return `held`, `waits` (for its author's word), `reviewed`, or "" for none of these."""
+        if self.review is None:
+            return ""
+        if self.review.held:
+            return "held"
+        return "waits" if self.review.stopped else "reviewed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ class Explanation:
 class _CadencePlan:
     """The decision about the next digest of one cadence (`digest` is None for instant mails).
 
-    `unripe` is the decision if no corrections were waited for.
+    `unripe` is the decision if no corrections were waited for, `review` what the author says.
     """
 
     cadence: Cadence
@@ -81,6 +93,7 @@ class _CadencePlan:
     decision: DigestDecision
     subscribers: int
     unripe: DigestDecision
+    review: Review | None
 
 
 def explain(env: Environment, slug: str | None = None) -> Explanation:
@@ -90,14 +103,24 @@ def explain(env: Environment, slug: str | None = None) -> Explanation:
     """
     with reading() as session:
         mailing_list = get_list(session, slug)
-        explainer = _Explainer(env, session, mailing_list)
+        explainer = _Explainer(env, session, mailing_list, list_cadences(session, mailing_list))
         return Explanation(
             mailing_list.slug,
             mailing_list.timezone,
             tuple(explainer.explain_cadence(plan) for plan in explainer.plans),
             tuple(map(explainer.explain_entry, newest_entries(session, mailing_list))),
-            _list_problems(session, mailing_list),
+            list_problems(session, mailing_list),
         )
+
+
+def explain_cadence(env: Environment, slug: str, cadence: Cadence) -> Outlook:
+    """Explain the next digest of one cadence of a list.
+
+    Raises `NotFound`.
+    """
+    with reading() as session:
+        explainer = _Explainer(env, session, get_list(session, slug), [cadence])
+        return explainer.explain_cadence(explainer.plans[0])
 
 
 def explain_newest(env: Environment, slug: str) -> dict[int, str]:
@@ -108,17 +131,30 @@ def explain_newest(env: Environment, slug: str) -> dict[int, str]:
 class _Explainer:
     """The plans of every cadence of a list, and what they mean for its entries."""
 
-    def __init__(self, env: Environment, session: Session, mailing_list: MailingList) -> None:
+    def __init__(
+        self,
+        env: Environment,
+        session: Session,
+        mailing_list: MailingList,
+        cadences: Sequence[Cadence],
+    ) -> None:
         self.env = env
         self.session = session
         self.list = mailing_list
-        self.plans = [self._plan(cadence) for cadence in list_cadences(session, mailing_list)]
+        self.plans = [self._plan(cadence) for cadence in cadences]
 
     def _plan(self, cadence: Cadence) -> _CadencePlan:
         digest = find_next_digest(self.session, self.list, cadence, self.env.now)
         following = digest.following if digest else None
+        review = reviews.find_open(self.session, self.list.id, cadence)
         plan = make_plan(
-            self.env, self.session, self.list, cadence, following=following, hasty=False
+            self.env,
+            self.session,
+            self.list,
+            cadence,
+            following=following,
+            hasty=False,
+            review=review,
         )
         unripe = DigestDecision()
         if plan.through < self.list.entry_seq:
@@ -129,7 +165,7 @@ class _Explainer:
             Subscription.cadence == cadence,
         )
         count = self.session.scalar(query) or 0
-        return _CadencePlan(cadence, digest, plan.decision, count, unripe)
+        return _CadencePlan(cadence, digest, plan.decision, count, unripe, review)
 
     def explain_cadence(self, plan: _CadencePlan) -> Outlook:
         """Say what the next digest of a cadence carries, or why none goes out."""
@@ -144,15 +180,32 @@ class _Explainer:
         last_words = "none yet"
         if last is not None:
             last_words = f"{format_moment(last.composed_at, self.list.zone)}: {last.why}"
+        due_at = digest.period.due_at if digest else None
+        overdue = bool(digest and digest.overdue)
+        if plan.review is not None:
+            due_at = plan.review.go_at or plan.review.due_at
+            overdue = not plan.review.stopped and bool(due_at and due_at <= self.env.now)
         return Outlook(
             plan.cadence,
-            digest.period.due_at if digest else None,
-            bool(digest and digest.overdue),
+            due_at,
+            overdue,
             plan.subscribers,
             max(len(plan.decision.entries), plan.decision.few),
-            self._explain_decision(plan),
+            self._explain_review(plan),
             last_words,
+            plan.review,
         )
+
+    def _explain_review(self, plan: _CadencePlan) -> str:
+        """Say what goes out, and what its author says about it."""
+        verdict = self._explain_decision(plan)
+        if plan.review is None:
+            return verdict
+        if plan.review.held:
+            return f"held until it is released: {verdict}"
+        if plan.review.stopped:
+            return f"reviewed, waits until it is released: {verdict}"
+        return f"reviewed: {verdict}"
 
     def _explain_decision(self, plan: _CadencePlan) -> str:
         if not plan.subscribers:
@@ -208,15 +261,40 @@ class _Explainer:
         later = 0
         if Cadence.INSTANT not in counts:
             later = sum(plan.unripe.count_recipients(entry.id) for plan in self.plans)
+        if not counts and (left_out := self._find_left_out(entry)):
+            clauses.append(left_out)
         if later:
             until = self._corrections_end(entry.seq or 0)
             clauses.append(f"waits for corrections{until}: {count_subscribers(later, 'instant')}")
         if clauses:
-            return Course.GOES if counts else Course.WAITS, "; ".join(clauses)
+            return self._name_course(counts, entry), "; ".join(clauses)
         if any(plan.decision.waiting for plan in self.plans):
             least = self.list.digest_min_entries
             return Course.WAITS, f"waits for more: a digest has at least {least} entries"
         return Course.NEVER, self._explain_nobody()
+
+    def _name_course(self, counts: dict[Cadence, int], entry: Entry) -> Course:
+        """Return what becomes of an entry in a word: a digest that is held waits."""
+        stopped = {plan.cadence for plan in self.plans if plan.review and plan.review.stopped}
+        if counts.keys() - stopped:
+            return Course.GOES
+        left_out = any(entry.id in plan.review.left_out for plan in self.plans if plan.review)
+        return Course.NEVER if left_out and not counts else Course.WAITS
+
+    def _find_left_out(self, entry: Entry) -> str:
+        """Say which digests that are reviewed leave an entry out, or come before it."""
+        fixed = [plan for plan in self.plans if plan.review and plan.review.entries is not None]
+        names = [plan.cadence for plan in fixed if plan.review and entry.id in plan.review.left_out]
+        if names:
+            return f"left out of the {join_words(names)} digest"
+        later = [
+            plan.cadence
+            for plan in fixed
+            if plan.review and plan.subscribers and (entry.seq or 0) > plan.review.through
+        ]
+        if later:
+            return f"waits for the {join_words(later)} digest after the one that is reviewed"
+        return ""
 
     def _explain_nobody(self) -> str:
         """Say why an entry that is ready goes to nobody."""
@@ -228,26 +306,3 @@ class _Explainer:
 def _count_new(decision: DigestDecision, subscribers: int) -> str:
     total = count_subscribers(subscribers)
     return f"{len(decision.entries)} new for {decision.subscribers:,} of {total}"
-
-
-def _list_problems(session: Session, mailing_list: MailingList) -> tuple[str, ...]:
-    feeds = session.scalars(select(Feed).where(Feed.list_id == mailing_list.id)).all()
-    problems = [
-        f"feed {feed.url}: {feed.error} ({feed.failures} times in a row)"
-        for feed in feeds
-        if feed.error
-    ]
-    problems += [
-        f"feed {feed.url} is {feed.status}" for feed in feeds if feed.status != FeedStatus.ACTIVE
-    ]
-    query = select(func.count()).where(
-        Entry.list_id == mailing_list.id, Entry.fate.in_((EntryStatus.HELD, EntryStatus.NEW))
-    )
-    held = session.scalar(query)
-    if not feeds:
-        problems.append("no feed: add one with `newsletter feed add`")
-    if held:
-        problems.append(
-            f"{held} entries are held or wait for their date: see `newsletter entry ls`"
-        )
-    return tuple(problems)

@@ -11,6 +11,7 @@ from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.models import Edition, Entry, MailingList, Subscriber, Subscription
 from newsletter.services.audience.mailable import is_paused
+from newsletter.services.digests import reviews
 from newsletter.services.digests.entry_outlook import (
     Course,
     EntryOutlook,
@@ -18,6 +19,7 @@ from newsletter.services.digests.entry_outlook import (
     find_obstacle,
     newest_entries,
 )
+from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.standing import find_standing
 from newsletter.services.digests.wording import format_moment
 from newsletter.services.lookup import get_list
@@ -62,6 +64,7 @@ class _SubscriptionExplainer:
         self.suppressed = is_suppressed(env, session, subscription.subscriber.email_key)
         self.mailed = _explain_editions(session, subscription.id)
         self.standing = find_standing(session, subscription, env.now)
+        self.review = reviews.find_open(session, mailing_list.id, subscription.cadence)
         self.owed = {entry.id for entry in self.standing.owed}
 
     def explain(self, entry: Entry) -> EntryOutlook:
@@ -99,6 +102,8 @@ class _SubscriptionExplainer:
             return Course.NEVER, "not among the topics they chose"
         if pause is not None and is_paused(pause, self.env.now):
             return Course.WAITS, f"on a break until {pause:%Y-%m-%d}"
+        if self.review is not None:
+            return self._explain_review(self.review, entry)
         if digest is None:
             grace = find_grace(self.env, self.list, entry)
             return grace or (Course.GOES, "goes with the next instant digest")
@@ -113,6 +118,20 @@ class _SubscriptionExplainer:
         due = format_moment(digest.period.due_at, self.list.zone)
         when = f"now: it was due on {due}" if digest.overdue else f"on {due}"
         return Course.GOES, f"goes with the next {self.subscription.cadence} digest {when}"
+
+    def _explain_review(self, review: Review, entry: Entry) -> tuple[Course, str]:
+        """Say what becomes of an entry while the next digest is reviewed or held."""
+        digest = f"the {review.cadence} digest"
+        if entry.id in review.left_out:
+            return Course.NEVER, f"left out of {digest}"
+        if review.entries is not None and any(
+            key not in review.entries for key in self.owed if key not in review.left_out
+        ):
+            return Course.WAITS, f"for {digest} after the one that is reviewed"
+        if review.stopped:
+            return Course.WAITS, f"{digest} is held until it is released"
+        when = format_moment(review.go_at, self.list.zone) if review.go_at else "soon"
+        return Course.GOES, f"{digest} is reviewed, and goes {when}"
 
 
 def _explain_editions(session: Session, subscription_id: int) -> dict[int, str]:

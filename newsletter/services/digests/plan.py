@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import (
@@ -43,10 +43,13 @@ from newsletter.services.audience.mailable import mailable_clause
 from newsletter.services.digests import intros
 from newsletter.services.digests.intros import Intro
 from newsletter.services.digests.layout import DigestStyle, style_of
+from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.selection import (
     Candidate,
     DigestDecision,
+    Fixed,
     SubscriberGroup,
+    WaitRule,
     decide,
 )
 from newsletter.services.digests.timing import make_wait_rule
@@ -62,7 +65,7 @@ class DigestPlan:
     """A digest that may be composed.
 
     It carries entries up to number `through`. `missed` is SQL: the entries that came back which a
-    subscription is owed (`missed_clause`).
+    subscription is owed (`missed_clause`). `moment`: who may be mailed then is counted.
     """
 
     list: ListContext
@@ -73,6 +76,7 @@ class DigestPlan:
     decision: DigestDecision
     intro: Intro | None
     missed: ColumnElement[str]
+    moment: datetime
 
 
 def make_plan(
@@ -83,18 +87,25 @@ def make_plan(
     *,
     following: Period | None = None,
     hasty: bool = True,
+    review: Review | None = None,
+    moment: datetime | None = None,
 ) -> DigestPlan:
     """Plan the digest as it would be composed now.
 
     It waits for more entries only if `following`, the period after this one, is given. An instant
-    mail waits for its entries to mature, unless it is `hasty`.
+    mail waits for its entries to mature, unless it is `hasty`. A `review` says what it may carry.
+    With `moment` it is for those who may be mailed then.
     """
-    waits_for_corrections = cadence is Cadence.INSTANT and not hasty
+    moment = moment or env.now
+    fixed = make_fixed(review) if review is not None else None
+    waits_for_corrections = cadence is Cadence.INSTANT and not hasty and not fixed
     through = mailing_list.entry_seq
-    if waits_for_corrections:
+    if review is not None and fixed:
+        through = review.through
+    elif waits_for_corrections:
         through = find_matured(session, mailing_list, env.now)
     behind = and_(
-        recipients_clause(mailing_list.id, cadence, env.now), Subscription.cursor < through
+        recipients_clause(mailing_list.id, cadence, moment), Subscription.cursor < through
     )
     lowest = session.scalar(select(func.min(Subscription.cursor)).join(Subscriber).where(behind))
     after = through if lowest is None else lowest
@@ -107,10 +118,35 @@ def make_plan(
         cadence,
         through,
         tuple(candidates),
-        decide(candidates, groups, make_wait_rule(mailing_list, following)),
+        decide(candidates, groups, _make_rule(mailing_list, following, fixed, candidates), fixed),
         intros.find_intro(session, mailing_list.id, cadence),
         missed,
+        moment,
     )
+
+
+def make_fixed(review: Review) -> Fixed | None:
+    """Return the entries that a review has fixed, or None."""
+    if review.entries is None:
+        return None
+    return Fixed(frozenset(review.entries), review.left_out)
+
+
+def _make_rule(
+    mailing_list: MailingList,
+    following: Period | None,
+    fixed: Fixed | None,
+    candidates: Sequence[Candidate],
+) -> WaitRule:
+    """Return how long the digest waits for more.
+
+    One that was reviewed goes also if some of its entries are gone since: it was announced.
+    """
+    rule = make_wait_rule(mailing_list, following)
+    if fixed is None:
+        return rule
+    available = {entry.id for entry in candidates} - fixed.left_out
+    return replace(rule, entries=rule.entries - len(fixed.entries - available))
 
 
 def _count_groups(

@@ -71,6 +71,18 @@ class WaitRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Fixed:
+    """The entries (ids) that a digest under review may carry, and those of them that it does not.
+
+    Whoever is owed another one waits for the next digest, which carries all that they are owed:
+    nothing goes out unseen, and nobody misses anything.
+    """
+
+    entries: frozenset[int]
+    left_out: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """An edition to be made: ids of entries in the order of their numbers, and its groups."""
 
@@ -94,13 +106,14 @@ class DigestDecision:
 
     `shares` are the editions to make; `settled` groups are owed nothing of what there is, so that
     their cursors move on; `waiting` groups wait for more, and the one that is owed most of them is
-    owed `few` entries.
+    owed `few` entries; `later` groups are owed entries that were not reviewed.
     """
 
     shares: tuple[Share, ...] = ()
     settled: tuple[SubscriberGroup, ...] = ()
     waiting: tuple[SubscriberGroup, ...] = ()
     few: int = 0
+    later: tuple[SubscriberGroup, ...] = ()
 
     @property
     def entries(self) -> frozenset[int]:
@@ -118,19 +131,27 @@ class DigestDecision:
 
 
 def decide(
-    candidates: Sequence[Candidate], groups: Sequence[SubscriberGroup], rule: WaitRule
+    candidates: Sequence[Candidate],
+    groups: Sequence[SubscriberGroup],
+    rule: WaitRule,
+    fixed: Fixed | None = None,
 ) -> DigestDecision:
     """Decide which of `candidates` (in the order of their numbers) each group gets."""
     groups_by_entries: dict[tuple[int, ...], list[SubscriberGroup]] = {}
     settled: list[SubscriberGroup] = []
     waiting: list[SubscriberGroup] = []
+    later: list[SubscriberGroup] = []
     few = 0
     choices = {group.topics for group in groups}
     by_topics = {topics: select_wanted(topics, candidates) for topics in choices}
     for group in groups:
         owed = select_owed(group, by_topics[group.topics])
+        if fixed is not None:
+            owed = [entry for entry in owed if entry.id not in fixed.left_out]
         if not owed:
             settled.append(group)
+        elif fixed is not None and any(entry.id not in fixed.entries for entry in owed):
+            later.append(group)
         elif rule.waits(owed):
             waiting.append(group)
             few = max(few, len(owed))
@@ -138,7 +159,7 @@ def decide(
             groups_by_entries.setdefault(tuple(entry.id for entry in owed), []).append(group)
     shares = [Share(entries, tuple(members)) for entries, members in groups_by_entries.items()]
     shares.sort(key=lambda share: (-len(share.entries), share.entries))
-    return DigestDecision(tuple(shares), tuple(settled), tuple(waiting), few)
+    return DigestDecision(tuple(shares), tuple(settled), tuple(waiting), few, tuple(later))
 
 
 def select_owed(group: SubscriberGroup, candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
@@ -19,12 +19,14 @@ class NextDigest:
     """The next scheduled digest of a cadence, and the one after it.
 
     `overdue`: its moment has come and it is not composed yet, so that the next tick of a worker
-    composes it.
+    composes it. `closed`: what is found from now on waits for the one after it; without a review
+    that is the same.
     """
 
     period: Period
     following: Period
     overdue: bool
+    closed: bool
 
 
 def find_next_digest(
@@ -32,18 +34,33 @@ def find_next_digest(
 ) -> NextDigest | None:
     """Return the next digest of a list's cadence; None for instant mails, which have no schedule.
 
-    A period that was due before the list's schedule was last changed is not caught up on.
+    A period that was due before the list's schedule was last changed is not caught up on. A digest
+    that is reviewed is closed when its review is to be mailed.
     """
     if not cadence.scheduled:
         return None
-    latest = latest_period(cadence, mailing_list.schedule, now)
-    upcoming = next_period(cadence, mailing_list.schedule, now)
-    if latest.due_at > mailing_list.schedule_since and not session.scalar(
-        select(composed_clause(mailing_list.id, cadence, latest.key))
-    ):
-        return NextDigest(latest, upcoming, overdue=True)
-    following = next_period(cadence, mailing_list.schedule, upcoming.due_at)
-    return NextDigest(upcoming, following, overdue=False)
+    schedule = mailing_list.schedule
+    closes = now + find_review_time(mailing_list, cadence)
+    period = latest_period(cadence, schedule, closes)
+    if period.due_at <= mailing_list.schedule_since:
+        period = next_period(cadence, schedule, closes)
+    while session.scalar(select(composed_clause(mailing_list.id, cadence, period.key))):
+        period = next_period(cadence, schedule, period.due_at)
+    following = next_period(cadence, schedule, period.due_at)
+    return NextDigest(
+        period, following, overdue=period.due_at <= now, closed=period.due_at <= closes
+    )
+
+
+def find_review_time(mailing_list: MailingList, cadence: Cadence) -> timedelta:
+    """Return how long before its moment a digest is mailed to its authors; 0: it is not.
+
+    A digest of every day is reviewed for a day at most.
+    """
+    if cadence is Cadence.INSTANT and not mailing_list.review_instant:
+        return timedelta(0)
+    review = timedelta(minutes=mailing_list.review_minutes)
+    return min(review, timedelta(days=1)) if cadence is Cadence.DAILY else review
 
 
 def composed_clause(list_id: int, cadence: Cadence, key: str) -> ColumnElement[bool]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 from newsletter.mail.theme import FONTS, RADIUS_AT_MOST
+from newsletter.setting_types import duration
 
 SHOW = ("auto", "excerpt", "full")
 """The forms of entries in a digest: `auto` shows one post whole, several as excerpts."""
@@ -15,6 +17,13 @@ INDEXED = ("letters", "all")
 """What search engines may list: letters and single posts, or digests of several posts, too."""
 SECTIONS = ("none", "feed", "topic")
 """The headings that entries are put under."""
+ON_SILENCE = ("send", "wait")
+"""What becomes of a digest whose review nobody answers."""
+REVIEW_INSTANT = ("no", "yes")
+"""Whether instant mails are reviewed, too."""
+REVIEW_AT_LEAST = timedelta(minutes=5)
+REVIEW_AT_MOST = timedelta(days=3)
+"""The longest review: entries that are found meanwhile wait for the next digest."""
 ENTRIES_AT_MOST = 20
 """The most entries that a digest may wait for: more are cut to links in one mail."""
 DAYS_AT_MOST = 366
@@ -41,11 +50,27 @@ def parse_option(name: str, text: str) -> dict[str, object]:
             return {"digest_sections": _parse_choice(text, SECTIONS), "section_order": []}
         case "indexed":
             return {"digest_indexed": _parse_choice(text, INDEXED) == "all"}
+        case "review":
+            return {"review_minutes": _parse_review(text)}
+        case "review_instant":
+            return {"review_instant": _parse_choice(text, REVIEW_INSTANT) == "yes"}
+        case "on_silence":
+            return {"review_waits": _parse_choice(text, ON_SILENCE) == "wait"}
         case "font":
             return {"theme_font": _parse_choice(text, (*FONTS, ""))}
         case "radius":
             return {"theme_radius": _parse_number(text.removesuffix("px"), 0, RADIUS_AT_MOST)}
     raise ValueError("there is no such setting")
+
+
+def _parse_review(text: str) -> int:
+    """Return minutes; 0 for "off"."""
+    if text in ("", "0", "off", "no"):
+        return 0
+    review = duration(text)
+    if not REVIEW_AT_LEAST <= review <= REVIEW_AT_MOST:
+        raise ValueError('must be from 5m to 3d, like "24h", or off')
+    return int(review.total_seconds() // 60)
 
 
 def _parse_number(text: str, low: int, high: int) -> int:

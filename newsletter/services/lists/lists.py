@@ -55,6 +55,9 @@ class ListSettings:
     order: str
     sections: str
     indexed: str
+    review: str
+    review_instant: str
+    on_silence: str
     color: str
     font: str
     radius: int
@@ -108,8 +111,8 @@ def edit(
 
     These are: title, description, site_url, from, reply_to, address, language, timezone, cadence,
     cadences, hour, day, monthday, grace, min_entries, max_wait, show, order, sections, indexed,
-    color, font, radius, logo, consent. After a change of its schedule a list catches up on nothing
-    in the past.
+    review, review_instant, on_silence, color, font, radius, logo, consent. After a change of its
+    schedule a list catches up on nothing in the past.
     Raises `InvalidInput`, `NotFound`, `ChangedMeanwhile` (settings are not as `expected` any more).
     """
     columns = parse_settings(values)
@@ -209,9 +212,18 @@ def _describe(session: Session, row: MailingList, *, count: bool = True) -> List
         order=row.digest_order,
         sections=row.digest_sections,
         indexed="all" if row.digest_indexed else "letters",
+        review=_describe_minutes(row.review_minutes),
+        review_instant="yes" if row.review_instant else "no",
+        on_silence="wait" if row.review_waits else "send",
         font=row.theme_font or "system",
         radius=row.theme_radius,
     )
+
+
+def _describe_minutes(minutes: int) -> str:
+    if not minutes:
+        return "off"
+    return f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"
 
 
 def to_json(settings: ListSettings) -> dict[str, object]:

@@ -25,6 +25,7 @@ from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import LeasedDelivery
 from newsletter.services import resources
 from newsletter.services.audience.merge_data import RecipientCache, build_merge_values
+from newsletter.services.digests.review_content import ReviewContent, describe_review
 from newsletter.services.inbound import forwarding, receivers
 from newsletter.services.mail_context import (
     CADENCE_TEXT,
@@ -217,6 +218,8 @@ class MessageBuilder:
             login = str(context["login"])
             variables["action_url"] = self.env.links.log_in(login, self.env.now)
             variables["code"] = self.env.tokens.make_code(login)
+        elif row.mail is MailKind.REVIEW:
+            variables["review"] = self._describe_review(int(context["review"]), list_context)
         content = self.env.renderer.render(row.mail, variables)
         sender = make_sender(list_context)
         recipient = str(context["to"])
@@ -234,6 +237,10 @@ class MessageBuilder:
             return Outgoing(row.id, sender.email, recipient, sign_message(data, sign))
         data = compile_single(list_context, content).build(values, sign)
         return Outgoing(row.id, sender.email, recipient, data)
+
+    def _describe_review(self, review: int, list_context: ListContext) -> ReviewContent:
+        with reading() as session:
+            return describe_review(self.env, session, review, list_context.language)
 
     def _compile(
         self, list_context: ListContext, content: MailContent, *, stream: str

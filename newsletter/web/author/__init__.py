@@ -8,6 +8,7 @@ from newsletter.web.author import (
     access,
     audit,
     campaigns,
+    digests,
     feeds,
     files,
     formatting,
@@ -29,6 +30,7 @@ from newsletter.web.author.browser import AuthorSessions
 
 PAGES = (
     today,
+    digests,
     campaigns,
     newcomers,
     letters,

@@ -20,6 +20,7 @@ from newsletter.mail.slots import make_slot
 from newsletter.models import (
     Campaign,
     Delivery,
+    DigestReview,
     Edition,
     MailingList,
     SeriesLetter,
@@ -34,7 +35,7 @@ from tests.fakes import Sink
 from tests.people import add_list, add_reader
 
 CAMPAIGNS = {kind.value for kind in CampaignKind}
-WITHOUT_WHY = {MailKind.ADDRESS, MailKind.MOVED, MailKind.NOTICE, MailKind.LOG_IN}
+WITHOUT_WHY = {MailKind.ADDRESS, MailKind.MOVED, MailKind.NOTICE, MailKind.LOG_IN, MailKind.REVIEW}
 """Mails that do not go to the address of a subscription."""
 CONTEXTS: dict[MailKind, dict[str, object]] = {
     MailKind.RESOURCE: {"resource": "guide"},
@@ -47,6 +48,7 @@ CONTEXTS: dict[MailKind, dict[str, object]] = {
         "commands": ["newsletter status"],
         "foot": "Sent by your newsletter.",
     },
+    MailKind.REVIEW: {"to": "author@example.com", "language": "en"},
     MailKind.LOG_IN: {"to": "author@example.com", "login": "0123456789ab", "language": "en"},
 }
 
@@ -59,6 +61,8 @@ def enqueue(env: Environment, kind: MailKind, *, status: str = "active") -> None
         add_reader(session, add_list(session, "other"), "neighbour@example.com", name="Ann")
         ann = add_reader(session, mailing_list, "ann@example.com", name="Ann", status=status)
         context = {"round": ann.round, **CONTEXTS.get(kind, {})}
+        if kind is MailKind.REVIEW:
+            context["review"] = _add_review(env, session, mailing_list)
         if kind is MailKind.SERIES:
             context["step"] = _add_series_letter(session, mailing_list)
         if kind.value in CAMPAIGNS:
@@ -88,6 +92,20 @@ def enqueue(env: Environment, kind: MailKind, *, status: str = "active") -> None
             outbox.enqueue(session, mail=kind, subscription_id=None, now=env.now, context=context)
         else:
             outbox.enqueue(session, mail=kind, subscription_id=ann.id, now=env.now, context=context)
+
+
+def _add_review(env: Environment, session: Session, mailing_list: MailingList) -> int:
+    review = DigestReview(
+        list_id=mailing_list.id,
+        cadence="weekly",
+        key="2026-W49",
+        go_at=env.now,
+        entries=[],
+        created_at=env.now,
+    )
+    session.add(review)
+    session.flush()
+    return review.id
 
 
 def _add_series_letter(session: Session, mailing_list: MailingList) -> int:

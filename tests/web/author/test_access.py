@@ -47,6 +47,14 @@ MAY = {
     "letter_preview.recipients": "editor",
     "letter_send.send_page": "owner recent",
     "letter_send.send": "owner recent",
+    "digests.show": "viewer",
+    "digests.html": "viewer",
+    "digests.hold": "editor",
+    "digests.release": "owner recent",
+    "digests.send": "owner recent",
+    "digests.skip": "editor",
+    "digests.leave_out": "editor",
+    "digests.intro": "editor",
     "sources.index": "viewer",
     "forms.show": "editor",
     "forms.html": "editor",
@@ -96,6 +104,7 @@ MAY = {
 
 VALUES = {
     "slug": "nothing",
+    "cadence": "weekly",
     "campaign_id": 987654,
     "entry_id": 987654,
     "feed_id": 987654,

@@ -1,0 +1,105 @@
+"""Find which digests of a list are to be composed now, or reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading
+from newsletter.models import MailingList, Subscription
+from newsletter.schedule import CADENCES, next_period
+from newsletter.services.digests import reviews
+from newsletter.services.digests.compose import DueDigest
+from newsletter.services.digests.plan import find_matured, recipients_clause
+from newsletter.services.digests.review_mail import DueReview
+from newsletter.services.digests.reviews import Review
+from newsletter.services.digests.timing import find_next_digest, find_review_time
+from newsletter.services.runtime import Environment
+from newsletter.vocabulary import Cadence, SubscriptionStatus
+
+
+def list_cadences(session: Session, mailing_list: MailingList) -> list[Cadence]:
+    """Return the cadences a list offers, those its subscribers have from earlier, and reviews'."""
+    return [
+        cadence
+        for cadence in CADENCES
+        if cadence in mailing_list.cadences
+        or has_subscriber(session, mailing_list.id, cadence)
+        or reviews.find_open(session, mailing_list.id, cadence)
+    ]
+
+
+def has_subscriber(session: Session, list_id: int, cadence: Cadence) -> bool:
+    """Tell whether an active subscriber of a list has a cadence."""
+    query = exists().where(
+        Subscription.list_id == list_id,
+        Subscription.status == SubscriptionStatus.ACTIVE,
+        Subscription.cadence == cadence,
+    )
+    return bool(session.scalar(select(query)))
+
+
+def iterate_due(
+    env: Environment, list_id: int, cadences: list[Cadence]
+) -> Iterator[DueDigest | DueReview]:
+    """Find the digests of a list that are to be composed or reviewed now, one by one."""
+    for cadence in cadences:
+        with reading() as session:
+            mailing_list = session.get_one(MailingList, list_id)
+            due = _find_due(env, session, mailing_list, cadence)
+        if due:
+            yield due
+
+
+def _find_due(
+    env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence
+) -> DueDigest | DueReview | None:
+    review = reviews.find_open(session, mailing_list.id, cadence)
+    if review is not None:
+        return make_due(env, mailing_list, review) if review.is_due(env.now) else None
+    if not cadence.scheduled:
+        due = _find_instant(env, session, mailing_list)
+        if due is not None and find_review_time(mailing_list, cadence):
+            return DueReview(mailing_list.id, cadence, due.key)
+        return due
+    digest = find_next_digest(session, mailing_list, cadence, env.now)
+    if digest is None or not digest.closed:
+        return None
+    key = digest.period.key
+    if find_review_time(mailing_list, cadence):
+        return DueReview(mailing_list.id, cadence, key, digest.period, digest.following)
+    return DueDigest(mailing_list.id, cadence, key, digest.following)
+
+
+def make_due(env: Environment, mailing_list: MailingList, review: Review) -> DueDigest:
+    """Return the digest that a review is about, to be composed now."""
+    following = None
+    key = make_key(env, review.through)
+    if review.entries is not None:
+        key = review.key
+        if review.due_at is not None:
+            following = next_period(review.cadence, mailing_list.schedule, review.due_at)
+    return DueDigest(mailing_list.id, review.cadence, key, following, hasty=True, review=review)
+
+
+def _find_instant(
+    env: Environment, session: Session, mailing_list: MailingList
+) -> DueDigest | None:
+    through = find_matured(session, mailing_list, env.now)
+    is_behind = exists().where(
+        recipients_clause(mailing_list.id, Cadence.INSTANT, env.now), Subscription.cursor < through
+    )
+    if not session.scalar(select(is_behind)):
+        return None
+    return DueDigest(mailing_list.id, Cadence.INSTANT, make_key(env, through))
+
+
+def make_key(env: Environment, through: int) -> str:
+    """Return the name of a digest that belongs to no period.
+
+    The number alone is not enough: subscribers who come back from a pause at different times are
+    owed the same entries. The cursors see to it that nobody is mailed twice.
+    """
+    return f"{through}@{env.now:%Y%m%dT%H%M%S%f}"
