@@ -16,6 +16,7 @@ from newsletter.bounces.types import ReportEvidence
 from newsletter.errors import InvalidInput, LinkError
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import ConsentEvent, Delivery, RetiredHandle, Subscriber, Subscription
+from newsletter.services.inbound.own_address import read_plus
 from newsletter.services.runtime import Environment
 from newsletter.tokens import open_unsubscribe_address
 from newsletter.vocabulary import SubscriptionStatus
@@ -117,7 +118,7 @@ def _find_by_token(env: Environment, session: Session, headers: Iterable[str]) -
 def _read_handle(env: Environment, target: str) -> str:
     """Return the handle in an address of our List-Unsubscribe headers, or ""."""
     if target.lower().startswith("mailto:"):
-        address = target[len("mailto:") :].partition("?")[0].replace("%2B", "+").replace("%2b", "+")
+        address = read_plus(target[len("mailto:") :].partition("?")[0])
         return open_unsubscribe_address(env.settings.signing_keys, address)
     _, mark, token = target.partition("/unsubscribe/")
     try:

@@ -70,6 +70,9 @@ class LmtpOrSmtp(SMTP):
         while rest is None:
             rest = data.feed(await self._reader.read(READ_AT_ONCE))
             self._reset_timeout()
+            if data.size > 2 * SIZE_AT_MOST:
+                self._writer.close()  # it does not end, or does not heed our limit
+                return "552 5.3.4 Error: too much mail data"
         if rest:
             self._reader.feed_data(rest)  # the next command, which did not wait for the answer
         self.envelope = self._create_envelope()

@@ -16,6 +16,7 @@ from newsletter.bounces.mime import BYTES_AT_MOST
 from newsletter.db.session import reading
 from newsletter.services.inbound.apply import Applied, Bounce, FindOwner, apply_bounces
 from newsletter.services.inbound.identify import Owner, find_by_handle, find_owner
+from newsletter.services.inbound.own_address import read_plus
 from newsletter.services.runtime import Environment
 from newsletter.tokens import open_unsubscribe_address
 
@@ -152,7 +153,12 @@ def _find_unsubscribe_handle(env: Environment, report: Report, evidence: ReportE
         return ""
     keys = env.settings.signing_keys
     return next(
-        (handle for to in evidence.sent_to if (handle := open_unsubscribe_address(keys, to))), ""
+        (
+            handle
+            for to in evidence.sent_to
+            if (handle := open_unsubscribe_address(keys, read_plus(to)))
+        ),
+        "",
     )
 
 

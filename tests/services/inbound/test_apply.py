@@ -475,6 +475,38 @@ def test_a_mail_to_an_unsubscribe_address_ends_that_subscription(
     ]
 
 
+WAYS_TO_WRITE = {
+    "a name in other letters": "From: =?utf-8?B?w4FubmE=?= <a@b.example>\nTo: =?utf-8?Q?Abmelden_=E2=80=93?=\n =?utf-8?Q?_Blog?= <{to}>\n",
+    "folded": "From: a@b.example\nTo:\n <{to}>\n",
+    "quoted, with others": 'From: a@b.example\nTo: "{to}" <{to}>, someone@else.example\n',
+    "in a group": "From: a@b.example\nTo: undisclosed-recipients:;\nCc: {to}\n",
+    "only delivered there": "Delivered-To: {to}\nFrom: a@b.example\nTo: undisclosed-recipients:;\n",
+    "an answer from a phone": "From: a@b.example\nTo: {to}\nIn-Reply-To: <x@y.example>\nSubject: Re: \nX-Mailer: iPhone Mail (20H115)\n",
+    "an automatic one": "From: a@b.example\nTo: {to}\nAuto-Submitted: auto-generated\nPrecedence: bulk\n",
+    "with a list's headers": "From: a@b.example\nTo: {to}\nList-Unsubscribe: <https://x.example/>\nList-Id: <x.example>\n",
+    "marked as spam": "From: a@b.example\nTo: {to}\nX-Spam-Flag: YES\n",
+    "from an administrator": "From: Mail Administrator <postmaster@b.example>\nTo: {to}\nSubject: please unsubscribe\n",
+    "html alone": "From: a@b.example\nTo: {to}\nContent-Type: text/html\n",
+    "escaped as in a link": "From: a@b.example\nTo: <{escaped}>\n",
+    "forwarded": "From: a@b.example\nTo: {to}\nSubject: WG: Fwd: Drei neue Beitr\u00e4ge\n",
+}  # fmt: skip
+
+
+def test_however_a_mail_program_writes_it_the_subscription_ends(
+    env: Environment, sent: list[Outgoing]
+) -> None:
+    this = select(Subscription).join(Subscriber).where(Subscriber.email == sent[1].recipient)
+    handle = db.session.scalars(this).one().handle
+    to = unsubscribe_address(env.settings.signing_keys[0], "bounces@news.example.com", handle)
+    for way, head in WAYS_TO_WRITE.items():
+        text = head.format(to=to, escaped=to.replace("+", "%2B")) + "\nSent from my iPhone\n"
+        assert apply_message(env, text.encode(), PIPE).ours, way
+        ended = [email for email, status in subscription_statuses().items() if status != "active"]
+        assert ended == [sent[1].recipient], way
+        with transaction() as session:
+            session.scalars(this).one().status = "active"
+
+
 def test_a_forged_unsubscribe_address_does_nothing(env: Environment, sent: list[Outgoing]) -> None:
     handle = db.session.scalars(select(Subscription.handle).order_by(Subscription.id)).first() or ""
     good = unsubscribe_address(env.settings.signing_keys[0], "bounces@news.example.com", handle)
