@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -36,6 +37,8 @@ FLUFL_BYTES_AT_MOST = 32 * 1024
 
 FLUFL_LINES_AT_MOST = 400
 """Lines that flufl.bounce is given: its detectors take a second for a hundred thousand lines."""
+
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # a traceback for each odd header
 
 _SYSTEM = re.compile(
     r"mailer-?daemon|mail-?daemon|maildaemon|postmaster|mail delivery|delivery (?:sub)?system|"

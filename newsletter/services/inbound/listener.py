@@ -34,6 +34,7 @@ READ_AT_ONCE = 1024 * 1024
 """Bytes that are read at once, more than a stream ever holds back."""
 
 log = logging.getLogger("newsletter.bounces")
+logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's: ten lines for every mail
 
 
 class LmtpOrSmtp(SMTP):

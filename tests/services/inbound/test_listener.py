@@ -69,6 +69,18 @@ def test_a_report_over_lmtp_is_applied(
     )
 
 
+def test_a_mail_leaves_no_line_in_the_log(
+    env: Environment,
+    sent: list[Outgoing],
+    receiving: BounceListener,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Ten thousand a minute come, and each would leave ten lines with addresses."""
+    with caplog.at_level("INFO"):
+        deliver(receiving, sent[0].sender, dsn(sent[0]))
+    assert [record for record in caplog.records if record.name == "mail.log"] == []
+
+
 def test_smtp_is_understood_too_and_only_our_address_is_taken(
     env: Environment, sent: list[Outgoing], receiving: BounceListener
 ) -> None:

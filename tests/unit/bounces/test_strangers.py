@@ -71,3 +71,13 @@ def test_what_is_no_bounce_is_named(sample: Sample) -> None:
     assert [result.bounce_class.value for result in results] == [
         meant for _, meant in sample.expected
     ]
+
+
+def test_an_odd_header_leaves_no_traceback_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The detectors of flufl.bounce stumble over what strangers write, and say so at length."""
+    read_bounce(
+        b"From: \xff\xfe <mailer-daemon@x.example>\nReturn-Path: <>\nSubject: failure notice\n\n"
+        b"Your message could not be delivered.\n"
+    )
+    read_bounce(b"Return-Path: <>\nSubject: failure notice\n\nUndeliverable.\n")
+    assert caplog.records == []
