@@ -15,7 +15,7 @@ from newsletter.app import create_app
 from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import reading, transaction
 from newsletter.errors import DatabaseError, Refused
-from newsletter.models import Subscriber, Subscription, Worker
+from newsletter.models import FoldedDelivery, Subscriber, Subscription, Worker
 from newsletter.services import installation, resources, suppressions, workers
 from newsletter.services.consent import Evidence
 from newsletter.services.letters import send as letters
@@ -33,7 +33,7 @@ from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import subscriptions
 from newsletter.settings import Settings
 from newsletter.settings_loader import load_settings
-from newsletter.vocabulary import EvidenceSource
+from newsletter.vocabulary import DeliveryStatus, EvidenceSource
 from tests.conftest import SECRET
 from tests.fakes import START, Clock, FakeDns, FakeFetch, Sink
 from tests.people import add_entry, add_feed, add_list, add_reader
@@ -82,8 +82,12 @@ def fill(env: Environment, folder: Path) -> None:
             add_reader(session, mailing_list, f"{name}@example.com", name=f'{name} Ω\t\\N "x"')
         add_reader(session, other, "dan@example.com", status="pending")
     installation.record_key(env)
-    letters.send_letter(env, parse_letter(LETTER), "blog")
+    letter = letters.send_letter(env, parse_letter(LETTER), "blog")
     sending.send_due(env)
+    with transaction() as session:
+        of_other = select(Subscription.id).where(Subscription.list_id == other.id)
+        had = {"campaign_id": letter, "cursor": 0, "status": DeliveryStatus.SENT}
+        session.add(FoldedDelivery(subscription_id=session.scalars(of_other).one(), **had))
     suppressions.suppress(env, "gone@example.com")
     query = select(Subscription).join(Subscriber).where(Subscriber.email == "cid@example.com")
     with transaction() as session:

@@ -1,0 +1,77 @@
+"""A filled database of every released version is upgraded to the present one, with all its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.engine import make_url
+
+from newsletter.db.session import Base
+from newsletter.services.operations import table_copy
+from newsletter.services.operations.database import upgrade
+from tests.released import fill
+
+RELEASED = sorted(fill.FOLDER.glob("*.sql.gz"))
+LARGEST = 60_000
+"""Bytes of one file."""
+
+
+@pytest.fixture(
+    scope="module", params=[*RELEASED, None], ids=lambda file: file.name if file else "now"
+)
+def dump(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A released database; the present one is made anew, as it would be at its release."""
+    if request.param is not None:
+        return Path(request.param)
+    file = tmp_path_factory.mktemp("released") / "now.sql.gz"
+    fill.write_dump(file)
+    return file
+
+
+@pytest.fixture
+def empty_postgresql(request: pytest.FixtureRequest) -> Iterator[str]:
+    url = make_url(request.getfixturevalue("postgresql_url"))
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS upgraded WITH (FORCE)"))
+        connection.execute(text("CREATE DATABASE upgraded"))
+    yield url.set(database="upgraded").render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS upgraded WITH (FORCE)"))
+
+
+def test_the_file_is_small_and_fills_every_table(dump: Path, tmp_path: Path) -> None:
+    assert dump.stat().st_size < LARGEST
+    fill.read_dump(dump, tmp_path / "old.db")
+    with table_copy.open_snapshot(f"sqlite:///{tmp_path}/old.db") as old:
+        empty = [table.name for table in old.tables if not old.count(table.name)]
+    assert not empty, empty
+
+
+def test_it_is_upgraded_with_all_its_rows(
+    dump: Path, tmp_path: Path, database_kind: str, request: pytest.FixtureRequest
+) -> None:
+    """On PostgreSQL its rows are put into tables of its own version first."""
+    fill.read_dump(dump, tmp_path / "old.db")
+    url = f"sqlite:///{tmp_path}/old.db"
+    with table_copy.open_snapshot(url) as old:
+        before = {table.name: old.count(table.name) for table in old.tables}
+        if database_kind == "postgresql":
+            url = request.getfixturevalue("empty_postgresql")
+            upgrade(url, old.revision)
+            engine = create_engine(url, poolclass=NullPool)
+            with engine.begin() as connection:
+                table_copy.fill(connection, old.tables, old.read_rows, old.sequences)
+    upgrade(url)
+    with table_copy.open_snapshot(url) as new:
+        after = {table.name: new.count(table.name) for table in new.tables}
+    assert {name: after.get(name) for name in before} == before
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        found = compare_metadata(context, Base.metadata)
+    assert [change for change in found if change[0] != "remove_table"] == []
