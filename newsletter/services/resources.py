@@ -67,13 +67,15 @@ class ResourceView:
 
 @dataclass(frozen=True, slots=True)
 class ResourceFile:
-    """A file to be served: where its bytes lie, and what to say of them."""
+    """A file to be served: where its bytes lie, what to say of them, and for which list."""
 
     path: Path
     filename: str
     content_type: str
     digest: str
     created_at: datetime
+    name: str
+    list_id: int
 
 
 def add_upload(
@@ -236,7 +238,15 @@ def open_resource(env: Environment, token: str) -> ResourceFile:
         path = env.settings.folder / FOLDER / row.digest
         if not path.is_file():
             raise NotFound(f"the bytes of resource {name} are gone from {path}")
-        return ResourceFile(path, row.filename, row.content_type, row.digest, row.created_at)
+        return ResourceFile(
+            path,
+            row.filename,
+            row.content_type,
+            row.digest,
+            row.created_at,
+            row.name,
+            subscription.list_id,
+        )
 
 
 def _find(session: Session, name: str) -> Resource:

@@ -12,6 +12,7 @@ from newsletter.services.letters import pictures
 from newsletter.services.lists import archived_campaigns
 from newsletter.services.runtime import environment
 from newsletter.services.signup import forms
+from newsletter.web import visits
 from newsletter.web.locale import set_languages
 from newsletter.web.responses import render_page
 from newsletter.web.signup import form_page
@@ -57,6 +58,7 @@ def show_campaign(slug: str, name: str) -> AnyResponse:
         action=f"/{slug}/subscribe",
         form="page",
     )
+    visits.count_view(answer, list_form.list_id, page.campaign_id)
     if not page.indexed:
         answer.headers["X-Robots-Tag"] = "noindex"
     return answer
@@ -103,6 +105,7 @@ def archive_feed(slug: str) -> Response:
     env = environment()
     owner = archived_campaigns.get_archive_owner(slug)
     campaigns = archiving.list_newest(env, slug, limit=FEED_LENGTH)
+    visits.count_feed_readers(forms.get_form(slug).list_id)
     xml = render_template("archive_feed.xml", list=owner, campaigns=campaigns, links=env.links)
     return Response(xml, mimetype="application/atom+xml")
 

@@ -11,6 +11,7 @@ from flask_babel import gettext
 from newsletter.errors import Refused
 from newsletter.services import resources
 from newsletter.services.runtime import environment
+from newsletter.web import visits
 from newsletter.web.responses import mark_private, render_message, render_page
 
 blueprint = Blueprint("resources", __name__)
@@ -51,6 +52,7 @@ def resource(token: str) -> Response:
         max_age=0,
     )
     answer.headers["Content-Security-Policy"] = FILE_POLICY
+    visits.count_file(answer, file.list_id, file.name)
     if answer.status_code == HTTPStatus.PARTIAL_CONTENT:
         _read_range_from_file(answer, file.path)
     return mark_private(answer)

@@ -53,6 +53,7 @@ PAGES: dict[str, Place] = {
     "form-frame": lambda desk: f"lists/{SLUG}/forms?snippet=iframe",
     "files": lambda desk: "files",
     "health": lambda desk: "health",
+    "statistics": lambda desk: "statistics?days=365",
     "settings": lambda desk: "settings",
     "list-settings": lambda desk: f"lists/{SLUG}/settings",
     "look": lambda desk: f"lists/{SLUG}/look",

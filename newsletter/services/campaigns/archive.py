@@ -63,6 +63,7 @@ class ArchivePage:
     canonical: str
     indexed: bool
     has_heading: bool
+    campaign_id: int
     previous: ArchivedCampaign | None
     next: ArchivedCampaign | None
 
@@ -94,6 +95,7 @@ def get_page(env: Environment, slug: str, name: str) -> tuple[ArchivePage, str]:
     """
     with reading() as session:
         campaign = _get_public(session, slug, Campaign.archive_name == name)
+        campaign_id = campaign.id
         mailing_list = campaign.mailing_list
         links = _list_links(session, campaign)
         neighbours = archived_campaigns.find_neighbours(session, campaign)
@@ -114,6 +116,7 @@ def get_page(env: Environment, slug: str, name: str) -> tuple[ArchivePage, str]:
         links[0] if len(links) == 1 and links[0] else url,
         indexed,
         "<h1" in content.html,
+        campaign_id,
         neighbours.previous,
         neighbours.next,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import func, select
@@ -61,6 +62,23 @@ def find_lists(slug: str | None = None) -> list[int]:
         if slug is not None:
             return [get_list(session, slug).id]
         return list(session.scalars(select(MailingList.id).order_by(MailingList.id)))
+
+
+@dataclass(frozen=True, slots=True)
+class ListTitle:
+    """A list to choose: its id, slug and title."""
+
+    id: int
+    slug: str
+    title: str
+
+
+def list_titles(list_ids: Collection[int]) -> list[ListTitle]:
+    """List some lists by their titles, in the order in which they were made."""
+    query = select(MailingList.id, MailingList.slug, MailingList.title)
+    chosen = query.where(MailingList.id.in_(list_ids)).order_by(MailingList.id)
+    with reading() as session:
+        return [ListTitle(*row) for row in session.execute(chosen)]
 
 
 def _read_list(
@@ -191,6 +209,13 @@ def read_reactions(session: Session, campaigns: Sequence[Campaign]) -> dict[int,
         campaign_id: Reactions(counts[Figure.LEFT], counts[Figure.SLOWER], counts[Figure.VIEWED])
         for campaign_id, counts in sums.items()
     }
+
+
+def read_reactions_of(campaign_ids: Collection[int]) -> dict[int, Reactions]:
+    """Read the same of campaigns that are known by their ids."""
+    with reading() as session:
+        query = select(Campaign).where(Campaign.id.in_(campaign_ids))
+        return read_reactions(session, session.scalars(query).all())
 
 
 def read_messages(campaign_id: int) -> tuple[MessageNumbers, Reactions]:

@@ -23,6 +23,7 @@ from newsletter.web.author import (
     newcomers,
     settings,
     sources,
+    statistics,
     subscribers,
     today,
 )
@@ -41,6 +42,7 @@ PAGES = (
     imports,
     sources,
     feeds,
+    statistics,
     settings,
     forms,
     files,

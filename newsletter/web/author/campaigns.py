@@ -11,12 +11,18 @@ from newsletter.services.authors.scope import Scope
 from newsletter.services.campaigns import browse, campaigns
 from newsletter.services.campaigns.campaigns import CampaignView
 from newsletter.services.runtime import Environment, environment
+from newsletter.services.statistics import limits, read
+from newsletter.web.author import plots
 from newsletter.web.author.access import current_author, make_blueprint, page, report_done
 from newsletter.web.author.frames import frame_mail
 from newsletter.web.author.paging import read_key
+from newsletter.web.locale import translate_errors
 from newsletter.web.responses import render_page
 
 blueprint = make_blueprint("campaigns", __name__)
+
+HOURS = 72
+"""Columns of ten minutes that the plot of a campaign's first hours shows."""
 
 
 @page(blueprint, "/campaigns", AuthorRole.VIEWER)
@@ -24,14 +30,21 @@ def index() -> Response:
     """List the campaigns of the author's lists, newest first."""
     key = read_key(request.args.get("before"))
     listing = browse.list_page(list(current_author().lists), before=key)
-    return render_page("author/campaigns.html", listing=listing)
+    reactions = read.read_reactions_of([row.id for row in listing.campaigns])
+    return render_page("author/campaigns.html", listing=listing, reactions=reactions)
 
 
 @page(blueprint, "/campaigns/<int:campaign_id>", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
 def show(campaign_id: int) -> Response:
     """Show the report of a campaign."""
+    messages, reactions = read.read_messages(campaign_id)
+    columns = [(row.accepted, row.deferred, row.refused) for row in messages.minutes[:HOURS]]
     return render_page(
         "author/campaign.html",
+        messages=messages,
+        reactions=reactions,
+        hours=plots.draw_stacks(columns, ("accepted", "deferred", "refused")),
+        limits=translate_errors(limits.LIMITS),
         campaign=campaigns.get_campaign(campaign_id),
         failures=browse.group_failures(campaign_id),
     )

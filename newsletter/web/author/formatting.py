@@ -22,6 +22,7 @@ PAGES = (
     ("author_letters.index", Text("Write"), AuthorRole.VIEWER),
     ("author_subscribers.index", Text("Subscribers"), AuthorRole.EDITOR),
     ("author_sources.index", Text("Sources"), AuthorRole.VIEWER),
+    ("author_statistics.index", Text("Statistics"), AuthorRole.VIEWER),
     ("author_settings.index", Text("Settings"), AuthorRole.EDITOR),
 )
 """The navigation: page, label, and the role that it needs."""

@@ -22,6 +22,7 @@ MAY = {
     "log_in.account": "viewer",
     "log_in.log_out": "viewer",
     "audit.index": "owner everywhere",
+    "statistics.index": "viewer",
     "campaigns.index": "viewer",
     "campaigns.show": "viewer",
     "campaigns.html": "viewer",
