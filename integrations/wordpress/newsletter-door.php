@@ -1,7 +1,8 @@
 <?php
+
 /**
  * Plugin Name: Newsletter Door
- * Description: The form of your own newsletter installation, a ping when a post is published or taken back, and a switch that keeps a post out of the newsletter.
+ * Description: The form of your own newsletter installation, a ping when a post is published or taken back, a switch that keeps a post out of the newsletter, and a button that sends one now.
  * Version: 0.1.0
  * Requires at least: 6.1
  * Requires PHP: 7.4
@@ -15,14 +16,23 @@ const NEWSLETTER_DOOR_OPTION = 'newsletter_door';
 const NEWSLETTER_DOOR_META = '_newsletter_door_skip';
 const NEWSLETTER_DOOR_MARKER = 'no-newsletter';
 
+require_once __DIR__ . '/plain.php';
+require_once __DIR__ . '/api.php';
+if (is_admin()) {
+    require_once __DIR__ . '/settings.php';
+    require_once __DIR__ . '/posts.php';
+}
+
 /** Return the settings: `url` of the installation without a final slash, `list` its slug. */
-function newsletter_door_settings(): array {
+function newsletter_door_settings(): array
+{
     $stored = get_option(NEWSLETTER_DOOR_OPTION, []);
     return array_merge(['url' => '', 'list' => ''], is_array($stored) ? $stored : []);
 }
 
 /** Return settings that can be stored, from what was typed. */
-function newsletter_door_clean($typed): array {
+function newsletter_door_clean($typed): array
+{
     $typed = is_array($typed) ? $typed : [];
     $url = is_string($typed['url'] ?? null) ? untrailingslashit(esc_url_raw(trim($typed['url']), ['https', 'http'])) : '';
     $list = is_string($typed['list'] ?? null) ? trim($typed['list']) : '';
@@ -31,7 +41,8 @@ function newsletter_door_clean($typed): array {
 
 /* The form: a frame with the list's own form, which needs no script and is never stale in a cache. */
 
-function newsletter_door_form($attributes = []): string {
+function newsletter_door_form($attributes = []): string
+{
     $settings = newsletter_door_settings();
     if ($settings['url'] === '' || $settings['list'] === '') {
         return current_user_can('manage_options')
@@ -77,11 +88,16 @@ add_action('transition_post_status', function ($new, $old, $post): void {
 }, 10, 3);
 
 /** Tell the installation that the blog has changed; what it answers is not believed. */
-function newsletter_door_ping() {
+function newsletter_door_ping()
+{
     $settings = newsletter_door_settings();
     if ($settings['url'] === '') {
         return null;
     }
+    if (doing_action('shutdown') && function_exists('fastcgi_finish_request')) {
+        fastcgi_finish_request(); // whoever publishes does not wait for it
+    }
+    delete_transient(NEWSLETTER_DOOR_ENTRIES);
     return wp_remote_post($settings['url'] . '/ping', [
         'timeout' => 3,
         'redirection' => 0,
@@ -127,49 +143,3 @@ add_filter('the_category_rss', function ($list, $type) {
         ? '<category term="' . NEWSLETTER_DOOR_MARKER . '" />'
         : '<category><![CDATA[' . NEWSLETTER_DOOR_MARKER . ']]></category>');
 }, 10, 2);
-
-/* Settings > Newsletter. */
-
-add_action('admin_init', function (): void {
-    register_setting('newsletter_door', NEWSLETTER_DOOR_OPTION, ['sanitize_callback' => 'newsletter_door_clean']);
-});
-
-add_action('admin_menu', function (): void {
-    $title = __('Newsletter', 'newsletter-door');
-    add_options_page($title, $title, 'manage_options', 'newsletter-door', 'newsletter_door_page');
-});
-
-function newsletter_door_page(): void {
-    if (!current_user_can('manage_options')) {
-        return;
-    }
-    $settings = newsletter_door_settings();
-    echo '<div class="wrap"><h1>' . esc_html__('Newsletter', 'newsletter-door') . '</h1>';
-    if (isset($_POST['newsletter_door_test']) && check_admin_referer('newsletter_door_test')) {
-        $answer = newsletter_door_ping();
-        $works = !is_wp_error($answer) && wp_remote_retrieve_response_code($answer) === 200;
-        printf(
-            '<div class="notice notice-%s"><p>%s</p></div>',
-            $works ? 'success' : 'error',
-            $works
-                ? esc_html__('The installation answers.', 'newsletter-door')
-                : esc_html__('The installation does not answer. Check its address.', 'newsletter-door')
-        );
-    }
-    echo '<form method="post" action="options.php">';
-    settings_fields('newsletter_door');
-    foreach (['url' => __('Address', 'newsletter-door'), 'list' => __('List', 'newsletter-door')] as $name => $label) {
-        printf(
-            '<p><label>%s<br><input class="regular-text" name="%s[%s]" value="%s"></label></p>',
-            esc_html($label),
-            esc_attr(NEWSLETTER_DOOR_OPTION),
-            esc_attr($name),
-            esc_attr($settings[$name])
-        );
-    }
-    submit_button();
-    echo '</form><form method="post">';
-    wp_nonce_field('newsletter_door_test');
-    submit_button(__('Test the connection', 'newsletter-door'), 'secondary', 'newsletter_door_test');
-    echo '</form></div>';
-}

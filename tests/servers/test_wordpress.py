@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -22,28 +17,12 @@ from newsletter.services.sending import run as sending
 from newsletter.vocabulary import EntryStatus
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
-from tests.servers.wordpress import ITEMS, PROGRAMS, WordPress, is_installed
+from tests.servers.wordpress import ITEMS, WordPress
 
 pytestmark = [pytest.mark.wordpress, pytest.mark.xdist_group("wordpress")]
 
 BEFORE = "2026-01-01 10:00:00"
 """The date of what the blog had before its feed was added."""
-
-
-@pytest.fixture(scope="module")
-def wordpress() -> Iterator[WordPress]:
-    """One WordPress for all these tests; each begins with an empty blog."""
-    if not is_installed():
-        reason = f"needs Debian's wordpress and mariadb-server ({', '.join(PROGRAMS)})"
-        if os.environ.get("TESTS_MUST_RUN"):
-            pytest.fail(f"{reason}, and nothing may be skipped here")
-        pytest.skip(reason)
-    folder = Path(tempfile.mkdtemp(prefix="wp-", dir="/tmp"))
-    try:
-        with WordPress(folder) as site:
-            yield site
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 
 from newsletter.feeds.parse import parse_feed
 from tests.feeds_server import FeedsServer, feeds_server
-from tests.servers.test_wordpress import wordpress  # noqa: F401 (a fixture)
 from tests.servers.wordpress import WordPress
 
 pytestmark = [pytest.mark.wordpress, pytest.mark.xdist_group("wordpress")]
@@ -32,7 +31,7 @@ def installation() -> Iterator[FeedsServer]:
 
 
 @pytest.fixture
-def blog(wordpress: WordPress, installation: FeedsServer) -> WordPress:  # noqa: F811
+def blog(wordpress: WordPress, installation: FeedsServer) -> WordPress:
     """A WordPress with the plugin, set to an installation on the loopback."""
     folder = wordpress.root / "wp-content" / "plugins" / "newsletter-door"
     if not folder.exists():
@@ -63,6 +62,38 @@ def test_publishing_and_taking_back_ping_once_each(
     assert [path for path, _ in installation.requests] == ["/ping", "/ping"]
     blog.update(post, post_title="Still a draft")
     assert len(installation.requests) == 2
+
+
+def test_what_changes_a_public_post_pings_and_what_does_not_is_silent(
+    blog: WordPress, installation: FeedsServer
+) -> None:
+    post = blog.publish("Public")
+    for change in (
+        {"post_name": "another-slug"},
+        {"post_password": "sesame"},
+        {"post_password": ""},
+    ):
+        installation.requests.clear()
+        blog.update(post, **change)
+        assert len(installation.requests) == 1, change
+    installation.requests.clear()
+    blog.trash(post)
+    assert len(installation.requests) == 1
+    installation.requests.clear()
+    scheduled = blog.run(
+        "$at = gmdate('Y-m-d H:i:s', time() + 9000);"
+        "echo json_encode(wp_insert_post(['post_title' => 'Later', 'post_status' => 'publish',"
+        " 'post_date' => $at, 'post_date_gmt' => $at]));"
+    )
+    assert installation.requests == [], "it is scheduled, not published"
+    blog.run("wp_publish_post($v['p']); echo 1;", p=scheduled)
+    assert len(installation.requests) == 1
+    installation.requests.clear()
+    blog.run(
+        "wp_insert_post(['post_title' => 'P', 'post_type' => 'page', 'post_status' => 'publish']);"
+        "echo 1;"
+    )
+    assert installation.requests == [], "a page is no post"
 
 
 def test_a_switched_off_post_is_marked_in_the_feed(blog: WordPress) -> None:
@@ -105,11 +136,19 @@ def test_the_switch_needs_its_nonce(blog: WordPress) -> None:
 
 def test_uninstalling_leaves_nothing(blog: WordPress) -> None:
     post = blog.publish("Marked")
+    count = (
+        "$like = '%newsletter%'; global $wpdb; $left = fn($table, $column) => (int) $wpdb->get_var("
+        '$wpdb->prepare("SELECT COUNT(*) FROM $table WHERE $column LIKE %s", $like));'
+        "wp_cache_flush(); deactivate_plugins('newsletter-door/newsletter-door.php');"
+        "echo json_encode([$left($wpdb->options, 'option_name'),"
+        " $left($wpdb->postmeta, 'meta_key'), $left($wpdb->usermeta, 'meta_key')]);"
+    )
     left = blog.run(
         "update_post_meta($v['p'], '_newsletter_door_skip', 1); define('WP_UNINSTALL_PLUGIN', 'x');"
-        "require WP_CONTENT_DIR . '/plugins/newsletter-door/uninstall.php'; global $wpdb;"
-        "echo json_encode([get_option('newsletter_door'),"
-        " $wpdb->get_var(\"SELECT COUNT(*) FROM $wpdb->postmeta WHERE meta_key LIKE '%newsletter%'\")]);",
+        "update_option('newsletter_door_token', 'nlt_x'); newsletter_door_entries();"
+        "set_transient('newsletter_door_down', 1, 60);"
+        "require_once ABSPATH . 'wp-admin/includes/plugin.php';"
+        f"require WP_CONTENT_DIR . '/plugins/newsletter-door/uninstall.php'; {count}",
         p=post,
     )
-    assert left == [False, "0"]
+    assert left == [0, 0, 0]
