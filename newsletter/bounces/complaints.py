@@ -18,7 +18,6 @@ auth-failure (RFC 6591), dmarc and virus come from machines.
 """
 
 _FIELD = re.compile(r"([A-Za-z][A-Za-z-]{1,40})[ \t]{0,8}:[ \t]{0,8}(.*)")
-_QUOTED_TO = re.compile(r"^[>|\s]{0,8}To:[ \t]{0,8}([^\n]{3,500})", re.I | re.M)
 _JMRP = re.compile(r"complaint about message from", re.I)
 _REDACTED = re.compile(r"redacted|^\W|xxx|\*\*", re.I)
 
@@ -93,13 +92,6 @@ def find_returned_recipients(message: Part) -> list[str]:
                 if not is_role(address) and not _REDACTED.search(address)
             ][:1]
     return []
-
-
-def find_quoted_recipients(text: str) -> list[str]:
-    """List whom a message was addressed to that is quoted in a text."""
-    match = _QUOTED_TO.search(text[:64_000])
-    addresses = find_addresses(match[1]) if match else []
-    return [address for address in addresses if not is_role(address)][:1]
 
 
 def read_header_text(text: str) -> list[tuple[str, str]]:

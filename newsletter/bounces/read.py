@@ -14,11 +14,7 @@ from email.policy import compat32
 from flufl.bounce import all_failures
 
 from newsletter.bounces.addresses import find_address, find_addresses, is_role, normalize_address
-from newsletter.bounces.complaints import (
-    find_quoted_recipients,
-    find_returned_recipients,
-    read_complaint,
-)
+from newsletter.bounces.complaints import find_returned_recipients, read_complaint
 from newsletter.bounces.dsn import STATUS_TYPES, find_status_part, read_dsn, read_groups
 from newsletter.bounces.evidence import collect_evidence
 from newsletter.bounces.meaning import join_lines, judge_reason
@@ -27,6 +23,7 @@ from newsletter.bounces.notice import cut_original, find_reason, find_recipients
 from newsletter.bounces.other_mail import (
     asks_to_leave,
     is_answer,
+    is_foreign_bulk,
     is_receipt,
     read_other_mail,
 )
@@ -46,6 +43,7 @@ _SYSTEM = re.compile(
     r"mailsystem|mmdf|delivery service|zustellsystem|internet mail|inet_mail|mail server",
     re.I,
 )
+_DAEMON = re.compile(r"mail(?:er)?-?daemon@", re.I)
 _SUBJECT = re.compile(
     r"undeliver|non[- ]?deliver|deliver\w{0,5} (?:status|fail|error|problem|report|notif|has "
     r"fail|unsuccess|delay|warning)|return(?:ed|ing) (?:mail|message|to sender)|failure notice|"
@@ -63,6 +61,8 @@ _SUBJECT = re.compile(
     r"niet bezorgd|"
     r"не (?:удается|удалось) доставить|не доставлен|недоставлен|配信不能|配信できません|"
     r"送信できません|未送达|退信|无法投递|"
+    r"k.zbes.thet|n.o entregue|mancata consegna|kunde inte levereras|niet (?:afge|be)leverd|"
+    r"zustellfehler|nie zosta.a dostarczona|nu a putut fi livrat|반송|발송 ?실패|"
     r"يتعذر التسليم|تعذر تسليم",
     re.I,
 )
@@ -228,15 +228,27 @@ def _is_bounce(message: Part) -> bool:
         return True
     named = bool(_SYSTEM.search(message.get("from")))
     system = named or message.get("return-path").strip() == "<>"
-    if not system and (message.get("in-reply-to") or is_answer(message)):
-        return False  # somebody quotes a bounce
+    if not system and (
+        message.get("in-reply-to") or is_answer(message) or is_foreign_bulk(message)
+    ):
+        return False  # somebody quotes a bounce, or sells something
     about = bool(_SUBJECT.search(message.get("subject")))
     if system and about:
         return True
     notice = _read_notice(message)[:6_000]
+    if _is_daemon(message) and find_recipients(notice, not_these=set()):
+        return True  # in a language that no pattern knows
     if named and _SERVER_WORDS.search(notice):
         return True
     return (system or about) and bool(_BODY.search(notice))
+
+
+def _is_daemon(message: Part) -> bool:
+    """Tell whether a mail comes from an address that writes nothing but reports."""
+    paths = message.get_all("return-path")
+    return bool(_DAEMON.match(find_address(message.get("from")))) and all(
+        path.strip() == "<>" for path in paths
+    )
 
 
 def _read_plain(message: Part, evidence: ReportEvidence, data: bytes) -> list[BounceResult]:
@@ -245,7 +257,6 @@ def _read_plain(message: Part, evidence: ReportEvidence, data: bytes) -> list[Bo
         return []
     notice = _read_notice(message)
     recipients = _guess_recipients(message, notice, evidence) or _ask_flufl(data, evidence)
-    recipients = recipients or find_quoted_recipients(message.text())
     subject = message.get("subject")
     if _is_delay(subject, notice) or _is_success(subject, notice):
         return [

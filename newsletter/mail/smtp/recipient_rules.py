@@ -148,7 +148,7 @@ FULL_MAILBOX = Rule(
         r"(?:big|large|many messages)|size limit|storage|exceeds?|exceeded|has exceeded)",
         r"(?:insufficient|not enough|no|out of|low on|exhausted) .{0,20}(?:disk|storage|space|"
         r"system resources|memory)(?! key)",
-        r"(?:postfach|mailbox|briefkasten|speicher\w{0,12}) .{0,60}(?:voll|uberschritten|"
+        r"(?:postfach|mailbox|briefkasten|speicher\w{0,12}) .{0,60}(?:voll?\b|uberschritten|"
         r"ueberschritten|erschopft|erschoepft|ausgeschopft)",
         r"(?:speicher\w{0,12}|zu ?viele mails auf dem server).{0,40}(?:uberschritten|"
         r"ueberschritten|server)",
@@ -208,7 +208,10 @@ NO_SUCH_MAILBOX = Rule(
         r"(?:user|mailbox|account|recipient|address|subscriber|customer)",
         r"boite .{0,40}archivee|archived (?:recipient|mailbox|account)",
         r"nicht (?:im|in) .{0,30}(?:verzeichnis|adressbuch|directory)",
-        r"(?:konto|adresse) .{0,20}existiert nicht|existiert nicht in der organisation",
+        r"(?:konto|adresse) .{0,20}existiert nicht|existiert nicht in der organisation|"
+        r"(?:adresse|empfanger|benutzer|postfach) gibt es nicht",
+        r"nie ma takiego (?:uzytkownika|adresu|konta)|caixa postal (?:inexistente|desativada)|"
+        r"nincs ilyen (?:felhasznalo|postafiok|cim)",
         r"(?:endereco|direccion|caixa|conta|cuenta|usuario|utilizador|"
         r"destinatario)\b.{0,60}\b(?:nao|no) "
         r"(?:existe|se encontr|foi encontrad|pode ser encontrad|pode ser localiz)",
