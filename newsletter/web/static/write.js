@@ -26,6 +26,7 @@ const write = () => {
   let running = null;
   let stopped = false;
   let leaving = false;
+  let placed = false;
   let counted = elements.segment.value;
 
   const read = () => {
@@ -108,6 +109,16 @@ const write = () => {
     }
   };
 
+  // A picture is a paragraph of its own, at the cursor; at the end where nobody has set one.
+  const insert = (markdown) => {
+    const [start, end] = placed ? [body.selectionStart, body.selectionEnd] : [body.value.length, body.value.length];
+    const above = body.value.slice(0, start);
+    const below = body.value.slice(end);
+    const before = !above || above.endsWith("\n\n") ? "" : above.endsWith("\n") ? "\n" : "\n\n";
+    const after = !below || below.startsWith("\n") ? "\n" : "\n\n";
+    body.setRangeText(`${before}${markdown}${after}`, start, end, "end");
+  };
+
   const upload = async (file) => {
     say(words.uploading);
     const data = new FormData();
@@ -117,8 +128,7 @@ const write = () => {
     const answer = await fetch(words.picture, { method: "POST", body: data, headers: { Accept: "application/json" }, redirect: "manual" }).catch(() => null);
     const said = (await answer?.json().catch(() => null)) ?? {};
     if (!answer?.ok) return say(said.error ?? words.failed, true);
-    const before = body.selectionStart && body.value[body.selectionStart - 1] !== "\n" ? "\n\n" : "";
-    body.setRangeText(`${before}${said.markdown}\n`, body.selectionStart, body.selectionEnd, "end");
+    insert(said.markdown);
     elements.description.value = "";
     say("");
     return save();
@@ -127,6 +137,9 @@ const write = () => {
     for (const file of files) await upload(file);
   };
 
+  body.addEventListener("focus", () => {
+    placed = true;
+  });
   form.addEventListener("input", () => plan(SAVED_AFTER));
   form.addEventListener("submit", async (event) => {
     const picture = event.submitter?.value === "picture" && elements.picture.files.length;
