@@ -42,6 +42,7 @@ from newsletter.outbox.fold import (
 )
 from newsletter.outbox.lease import lease_due, lease_slice, seconds_now_clause
 from newsletter.outbox.queries import (
+    campaigns_of_query,
     count_by_edition,
     count_left_in_doubt,
     count_totals,
@@ -86,6 +87,7 @@ __all__ = [
     "Ledger",
     "ReplyCount",
     "Totals",
+    "campaigns_of_query",
     "cancel",
     "cancel_campaign",
     "cancel_mails",

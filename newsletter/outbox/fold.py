@@ -169,8 +169,13 @@ def _count_editions(
     return editions
 
 
-def list_folded(session: Session, subscription_id: int) -> list[DeliveryRow]:
-    """List the folded deliveries of one subscription, oldest first, at the end of each campaign."""
+def list_folded(
+    session: Session, subscription_id: int, *, campaign_id: int | None = None
+) -> list[DeliveryRow]:
+    """List the folded deliveries of one subscription, oldest first, at the end of each campaign.
+
+    With `campaign_id`, only that of one campaign.
+    """
     query = (
         select(
             folded.c.campaign_id,
@@ -186,6 +191,8 @@ def list_folded(session: Session, subscription_id: int) -> list[DeliveryRow]:
         .where(folded.c.subscription_id == subscription_id)
         .order_by(folded.c.campaign_id)
     )
+    if campaign_id is not None:
+        query = query.where(folded.c.campaign_id == campaign_id)
     return [
         DeliveryRow(
             0,

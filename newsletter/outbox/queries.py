@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, or_, select
+from sqlalchemy import CompoundSelect, Select, and_, case, exists, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscriber, Subscription
@@ -188,18 +188,35 @@ def group_failures(session: Session, campaign: Campaign, *, limit: int) -> tuple
     return tuple(FailureGroup(*row) for row in session.execute(query))
 
 
-def list_history(session: Session, subscription_id: int) -> list[DeliveryRow]:
+def list_history(
+    session: Session, subscription_id: int, *, campaign_id: int | None = None
+) -> list[DeliveryRow]:
     """List everything that was ever queued for one subscription, oldest first.
 
-    What is folded comes before the others.
+    What is folded comes before the others. With `campaign_id`, of campaigns only that one.
     """
     query = (
         reported_query()
         .where(deliveries.c.subscription_id == subscription_id)
         .order_by(deliveries.c.id)
     )
+    if campaign_id is not None:
+        of_it = deliveries.c.campaign_id == campaign_id
+        query = query.where(or_(of_it, deliveries.c.campaign_id.is_(None)))
     rows = [DeliveryRow(*row) for row in session.execute(query)]
-    return list_folded(session, subscription_id) + rows
+    return list_folded(session, subscription_id, campaign_id=campaign_id) + rows
+
+
+def campaigns_of_query(subscription_id: int) -> CompoundSelect[Any]:
+    """Select the campaigns that have, or had, a message for one subscription."""
+    return union_all(
+        *(
+            select(table.c.campaign_id).where(
+                table.c.subscription_id == subscription_id, table.c.campaign_id.is_not(None)
+            )
+            for table in (deliveries, folded)
+        )
+    )
 
 
 def list_latest(session: Session, subscription_id: int, *, limit: int) -> list[DeliveryRow]:

@@ -80,7 +80,7 @@ MAY_WALK = {
     "digests.explain_list._plan": "counts the subscribers of a cadence when an author asks",
     "audience.segments.count_segment": "counts a segment when an author asks",
     "audience.merge_data._iterate_segment": "walks the list once in all its pages together",
-    "lists.lists._describe": "counts a list's subscriptions when an author asks",
+    "lists.lists._count_subscriptions": "counts a list's subscriptions when an author asks",
     "lists.topics": "changes the choices of subscribers when a topic is removed",
     "operations.status": "counts the subscriptions of a list when an author asks",
     "suppressions.count_suppressed": "counts when an author asks",

@@ -74,7 +74,9 @@ def explain_delivery(env: Environment, campaign_id: int, address: str) -> Delive
             .join(Subscriber)
             .where(Subscriber.email_key == parsed.key, Subscription.list_id == campaign.list_id)
         )
-        rows = outbox.list_history(session, subscription.id) if subscription else []
+        rows: list[DeliveryRow] = []
+        if subscription:
+            rows = outbox.list_history(session, subscription.id, campaign_id=campaign.id)
         row = next((row for row in rows if row.campaign_id == campaign.id), None)
         case = Case(
             campaign=_read_campaign(session, campaign),
@@ -145,7 +147,7 @@ def _read_subscription(
             session, campaign.mailing_list, campaign.segment, subscription.id
         ),
         is_mailable=is_mailable(subscription.status, paused_until, env.now, suppressed=suppressed),
-        nothing_new=_explain_digest(session, campaign, subscription, rows),
+        nothing_new=_explain_digest(session, campaign, subscription),
         confirmation=confirmation,
         confirmation_returned=returned is not None,
     )
@@ -189,9 +191,7 @@ def _list_others(session: Session, key: str, campaign: Campaign) -> tuple[str, .
     return tuple(session.scalars(query.order_by(MailingList.slug)))
 
 
-def _explain_digest(
-    session: Session, campaign: Campaign, subscription: Subscription, rows: list[DeliveryRow]
-) -> str:
+def _explain_digest(session: Session, campaign: Campaign, subscription: Subscription) -> str:
     """Say why nothing that a digest carries was new to a subscriber; "" for any other campaign."""
     if campaign.kind != CampaignKind.DIGEST:
         return ""
@@ -202,8 +202,8 @@ def _explain_digest(
     new = {row.entry_id for row in carried if (row.seq or 0) > subscription.joined_seq}
     if carried and not new:
         return "all its entries are older than the subscription; the archive has them"
-    campaign_ids = {row.campaign_id for row in rows}
-    mailed = select(CampaignEntry.entry_id).where(CampaignEntry.campaign_id.in_(campaign_ids))
+    had = outbox.campaigns_of_query(subscription.id)
+    mailed = select(CampaignEntry.entry_id).where(CampaignEntry.campaign_id.in_(had))
     if new <= set(session.scalars(mailed)):
         return "all its entries had been mailed to them before"
     return "its new entries are of topics that they did not choose"
