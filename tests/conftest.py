@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -44,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--days-ahead",
         type=int,
         default=0,
-        help="move the clock of this process ahead; not for tests marked `processes`, whose children keep the real one",
+        help="move the clock of this process ahead, and of the Python processes that it starts",
     )
 
 
@@ -55,6 +56,8 @@ def moved_clock(request: pytest.FixtureRequest) -> Iterator[None]:
     if not days:
         yield
         return
+    os.environ["DAYS_AHEAD"] = str(days)
+    os.environ["PYTHONPATH"] = str(Path(__file__).with_name("days_ahead"))
     with time_machine.travel(datetime.now(UTC) + timedelta(days=days), tick=True):
         yield
 

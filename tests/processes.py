@@ -1,6 +1,6 @@
 """Start the program as a real process: what it inherits, and how it is waited for.
 
-A process reads the machine's clock. Tests that start one therefore date their rows from now
+A process reads the machine's clock, moved ahead as that of the tests is. Tests that start one therefore date their rows from now
 (`clock` in tests/crash/conftest.py) and never from a fixed day.
 """
 
@@ -16,8 +16,8 @@ from flask import Flask
 from newsletter.services.runtime import EXTENSION
 from tests.conftest import SECRET
 
-INHERITED = ("PATH", "LD_PRELOAD", "FAKETIME", "FAKETIME_SHARED", "DONT_FAKE_MONOTONIC")
-"""Variables that a child process gets: the search path, and a clock moved by `faketime`."""
+INHERITED = ("PATH", "PYTHONPATH", "DAYS_AHEAD")
+"""Variables that a child process gets: the search path, and how far its clock is moved ahead."""
 
 
 def inherited_environment() -> dict[str, str]:
