@@ -31,12 +31,12 @@ from newsletter.services.campaigns import browse as browse_campaigns
 from newsletter.services.campaigns import campaigns, explain_delivery, report
 from newsletter.services.consent import get_proof
 from newsletter.services.digests import due as digests
-from newsletter.services.digests import explain_list, explain_subscriber
+from newsletter.services.digests import explain_list, explain_subscriber, look_preview
 from newsletter.services.letters import drafts, manuscripts, preflight
 from newsletter.services.letters import send as letters
 from newsletter.services.letters.approve import approve_letter
 from newsletter.services.lists import lists
-from newsletter.services.operations import cleanup, status
+from newsletter.services.operations import cleanup, health, status
 from newsletter.services.operations.database import upgrade
 from newsletter.services.polling import browse as browse_entries
 from newsletter.services.polling import entries
@@ -46,6 +46,7 @@ from newsletter.services.subscribers import admin, history
 from newsletter.services.subscribers import browse as browse_subscribers
 from newsletter.services.subscribers.privacy import erase_address
 from newsletter.services.suppressions import suppress
+from newsletter.services.transfer import import_files, import_work
 from newsletter.vocabulary import EntryStatus
 from tests.fakes import Clock
 from tests.people import add_entry
@@ -348,6 +349,12 @@ def open_author_pages(env: Environment, campaign: int) -> None:
         browse_entries.list_page(list(author.lists), fate=EntryStatus.HELD, before=1_000)
     browse_campaigns.group_failures(campaign)
     acts.list_acts(before=10)
+    import_files.list_files()
+    import_work.work_on_files(env)
+    import_files.delete_old_files(env)
+    health.read_health(env)
+    look_preview.preview_look(env, "blog", {"color": "#aa1155", "order": "oldest"})
+    lists.show("blog", count=False)
 
 
 def merge_pages(env: Environment) -> None:

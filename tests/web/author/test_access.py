@@ -8,8 +8,11 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from newsletter.access_vocabulary import ActOutcome
-from newsletter.db.session import reading
-from newsletter.models import Author, AuthorAct
+from newsletter.db.session import reading, transaction
+from newsletter.models import Author, AuthorAct, Campaign, Entry, MailingList, Subscription
+from newsletter.services.digests import due
+from newsletter.services.runtime import EXTENSION
+from tests.people import add_entry, add_feed, add_reader
 from tests.web.author.conftest import Browse
 
 OPEN = {"ask_page", "ask", "code_page", "code", "enter_page", "enter"}
@@ -169,6 +172,56 @@ def test_every_page_for_every_role(app: Flask, browse: Browse, role: str) -> Non
         else:
             assert answer.status_code < 500, endpoint
             assert answer.status_code != 403, endpoint
+
+
+@pytest.fixture
+def things(app: Flask, lists: None) -> dict[str, object]:
+    """One of each kind on `blog`, by the argument that names it; on `talks` there is nothing."""
+    with app.app_context(), transaction() as session:
+        blog = session.scalars(select(MailingList).where(MailingList.slug == "blog")).one()
+        subscriber = add_reader(session, blog, "ann@example.com").subscriber
+        feed = add_feed(session, blog)
+        entry = add_entry(session, feed, "Slow days")
+        add_entry(session, feed, "Held", fate="held")
+        values = {"slug": "blog", "feed_id": feed.id, "entry_id": entry.id}
+        values["subscriber"] = subscriber.handle
+    with app.app_context():
+        due.send_now(app.extensions[EXTENSION], "blog")
+        with reading() as session:
+            values["campaign_id"] = session.scalars(select(Campaign.id)).one()
+    return values
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor", "owner"])
+def test_nothing_of_another_list_is_there(
+    app: Flask, browse: Browse, things: dict[str, object], role: str
+) -> None:
+    """Every page about a thing, with a thing that exists, for an author of the other list."""
+    stranger = browse(role, "talks")
+    own = browse("owner", "blog", address="own@example.com")
+    token = stranger.token("/author/account")
+    asked = 0
+    for rule in author_rules(app):
+        access = getattr(app.view_functions[rule.endpoint], "access", None)
+        if access is None or access.scope is None:
+            continue
+        arguments = {name: things.get(name, 1) for name in rule.arguments}
+        with app.test_request_context(base_url="https://news.example.com"):
+            path = rule.build(arguments)[1]  # type: ignore[index]
+        if "GET" in rule.methods:
+            answer = stranger.get(path)
+            assert own.get(path).status_code != 403 or access.everywhere, path
+        else:
+            fields = {"csrf_token": token}
+            answer = stranger.client.post(path, base_url="https://news.example.com", data=fields)
+        assert answer.status_code in (403, 404), path
+        assert "ann@example.com" not in answer.text
+        assert "Slow days" not in answer.text
+        asked += 1
+    assert asked > 20
+    with app.app_context(), reading() as session:
+        assert session.scalars(select(Entry.fate).order_by(Entry.id)).all() == ["sent", "held"]
+        assert session.scalars(select(Subscription.status)).all() == ["active"]
 
 
 def test_every_act_is_recorded_with_its_author(app: Flask, browse: Browse) -> None:
