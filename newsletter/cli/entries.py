@@ -27,7 +27,7 @@ from newsletter.cli.output import (
 from newsletter.errors import NewsletterError
 from newsletter.services import lookup
 from newsletter.services.lists import lists
-from newsletter.services.polling import entries
+from newsletter.services.polling import correct_entry, entries
 from newsletter.vocabulary import EntryStatus
 
 if TYPE_CHECKING:
@@ -147,3 +147,16 @@ _deciding_command(
     lambda env, id_: entries.resend(env, id_),
     question="Mail this to everybody once more?",
 )
+
+
+@entry.command(epilog='Example: newsletter entry correct 12 --title "Going slowly"')
+@click.argument("entry_id", type=int, metavar="ID")
+@click.option("--title", help="As mails name it; an empty one takes the correction back.")
+@click.option("--excerpt", help="As mails begin it where they show an excerpt.")
+@with_environment
+def correct(env: Environment, entry_id: int, title: str | None, excerpt: str | None) -> None:
+    """Correct the title and excerpt of an entry in mails to come; its blog stays as it is."""
+    if title is None and excerpt is None:
+        raise click.UsageError('say what to correct, such as --title "Going slowly"')
+    corrected = correct_entry.correct_entry(entry_id, title=title, excerpt=excerpt)
+    say(f"Entry {corrected.id} is called “{corrected.own_title or corrected.title}” in mails.")

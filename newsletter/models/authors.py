@@ -51,7 +51,7 @@ class AuthorLogin(Base):
     Link and code are made from `handle` with the secret key and stand nowhere. `browser` is a hash
     that names the browser which asked, "" for a link from the command line, which any browser may
     open. An address that is no author's has a row without `author_id`, so that every answer costs
-    the same.
+    the same. `path`: the page that was asked for ("": the first).
     """
 
     __tablename__ = "author_logins"
@@ -63,6 +63,7 @@ class AuthorLogin(Base):
         ForeignKey(Author.id, ondelete="CASCADE"), index=True
     )
     browser: Mapped[str] = mapped_column(String(64), index=True)
+    path: Mapped[str] = mapped_column(String(300), default="", server_default="")
     tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)

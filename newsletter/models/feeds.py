@@ -104,7 +104,8 @@ class Entry(Base):
     back and brought it again, for those who have not had it. `matures_at`: not in an instant mail
     before (empty: at once); `withdrawn_at`: since when its feed has it no more; `by_hand`: the
     author has decided, and no poll changes its fate; `shown_in_id`: the post of the list that shows
-    this video.
+    this video. `own_title` and `own_excerpt` take the place of what its feed says in mails, where
+    its author has corrected them.
     """
 
     __tablename__ = "entries"
@@ -141,5 +142,7 @@ class Entry(Base):
     withdrawn_at: Mapped[datetime | None]
     by_hand: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     shown_in_id: Mapped[int | None] = mapped_column(Integer)
+    own_title: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    own_excerpt: Mapped[str] = mapped_column(Text, default="", server_default="")
 
     feed: Mapped[Feed] = relationship()

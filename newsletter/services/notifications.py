@@ -50,6 +50,7 @@ def notify_feed_failing(env: Environment, session: Session, feed: Feed) -> None:
         subject,
         [f"{feed.url} says: {feed.error}.", next_],
         commands,
+        page="sources",
     )
 
 
@@ -76,7 +77,7 @@ def notify_entries_held(
         subject = f"{entries} {'are' if count > 1 else 'is'} held: password-protected"
     else:
         subject = f"{entries} {'are' if count > 1 else 'is'} held: has your blog moved?"
-    notify(env, session, feed.mailing_list, subject, paragraphs, commands)
+    notify(env, session, feed.mailing_list, subject, paragraphs, commands, page="sources?fate=held")
 
 
 def notify_flood(env: Environment, session: Session, mailing_list: MailingList, count: int) -> None:
@@ -111,7 +112,13 @@ def notify_campaign_paused(env: Environment, session: Session, campaign: Campaig
         f"newsletter campaign resume {campaign.id}",
     ]
     notify(
-        env, session, campaign.mailing_list, "A campaign has paused itself", paragraphs, commands
+        env,
+        session,
+        campaign.mailing_list,
+        "A campaign has paused itself",
+        paragraphs,
+        commands,
+        page=f"campaigns/{campaign.id}",
     )
 
 
@@ -132,6 +139,7 @@ def notify_domain_resting(
         f"{domain} refuses your mail",
         paragraphs,
         ["newsletter doctor"],
+        page=f"campaigns/{campaign.id}",
     )
 
 
@@ -203,7 +211,15 @@ def notify_message_refused(
         "Further reports about this campaign are counted and not mailed to you.",
     ]
     commands = [f"newsletter campaign report {campaign.id}", "newsletter doctor"]
-    notify(env, session, campaign.mailing_list, "A campaign is refused", paragraphs, commands)
+    notify(
+        env,
+        session,
+        campaign.mailing_list,
+        "A campaign is refused",
+        paragraphs,
+        commands,
+        page=f"campaigns/{campaign.id}",
+    )
 
 
 def notify_reply(
@@ -233,6 +249,11 @@ def notify_reply(
 
 def list_authors(session: Session, mailing_list: MailingList) -> list[str]:
     """List the addresses of a list's owners and editors, or else the one that notices go to."""
+    addresses = _find_authors(session, mailing_list)
+    return addresses or [mailing_list.reply_to or mailing_list.from_email]
+
+
+def _find_authors(session: Session, mailing_list: MailingList) -> list[str]:
     roles = (AuthorRole.OWNER, AuthorRole.EDITOR)
     on_list = select(AuthorList.author_id).where(AuthorList.list_id == mailing_list.id)
     query = select(Author.email).where(
@@ -240,8 +261,7 @@ def list_authors(session: Session, mailing_list: MailingList) -> list[str]:
         Author.role.in_(roles),
         Author.limited.is_(False) | Author.id.in_(on_list),
     )
-    addresses = list(session.scalars(query.order_by(Author.id)))
-    return addresses or [mailing_list.reply_to or mailing_list.from_email]
+    return list(session.scalars(query.order_by(Author.id)))
 
 
 def notify(
@@ -253,8 +273,13 @@ def notify(
     commands: list[str],
     *,
     reply_id: int | None = None,
+    page: str | None = None,
 ) -> int:
-    """Queue a notice to whoever writes a list, with a reply attached. Return its id."""
+    """Queue a notice to whoever writes a list, with a reply attached. Return its id.
+
+    `page` is the page of the author that helps, below /author/; where the list has an author it is
+    linked to.
+    """
     context = {
         "to": mailing_list.reply_to or mailing_list.from_email,
         "list_id": mailing_list.id,
@@ -266,6 +291,8 @@ def notify(
             f"The list: {mailing_list.slug}"
         ),
     }
+    if page is not None and _find_authors(session, mailing_list):
+        context["page_url"] = env.links.author(page)
     if reply_id is not None:
         context["reply"] = reply_id
     return outbox.enqueue(

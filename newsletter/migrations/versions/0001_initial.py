@@ -1041,6 +1041,8 @@ def _create_entries() -> None:
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("by_hand", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("shown_in_id", sa.Integer(), nullable=True),
+        sa.Column("own_title", sa.String(length=500), server_default="", nullable=False),
+        sa.Column("own_excerpt", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
             "fate IN ('new', 'held', 'ready', 'skipped', 'sent')", name=op.f("ck_entries_fate")
         ),
@@ -1369,6 +1371,7 @@ def _create_author_logins() -> None:
         sa.Column("handle", sa.String(length=20), nullable=False),
         sa.Column("author_id", sa.Integer(), nullable=True),
         sa.Column("browser", sa.String(length=64), nullable=False),
+        sa.Column("path", sa.String(length=300), server_default="", nullable=False),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),

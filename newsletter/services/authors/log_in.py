@@ -6,7 +6,7 @@ same answer, after the same statements.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
@@ -29,6 +29,8 @@ from newsletter.tokens import new_handle
 from newsletter.vocabulary import MailKind
 
 LIFETIME = LinkPurpose.LOG_IN.lifetime or timedelta()
+PATH_AT_MOST = 300
+"""Characters of the page that was asked for: more is the first page."""
 MAX_TRIES = 5
 """Codes that may be typed for one log-in: with 40 bits a code, a guess is hopeless."""
 MAILS_PER_HOUR = 5
@@ -47,10 +49,13 @@ class LinkedLogin:
     same_browser: bool
 
 
-def request_link(env: Environment, address: str, *, browser: str, ip: str, language: str) -> None:
+def request_link(
+    env: Environment, address: str, *, browser: str, ip: str, language: str, path: str = ""
+) -> None:
     """Mail an author a link and a code to log in with, for the browser named `browser`.
 
-    The answer and its statements are the same for every address. Raises `InvalidInput`, `TooMany`.
+    They lead to the page `path`, one of the author's. The answer and its statements are the same
+    for every address. Raises `InvalidInput`, `TooMany`.
     """
     typed = parse_address(address)
     visit = Visit(ELSEWHERE, ip, typed.key)
@@ -60,7 +65,7 @@ def request_link(env: Environment, address: str, *, browser: str, ip: str, langu
         name = f"log-in/{hash_address(env, typed.key)[0][:40]}"
         mails = counters.increment(session, name, now=int(env.now.timestamp()), seconds=HOUR)
         author = find_author(session, typed.key)
-        login = _add_login(env, session, author.id if author else None, browser)
+        login = _add_login(env, session, author.id if author else None, browser, path)
         entitled = author is not None and mails <= MAILS_PER_HOUR
         if entitled:
             _queue(env, session, author or _UNKNOWN, login, language)
@@ -141,11 +146,14 @@ def delete_old_logins(session: Session, now: datetime) -> None:
     session.execute(delete(AuthorSession).where(AuthorSession.expires_at < now))
 
 
-def _add_login(env: Environment, session: Session, author_id: int | None, browser: str) -> str:
+def _add_login(
+    env: Environment, session: Session, author_id: int | None, browser: str, path: str = ""
+) -> str:
     login = AuthorLogin(
         handle=new_handle(),
         author_id=author_id,
         browser=browser,
+        path=path if len(path) <= PATH_AT_MOST else "",
         created_at=env.now,
         expires_at=env.now + LIFETIME,
     )
@@ -194,4 +202,5 @@ def _enter(
     )
     if session.execute(used).first() is None or author.revoked_at is not None:
         raise LinkInvalid
-    return start_session(env, session, author, replaces=session_id)
+    started = start_session(env, session, author, replaces=session_id)
+    return replace(started, path=login.path)

@@ -26,10 +26,14 @@ CONFIRMED_FOR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that was started, and the value of its cookie, which is stored nowhere."""
+    """A session that was started, and the value of its cookie, which is stored nowhere.
+
+    `path`: the page that was asked for before the log-in, "" for the first.
+    """
 
     token: str
     author: AuthorView
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

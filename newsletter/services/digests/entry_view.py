@@ -22,6 +22,7 @@ from newsletter.html.to_text import (
 from newsletter.html.truncate import cut_html
 from newsletter.i18n import Text, day, direction, say
 from newsletter.models import Entry
+from newsletter.services.polling.correct_entry import OWN_EXCERPT_AT_MOST
 
 EXCERPT_WORDS = 60
 """Words of an excerpt: a paragraph."""
@@ -116,6 +117,8 @@ class Presenter:
     @cached_property
     def start(self) -> str:
         """Return the text that an excerpt is made from, as one line."""
+        if self.entry.own_excerpt:
+            return to_plain_line(self.entry.own_excerpt, limit=OWN_EXCERPT_AT_MOST)
         summary = make_excerpt(self.entry.summary_html[:EXCERPT_HTML], words=EXCERPT_WORDS)
         content = self.entry.content_html[:EXCERPT_HTML]
         if not summary or not content:
@@ -139,7 +142,7 @@ class Presenter:
         has_picture = "<img" in html and not entry.video_id
         image = "" if form == TITLE or has_picture else _worth_showing(entry.image)
         title = (
-            to_plain_line(entry.title)
+            to_plain_line(entry.own_title or entry.title)
             or take_first_words(self.start, 8)
             or say(Text("A new post"), language)
         )

@@ -73,12 +73,14 @@ def show_review(session: Session, row: DigestReview) -> ReviewPage:
     mailing_list = session.get_one(MailingList, row.list_id)
     review = describe_row(row)
     query = (
-        select(Entry.id, Entry.title, entry_state.owed_clause().label("owed"))
+        select(Entry.id, Entry.title, Entry.own_title, entry_state.owed_clause().label("owed"))
         .where(Entry.id.in_(review.entries or ()))
         .order_by(Entry.seq, Entry.id)
     )
     entries = tuple(
-        ReviewedEntry(entry.id, entry.title, entry.id in review.left_out or not entry.owed)
+        ReviewedEntry(
+            entry.id, entry.own_title or entry.title, entry.id in review.left_out or not entry.owed
+        )
         for entry in session.execute(query)
     )
     return ReviewPage(

@@ -70,13 +70,13 @@ def _list_entries(
     fixed = review.entries if review is not None else None
     ids = carried if fixed is None else fixed
     query = (
-        select(Entry.id, Entry.title, owed_clause().label("owed"))
+        select(Entry.id, Entry.title, Entry.own_title, owed_clause().label("owed"))
         .where(Entry.list_id == mailing_list.id, Entry.id.in_(ids))
         .order_by(Entry.seq.desc(), Entry.id.desc())
         .limit(SHOWN_AT_MOST)
     )
     left_out = review.left_out if review is not None else frozenset()
     return tuple(
-        ReviewedEntry(row.id, row.title, row.id in left_out or not row.owed)
+        ReviewedEntry(row.id, row.own_title or row.title, row.id in left_out or not row.owed)
         for row in session.execute(query)
     )

@@ -222,7 +222,7 @@ def describe_entry(entry: Entry, feed: Feed, mailing_list: MailingList) -> Entry
         id=entry.id,
         feed=feed.url,
         list=mailing_list.slug,
-        title=entry.title,
+        title=entry.own_title or entry.title,
         link=entry.link,
         published=entry.published_at,
         fate=entry.fate,

@@ -88,7 +88,7 @@ def enter(token: str) -> Response:
     except LinkError as error:
         _note("refused", f"the link is not valid ({type(error).__name__})")
         return _render_dead_link()
-    return _enter(entered, safe_path(None))
+    return _enter(entered, safe_path(entered.path))
 
 
 @page(blueprint, "/again", AuthorRole.VIEWER)
@@ -137,6 +137,7 @@ def _request_link(address: str) -> None:
             browser=current_browser().name,
             ip=request.remote_addr or "",
             language=current_language(),
+            path=safe_path(request.form.get("next")),
         )
     except TooMany:
         _note("limited", "a ceiling is reached")

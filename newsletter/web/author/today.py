@@ -17,3 +17,9 @@ blueprint = make_blueprint("today", __name__)
 def index() -> Response:
     """Show the author's lists at one look."""
     return render_page("author/today.html", today=today.read_today(environment(), current_author()))
+
+
+@page(blueprint, "/sending", AuthorRole.VIEWER)
+def sending() -> Response:
+    """Show what is being sent; the script of the first page fetches this again and again."""
+    return render_page("author/sending.html", under_way=today.read_under_way(current_author()))

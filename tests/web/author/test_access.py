@@ -20,6 +20,7 @@ OPEN = {"ask_page", "ask", "code_page", "code", "enter_page", "enter"}
 
 MAY = {
     "today.index": "viewer",
+    "today.sending": "viewer",
     "log_in.again_page": "viewer",
     "log_in.again": "viewer",
     "log_in.account": "viewer",
@@ -51,6 +52,8 @@ MAY = {
     "letter_preview.recipients": "editor",
     "letter_send.send_page": "owner recent",
     "letter_send.send": "owner recent",
+    "corrections.show": "editor",
+    "corrections.save": "editor",
     "digests.show": "viewer",
     "digests.html": "viewer",
     "digests.hold": "editor",

@@ -1,0 +1,37 @@
+"""Correct how mails name an entry: a typo in a digest that has not gone, from a phone."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from newsletter.access_vocabulary import AuthorRole
+from newsletter.services.authors.scope import Scope
+from newsletter.services.polling import correct_entry
+from newsletter.web.author.access import make_blueprint, page, report_done, safe_path
+from newsletter.web.responses import render_page
+
+blueprint = make_blueprint("corrections", __name__)
+
+RULE = "/entries/<int:entry_id>/correct"
+
+
+@page(blueprint, RULE, AuthorRole.EDITOR, scope=Scope.ENTRY)
+def show(entry_id: int) -> Response:
+    """Show how an entry is named in mails, to be corrected."""
+    return render_page(
+        "author/correction.html",
+        entry=correct_entry.read_correction(entry_id),
+        next=safe_path(request.args.get("next")),
+    )
+
+
+@page(blueprint, RULE, AuthorRole.EDITOR, methods=("POST",), scope=Scope.ENTRY)
+def save(entry_id: int) -> Response:
+    """Correct how mails name an entry and begin it."""
+    clear = bool(request.form.get("clear"))
+    correct_entry.correct_entry(
+        entry_id,
+        title="" if clear else request.form.get("title", ""),
+        excerpt="" if clear else request.form.get("excerpt", ""),
+    )
+    return report_done(safe_path(request.form.get("next")))
