@@ -17,7 +17,8 @@ from newsletter.html.video_embeds import get_picture_url
 
 HTML_AT_MOST = 400_000
 """Characters of an entry's HTML that are read; what is longer is cut, so that memory is bounded."""
-
+DURATION_AT_MOST = 24 * 3600
+"""Seconds: a recording of a whole day; what claims to be longer is a mistake."""
 _ADDRESS = re.compile(r"(?<![^\s<>()])[^\s<>()]+@[^\s<>()]+")
 _NOWHERE = re.compile(r"https?://nowhere\.invalid(/here/)?")
 
@@ -122,6 +123,35 @@ def find_image(item: Any, html: str, base: str, video: str) -> tuple[str, str]:
         if address:
             return address[:2000], ""
     return find_first_picture(html, base_url=base)
+
+
+def find_audio(item: Any, base: str) -> tuple[str, int]:
+    """Return the address of the sound that an entry encloses, and its seconds; ("", 0) if none."""
+    offered = [*(item.get("enclosures") or []), *(item.get("media_content") or [])]
+    for media in offered:
+        address = as_text(media.get("href")) or as_text(media.get("url"))
+        is_sound = bool(address) and _is_sound(media, address)
+        link = make_absolute(address, base_url=base) if is_sound else ""
+        if link and len(link) <= 2000:
+            return link, read_duration(item.get("itunes_duration") or media.get("duration"))
+    return "", 0
+
+
+def read_duration(value: object) -> int:
+    """Return the seconds of a duration like ``45:12``, ``1:02:03`` or ``2712``; 0 if it is none."""
+    parts = str(value or "").strip()[:12].split(":")
+    if not 1 <= len(parts) <= 3 or not all(re.fullmatch(r"[0-9]{1,6}", part) for part in parts):
+        return 0
+    seconds = 0
+    for part in parts:
+        seconds = seconds * 60 + int(part)
+    return seconds if seconds <= DURATION_AT_MOST else 0
+
+
+def _is_sound(media: Any, address: str) -> bool:
+    kind = f"{media.get('type') or ''} {media.get('medium') or ''}"
+    has_name = address.lower().split("?")[0].endswith((".mp3", ".m4a", ".ogg", ".opus"))
+    return "audio" in kind or (has_name and not kind.strip())
 
 
 def _is_picture(media: Any) -> bool:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from newsletter.errors import NotAFeed
 from newsletter.feeds.dates import read_date
+from newsletter.feeds.entry_fields import find_audio
 from newsletter.feeds.identity import canonicalize_link, make_identity
 from newsletter.feeds.repair import ENTRIES_AT_MOST
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
@@ -84,6 +85,16 @@ def _parse_entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
         if video
         else find_first_picture(content, base_url=link or base)
     )
+    sounds = [
+        {
+            "href": media.get("url"),
+            "type": media.get("mime_type"),
+            "duration": media.get("duration_in_seconds"),
+        }
+        for media in _as_list(item.get("attachments"))
+        if isinstance(media, dict)
+    ]
+    audio, seconds = find_audio({"enclosures": sounds}, link or base)
     has_own = bool(_as_text(item.get("image")) or _as_text(item.get("banner_image")))
     return ParsedEntry(
         identity=make_identity(raw_id, link, title or content or summary, published),
@@ -103,6 +114,8 @@ def _parse_entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
             if isinstance(tag, str)
         )[:50],
         video_id=video,
+        audio=audio,
+        audio_seconds=seconds,
     )
 
 

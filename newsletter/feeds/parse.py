@@ -23,6 +23,7 @@ from newsletter.feeds.entry_fields import (
     HTML_AT_MOST,
     as_text,
     escape_text,
+    find_audio,
     find_author,
     find_categories,
     find_content,
@@ -212,6 +213,7 @@ def _parse_entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
     summary = remove_additions(summary, link_key, site_key)
     if more := _MORE.search(content):  # the author has marked the end of the excerpt
         summary = content[: more.start()]
+    audio, seconds = find_audio(item, link or base)
     image, alt = find_image(item, content or summary, link or base, video)
     return ParsedEntry(
         identity=make_identity(raw_id, link, title or content or summary, published),
@@ -227,6 +229,8 @@ def _parse_entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
         image_alt=alt,
         categories=find_categories(item),
         video_id=video[:40],
+        audio=audio,
+        audio_seconds=seconds,
     )
 
 

@@ -14,7 +14,8 @@ class ParsedEntry:
     """An entry as the feed has it now.
 
     `identity` and `link_key` are what it is known by; `link` is absolute http(s) or ""; `title` is
-    plain text; both `_html` are as the publisher wrote them, not yet cleaned; `published` is UTC.
+    plain text; both `_html` are as the publisher wrote them, not yet cleaned; `published` is UTC;
+    `audio` is the address of a sound enclosed, which lasts `audio_seconds` (0: not known).
     """
 
     identity: str
@@ -30,6 +31,8 @@ class ParsedEntry:
     image_alt: str
     categories: tuple[str, ...]
     video_id: str
+    audio: str = ""
+    audio_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

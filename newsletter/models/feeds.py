@@ -134,6 +134,8 @@ class Entry(Base):
     image_alt: Mapped[str] = mapped_column(String(500), default="")
     categories: Mapped[list[str]]
     video_id: Mapped[str] = mapped_column(String(40), default="")
+    audio: Mapped[str] = mapped_column(String(2000), default="", server_default="")
+    audio_seconds: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     fate: Mapped[EntryStatus] = mapped_column(ClosedSet(EntryStatus, 10))
     why: Mapped[str] = mapped_column(String(300), default="")
     seq: Mapped[int | None] = mapped_column(Integer)

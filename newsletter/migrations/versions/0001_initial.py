@@ -1033,6 +1033,8 @@ def _create_entries() -> None:
         sa.Column("image_alt", sa.String(length=500), nullable=False),
         sa.Column("categories", sa.JSON(), nullable=False),
         sa.Column("video_id", sa.String(length=40), nullable=False),
+        sa.Column("audio", sa.String(length=2000), server_default="", nullable=False),
+        sa.Column("audio_seconds", sa.Integer(), server_default="0", nullable=False),
         sa.Column("fate", sa.String(length=10), nullable=False),
         sa.Column("why", sa.String(length=300), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
@@ -64,7 +65,9 @@ class EntryMail:
     """An entry as the templates of digests see it (`entries[n].title`).
 
     `html` and `text` are empty if only an excerpt is shown. `image_height` is 0 if it is not known.
-    `plays`: the image is a still picture of a video. `direction` is ``ltr`` or ``rtl``.
+    `plays`: the image is a still picture of a video. `audio` is a sound to listen to, "" where
+    `html` leads to it; `audio_minutes` is 0 if its length is not known. `direction` is ``ltr`` or
+    ``rtl``.
     """
 
     title: str
@@ -80,6 +83,8 @@ class EntryMail:
     minutes: int
     video: bool
     plays: bool
+    audio: str
+    audio_minutes: int
     cut: bool
     direction: str
 
@@ -163,6 +168,8 @@ class Presenter:
             minutes=self._minutes,
             video=bool(entry.video_id),
             plays=bool(STILLS.match(image)),
+            audio="" if form == TITLE or _path_of(entry.audio) in html else entry.audio,
+            audio_minutes=round(entry.audio_seconds / 60),
             cut=html != everything,
             direction=find_direction(f"{title} {self.start}", self.language),
         )
@@ -172,6 +179,11 @@ class Presenter:
         """Return the minutes that the entry takes to read; 0 for a short text."""
         words = re.sub(r"<[^<>]*>", " ", self.entry.content_html)
         return count_reading_minutes(words) if len(words) > 400 else 0
+
+
+def _path_of(address: str) -> str:
+    """Return an address without its query, as it stands in HTML."""
+    return escape(address.partition("?")[0])
 
 
 def _worth_showing(image: str) -> str:

@@ -37,6 +37,8 @@ ROOM = ((SHOWN_AT_MOST, LINKED_AT_MOST), (SHOWN_AT_MOST, 0), (10, 0), (2, 0))
 """Numbers of entries that are shown and named, from the usual to what fits with long titles."""
 ON_THE_WEB_AT_MOST = 500
 """The entries that a page of the archive shows: a digest after a long sleep of the program."""
+JUMPS_FROM = 5
+"""So many entries have a list of headlines above them, which lead to each."""
 PREHEADER_AT_MOST = 150
 """Characters of the preheader: as many as the widest list of mails shows beside a subject."""
 
@@ -229,6 +231,7 @@ class Editor:
             "intro": html_to_text(self.intro_html) if self.intro_html else "",
             "sections": sections,
             "entries": entries,
+            "jumps": not web and len(entries) >= JUMPS_FROM,
             "also": also,
             "more": placed.more,
             "shortened": shortened or any(entry.cut for entry in entries),

@@ -312,5 +312,7 @@ def _update_entry(entry: Entry, parsed: ParsedEntry) -> None:
         entry.image = parsed.image
         entry.image_alt = parsed.image_alt
     entry.video_id = parsed.video_id
+    entry.audio = parsed.audio
+    entry.audio_seconds = parsed.audio_seconds
     if entry.categories != list(parsed.categories):
         entry.categories = list(parsed.categories)
