@@ -93,10 +93,20 @@ def _add_frames(html: str) -> str:
         frame = _make_frame(html, match)
         if frame:
             parts += [html[position : match.start()], frame]
-            position = match.end() if match[1].lower() == "iframe" else match.start()
+            position = _find_rest(html, match)
         if len(parts) >= 2 * FOUND_AT_MOST:
             break
     return "".join([*parts, html[position:]]) if parts else html
+
+
+def _find_rest(html: str, match: re.Match[str]) -> int:
+    """Return where a post goes on behind a frame: behind its box, where that holds no words."""
+    name = match[1].lower()
+    if name == "iframe":
+        return match.end()
+    end = html.find(f"</{name}", match.end(), match.end() + EMBED_AT_MOST)
+    empty = name == "blockquote" and end > 0 and not _TAG.sub("", html[match.end() : end]).strip()
+    return html.find(">", end) + 1 if empty else match.start()
 
 
 def _make_frame(html: str, match: re.Match[str]) -> str:
