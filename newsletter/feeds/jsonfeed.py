@@ -85,16 +85,7 @@ def _parse_entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
         if video
         else find_first_picture(content, base_url=link or base)
     )
-    sounds = [
-        {
-            "href": media.get("url"),
-            "type": media.get("mime_type"),
-            "duration": media.get("duration_in_seconds"),
-        }
-        for media in _as_list(item.get("attachments"))
-        if isinstance(media, dict)
-    ]
-    audio, seconds = find_audio({"enclosures": sounds}, link or base)
+    audio, seconds = find_audio({"enclosures": _list_attachments(item)}, link or base)
     has_own = bool(_as_text(item.get("image")) or _as_text(item.get("banner_image")))
     return ParsedEntry(
         identity=make_identity(raw_id, link, title or content or summary, published),
@@ -117,6 +108,19 @@ def _parse_entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
         audio=audio,
         audio_seconds=seconds,
     )
+
+
+def _list_attachments(item: dict[str, Any]) -> list[dict[str, object]]:
+    """Return the attachments of an item, named as feedparser names enclosures."""
+    return [
+        {
+            "href": media.get("url"),
+            "type": media.get("mime_type"),
+            "duration": media.get("duration_in_seconds"),
+        }
+        for media in _as_list(item.get("attachments"))
+        if isinstance(media, dict)
+    ]
 
 
 def _as_text(value: object) -> str:
