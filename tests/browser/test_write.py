@@ -115,6 +115,7 @@ def test_from_an_empty_draft_to_a_scheduled_letter(browser: Browser, desk: Desk)
     with desk.scene.app.app_context():
         assert campaigns.get_campaign(number).status == "draft"
     assert problems == []
+    page.wait_for_load_state("networkidle")  # the mail in its frame is still being asked for
     context.close()
 
 
@@ -139,4 +140,5 @@ def test_a_draft_is_written_without_javascript(browser: Browser, desk: Desk) -> 
     expect(frame.locator("body")).to_contain_text("Fog")
     page.get_by_role("button", name="Count them").press("Enter")
     expect(page.locator("#count")).to_contain_text("get it now:")
+    page.wait_for_load_state("networkidle")  # the mail in its frame is still being asked for
     context.close()

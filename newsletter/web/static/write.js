@@ -1,7 +1,7 @@
 // Saves a draft while it is written, shows the mail beside it, counts its recipients and takes pictures that are
 // dropped. Without this script the buttons of the page do the same.
 
-const SAVED_AFTER = 2000; // milliseconds without a key
+const SAVED_AFTER = 2000; // milliseconds from the first key that is not saved
 const TRIED_AGAIN_AFTER = 10000;
 const SHRUNK_ABOVE = 900000; // bytes of a photo
 const WIDE_ENOUGH = 1600; // pixels
@@ -72,7 +72,7 @@ const write = () => {
       elements.revision.value = said.revision;
       saved = typed;
       say(`${words.saved} ${new Date().toLocaleTimeString(document.documentElement.lang)}`);
-      return refresh();
+      return saved === print() ? refresh() : undefined; // not while somebody types on
     }
     stopped = answer.status === 409;
     return say(`${said.error ?? words.failed} ${stopped ? words.compare : ""}`, true);
