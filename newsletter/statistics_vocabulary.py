@@ -31,7 +31,7 @@ class Figure(StrEnum):
     DEFERRED = "deferred"
     """Refusals for now, by the ten minutes in which they came (`figures.name_minutes`)."""
     VIEWED = "viewed"
-    """Views of a campaign's page in the archive, or of the archive's feed."""
+    """Views of a campaign's page in the archive, and of all pages of its list."""
     FETCHED = "fetched"
     """Files that were fetched, by resource."""
     FEED_READERS = "feed_readers"

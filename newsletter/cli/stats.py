@@ -180,14 +180,14 @@ def _print_list(row: ListStatistics) -> None:
         if counts:
             _print_line(label, _list_counts(counts))
     if row.archive_views:
-        _print_line("archive", f"{row.archive_views:,} views of the archive and its feed")
+        _print_line("archive", f"{row.archive_views:,} views of campaigns in the archive")
     _print_sources("forms", row.forms)
     _print_sources("pages", row.pages)
     if row.unconfirmed:
         _print_line("unconfirmed", _list_counts(row.unconfirmed))
     if row.campaigns:
         rows = [
-            (campaign.id, shorten_text(campaign.subject, 24), *_number_campaign(campaign).values())
+            (campaign.id, shorten_text(campaign.subject, 14), *_number_campaign(campaign).values())
             for campaign in row.campaigns
         ]
         table(COLUMNS, rows)

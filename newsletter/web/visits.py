@@ -33,10 +33,14 @@ _WRITER = "newsletter-visits"
 
 
 def count_view(response: Response, list_id: int, campaign_id: int) -> None:
-    """Count a view of a campaign's page, unless a robot asked or there was no page."""
+    """Count a view of a campaign's page, for it and for its list.
+
+    Not where a robot asked, or there was no page.
+    """
     if request.method != "GET" or response.status_code != 200 or is_robot(_read_agent()):
         return
-    _count(list_id, Figure.VIEWED, campaign_id=campaign_id)
+    for place in (0, campaign_id):
+        _count(list_id, Figure.VIEWED, campaign_id=place)
 
 
 def count_file(response: Response, list_id: int, name: str) -> None:

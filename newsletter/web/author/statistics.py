@@ -50,7 +50,7 @@ def index() -> Response:
         active=plots.draw_line([row.active for row in rows[0].growth]) if rows else None,
         change=_draw_change(rows[0]) if rows else None,
         reasons=translate_errors(REASON_WORDS),
-        language_names=LANGUAGES,
+        language_names={**LANGUAGES, **translate_errors({"": Text("the list's own")})},
         limits=translate_errors({**limits.LIMITS, "never": limits.NEVER}),
     )
 
