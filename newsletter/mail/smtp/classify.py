@@ -68,6 +68,7 @@ _LIST_NAMES = re.compile(
     r"senderscore|cloudmark|sender ?base"
 )
 _SIGNAL = re.compile(r"[?&]p=(\w{1,40})")
+_RECIPIENTS_REJECTED = re.compile(r"recipient address(?:es)? rejected")
 _WAIT = re.compile(
     r"(?:again|retry|wait|reset|resend|after|in|erneut|reessayer|dans)\D{0,25}?(\d{1,6}) ?"
     r"(second|sec|minute|min|hour|hr|day|sekunde|stunde|tag|seconde|heure|jour|s\b|m\b|h\b)"
@@ -228,7 +229,8 @@ def _match_recipient_denied(status: str, plain: str) -> Cause | None:
     Microsoft 365 (Directory-Based Edge Blocking): "Access denied". Cisco's gateways (recipient
     access table, LDAP accept): "#5.1.0 Address rejected".
     """
-    if status == "5.4.1" and "recipient address rejected" in plain and "access denied" in plain:
+    denied = "access denied" in plain and _RECIPIENTS_REJECTED.search(plain)
+    if status == "5.4.1" and denied:
         return Cause.MAILBOX
     if (
         status == "5.1.0"

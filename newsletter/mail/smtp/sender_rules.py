@@ -115,7 +115,7 @@ BLOCKLISTED = Rule(
         r"\((?:con|dyn|rly|hvu|sna|hvip|dns):\w\d{1,2}\)|aup#|\bcxbl|\bbl\d{6}\b",
         r"a problem occurred\W{1,3}ask your postmaster",
         r"black-? ?list|block-? ?list|deny-? ?list|threat list|reputation|spamhaus|spamcop|"
-        r"barracuda|black ip|unusual rate of",
+        r"\bdnsbl\b|barracuda|black ip|unusual rate of",
     ),
 )
 

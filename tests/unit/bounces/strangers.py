@@ -35,6 +35,8 @@ REASONS = [
     ("workspace-policy", "5.7.1", "550 5.7.1 This message has been rejected due to content or attachment restrictions set by the administrator of the domain.", "policy"),
     ("workspace-suspended", "5.2.1", "550-5.2.1 The email account that you tried to reach is suspended.", "hard"),
     ("o365-disabled-user", "5.1.1", "550 5.1.1 RESOLVER.ADR.ExRecipNotFound; not found", "hard"),
+    ("o365-all-denied", "5.4.1", "550 5.4.1 All recipient addresses rejected : Access denied [DB5EUR03FT045.eop-EUR03.prod.protection.outlook.example]", "hard"),
+    ("dnsbl-user", "5.3.0", "553 5.3.0 DNSBL: user 192.0.2.10 does not exist in whitelist", "policy"),
     ("o365-legacy-dn", "5.1.1", "#550 5.1.1 RESOLVER.ADR.RecipNotFound; not found ##rfc822;ann@example.org", "hard"),
     ("o365-5.1.8", "5.1.8", "550 5.1.8 Access denied, bad outbound sender AS(42004)", "sender"),
     ("o365-5.7.606", "5.7.606", "550 5.7.606 Access denied, banned sending IP [192.0.2.10]; To request removal from this list please visit https://sender.office.example/", "policy"),
