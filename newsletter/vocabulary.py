@@ -177,6 +177,8 @@ class MailKind(StrEnum):
     """Lets an author log in to their pages, on request."""
     REVIEW = "review"
     """Shows a digest to a list's authors before it goes out."""
+    WEEKLY = "weekly"
+    """Tells a list's authors once a week who joined and left, and what goes out next."""
 
 
 class SuppressionReason(StrEnum):

@@ -26,6 +26,7 @@ from newsletter.logs import happened
 from newsletter.mail.mailbox.types import MailboxError
 from newsletter.mail.smtp.types import Transport
 from newsletter.services import installation, webhook_delivery, workers
+from newsletter.services.authors import weekly_note
 from newsletter.services.digests import asked
 from newsletter.services.digests import due as digests
 from newsletter.services.digests.composed_log import report_composed
@@ -316,5 +317,6 @@ class WorkerProcess:
         import_work.work_on_files(self.env, stop=self.stopping.is_set)
 
     def upkeep(self) -> None:
-        """Delete what has expired."""
+        """Tell authors of the week that is over, and delete what has expired."""
+        weekly_note.send_notes(self.env)
         cleanup.clean_up(self.env, stop=self.stopping.is_set)

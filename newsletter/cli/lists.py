@@ -53,6 +53,7 @@ _SETTINGS = (
         "Mail digests to you first, so long before they go, such as 24h; or off.",
     ),
     ("on-silence", "A digest whose review nobody answers: send (default) or wait."),
+    ("weekly-note", "The mail to you once a week, with who joined and left: on or off."),
     ("language", "Such as en or de."),
     ("color", "The accent colour of mails, such as #2f6f62."),
     ("font", "The font of mails: system, serif, humanist, book or mono."),

@@ -67,6 +67,7 @@ MAILS = {
     ),
     MailKind.SERIES: Mail(Requirement.ACTIVE, list_headers=True, shows_name=True),
     MailKind.LOG_IN: Mail(Requirement.NOTHING, link=LinkPurpose.LOG_IN, names_address=True),
+    MailKind.WEEKLY: Mail(Requirement.NOTHING, names_address=True),
     MailKind.REVIEW: Mail(Requirement.NOTHING, link=LinkPurpose.REVIEW, names_address=True),
 }
 """Every kind of mail. `tests/services/sending/test_mail_kinds.py` renders and sends each."""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,6 +38,9 @@ class MailingList(Base):
 
     `review_minutes`: authors are mailed a digest so long before it goes (0: not at all); instant
     mails only with `review_instant`; with `review_waits` it goes only once it is released.
+
+    `weekly_note`: its authors are mailed its numbers each week; `noted_week`: the last that they
+    were, as ``2026-W48``.
 
     `flood_told_at`: when the author was told that confirmations wait because of a flood of
     sign-ups.
@@ -82,6 +86,8 @@ class MailingList(Base):
     section_order: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     review_minutes: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     review_instant: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    weekly_note: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    noted_week: Mapped[str] = mapped_column(String(10), default="", server_default="")
     review_waits: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     consent_text: Mapped[str] = mapped_column(Text, default="")
     entry_seq: Mapped[int] = mapped_column(Integer, default=0)

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from flask import Blueprint, Response, jsonify, request
 
 from newsletter.errors import InvalidInput, LinkInvalid
-from newsletter.i18n import Text
 from newsletter.link_purposes import LinkPurpose
 from newsletter.services.runtime import environment
 from newsletter.services.subscribers import address_change, link_requests, privacy, subscriptions
@@ -28,13 +27,8 @@ from newsletter.web.responses import evidence, mark_private, render_page
 blueprint = Blueprint("subscriber_links", __name__)
 
 NO_ERRORS: Mapping[str, str] = MappingProxyType({})
+REASON_WORDS = subscriptions.REASON_WORDS
 MAILED = (RequestedLink.ACCOUNT, RequestedLink.EXPORT, RequestedLink.ERASE)
-REASON_WORDS = {
-    "often": Text("Too many mails"),
-    "other": Text("Not what I expected"),
-    "done": Text("I no longer need it"),
-    "never": Text("I never signed up"),
-}
 
 
 @blueprint.get("/confirm/<path:token>")

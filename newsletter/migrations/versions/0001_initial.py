@@ -206,6 +206,8 @@ def _create_mailing_lists() -> None:
         sa.Column("section_order", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("review_minutes", sa.Integer(), server_default="0", nullable=False),
         sa.Column("review_instant", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("weekly_note", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("noted_week", sa.String(length=10), server_default="", nullable=False),
         sa.Column("review_waits", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("consent_text", sa.Text(), nullable=False),
         sa.Column("entry_seq", sa.Integer(), nullable=False),
@@ -796,7 +798,7 @@ def _create_deliveries() -> None:
         sa.Column("text", sa.String(length=500), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "mail IN ('confirm', 'already', 'welcome', 'goodbye', 'link', 'story', 'export', 'erase', 'resource', 'address', 'moved', 'notice', 'digest', 'letter', 'permission', 'series', 'log_in', 'review')",
+            "mail IN ('confirm', 'already', 'welcome', 'goodbye', 'link', 'story', 'export', 'erase', 'resource', 'address', 'moved', 'notice', 'digest', 'letter', 'permission', 'series', 'log_in', 'review', 'weekly')",
             name=op.f("ck_deliveries_mail"),
         ),
         sa.CheckConstraint(

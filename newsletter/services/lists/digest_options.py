@@ -21,6 +21,8 @@ ON_SILENCE = ("send", "wait")
 """What becomes of a digest whose review nobody answers."""
 REVIEW_INSTANT = ("no", "yes")
 """Whether instant mails are reviewed, too."""
+WEEKLY_NOTE = ("on", "off")
+"""Whether authors are mailed the numbers of each week."""
 REVIEW_AT_LEAST = timedelta(minutes=5)
 REVIEW_AT_MOST = timedelta(days=3)
 """The longest review: entries that are found meanwhile wait for the next digest."""
@@ -54,6 +56,8 @@ def parse_option(name: str, text: str) -> dict[str, object]:
             return {"review_minutes": _parse_review(text)}
         case "review_instant":
             return {"review_instant": _parse_choice(text, REVIEW_INSTANT) == "yes"}
+        case "weekly_note":
+            return {"weekly_note": _parse_choice(text, WEEKLY_NOTE) == "on"}
         case "on_silence":
             return {"review_waits": _parse_choice(text, ON_SILENCE) == "wait"}
         case "font":

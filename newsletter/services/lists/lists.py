@@ -58,6 +58,7 @@ class ListSettings:
     review: str
     review_instant: str
     on_silence: str
+    weekly_note: str
     color: str
     font: str
     radius: int
@@ -111,8 +112,8 @@ def edit(
 
     These are: title, description, site_url, from, reply_to, address, language, timezone, cadence,
     cadences, hour, day, monthday, grace, min_entries, max_wait, show, order, sections, indexed,
-    review, review_instant, on_silence, color, font, radius, logo, consent. After a change of its
-    schedule a list catches up on nothing in the past.
+    review, review_instant, on_silence, weekly_note, color, font, radius, logo, consent. After a
+    change of its schedule a list catches up on nothing in the past.
     Raises `InvalidInput`, `NotFound`, `ChangedMeanwhile` (settings are not as `expected` any more).
     """
     columns = parse_settings(values)
@@ -215,6 +216,7 @@ def _describe(session: Session, row: MailingList, *, count: bool = True) -> List
         review=_describe_minutes(row.review_minutes),
         review_instant="yes" if row.review_instant else "no",
         on_silence="wait" if row.review_waits else "send",
+        weekly_note="on" if row.weekly_note else "off",
         font=row.theme_font or "system",
         radius=row.theme_radius,
     )

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent
+from newsletter.i18n import Text
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import ConsentEvent, Subscription
 from newsletter.schedule import CADENCES
@@ -31,7 +32,13 @@ UNDO_FOR = timedelta(days=1)
 """An unsubscription can be taken back for so long: the link may lie in a forwarded mail."""
 PAUSE = timedelta(days=30)
 """Length of the pause that the unsubscribe page offers instead."""
-REASONS = ("often", "other", "never", "done")
+REASON_WORDS = {
+    "often": Text("Too many mails"),
+    "other": Text("Not what I expected"),
+    "done": Text("I no longer need it"),
+    "never": Text("I never signed up"),
+}
+REASONS = tuple(REASON_WORDS)
 """Codes of why a subscriber leaves: too many mails; other content than expected; never signed up;
 no longer needed.
 """

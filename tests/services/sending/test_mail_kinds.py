@@ -35,7 +35,14 @@ from tests.fakes import Sink
 from tests.people import add_list, add_reader
 
 CAMPAIGNS = {kind.value for kind in CampaignKind}
-WITHOUT_WHY = {MailKind.ADDRESS, MailKind.MOVED, MailKind.NOTICE, MailKind.LOG_IN, MailKind.REVIEW}
+WITHOUT_WHY = {
+    MailKind.ADDRESS,
+    MailKind.MOVED,
+    MailKind.NOTICE,
+    MailKind.LOG_IN,
+    MailKind.REVIEW,
+    MailKind.WEEKLY,
+}
 """Mails that do not go to the address of a subscription."""
 CONTEXTS: dict[MailKind, dict[str, object]] = {
     MailKind.RESOURCE: {"resource": "guide"},
@@ -47,6 +54,18 @@ CONTEXTS: dict[MailKind, dict[str, object]] = {
         "paragraphs": ["Something happened."],
         "commands": ["newsletter status"],
         "foot": "Sent by your newsletter.",
+    },
+    MailKind.WEEKLY: {
+        "to": "author@example.com",
+        "language": "en",
+        "first": "Monday",
+        "last": "Sunday",
+        "joined": 2,
+        "left": 1,
+        "reasons": [["Too many mails", 1]],
+        "suppressed": 0,
+        "coming": [],
+        "page_url": "https://x",
     },
     MailKind.REVIEW: {"to": "author@example.com", "language": "en"},
     MailKind.LOG_IN: {"to": "author@example.com", "login": "0123456789ab", "language": "en"},

@@ -1,0 +1,134 @@
+"""Mail a list's authors once a week: who joined, who left and why, what bounced, what goes next.
+
+Numbers only: no address and no name. The week that was told is a column of the list, written in the
+transaction that queues the mail, so that each week is told once, whatever restarts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db.session import reading, transaction
+from newsletter.i18n import Text, day, day_and_time, say
+from newsletter.models import MailingList
+from newsletter.schedule import Period, latest_period
+from newsletter.services import figure_reading, installation, notifications
+from newsletter.services.digests import explain_list
+from newsletter.services.digests.explain_list import Outlook
+from newsletter.services.mail_context import CADENCE_TEXT
+from newsletter.services.runtime import Environment
+from newsletter.services.subscribers.subscriptions import REASON_WORDS
+from newsletter.statistics_vocabulary import Figure
+from newsletter.vocabulary import Cadence, MailKind
+
+MONDAY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _DueNote:
+    """A list whose note is due, for the week that ended before `period`."""
+
+    list_id: int
+    slug: str
+    period: Period
+
+
+def send_notes(env: Environment) -> int:
+    """Queue the note of every list whose Monday, at its hour, has come. Return how many lists.
+
+    Nothing happens while mail is held after a restore.
+    """
+    if installation.find_hold():
+        return 0
+    with reading() as session:
+        query = select(MailingList).where(MailingList.weekly_note)
+        due = [_find_due(env, row) for row in session.scalars(query)]
+    return sum(_queue(env, note) for note in due if note is not None)
+
+
+def _find_due(env: Environment, row: MailingList) -> _DueNote | None:
+    schedule = replace(row.schedule, weekday=MONDAY)
+    period = latest_period(Cadence.WEEKLY, schedule, env.now)
+    is_told = row.noted_week >= period.key
+    if is_told or period.due_at <= row.created_at:
+        return None
+    return _DueNote(row.id, row.slug, period)
+
+
+def _queue(env: Environment, note: _DueNote) -> bool:
+    """Queue a note to each author of a list; False if another worker did."""
+    outlooks = [row for row in explain_list.explain(env, note.slug).outlooks if row.subscribers]
+    with transaction() as session:
+        noted = (
+            update(MailingList)
+            .where(MailingList.id == note.list_id, MailingList.noted_week < note.period.key)
+            .values(noted_week=note.period.key)
+            .returning(MailingList.id)
+        )
+        if session.execute(noted).first() is None:
+            return False
+        row = session.get_one(MailingList, note.list_id)
+        context = _describe(env, session, row, note.period, outlooks)
+        for address in notifications.list_authors(session, row):
+            outbox.enqueue(
+                session,
+                mail=MailKind.WEEKLY,
+                subscription_id=None,
+                now=env.now,
+                context={**context, "to": address},
+            )
+        return True
+
+
+def _describe(
+    env: Environment,
+    session: Session,
+    row: MailingList,
+    period: Period,
+    outlooks: list[Outlook],
+) -> dict[str, object]:
+    """Return the variables of the mail, in words of the list's language."""
+    last = period.due_at.astimezone(row.zone).date() - timedelta(days=1)
+    first = last - timedelta(days=6)
+    sums = figure_reading.sum_of_list(session, row.id, str(first), str(last))
+    return {
+        "list_id": row.id,
+        "language": row.language,
+        "first": day(_at_noon(first), row.language),
+        "last": day(_at_noon(last), row.language),
+        "joined": sums[Figure.JOINED].total(),
+        "left": sums[Figure.LEFT].total(),
+        "reasons": _name_reasons(sums[Figure.REASON], row.language),
+        "suppressed": sums[Figure.SUPPRESSED].total(),
+        "coming": [_describe_outlook(row, outlook) for outlook in outlooks],
+        "page_url": env.links.author(),
+    }
+
+
+def _at_noon(moment: date) -> datetime:
+    return datetime.combine(moment, time(12), UTC)
+
+
+def _name_reasons(counts: Mapping[str, int], language: str) -> list[list[object]]:
+    """Return reasons in words with their counts, the most frequent first."""
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [[say(REASON_WORDS.get(name, Text("Other")), language), count] for name, count in ranked]
+
+
+def _describe_outlook(row: MailingList, outlook: Outlook) -> dict[str, object]:
+    when = ""
+    if outlook.next_at is not None and outlook.state not in ("held", "waits"):
+        when = day_and_time(outlook.next_at, row.language, row.zone, style="full")
+    return {
+        "cadence": say(CADENCE_TEXT[outlook.cadence], row.language),
+        "when": when,
+        "state": outlook.state,
+        "entries": outlook.owed,
+        "subscribers": outlook.subscribers,
+    }

@@ -1,0 +1,1 @@
+"""Tests of authors: what they are told."""
