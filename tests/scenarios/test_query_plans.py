@@ -25,6 +25,7 @@ from newsletter.authoring.letter_fields import LetterFields
 from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import Base, transaction
 from newsletter.models import Feed
+from newsletter.services import events
 from newsletter.services.audience import merge_data
 from newsletter.services.authors import acts, authors, log_in, today
 from newsletter.services.campaigns import browse as browse_campaigns
@@ -42,12 +43,12 @@ from newsletter.services.polling import browse as browse_entries
 from newsletter.services.polling import entries
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
-from newsletter.services.subscribers import admin, history
+from newsletter.services.subscribers import admin, history, listing, views
 from newsletter.services.subscribers import browse as browse_subscribers
 from newsletter.services.subscribers.privacy import erase_address
 from newsletter.services.suppressions import suppress
 from newsletter.services.transfer import import_files, import_work
-from newsletter.vocabulary import EntryStatus
+from newsletter.vocabulary import Cadence, EntryStatus, EventKind, SubscriptionStatus
 from tests.fakes import Clock
 from tests.people import add_entry
 from tests.scenarios.filled import LARGE, fill
@@ -296,6 +297,7 @@ def live(env: Environment, clock: Clock) -> None:
     campaigns.cancel(env, digest)
     entries.list_entries(slug="blog")
     merge_pages(env)
+    turn_pages_of_programs(env)
     open_author_pages(env, digest)
     write_letter(env)
     for wanted in filters(env):
@@ -355,6 +357,21 @@ def open_author_pages(env: Environment, campaign: int) -> None:
     health.read_health(env)
     look_preview.preview_look(env, "blog", {"color": "#aa1155", "order": "oldest"})
     lists.show("blog", count=False)
+
+
+def turn_pages_of_programs(env: Environment) -> None:
+    """Read the listings of the API, filtered by what many have and by what nobody has."""
+    for wanted in (*filters(env), admin.SubscriberFilter(slug="blog", tag="nobody")):
+        _, following = listing.list_subscribers(wanted, limit=200)
+        listing.list_subscribers(replace(wanted, before=following), limit=200)
+    for status_ in (None, SubscriptionStatus.ACTIVE, SubscriptionStatus.PENDING):
+        for cadence in (None, Cadence.INSTANT):
+            chosen = listing.SubscriptionFilter("blog", status_, cadence)
+            _, following = listing.list_subscriptions(chosen, limit=200)
+            listing.list_subscriptions(replace(chosen, before=following), limit=200)
+    assert views.get_view(5).id == 5
+    events.list_events(slugs={"blog"}, limit=200)
+    events.list_events(slugs={"blog"}, kind=EventKind.DELIVERY_BOUNCED, limit=200)
 
 
 def merge_pages(env: Environment) -> None:

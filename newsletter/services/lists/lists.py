@@ -120,8 +120,10 @@ def edit(
     with transaction() as session:
         mailing_list = get_list(session, slug)
         session.refresh(mailing_list, with_for_update={"key_share": True})
-        if expected is not None and not _are_same(expected, _describe(session, mailing_list)):
-            raise ChangedMeanwhile
+        if expected is not None:
+            current = _describe(session, mailing_list, count=False)
+            if current != replace(expected, active=0, pending=0):  # whoever subscribes meanwhile
+                raise ChangedMeanwhile
         if "grace_minutes" in columns:
             entries.change_grace_period(env, session, mailing_list, columns["grace_minutes"])
         for name, value in columns.items():
@@ -136,16 +138,11 @@ def edit(
         return _describe(session, mailing_list)
 
 
-def _are_same(first: ListSettings, second: ListSettings) -> bool:
-    """Tell whether settings are the same, however many subscribe meanwhile."""
-    return replace(first, active=0, pending=0) == replace(second, active=0, pending=0)
-
-
-def list_lists() -> list[ListSettings]:
-    """Return every list."""
+def list_lists(*, count: bool = True) -> list[ListSettings]:
+    """Return every list; without `count` their subscriptions are not counted."""
     with reading() as session:
         query = select(MailingList).order_by(MailingList.id)
-        return [_describe(session, mailing_list) for mailing_list in session.scalars(query)]
+        return [_describe(session, row, count=count) for row in session.scalars(query)]
 
 
 def list_time_zones() -> dict[str, str]:
