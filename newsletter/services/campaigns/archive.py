@@ -5,6 +5,7 @@ Nothing of a subscriber is in them.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.html.sanitize import clean_html, find_first_picture
 from newsletter.html.text import shorten_text, to_plain_line
-from newsletter.html.to_text import html_to_text
+from newsletter.html.to_text import make_excerpt
 from newsletter.mail.slots import fill
 from newsletter.models import Campaign, Edition, Entry, MailingList
 from newsletter.models.campaigns import WEB
@@ -32,6 +33,8 @@ END = "<!-- /content -->"
 """What templates/emails/layout.html puts around what a mail says."""
 DESCRIPTION_AT_MOST = 160
 """Characters of a description: what searchers and link previews show of it."""
+_FACTS = re.compile(r"</h1>\s{0,99}<p>[^<.!?]{0,120}</p>")
+"""The line of author, date and length below a post's title, which its address and card tell."""
 SITEMAP_AT_MOST = 5000
 """Newest campaigns in the sitemap; the protocol's limit is 50,000 addresses a file."""
 
@@ -193,7 +196,7 @@ def _load_content(env: Environment, slug: str, listed: ArchivedCampaign) -> Arch
 
 
 def _describe(preheader: str, html: str) -> str:
-    text = preheader or html_to_text(html, links=False)
+    text = preheader or make_excerpt(_FACTS.sub("</h1>", html, count=1), words=60)
     return shorten_text(to_plain_line(text, limit=1000), DESCRIPTION_AT_MOST)
 
 
