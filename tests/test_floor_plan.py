@@ -100,6 +100,22 @@ def test_imports_point_downwards(file: Path) -> None:
         assert FLOOR[used] < FLOOR[here], f"{file.name} ({here}) reaches up or sideways to {used}"
 
 
+MIGRATION = PACKAGE / "migrations" / "versions" / "0001_initial.py"
+"""A list of tables: as long as they are many."""
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_modules_and_functions_stay_short(file: Path) -> None:
+    if file == MIGRATION:
+        return
+    text = file.read_text()
+    assert text.count("\n") <= 320, "a module has at most 320 lines"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= 50, f"{node.name} has {length} lines, a function at most 50"
+
+
 def test_the_tests_of_services_follow_the_map() -> None:
     tests = Path(__file__).parent / "services"
     folders = {folder.name for folder in tests.iterdir() if (folder / "__init__.py").exists()}

@@ -25,7 +25,6 @@ from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import LeasedDelivery
 from newsletter.services import resources
 from newsletter.services.audience.merge_data import RecipientCache, build_merge_values
-from newsletter.services.digests.review_content import ReviewContent, describe_review
 from newsletter.services.inbound import forwarding, receivers
 from newsletter.services.mail_context import (
     CADENCE_TEXT,
@@ -38,6 +37,7 @@ from newsletter.services.mail_context import (
     make_sender,
 )
 from newsletter.services.runtime import Environment
+from newsletter.services.sending import author_mail
 from newsletter.services.sending.signers import find_signers
 from newsletter.tokens import return_path, unsubscribe_address
 from newsletter.vocabulary import MailKind
@@ -213,13 +213,7 @@ class MessageBuilder:
         context = row.context or {}
         list_context = self._find_list(int(context["list_id"]))
         list_context = list_context.in_language(context.get("language") or SOURCE)
-        variables: dict[str, object] = {"list": list_context, "notice": context}
-        if row.mail is MailKind.LOG_IN:
-            login = str(context["login"])
-            variables["action_url"] = self.env.links.log_in(login, self.env.now)
-            variables["code"] = self.env.tokens.make_code(login)
-        elif row.mail is MailKind.REVIEW:
-            variables["review"] = self._describe_review(int(context["review"]), list_context)
+        variables = author_mail.describe(self.env, row.mail, context, list_context)
         content = self.env.renderer.render(row.mail, variables)
         sender = make_sender(list_context)
         recipient = str(context["to"])
@@ -237,10 +231,6 @@ class MessageBuilder:
             return Outgoing(row.id, sender.email, recipient, sign_message(data, sign))
         data = compile_single(list_context, content).build(values, sign)
         return Outgoing(row.id, sender.email, recipient, data)
-
-    def _describe_review(self, review: int, list_context: ListContext) -> ReviewContent:
-        with reading() as session:
-            return describe_review(self.env, session, review, list_context.language)
 
     def _compile(
         self, list_context: ListContext, content: MailContent, *, stream: str
