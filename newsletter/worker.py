@@ -35,6 +35,7 @@ from newsletter.services.inbound.watch import wait_for_mail
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series_progress
 from newsletter.services.operations import cleanup, metrics, watch
+from newsletter.services.operations.problem_log import ProblemLog
 from newsletter.services.operations.wakeups import (
     LOOK_AGAIN,
     SOON,
@@ -73,7 +74,7 @@ class WorkerProcess:
         self._transport: Transport | None = None
         self._problem = ""
         self._mailbox_problem = ""
-        self._database_problems: dict[str, str] = {}
+        self._database_problems = ProblemLog(log)
         self._postponed: digests.Postponed = {}
         with app.app_context():
             self._notices_changes = db.engine.dialect.name == "sqlite"
@@ -177,9 +178,9 @@ class WorkerProcess:
                     work()
                     if self._notices_changes:
                         self._wakeups.plan(work.__name__, self._find_next(work.__name__))
-                    self._database_problems.pop(work.__name__, None)
+                    self._database_problems.forget(work.__name__)
                 except DatabaseError as error:
-                    self._report_database(work.__name__, str(error))
+                    self._database_problems.note(work.__name__, str(error))
                 except NewsletterError as error:
                     log.error("%s: %s", work.__name__, error)
                 except Exception:
@@ -195,12 +196,6 @@ class WorkerProcess:
         if name == self.gate.__name__:
             return find_gate_moment()
         return find_mail_moment(self.env) if name == self.send.__name__ else utcnow() + LOOK_AGAIN
-
-    def _report_database(self, work: str, problem: str) -> None:
-        """Log that the database cannot be used, once for all work until the problem has ended."""
-        if problem not in self._database_problems.values():
-            log.error("%s: %s", work, problem)
-        self._database_problems[work] = problem
 
     def alive(self) -> None:
         """Report that this worker lives, to systemd also while the database does not answer."""
