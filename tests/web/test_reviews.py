@@ -177,5 +177,6 @@ def test_a_digest_speaks_the_language_of_its_list(
     mail = sink.to(AUTHOR)[-1]
     assert mail["Subject"] == "للمراجعة: Spring"
     assert 'dir="rtl"' in body(mail, "html")
+    assert "«\u2068Spring\u2069»" in body(mail, "html")
     [hold] = [path for path in links(sink) if path.endswith("/hold")]
     assert 'lang="ar"' in client.get(hold).text

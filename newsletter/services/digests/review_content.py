@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from newsletter.errors import TemplateProblem
-from newsletter.i18n import day_and_time, say
+from newsletter.i18n import day_and_time, direction, say
 from newsletter.mail import slots
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import DigestReview, MailingList
@@ -69,7 +69,7 @@ def describe_review(
     links = env.links
     entries = tuple(
         LinkedEntry(
-            entry.title,
+            _isolate(entry.title, language),
             find_direction(entry.title, language),
             links.review(review.handle, f"leave-out/{entry.id}", env.now),
         )
@@ -89,6 +89,13 @@ def describe_review(
         html=content.html,
         problem=problem,
     )
+
+
+def _isolate(title: str, language: str) -> str:
+    """Keep a title that runs the other way from turning the quotation marks around it (UAX 9)."""
+    if find_direction(title, language) == direction(language):
+        return title
+    return f"\u2068{title}\u2069"
 
 
 def _say_moment(review: Review, language: str, zone: ZoneInfo) -> str:
