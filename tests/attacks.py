@@ -129,7 +129,7 @@ class _Reader(HTMLParser):
         acts = name.startswith("on") or name in {
             "srcdoc", "srcset", "formaction", "background", "ping", "poster", "xlink:href", "http-equiv", "target", "is",
         }  # fmt: skip
-        leads = name in ("href", "src") and not re.match(r"https?://|mailto:", value)
+        leads = name in ("href", "src") and not re.match(r"https?://|mailto:|#entry-\d+$", value)
         if (
             acts
             or leads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_time, get_datetime_format
 from babel.numbers import format_decimal
 from flask import Flask, request
 from flask_wtf.csrf import generate_csrf
@@ -126,7 +126,10 @@ def format_moment(moment: datetime | None, zone: str = "UTC") -> str:
         local = moment.astimezone(ZoneInfo(zone))
     except (KeyError, ValueError, OSError):
         local = moment.astimezone(UTC)
-    return format_datetime(local, "medium", locale=_locale())
+    locale = _locale()
+    pattern = str(get_datetime_format("medium", locale=locale)).replace("'", "")
+    day = format_date(local, "medium", locale)
+    return pattern.replace("{1}", day).replace("{0}", format_time(local, "short", locale=locale))
 
 
 def format_number(number: int) -> str:

@@ -13,6 +13,8 @@ WIDTH = 640
 HEIGHT = 140
 GAP = 0.2
 """The part of a column that is left empty."""
+COLUMN_AT_MOST = WIDTH / 12
+"""The width of a column where there are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,10 @@ def draw_stacks(columns: Sequence[Sequence[int]], names: Sequence[str]) -> Plot:
 
 
 def _place_column(number: int, columns: int) -> tuple[float, float]:
+    """Return where a column begins and how wide it is; few columns stay narrow, in their places."""
     step = WIDTH / columns
-    return number * step + step * GAP / 2, step * (1 - GAP)
+    width = min(step * (1 - GAP), COLUMN_AT_MOST)
+    return number * step + (step - width) / 2, width
 
 
 def _drop_empty(shapes: Sequence[Shape]) -> tuple[Shape, ...]:
