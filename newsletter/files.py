@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,9 @@ PRIVATE = 0o600
 """The mode of every file with personal data: its owner reads and writes it, nobody else."""
 SIDE_FILES = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite keeps beside a database, with the mode of the database."""
+NAME_AT_MOST = 200
+"""Bytes of a file's name in UTF-8; file systems take 255, and some names get a suffix."""
+_NO_NAME = re.compile(r"[^\w. -]+")
 
 
 def open_private(file: Path, mode: str = "w") -> IO[Any]:
@@ -34,6 +38,20 @@ def open_private(file: Path, mode: str = "w") -> IO[Any]:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def clean_name(named: str, *, otherwise: str) -> str:
+    """Return what may stand in a file's name of that of an upload, without folders.
+
+    The end is kept, with its ending; `otherwise` where nothing is left.
+    """
+    plain = _NO_NAME.sub("_", named.replace("\\", "/").rpartition("/")[2])
+    return shorten_name(plain).strip(". ") or otherwise
+
+
+def shorten_name(name: str) -> str:
+    """Return the end of a name, as much as a file may be called."""
+    return name.encode("utf-8", "replace")[-NAME_AT_MOST:].decode("utf-8", "ignore")
 
 
 def write_private(file: Path, content: str | bytes) -> None:

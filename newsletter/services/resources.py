@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid, NotFound, Refused
-from newsletter.files import open_private
+from newsletter.files import clean_name, open_private
 from newsletter.html.text import to_plain_line
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import Resource
@@ -49,7 +49,6 @@ MEDIA_SIGNS = (
     (0, b"fLaC"),
 )
 """The first bytes of pictures, sounds and films that browsers show, and where they stand."""
-_NO_NAME = re.compile(r"[^\w. -]+")
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
@@ -91,9 +90,8 @@ def add_upload(
 
     Raises `Refused`, `InvalidInput` under ``name``.
     """
-    plain = _NO_NAME.sub("_", filename.replace("\\", "/").rpartition("/")[2])[-100:].strip(". ")
     with TemporaryDirectory(prefix="newsletter-") as folder:
-        file = Path(folder) / (plain or "file")
+        file = Path(folder) / clean_name(filename[-100:], otherwise="file")
         with open_private(file, "wb") as out:
             shutil.copyfileobj(source, out)
         return add_resource(env, file, title=title, name=name, replace=replace)

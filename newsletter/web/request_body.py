@@ -20,6 +20,7 @@ REPORT_AT_MOST = 1024 * 1024
 BODIES_AT_MOST = {"hooks.receive": REPORT_AT_MOST}
 """Bytes that a body may have, by endpoint, where they are more than a form's."""
 
+NO_TEXT = "\ufffd"
 URLENCODED = "application/x-www-form-urlencoded"
 
 
@@ -34,20 +35,42 @@ def allow_body(endpoint: str, at_most: int, *, form_at_most: int = 0) -> None:
         FORMS_AT_MOST[endpoint] = form_at_most
 
 
-class Parser(FormDataParser):
-    """Reads bytes that are not UTF-8 as U+FFFD, which no address and no choice contains.
+FIELDS_AT_MOST = 5_000
+"""Fields of a form that is no multipart one."""
 
-    Werkzeug would take them for the text ``%ED%A0%80``, and that for somebody's address (S09).
+
+class Parser(FormDataParser):
+    """Reads bytes that are not UTF-8, and NUL, as U+FFFD, which no address and no choice contains.
+
+    Werkzeug would take the former for the text ``%ED%A0%80``, and that for somebody's address
+    (S09); PostgreSQL takes no text with the latter.
     """
 
     def parse(self, stream: IO[bytes], mimetype: str, *args: Any, **options: Any) -> Any:
         """Parse a body, as Werkzeug's parser does."""
         if mimetype != URLENCODED:
-            return super().parse(stream, mimetype, *args, **options)
-        fields = parse_qsl(
-            stream.read().decode("utf-8", "replace"), keep_blank_values=True, errors="replace"
-        )
-        return stream, self.cls(fields), self.cls()
+            stream, form, files = super().parse(stream, mimetype, *args, **options)
+            fields = list(form.items(multi=True))
+        else:
+            fields = self._read_fields(stream)
+            files = self.cls()
+        clean = [
+            (name.replace("\0", NO_TEXT), text.replace("\0", NO_TEXT)) for name, text in fields
+        ]
+        return stream, self.cls(clean), files
+
+    def _read_fields(self, stream: IO[bytes]) -> list[tuple[str, str]]:
+        """Read a form of no more bytes and fields than one may have.
+
+        Raises `RequestEntityTooLarge`.
+        """
+        at_most = self.max_form_memory_size
+        body = stream.read() if at_most is None else stream.read(at_most + 1)
+        if at_most is not None and len(body) > at_most:
+            raise RequestEntityTooLarge
+        if body.count(b"&") >= FIELDS_AT_MOST:
+            raise RequestEntityTooLarge
+        return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
 
 
 class BodyStream(RawIOBase):
@@ -104,7 +127,8 @@ def refuse_large_bodies() -> None:
 @blueprint.before_app_request
 def refuse_foreign_shapes() -> None:
     """Refuse a request of more than one host, or with what no form of ours sends."""
-    if len(request.query_string) > counters.QUERY_AT_MOST or "\0" in request.path:
+    too_long = len(request.query_string) > counters.QUERY_AT_MOST
+    if too_long or "\0" in request.path or b"%00" in request.query_string:
         raise BadRequest
     if "," in request.headers.get("Host", ""):  # servers join two headers with a comma
         raise BadRequest

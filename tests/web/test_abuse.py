@@ -291,6 +291,7 @@ LARGE = {
     URLENCODED: b"email=" + b"a" * 10_000_000, "application/json": b'{"email": "' + b"a" * 10_000_000 + b'"}',
     "multipart/form-data; boundary=x": MULTIPART % (b"a" * 10_000_000), "text/plain": b"a" * 10_000_000,
 }  # fmt: skip
+UPLOADS = {"/author/upload/letters/1/picture", "/author/upload/subscribers", "/author/upload/files"}
 
 
 @pytest.mark.any_database
@@ -303,7 +304,11 @@ def test_s09_ten_megabytes_at_every_route(
         answer = client.open(
             path, method=method, data=LARGE[content_type], content_type=content_type
         )
-        expected = 401 if path == "/api/v1/subscribers/import" else 413  # takes larger files
+        expected = 413
+        if path in ("/api/v1/subscribers/import", "/api/v1/resources") and method == "POST":
+            expected = 401  # takes larger files, and reads none of a stranger
+        elif path in UPLOADS:  # likewise; the server takes none without a ticket (uploads.py)
+            expected = 303
         assert answer.status_code == expected, (method, path, answer.status_code)
     assert time.thread_time() - begun < 10
 
@@ -413,6 +418,8 @@ def _lying(port: int) -> int:
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "OPTIONS", "DELETE")
 PAGES = [purpose for purpose in LinkPurpose if purpose is not LinkPurpose.FORM]
+ENDS = {"review": "/hold"}
+"""What stands behind the token, in the addresses of a kind."""
 PAYLOADS = {"confirm": ".1", "never": ".1", "stay": ".1", "address": ".mark", "resources": ".guide"}
 
 
@@ -452,7 +459,7 @@ def test_t01_t02_t03_t05_tampered_tokens_on_every_route_and_method(
         for token in bad:
             for method in METHODS:
                 answer = client.open(
-                    f"/{kind.path}/{token}",
+                    f"/{kind.path}/{token}{ENDS.get(kind, '')}",
                     method=method,
                     data={"List-Unsubscribe": "One-Click"} if method == "POST" else None,
                 )
@@ -468,10 +475,11 @@ def test_t01_t02_t03_t05_tampered_tokens_on_every_route_and_method(
                     )
                 assert b"example.com" not in answer.data
         for method in ("PUT", "PATCH", "DELETE"):
-            assert client.open(f"/{kind.path}/{good}", method=method).status_code == 405
+            path = f"/{kind.path}/{good}{ENDS.get(kind, '')}"
+            assert client.open(path, method=method).status_code == 405
         for method in ("GET", "HEAD", "OPTIONS"):
             client.open(
-                f"/{kind.path}/{good}?id={bob}&email=bob@example.com&subscriber=2&token={bob}",
+                f"{path}?id={bob}&email=bob@example.com&subscriber=2&token={bob}",
                 method=method,
             )
     assert state(app) == before

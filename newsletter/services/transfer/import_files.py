@@ -7,7 +7,6 @@ which several machines share.
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from sqlalchemy.orm import Session
 from newsletter.access_vocabulary import ImportState
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
-from newsletter.files import open_private
+from newsletter.files import clean_name, open_private
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text
 from newsletter.import_formats.column_names import normalize_name
@@ -49,7 +48,6 @@ WAITING = (ImportState.UPLOADED, ImportState.APPROVED)
 """The states in which a worker has something to do."""
 KEEPING = (*WAITING, ImportState.CHECKED, ImportState.REFUSED)
 """The states in which the bytes are kept."""
-_NO_NAME = re.compile(r"[^\w. -]+")
 _CHUNK = 1 << 20
 
 
@@ -97,11 +95,11 @@ def keep_file(
     """
     columns = _check_choices(choices)
     handle = new_handle()
-    name = _NO_NAME.sub("_", filename.replace("\\", "/").rpartition("/")[2])[-80:].strip(". ")
+    name = clean_name(filename[-80:], otherwise="subscribers")
     with reading() as session:
         if session.scalar(_count_query()) >= WAITING_AT_MOST:
             raise Refused("there are too many files already", hint="import or discard one first")
-    path = _folder(env) / handle / (name or "subscribers")
+    path = _folder(env) / handle / name
     path.parent.mkdir(mode=0o700)
     try:
         size = _copy(source, path)

@@ -53,7 +53,7 @@ def add_resource(query: models.ResourceQuery) -> Response:
     is 415.
     """
     require_unlimited()
-    name = Path(query.filename).name
+    name = files.shorten_name(Path(query.filename).name)
     if name.rpartition(".")[2].lower() not in ENDINGS:
         raise RefusedEarly(make_problem(415, f"Files may end in {', '.join(sorted(ENDINGS))}."))
     body = request.get_data(cache=False)

@@ -155,9 +155,16 @@ def current_author() -> AuthorView:
 def safe_path(path: str | None) -> str:
     """Return a path of the author's pages to go on to, the first page for anything else."""
     text = path or ""
-    parts = urlsplit(text)
-    inside = text.startswith(PREFIX) and not parts.scheme and not parts.netloc
+    inside = text.startswith(PREFIX)  # so it names neither a scheme nor a host
     return text if inside and text.isprintable() and "\\" not in text else PREFIX
+
+
+def _read_referer() -> str:
+    """Return the path of the page that a form was sent from, "" where it cannot be read."""
+    try:
+        return urlsplit(request.headers.get("Referer", "")).path
+    except ValueError:
+        return ""
 
 
 def report_done(path: str) -> Response:
@@ -239,10 +246,7 @@ def _record(
 
 def _ask_to_log_in(endpoint: str) -> Response:
     """Lead to the log-in and back: to this page, or to the one whose form was sent."""
-    if request.method == "GET":
-        path = request.full_path.rstrip("?")
-    else:
-        path = urlsplit(request.headers.get("Referer", "")).path
+    path = request.full_path.rstrip("?") if request.method == "GET" else _read_referer()
     return redirect(url_for(endpoint, next=safe_path(path)), 303)  # type: ignore[return-value]
 
 

@@ -19,7 +19,7 @@ from newsletter.web.uploads import make_ticket
 
 blueprint = make_blueprint("imports", __name__)
 
-ONE = "/imports/<int:import_id>"
+ONE = "/imports/<int(max=2147483647):import_id>"
 
 
 @page(blueprint, "/imports", AuthorRole.OWNER, everywhere=True, recent=True)
