@@ -39,8 +39,15 @@ class Figure(StrEnum):
     CADENCE = "cadence"
     """Active subscriptions by cadence, as last counted on a day."""
     LANGUAGE = "language"
+    NEVER_MAILED = "never_mailed"
+    """Active subscriptions whose address is suppressed, as last counted on a day."""
 
     @property
     def is_state(self) -> bool:
         """Tell whether a later number of a day takes the place of an earlier one."""
-        return self in (Figure.CADENCE, Figure.LANGUAGE, Figure.FEED_READERS)
+        return self in (
+            Figure.CADENCE,
+            Figure.LANGUAGE,
+            Figure.NEVER_MAILED,
+            Figure.FEED_READERS,
+        )

@@ -25,6 +25,9 @@ from newsletter.statistics_vocabulary import Figure
 from newsletter.tokens import keyed_hash
 from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
+COUNTED_AT_MOST = 2_000
+"""Suppressions that a page looks through: of more it shows what was counted in the last hour."""
+
 _KEYS = select(LastingKey.key).order_by(LastingKey.id)
 _SUPPRESSED = select(
     exists().where(Suppression.email_hash.in_(bindparam("hashes", expanding=True)))
@@ -95,6 +98,12 @@ def count_suppressed(session: Session, list_id: int) -> int:
         .where(Subscription.list_id + 0 == list_id, Subscription.status == "active")
     )
     return session.scalar(query) or 0
+
+
+def has_many(session: Session) -> bool:
+    """Tell whether there are more suppressions than a page counts (`COUNTED_AT_MOST`)."""
+    query = select(Suppression.id).order_by(Suppression.id).offset(COUNTED_AT_MOST).limit(1)
+    return session.scalar(query) is not None
 
 
 def suppress(env: Environment, address: str, *, reason: str = "manual", note: str = "") -> bool:

@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 FIGURES = (
-    "'asked', 'asked_page', 'confirmed', 'confirmed_page', 'joined', 'left', 'unconfirmed', 'reason', 'slower', 'faster', 'suppressed', 'deferred', 'viewed', 'fetched', 'feed_readers', 'cadence', 'language'"
+    "'asked', 'asked_page', 'confirmed', 'confirmed_page', 'joined', 'left', 'unconfirmed', 'reason', 'slower', 'faster', 'suppressed', 'deferred', 'viewed', 'fetched', 'feed_readers', 'cadence', 'language', 'never_mailed'"
 )
 
 

@@ -13,7 +13,9 @@ from newsletter.services.campaigns import campaigns
 from newsletter.services.campaigns.campaigns import CampaignView
 from newsletter.services.digests import explain_list
 from newsletter.services.digests.explain_list import Outlook
+from newsletter.services.digests.find_due import list_cadences
 from newsletter.services.lists.lists import list_time_zones
+from newsletter.services.lookup import get_list
 from newsletter.services.polling import entries, feeds
 from newsletter.services.polling.entries import EntryView
 from newsletter.services.polling.feeds import FeedView
@@ -101,11 +103,15 @@ def read_under_way(author: AuthorView) -> tuple[UnderWay, ...]:
 
 
 def _read_list(env: Environment, slug: str) -> ListToday:
-    explanation = explain_list.explain(env, slug)
+    with reading() as session:
+        mailing_list = get_list(session, slug)
+        zone = mailing_list.timezone
+        cadences = list_cadences(session, mailing_list)
+        outlooks = explain_list.explain_cadences(env, session, mailing_list, cadences)
     return ListToday(
         slug=slug,
-        timezone=explanation.timezone,
-        coming=tuple(outlook for outlook in explanation.outlooks if outlook.subscribers),
+        timezone=zone,
+        coming=tuple(outlook for outlook in outlooks if outlook.subscribers),
         held=tuple(entries.list_entries(slug=slug, fate=EntryStatus.HELD, limit=HELD_AT_MOST)),
         failing=tuple(feed for feed in feeds.list_feeds(slug) if feed.error),
         paused=tuple(campaigns.list_under_way(slug, (CampaignStatus.PAUSED,))),

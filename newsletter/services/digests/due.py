@@ -144,11 +144,17 @@ def find_usual_cadence(slug: str | None) -> Cadence:
 
 
 def preview(
-    env: Environment, slug: str | None = None, cadence: Cadence | None = None, *, language: str = ""
+    env: Environment,
+    slug: str | None = None,
+    cadence: Cadence | None = None,
+    *,
+    language: str = "",
+    count_at_most: int | None = None,
 ) -> Preview:
     """Render the next digest as it would go out now, in the list's language or another one.
 
-    Raises `Refused` if there is nothing to show or no such language.
+    With `count_at_most` no more subscribers are counted, for a page. Raises `Refused` if there is
+    nothing to show or no such language.
     """
     if language and not find_language(language):
         raise Refused(f"there is no language {language}", hint=f"use one of {', '.join(LANGUAGES)}")
@@ -156,7 +162,9 @@ def preview(
         mailing_list = get_list(session, slug)
         word = cadence or mailing_list.default_cadence
         review = reviews.find_open(session, mailing_list.id, word)
-        plan = make_plan(env, session, mailing_list, word, review=review)
+        plan = make_plan(
+            env, session, mailing_list, word, review=review, count_at_most=count_at_most
+        )
         entries = _entries_to_preview(session, mailing_list, plan)
         editor = Editor(env, session, plan.list, plan.style, plan.intro.text if plan.intro else "")
         content = fill_web_url(editor.render(entries, language), plan.list.archive_url)

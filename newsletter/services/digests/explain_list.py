@@ -10,12 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading
-from newsletter.models import (
-    DigestPeriod,
-    Entry,
-    MailingList,
-    Subscription,
-)
+from newsletter.models import DigestPeriod, Entry, MailingList, Subscription
 from newsletter.services.digests import reviews
 from newsletter.services.digests.due import NOBODY, list_cadences
 from newsletter.services.digests.entry_outlook import (
@@ -35,10 +30,10 @@ from newsletter.services.digests.wording import count_subscribers, format_moment
 from newsletter.services.lookup import get_list
 from newsletter.services.polling.entry_state import owed_clause
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import (
-    Cadence,
-    SubscriptionStatus,
-)
+from newsletter.vocabulary import Cadence, SubscriptionStatus
+
+COUNTED_AT_MOST = 10_000
+"""Subscribers of a cadence whom a page counts: more take longer than a page may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,8 @@ class Outlook:
     `next_at` is None for instant mails, which go as soon as an entry is ready, and in the past for
     a digest that is `overdue`: it goes as soon as a worker runs. `owed` counts its entries;
     `verdict` says what goes out or why nothing does, `last` what became of the digest before.
-    `review` is what its author says about it, if anything.
+    `review` is what its author says about it, if anything. `at_least`: more subscribers may get it
+    than the verdict says.
     """
 
     cadence: Cadence
@@ -59,6 +55,7 @@ class Outlook:
     verdict: str
     last: str
     review: Review | None = None
+    at_least: bool = False
 
     @property
     def state(self) -> str:
@@ -85,7 +82,8 @@ class Explanation:
 class _CadencePlan:
     """The decision about the next digest of one cadence (`digest` is None for instant mails).
 
-    `unripe` is the decision if no corrections were waited for, `review` what the author says.
+    `unripe` is the decision if no corrections were waited for, `review` what the author says;
+    `cut`: not all subscribers were looked at.
     """
 
     cadence: Cadence
@@ -94,6 +92,7 @@ class _CadencePlan:
     subscribers: int
     unripe: DigestDecision
     review: Review | None
+    cut: bool
 
 
 def explain(env: Environment, slug: str | None = None) -> Explanation:
@@ -113,14 +112,12 @@ def explain(env: Environment, slug: str | None = None) -> Explanation:
         )
 
 
-def explain_cadence(env: Environment, slug: str, cadence: Cadence) -> Outlook:
-    """Explain the next digest of one cadence of a list.
-
-    Raises `NotFound`.
-    """
-    with reading() as session:
-        explainer = _Explainer(env, session, get_list(session, slug), [cadence])
-        return explainer.explain_cadence(explainer.plans[0])
+def explain_cadences(
+    env: Environment, session: Session, mailing_list: MailingList, cadences: Sequence[Cadence]
+) -> tuple[Outlook, ...]:
+    """Explain the next digests of some cadences for a page, which counts `COUNTED_AT_MOST`."""
+    explainer = _Explainer(env, session, mailing_list, cadences, count_at_most=COUNTED_AT_MOST)
+    return tuple(map(explainer.explain_cadence, explainer.plans))
 
 
 def explain_newest(env: Environment, slug: str) -> dict[int, str]:
@@ -137,7 +134,10 @@ class _Explainer:
         session: Session,
         mailing_list: MailingList,
         cadences: Sequence[Cadence],
+        *,
+        count_at_most: int | None = None,
     ) -> None:
+        self.count_at_most = count_at_most
         self.env = env
         self.session = session
         self.list = mailing_list
@@ -155,17 +155,23 @@ class _Explainer:
             following=following,
             hasty=False,
             review=review,
+            count_at_most=self.count_at_most,
         )
         unripe = DigestDecision()
+        cut = plan.cut
         if plan.through < self.list.entry_seq:
-            unripe = make_plan(self.env, self.session, self.list, cadence).decision
+            hasty = make_plan(
+                self.env, self.session, self.list, cadence, count_at_most=self.count_at_most
+            )
+            unripe = hasty.decision
+            cut = cut or hasty.cut
         query = select(func.count()).where(
             Subscription.list_id == self.list.id,
             Subscription.status == SubscriptionStatus.ACTIVE,
             Subscription.cadence == cadence,
         )
         count = self.session.scalar(query) or 0
-        return _CadencePlan(cadence, digest, plan.decision, count, unripe, review)
+        return _CadencePlan(cadence, digest, plan.decision, count, unripe, review, cut)
 
     def explain_cadence(self, plan: _CadencePlan) -> Outlook:
         """Say what the next digest of a cadence carries, or why none goes out."""
@@ -194,6 +200,7 @@ class _Explainer:
             self._explain_review(plan),
             last_words,
             plan.review,
+            plan.cut,
         )
 
     def _explain_review(self, plan: _CadencePlan) -> str:
@@ -212,12 +219,12 @@ class _Explainer:
             return f"nothing goes out: {NOBODY}"
         decision = plan.decision
         if decision.shares:
-            return _count_new(decision, plan.subscribers)
+            return _count_new(decision, plan)
         if decision.waiting:
             return f"waits: {decision.few} of {self.list.digest_min_entries} entries"
         if plan.unripe.shares:
             until = self._corrections_end(self.list.entry_seq)
-            return f"waits for corrections{until}: {_count_new(plan.unripe, plan.subscribers)}"
+            return f"waits for corrections{until}: {_count_new(plan.unripe, plan)}"
         return f"nothing goes out: nothing new for {count_subscribers(plan.subscribers)}"
 
     def _corrections_end(self, through: int) -> str:
@@ -303,6 +310,7 @@ class _Explainer:
         return "nobody is owed it: all subscribers joined later, or chose other topics"
 
 
-def _count_new(decision: DigestDecision, subscribers: int) -> str:
-    total = count_subscribers(subscribers)
-    return f"{len(decision.entries)} new for {decision.subscribers:,} of {total}"
+def _count_new(decision: DigestDecision, plan: _CadencePlan) -> str:
+    total = count_subscribers(plan.subscribers)
+    count = f"{'at least ' if plan.cut else ''}{decision.subscribers:,}"
+    return f"{len(decision.entries)} new for {count} of {total}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
@@ -49,15 +49,17 @@ from newsletter.services.digests.selection import (
     DigestDecision,
     Fixed,
     SubscriberGroup,
-    WaitRule,
     decide,
 )
-from newsletter.services.digests.timing import make_wait_rule
+from newsletter.services.digests.timing import make_rule
 from newsletter.services.lists import topics
 from newsletter.services.mail_context import ListContext, make_list_context
 from newsletter.services.polling.entry_state import owed_clause
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
+
+LOOKED_AT_MOST = 1_000
+"""The newest entries that a page looks at: one subscriber may have been away for years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class DigestPlan:
 
     It carries entries up to number `through`. `missed` is SQL: the entries that came back which a
     subscription is owed (`missed_clause`). `moment`: who may be mailed then is counted.
+    `cut`: no more were counted, and others may get it, too.
     """
 
     list: ListContext
@@ -77,6 +80,7 @@ class DigestPlan:
     intro: Intro | None
     missed: ColumnElement[str]
     moment: datetime
+    cut: bool = False
 
 
 def make_plan(
@@ -89,12 +93,15 @@ def make_plan(
     hasty: bool = True,
     review: Review | None = None,
     moment: datetime | None = None,
+    count_at_most: int | None = None,
 ) -> DigestPlan:
     """Plan the digest as it would be composed now.
 
     It waits for more entries only if `following`, the period after this one, is given. An instant
     mail waits for its entries to mature, unless it is `hasty`. A `review` says what it may carry.
-    With `moment` it is for those who may be mailed then.
+    With `moment` it is for those who may be mailed then. With `count_at_most` only so many
+    subscribers are looked at, for a page: those who are owed most, so that its entries are all; and
+    of what they are owed the newest (`LOOKED_AT_MOST`).
     """
     moment = moment or env.now
     fixed = make_fixed(review) if review is not None else None
@@ -109,8 +116,10 @@ def make_plan(
     )
     lowest = session.scalar(select(func.min(Subscription.cursor)).join(Subscriber).where(behind))
     after = through if lowest is None else lowest
+    if count_at_most is not None:
+        after = max(after, through - LOOKED_AT_MOST)
     missed = missed_clause(session, mailing_list.id, after=after, through=through)
-    groups = _count_groups(session, mailing_list, behind, missed)
+    groups = _count_groups(session, mailing_list, behind, missed, count_at_most)
     candidates = read_candidates(session, mailing_list.id, after=after, through=through)
     return DigestPlan(
         make_list_context(env, mailing_list),
@@ -118,10 +127,11 @@ def make_plan(
         cadence,
         through,
         tuple(candidates),
-        decide(candidates, groups, _make_rule(mailing_list, following, fixed, candidates), fixed),
+        decide(candidates, groups, make_rule(mailing_list, following, fixed, candidates), fixed),
         intros.find_intro(session, mailing_list.id, cadence),
         missed,
         moment,
+        cut=sum(group.count for group in groups) == count_at_most,
     )
 
 
@@ -132,28 +142,12 @@ def make_fixed(review: Review) -> Fixed | None:
     return Fixed(frozenset(review.entries), review.left_out)
 
 
-def _make_rule(
-    mailing_list: MailingList,
-    following: Period | None,
-    fixed: Fixed | None,
-    candidates: Sequence[Candidate],
-) -> WaitRule:
-    """Return how long the digest waits for more.
-
-    One that was reviewed goes also if some of its entries are gone since: it was announced.
-    """
-    rule = make_wait_rule(mailing_list, following)
-    if fixed is None:
-        return rule
-    available = {entry.id for entry in candidates} - fixed.left_out
-    return replace(rule, entries=rule.entries - len(fixed.entries - available))
-
-
 def _count_groups(
     session: Session,
     mailing_list: MailingList,
     behind: ColumnElement[bool],
     missed: ColumnElement[str],
+    at_most: int | None,
 ) -> list[SubscriberGroup]:
     places = (
         select(
@@ -161,6 +155,8 @@ def _count_groups(
         )
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .where(behind)
+        .order_by(*([Subscription.cursor] if at_most is not None else []))
+        .limit(at_most)
         .subquery()
     )
     place = (places.c.cursor, places.c.topics, places.c.missed, places.c.language)

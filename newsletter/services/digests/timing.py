@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, select
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import DigestPeriod, MailingList
 from newsletter.schedule import Period, latest_period, next_period
-from newsletter.services.digests.selection import WaitRule
+from newsletter.services.digests.selection import Candidate, Fixed, WaitRule
 from newsletter.vocabulary import Cadence
 
 
@@ -78,3 +79,20 @@ def make_wait_rule(mailing_list: MailingList, following: Period | None) -> WaitR
         following.due_at if following else None,
         mailing_list.zone,
     )
+
+
+def make_rule(
+    mailing_list: MailingList,
+    following: Period | None,
+    fixed: Fixed | None,
+    candidates: Sequence[Candidate],
+) -> WaitRule:
+    """Return how long the digest waits for more.
+
+    One that was reviewed goes also if some of its entries are gone since: it was announced.
+    """
+    rule = make_wait_rule(mailing_list, following)
+    if fixed is None:
+        return rule
+    available = {entry.id for entry in candidates} - fixed.left_out
+    return replace(rule, entries=rule.entries - len(fixed.entries - available))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading
 from newsletter.models import Entry, MailingList
 from newsletter.services.digests import explain_list, intros, review_acts, reviews
-from newsletter.services.digests.explain_list import Outlook
+from newsletter.services.digests.explain_list import COUNTED_AT_MOST, Outlook
 from newsletter.services.digests.plan import make_plan
 from newsletter.services.digests.review_acts import ReviewedEntry
 from newsletter.services.digests.reviews import Review
@@ -27,8 +27,8 @@ SHOWN_AT_MOST = 50
 class UpcomingDigest:
     """The next digest of a cadence.
 
-    `key` names it, so that an act is not done to another one; `recipients` would get it now;
-    `entries` are those that it carries, or that its review fixed.
+    `key` names it, so that an act is not done to another one; `recipients` would get it now, or at
+    least so many, if it is `cut`; `entries` are those that it carries, or that its review fixed.
     """
 
     slug: str
@@ -39,6 +39,7 @@ class UpcomingDigest:
     recipients: int
     entries: tuple[ReviewedEntry, ...]
     intro: str
+    cut: bool
 
 
 def read_upcoming(env: Environment, slug: str, cadence: Cadence) -> UpcomingDigest:
@@ -46,11 +47,13 @@ def read_upcoming(env: Environment, slug: str, cadence: Cadence) -> UpcomingDige
 
     Raises `NotFound`.
     """
-    outlook = explain_list.explain_cadence(env, slug, cadence)
     with reading() as session:
         mailing_list = get_list(session, slug)
-        review = reviews.find_open(session, mailing_list.id, cadence)
-        plan = make_plan(env, session, mailing_list, cadence, review=review)
+        outlook = explain_list.explain_cadences(env, session, mailing_list, [cadence])[0]
+        review = outlook.review
+        plan = make_plan(
+            env, session, mailing_list, cadence, review=review, count_at_most=COUNTED_AT_MOST
+        )
         intro = intros.find_intro(session, mailing_list.id, cadence)
         return UpcomingDigest(
             mailing_list.slug,
@@ -61,7 +64,16 @@ def read_upcoming(env: Environment, slug: str, cadence: Cadence) -> UpcomingDige
             plan.decision.subscribers,
             _list_entries(session, mailing_list, review, plan.decision.entries),
             intro.text if intro else "",
+            plan.cut,
         )
+
+
+def count_recipients(env: Environment, slug: str, cadence: Cadence) -> int:
+    """Count whom the next digest of a cadence would reach now, however long it takes."""
+    with reading() as session:
+        mailing_list = get_list(session, slug)
+        review = reviews.find_open(session, mailing_list.id, cadence)
+        return make_plan(env, session, mailing_list, cadence, review=review).decision.subscribers
 
 
 def _list_entries(

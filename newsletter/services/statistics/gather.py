@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading, transaction
 from newsletter.models import Counter as StoredCounter
 from newsletter.models import MailingList, Subscriber, Subscription
-from newsletter.services import figures
+from newsletter.services import figures, suppressions
 from newsletter.services.runtime import Environment
 from newsletter.services.statistics import messages
 from newsletter.services.statistics.backfill import EVENTS_AT_ONCE, count_old_events
@@ -62,16 +62,22 @@ def _name_look(list_id: int) -> str:
 def count_subscribers(
     env: Environment, list_id: int, stop: Callable[[], bool] = lambda: False
 ) -> None:
-    """Count the active subscriptions of a list by cadence and by language.
+    """Count the active subscriptions of a list by cadence, by language, and those not mailed.
 
     They are read a page at a time, so that whoever joins or leaves meanwhile may be missing.
     """
-    sums: dict[Figure, Counter[str]] = {Figure.CADENCE: Counter(), Figure.LANGUAGE: Counter()}
+    sums: dict[Figure, Counter[str]] = {
+        Figure.CADENCE: Counter(),
+        Figure.LANGUAGE: Counter(),
+        Figure.NEVER_MAILED: Counter(),
+    }
     after: int | None = 0
     while after is not None and not stop():
         with reading() as session:
             after = _add_page(session, list_id, after, sums)
     if after is None:
+        with reading() as session:
+            sums[Figure.NEVER_MAILED][""] = suppressions.count_suppressed(session, list_id)
         _store(env, list_id, sums)
 
 

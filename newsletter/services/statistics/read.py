@@ -105,7 +105,7 @@ def _read_list(
         last=last,
         active=active,
         pending=_count(session, row.id, SubscriptionStatus.PENDING),
-        suppressed=suppressions.count_suppressed(session, row.id),
+        suppressed=_count_suppressed(session, row.id, str(last)),
         growth=_read_growth(session, row.id, first, last, active),
         joined=_rank(sums[Figure.JOINED]),
         left=_rank(sums[Figure.LEFT]),
@@ -129,6 +129,15 @@ def _read_list(
 def _count_active(session: Session, list_id: int, counted: int) -> int:
     """Count a list's active subscriptions, but of a large one take the count of the last hour."""
     return counted if counted > LARGE else _count(session, list_id, SubscriptionStatus.ACTIVE)
+
+
+def _count_suppressed(session: Session, list_id: int, last: str) -> int:
+    """Count whom a list does not mail any more, but of many take the count of the last hour."""
+    if suppressions.has_many(session):
+        day, counted = figure_reading.read_states(session, list_id, Figure.NEVER_MAILED, last)
+        if day:
+            return counted.total()
+    return suppressions.count_suppressed(session, list_id)
 
 
 def _count(session: Session, list_id: int, status: SubscriptionStatus) -> int:

@@ -9,9 +9,11 @@ from newsletter.errors import NotFound
 from newsletter.services.authors.scope import Scope
 from newsletter.services.campaigns import campaigns
 from newsletter.services.digests import due, intros, review_acts, upcoming
+from newsletter.services.digests.explain_list import COUNTED_AT_MOST
 from newsletter.services.runtime import environment
 from newsletter.vocabulary import Cadence
 from newsletter.web.author.access import make_blueprint, page, report_done
+from newsletter.web.author.audience_count import RecipientCount
 from newsletter.web.author.frames import frame_mail
 from newsletter.web.responses import render_page
 
@@ -23,17 +25,34 @@ RULE = "/digests/<slug>/<cadence>"
 @page(blueprint, RULE, AuthorRole.VIEWER, scope=Scope.LIST)
 def show(slug: str, cadence: str) -> Response:
     """Show the next digest of a cadence; from a mail it may be over, and another one is next."""
-    digest = upcoming.read_upcoming(environment(), slug, _read_cadence(cadence))
+    word = _read_cadence(cadence)
+    digest = upcoming.read_upcoming(environment(), slug, word)
     review_id = request.args.get("review")
     review = digest.outlook.review
     is_over = bool(review_id) and (review is None or str(review.id) != review_id)
-    return render_page("author/digest.html", digest=digest, is_over=is_over)
+    is_counted = digest.cut and request.args.get("count") == "1"
+    count = upcoming.count_recipients(environment(), slug, word) if is_counted else None
+    return render_page(
+        "author/digest.html",
+        digest=digest,
+        is_over=is_over,
+        count=None if count is None else RecipientCount(count),
+    )
+
+
+@page(blueprint, f"{RULE}/recipients", AuthorRole.VIEWER, scope=Scope.LIST)
+def recipients(slug: str, cadence: str) -> Response:
+    """Show how many would get the next digest now, as a part of its page."""
+    count = upcoming.count_recipients(environment(), slug, _read_cadence(cadence))
+    return render_page("author/recipients.html", count=RecipientCount(count))
 
 
 @page(blueprint, f"{RULE}/html", AuthorRole.VIEWER, scope=Scope.LIST)
 def html(slug: str, cadence: str) -> Response:
     """Show the HTML of the next digest, for a frame."""
-    preview = due.preview(environment(), slug, _read_cadence(cadence))
+    preview = due.preview(
+        environment(), slug, _read_cadence(cadence), count_at_most=COUNTED_AT_MOST
+    )
     return frame_mail(campaigns.hide_slots(preview.content.html))
 
 

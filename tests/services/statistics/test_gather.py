@@ -9,10 +9,11 @@ from sqlalchemy import delete, select, update
 
 from newsletter.db.session import db, transaction
 from newsletter.models import Counter, DailyFigure, FigureNote, Subscriber, Subscription
+from newsletter.services import suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.subscribe import Submission, subscribe
-from newsletter.services.statistics import backfill, gather
+from newsletter.services.statistics import backfill, gather, read
 from newsletter.services.subscribers import subscriptions
 from newsletter.statistics_vocabulary import Figure
 from newsletter.vocabulary import EvidenceSource
@@ -66,7 +67,8 @@ def test_what_was_counted_as_it_happened_is_not_old(env: Environment) -> None:
     expected = counted()
     gather.gather(env)
     gather.gather(env)
-    now = {key: count for key, count in counted().items() if key[0] not in ("cadence", "language")}
+    states = {figure.value for figure in Figure if figure.is_state}
+    now = {key: count for key, count in counted().items() if key[0] not in states}
     assert now == expected
 
 
@@ -91,6 +93,7 @@ def test_subscribers_are_counted_by_cadence_and_language(
         ("cadence", "monthly"): 2,
         ("language", ""): 4,
         ("language", "de"): 1,
+        ("never_mailed", ""): 0,
     }
     assert counted() == states
     with transaction() as session:
@@ -99,6 +102,36 @@ def test_subscribers_are_counted_by_cadence_and_language(
     assert counted() == states, "an hour has not passed"
     clock.forward(timedelta(hours=2))
     gather.gather(env)
-    assert counted() == {("cadence", "daily"): 2, ("cadence", "monthly"): 2, ("language", ""): 4}
-    assert counted("other") == {("cadence", "weekly"): 1, ("language", ""): 1}
+    nobody = {("never_mailed", ""): 0}
+    assert counted() == nobody | {
+        ("cadence", "daily"): 2,
+        ("cadence", "monthly"): 2,
+        ("language", ""): 4,
+    }
+    assert counted("other") == nobody | {("cadence", "weekly"): 1, ("language", ""): 1}
     assert Figure.CADENCE.is_state
+
+
+def test_of_many_suppressions_the_page_shows_the_count_of_the_last_hour(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suppressions, "COUNTED_AT_MOST", 1)
+    with transaction() as session:
+        blog, other = add_list(session), add_list(session, "other")
+        for slug, mailing_list in (("blog", blog), ("other", other)):
+            for number in range(3):
+                add_reader(session, mailing_list, f"{slug}{number}@example.com")
+        ids = [blog.id, other.id]
+
+    def shown() -> list[int]:
+        return [row.suppressed for row in read.read_lists(env, ids)]
+
+    suppressions.suppress(env, "blog0@example.com")
+    gather.gather(env)
+    assert shown() == [1, 0], "few are counted for each page"
+    suppressions.suppress(env, "blog1@example.com")
+    suppressions.suppress(env, "other1@example.com")
+    assert shown() == [1, 0], "many are not"
+    for list_id in ids:
+        gather.count_subscribers(env, list_id)
+    assert shown() == [2, 1]

@@ -56,6 +56,7 @@ MAY = {
     "corrections.save": "editor",
     "digests.show": "viewer",
     "digests.html": "viewer",
+    "digests.recipients": "viewer",
     "digests.hold": "editor",
     "digests.release": "owner recent",
     "digests.send": "owner recent",

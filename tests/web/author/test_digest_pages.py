@@ -11,9 +11,11 @@ from sqlalchemy import select
 from newsletter.db.session import reading, transaction
 from newsletter.models import DigestReview, Entry, MailingList
 from newsletter.services.digests import due as digests
+from newsletter.services.digests import explain_list, upcoming
 from newsletter.services.lists import lists
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
+from newsletter.web.author import digests as digest_pages
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_entry, add_feed, add_reader
 from tests.web.author.conftest import Browse
@@ -191,3 +193,27 @@ def test_what_is_being_sent_is_on_a_page_of_its_own(
     assert "Rest blog" not in page
     assert "Being sent" in viewer.get("/author/").text
     assert "newsletter bounce" not in viewer.get("/author/").text
+
+
+def test_of_many_subscribers_the_pages_count_so_many(
+    app: Flask, blog: Environment, browse: Browse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those who are owed most come first, so that no entry is missing; the number follows."""
+    for module in (explain_list, upcoming, digest_pages):
+        monkeypatch.setattr(module, "COUNTED_AT_MOST", 2)
+    with app.app_context(), transaction() as session:
+        row = session.scalars(select(MailingList).where(MailingList.slug == "blog")).one()
+        add_reader(session, row, "behind@blog.example.com", cursor=1)
+        add_reader(session, row, "last@blog.example.com", cursor=1)
+        add_reader(session, row, "daily@blog.example.com", cadence="daily")
+    viewer = browse("viewer", "blog")
+    assert "2 new for at least 2 of 3 subscribers" in viewer.get("/author/").text
+    page = viewer.get(PAGE).text
+    assert "Clam blog" in page and "Rest blog" in page
+    assert f'data-url="{PAGE}/recipients"' in page
+    assert viewer.get(f"{PAGE}/recipients").text == "Subscribers who would get it now: 3"
+    counted = viewer.get(f"{PAGE}?count=1").text
+    assert "<dd>3</dd>" in counted and "data-url" not in counted
+    assert "Clam blog" in viewer.get(f"{PAGE}/html").text
+    daily = viewer.get("/author/digests/blog/daily").text
+    assert "2 new for 1 of 1 subscriber" in daily and "data-url" not in daily
