@@ -135,11 +135,8 @@ def _import_page_modules() -> tuple[ModuleType, ...]:
         reviews,
         shared_cache,
         signup,
-        stay,
-        subscriber_links,
         theme,
         websub,
-        why,
     )
 
     return (
@@ -153,9 +150,7 @@ def _import_page_modules() -> tuple[ModuleType, ...]:
         health,
         metrics,
         signup,
-        subscriber_links,
-        stay,
-        why,
+        *_import_linked_pages(),
         theme,
         archive,
         resources,
@@ -164,6 +159,13 @@ def _import_page_modules() -> tuple[ModuleType, ...]:
         ping,
         websub,
     )
+
+
+def _import_linked_pages() -> tuple[ModuleType, ...]:
+    """Import the modules of pages that a subscriber's links open."""
+    from newsletter.web import answers, stay, subscriber_links, why
+
+    return (subscriber_links, stay, answers, why)
 
 
 def _add_interface(app: Flask) -> None:

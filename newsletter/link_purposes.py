@@ -81,6 +81,12 @@ class LinkPurpose(StrEnum):
     RESOURCE = "resources", LinkScope.SUBSCRIPTION, timedelta(days=30), True
     """Opens a file for a confirmed subscription."""
 
+    ANSWER = "answer", LinkScope.SUBSCRIPTION, timedelta(days=7)
+    """Gives one answer to a question of a letter.
+
+    Not renewable: when it is over, the answer is nobody's any more (letters/questions).
+    """
+
     ACCOUNT = "account", LinkScope.SUBSCRIBER, timedelta(days=1), True, "preferences"
     """Changes all subscriptions, the name, the language and the address."""
 

@@ -91,6 +91,14 @@ class Links:
         """Return a signed link to a resource for one subscription; it works for 30 days."""
         return self._signed(LinkPurpose.RESOURCE, f"{handle}.{name}", now)
 
+    def answer(self, handle: str, campaign: str, question: int, choice: int, now: datetime) -> str:
+        """Choose an answer to a question of a campaign, for one subscription, for 7 days."""
+        return self._signed(LinkPurpose.ANSWER, f"{handle}.{campaign}.{question}.{choice}", now)
+
+    def answer_example(self) -> str:
+        """Return the URL that stands for every answer in previews and tests."""
+        return f"{self.base_url}/answer/example"
+
     def log_in(self, login: str, now: datetime) -> str:
         """Let an author log in, once; named by the handle of the log-in."""
         return self._signed(LinkPurpose.LOG_IN, login, now)

@@ -17,7 +17,9 @@ from newsletter.authoring.segment import parse_segment
 from newsletter.errors import InvalidInput, Refused
 from newsletter.html.text import to_plain_line, to_plain_lines
 
-KEYS = ("subject", "preheader", "list", "segment", "subject_b", "share")
+KEYS = ("subject", "preheader", "list", "segment", "subject_b", "share", "answers")
+NAMED = "named"
+"""The value of `answers` with which the author sees who gave each."""
 SHARE = 20
 """Percent of the subscribers that try out two subjects, where the letter does not say."""
 LINE_AT_MOST = 1000
@@ -41,8 +43,9 @@ write here, in Markdown.
 class Letter:
     """A parsed letter.
 
-    `slug` is None where it names no list; `line` is where its Markdown begins in the `text` it was
-    read from; `folder` is where its pictures lie.
+    `slug` is None where it names no list; if `named`, its author sees who answers its questions.
+    `line` is where its Markdown begins in the `text` it was read from; `folder` is where its
+    pictures lie.
     """
 
     subject: str
@@ -52,6 +55,7 @@ class Letter:
     segment: str = ""
     subject_b: str = ""
     share: int = 0
+    named: bool = False
     text: str = ""
     line: int = 1
     folder: Path | None = None
@@ -100,6 +104,7 @@ def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
         segment=lines["segment"],
         subject_b=lines["subject_b"],
         share=_parse_share(lines["share"] or str(SHARE)) if lines["subject_b"] else 0,
+        named=_parse_named(lines["answers"]),
         text=f"---\n{head}\n---\n{body}",
         line=line,
         folder=folder,
@@ -117,6 +122,12 @@ def _to_one_line(value: str, key: str) -> str:
     if len(value) > LINE_AT_MOST:
         raise InvalidInput({key: f"has {len(value)} characters; {LINE_AT_MOST} at most"})
     return to_plain_line(value, limit=LINE_AT_MOST)
+
+
+def _parse_named(text: str) -> bool:
+    if text not in ("", NAMED):
+        raise InvalidInput({"answers": f"is {NAMED}, or is not there: then nobody sees whose"})
+    return text == NAMED
 
 
 def _parse_share(text: str) -> int:

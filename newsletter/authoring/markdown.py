@@ -2,8 +2,9 @@
 
 Pure. CommonMark with tables, footnotes, struck-out text and bare addresses as links;
 ``![alt](picture.jpg){width=300}``; ``[Label](https://…){.button}`` on a line of its own is a
-button; a link to a video on a line of its own is a card. Raw HTML is shown as text, so that what
-leaves here is built of our own tags alone.
+button; a link to a video on a line of its own is a card; a question with choices is
+as questions.py says. Raw HTML is shown as text, so that what leaves here is built of our own tags
+alone.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from newsletter.authoring.markdown_parser import (
     parse_markdown,
     render_tokens,
 )
+from newsletter.authoring.questions import Question
 from newsletter.html.links import make_absolute
 from newsletter.html.text import to_plain_lines
 from newsletter.i18n import SOURCE, Text, say
@@ -55,12 +57,13 @@ class ShownPicture:
 
 @dataclass(frozen=True, slots=True)
 class RenderedLetter:
-    """A letter's body as HTML and as text, with its links and pictures."""
+    """A letter's body as HTML and as text, with its links, pictures and questions."""
 
     html: str
     text: str
     links: tuple[LetterLink, ...]
     pictures: tuple[ShownPicture, ...]
+    questions: tuple[Question, ...] = ()
 
 
 def _keep_address(address: str) -> str:
@@ -75,6 +78,8 @@ class _Place:
     pictures: Mapping[str, PlacedPicture]
     prepare: Callable[[str], str]
     language: str
+    answer: Callable[[int, int], str] | None
+    questions: list[Question] = field(default_factory=list)
     links: list[LetterLink] = field(default_factory=list)
     shown_pictures: list[ShownPicture] = field(default_factory=list)
 
@@ -87,6 +92,16 @@ class _Place:
         )
         self.links.append(LetterLink(written, address))
         return address
+
+    def add_question(self, token: Token) -> None:
+        """Give each choice of a question its address, where there are any."""
+        question = token.meta["question"]
+        number = len(self.questions)
+        self.questions.append(question)
+        if self.answer:
+            token.meta["links"] = [
+                self.answer(number, choice) for choice in range(len(question.choices))
+            ]
 
     def add_picture(self, token: Token) -> None:
         """Give a picture its address and its width."""
@@ -133,15 +148,17 @@ def render_markdown(
     prepare: Callable[[str], str] = _keep_address,
     addresses_at_end: bool = True,
     language: str = SOURCE,
+    answer: Callable[[int, int], str] | None = None,
 ) -> RenderedLetter:
     """Render `source` as HTML and text; the program's own words in it are in `language`.
 
     Relative links are read against `base_url`; `pictures` says where local ones are served;
     `prepare` is shown each link's address first. In the text, addresses stand in a list at the end,
-    or (where parts of the letter may be left out) behind their words.
+    or (where parts of the letter may be left out) behind their words. `answer` returns the address
+    of a question's choice, both counted from 0; without it, questions have no links.
     """
     tokens = parse_markdown(source)
-    place = _Place(base_url, pictures or {}, prepare, language)
+    place = _Place(base_url, pictures or {}, prepare, language, answer)
     for token in tokens:
         _settle_addresses(token, place)
     html = render_tokens(tokens)
@@ -149,7 +166,9 @@ def render_markdown(
     # Once more: an entity ("&#xE000;") is no character before it is parsed, and the mark of a slot
     # afterwards.
     html, text = (to_plain_lines(body, limit=10 * LETTER_AT_MOST).strip() for body in (html, text))
-    return RenderedLetter(html, text, tuple(place.links), tuple(place.shown_pictures))
+    return RenderedLetter(
+        html, text, tuple(place.links), tuple(place.shown_pictures), tuple(place.questions)
+    )
 
 
 def _settle_addresses(token: Token, place: _Place) -> None:
@@ -164,6 +183,8 @@ def _settle_addresses(token: Token, place: _Place) -> None:
         token.meta.update(url=place.add_link(token.meta["href"]), picture=still, label=label)
     elif token.type == "button":
         token.meta["url"] = place.add_link(token.meta["href"])
+    elif token.type == "question":
+        place.add_question(token)
     leads_nowhere = False
     for child in token.children or ():
         if child.type == "image":

@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.attrs import attrs_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 
-from newsletter.authoring import plain_text
+from newsletter.authoring import plain_text, questions
 from newsletter.errors import Refused
 from newsletter.html import video_embeds
 from newsletter.html.players import MediaKind
@@ -118,6 +118,22 @@ def _render_video(self: object, tokens: Sequence[Token], number: int, *_: object
     return f"<p>{card}</p>\n"
 
 
+def _render_question(self: object, tokens: Sequence[Token], number: int, *_: object) -> str:
+    meta = tokens[number].meta
+    links = meta["links"] or [""] * len(meta["question"].choices)
+    style = (
+        "display: inline-block; padding: 8px 16px; margin: 8px 8px 0 0; "
+        "border: 1px solid #767676; border-radius: 4px;"
+    )
+    choices = "\n".join(
+        f'<a href="{escape(url)}" style="{style}">{escape(choice)}</a>'
+        if url
+        else f'<span style="{style}">{escape(choice)}</span>'
+        for choice, url in zip(meta["question"].choices, links, strict=True)
+    )
+    return f"<p><strong>{escape(meta['question'].text)}</strong><br>\n{choices}</p>\n"
+
+
 def _render_note(self: object, tokens: Sequence[Token], number: int, *_: object) -> str:
     return f'<sup style="line-height: 0;">{plain_text.get_note_number(tokens[number])}</sup>'
 
@@ -140,6 +156,10 @@ def _make_parser() -> MarkdownIt:
     # Only what begins with https:// is an address.
     parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False})
     parser.core.ruler.push("lone_links", _join_lone_links)
+    parser.block.ruler.before(
+        "reference", "question", questions.read_question, {"alt": ["paragraph"]}
+    )
+    parser.add_render_rule("question", _render_question)
     parser.add_render_rule("image", _render_image)
     parser.add_render_rule("button", _render_button)
     parser.add_render_rule("video", _render_video)

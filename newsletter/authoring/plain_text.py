@@ -73,6 +73,8 @@ class _Writer:
                 return "* * *"
             case "button" | "video":
                 return f"{node.meta['label']}: {node.meta['url']}".removesuffix(": ")
+            case "question":
+                return _write_question(node)
             case "footnote_block":
                 notes = [
                     f"{number}. {self._blocks(note.children)}"
@@ -142,6 +144,15 @@ class _Writer:
             return f"{words} <{url}>"
         number = self.addresses.setdefault(url, len(self.addresses) + 1)
         return f"{words} [{number}]"
+
+
+def _write_question(node: SyntaxTreeNode) -> str:
+    """Return a question and, each on a line with its address, if it has one, its choices."""
+    question = node.meta["question"]
+    links = node.meta["links"] or [""] * len(question.choices)
+    pairs = zip(question.choices, links, strict=True)
+    lines = [f"- {choice}: {url}".removesuffix(": ") for choice, url in pairs]
+    return "\n".join([question.text, *lines])
 
 
 def _strip_punctuation(address: str) -> str:

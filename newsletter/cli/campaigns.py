@@ -31,7 +31,7 @@ from newsletter.cli.output import (
 )
 from newsletter.cli.permission import answers, permission
 from newsletter.services import bounce_events
-from newsletter.services.campaigns import campaigns, carried_entries
+from newsletter.services.campaigns import campaigns, carried_entries, tapped_answers
 from newsletter.services.campaigns import report as reports
 from newsletter.services.letters import send as letters
 from newsletter.vocabulary import CampaignStatus
@@ -39,6 +39,7 @@ from newsletter.vocabulary import CampaignStatus
 if TYPE_CHECKING:
     from newsletter.services.campaigns.campaigns import CampaignView
     from newsletter.services.campaigns.report import CampaignReport, DeliveryView
+    from newsletter.services.campaigns.tapped_answers import QuestionResult
     from newsletter.services.runtime import Environment
 
 
@@ -160,7 +161,13 @@ def report(
     for state in result.sending:
         say(f"{state.sentence[:1].upper()}{state.sentence[1:]}")
     _print_subjects(row)
+    for question in tapped_answers.read_results(campaign_id):
+        say(f"{question.text}  {_list_choices(question)}")
     return say(summary) if (summary := _summarize(row)) else None
+
+
+def _list_choices(question: QuestionResult) -> str:
+    return ", ".join(f"{choice}: {count:,}" for choice, count in question.choices)
 
 
 def _print_report_json(result: CampaignReport, deliveries: Iterable[DeliveryView]) -> None:
@@ -170,6 +177,7 @@ def _print_report_json(result: CampaignReport, deliveries: Iterable[DeliveryView
         "sending": [state.sentence for state in result.sending],
         "left_in_doubt": result.left_in_doubt,
         "folded": result.folded,
+        "questions": [asdict(row) for row in tapped_answers.read_results(result.campaign.id)],
     }
     printed = as_json_head(head, "deliveries", (asdict(row) for row in deliveries))
     note_limit(printed, result.listed)

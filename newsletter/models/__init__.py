@@ -52,6 +52,7 @@ from newsletter.models.subscribers import (
     Suppression,
     Tag,
 )
+from newsletter.models.tapped_answers import TappedAnswer, TappedTotal
 from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
 __all__ = [
@@ -107,6 +108,8 @@ __all__ = [
     "SubscriptionRequest",
     "Suppression",
     "Tag",
+    "TappedAnswer",
+    "TappedTotal",
     "Topic",
     "TopicSource",
     "Webhook",

@@ -40,6 +40,9 @@ class Campaign(Base):
     another's. With a `subject_b`, `share` percent of its recipients get one of the two subjects
     each, and the others wait for the `picked` one (a or b).
 
+    `questions` are its one-tap questions in order, each with its `text` and `choices`; if
+    `answers_named`, its author sees whose the answers are (models/tapped_answers.py).
+
     `revision` counts the changes of a letter, so that nobody overwrites what they have not seen.
     `filed_revision` is the last one that was written beside the `file` on the command line: with a
     later one, the letter was changed elsewhere, and the files of that folder are not its own.
@@ -80,6 +83,8 @@ class Campaign(Base):
     filed_revision: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     subject_b: Mapped[str] = mapped_column(String(500), default="", server_default="")
     share: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    questions: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    answers_named: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     picked: Mapped[str] = mapped_column(String(1), default="", server_default="")
     archive_name: Mapped[str | None] = mapped_column(String(80))
     seed: Mapped[str] = mapped_column(String(32))

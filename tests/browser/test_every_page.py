@@ -23,6 +23,7 @@ from newsletter.demo import SLUG, DemoStage
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import (
     AddressChange,
+    Campaign,
     ConsentEvent,
     Delivery,
     MailingList,
@@ -103,6 +104,18 @@ class Visit:
             mark = hash_address(self.scene.env, address)[0][:16]
         return self.link("address", f"{self.handle}.{mark}")
 
+    def asked(self) -> str:
+        """A link to an answer of a campaign's question."""
+        with self.scene.app.app_context(), transaction() as session:
+            asking = Campaign(
+                list_id=session.get_one(Subscription, self.first).list_id, kind="permission",
+                status="sent", subject="A pause", seed="s", created_at=self.scene.env.now, started_at=self.scene.env.now,
+                questions=[{"text": "Was this helpful?", "choices": ["yes", "no"]}],
+            )  # fmt: skip
+            session.add(asking)
+            handle = asking.handle = new_handle()
+        return self.link("answer", f"{self.handle}.{handle}.0.0")
+
     def moved_from(self, address: str) -> str:
         with self.scene.app.app_context(), transaction() as session:
             change = AddressChange(
@@ -169,6 +182,13 @@ STATES: dict[str, State] = {
     "expired": (lambda visit: visit.link("preferences", days_ago=40), None),
     "broken": (lambda visit: "/preferences/broken", None),
     "not-found": (lambda visit: "/nothing/here", None),
+    "answer": (lambda visit: visit.asked(), None),
+    "answered": (lambda visit: visit.asked(), {}),
+    "answer-example": (lambda visit: "/answer/example", None),
+    "answer-closed": (
+        lambda visit: visit.link("answer", f"{visit.handle}.x.0.0", days_ago=8),
+        None,
+    ),
     "resource": (lambda visit: "/resources/guide", None),
     "resource-expired": (
         lambda visit: visit.link("resources", f"{visit.handle}.guide", days_ago=40),

@@ -77,6 +77,7 @@ class World:
             "never": "1",
             "stay": "campaign-one",
             "resources": "guide",
+            "answer": "campaign-one.0.0",
             "address": "x",
         }
         return f"{handle}.{rest[purpose]}" if purpose in rest else handle
@@ -173,7 +174,7 @@ def world(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> World:
             session.add(
                 Campaign(
                     handle="campaign-one", list_id=blog.id, kind="permission", status="sending", subject="Stay?",
-                    seed="s", created_at=START, started_at=START,
+                    seed="s", created_at=START, started_at=START, questions=[{"text": "Good?", "choices": ["yes", "no"]}],
                 )
             )  # fmt: skip
         guide = env.settings.folder / "guide.pdf"

@@ -100,6 +100,11 @@ class Marks:
         self._tags.append((tag, line))
         return f"{self._nonce}{kind}{len(self._tags) - 1}x"
 
+    def answer(self, question: int, choice: int) -> str:
+        """Return the mark for the address of a choice of a question, both counted from 0."""
+        mark = self._mark("u", f"{{{{ answer({question}, {choice}) }}}}", 0)
+        return f"{_AWAY}{mark}"
+
     def link(self, href: str) -> str:
         """Return a link's address with its marks fit for their place.
 

@@ -74,6 +74,8 @@ def upgrade() -> None:
     _create_figure_notes()
     _create_daily_figures()
     _create_campaign_figures()
+    _create_tapped_answers()
+    _create_tapped_totals()
     _protect_append_only_tables()
     _leave_room_on_pages()
     _make_keys()
@@ -401,6 +403,8 @@ def _create_campaigns() -> None:
         sa.Column("filed_revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column("subject_b", sa.String(length=500), server_default="", nullable=False),
         sa.Column("share", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("questions", sa.JSON(), nullable=True),
+        sa.Column("answers_named", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("picked", sa.String(length=1), server_default="", nullable=False),
         sa.Column("archive_name", sa.String(length=80), nullable=True),
         sa.Column("seed", sa.String(length=32), nullable=False),
@@ -1639,6 +1643,67 @@ def _create_campaign_figures() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("campaign_id", name=op.f("pk_campaign_figures")),
+    )
+
+
+def _create_tapped_answers() -> None:
+    op.create_table(
+        "tapped_answers",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("campaign_id", sa.Integer(), nullable=False),
+        sa.Column("question", sa.Integer(), nullable=False),
+        sa.Column("choice", sa.Integer(), nullable=False),
+        sa.Column("subscription_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("forget_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaigns.id"],
+            name=op.f("fk_tapped_answers_campaign_id_campaigns"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["subscriptions.id"],
+            name=op.f("fk_tapped_answers_subscription_id_subscriptions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tapped_answers")),
+        sa.UniqueConstraint(
+            "subscription_id",
+            "campaign_id",
+            "question",
+            name=op.f("uq_tapped_answers_subscription_id_campaign_id_question"),
+        ),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_tapped_answers_choice",
+        "tapped_answers",
+        ["campaign_id", "question", "choice"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_tapped_answers_forget_at"), "tapped_answers", ["forget_at"], unique=False
+    )
+
+
+def _create_tapped_totals() -> None:
+    op.create_table(
+        "tapped_totals",
+        sa.Column("campaign_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("question", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("choice", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaigns.id"],
+            name=op.f("fk_tapped_totals_campaign_id_campaigns"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "campaign_id", "question", "choice", name=op.f("pk_tapped_totals")
+        ),
     )
 
 

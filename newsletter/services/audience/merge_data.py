@@ -109,8 +109,12 @@ def get_recipient(address: str, slug: str) -> Recipient:
     return recipients[0]
 
 
-def build_merge_values(env: Environment, recipient: Recipient | None) -> dict[str, object]:
+def build_merge_values(
+    env: Environment, recipient: Recipient | None, campaign: str = ""
+) -> dict[str, object]:
     """Return the values that a letter's fields are filled from; None stands for the archive.
+
+    Links to answers are of the campaign with this handle; without one they lead to an example.
 
     Nothing here reads the database: fields are also filled in inside a transaction.
     """
@@ -118,8 +122,16 @@ def build_merge_values(env: Environment, recipient: Recipient | None) -> dict[st
         return {
             "subscriber": ARCHIVE_SUBSCRIBER,
             "resource": lambda name: env.links.resource(str(name)),
+            "answer": lambda question, choice: env.links.answer_example(),
         }
+
+    def answer(question: int, choice: int) -> str:
+        if not campaign:
+            return env.links.answer_example()
+        return env.links.answer(recipient.handle, campaign, question, choice, env.now)
+
     return {
+        "answer": answer,
         "subscriber": recipient.about,
         "resource": lambda name: env.links.resource_of(recipient.handle, str(name), env.now),
     }

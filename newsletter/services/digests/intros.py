@@ -8,6 +8,8 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from newsletter.authoring.markdown_parser import parse_markdown
+from newsletter.authoring.questions import find_first_line
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_lines
@@ -41,6 +43,9 @@ def write_intro(
     words = to_plain_lines(text).strip()
     if not words or len(words) > INTRO_AT_MOST:
         raise InvalidInput({"text": f"write something, and at most {INTRO_AT_MOST} characters"})
+    line = find_first_line(parse_markdown(words))
+    if line is not None:
+        raise InvalidInput({"text": f"line {line + 1}: one-tap questions are for letters"})
     with transaction() as session:
         mailing_list = get_list(session, slug)
         for word in [cadence] if cadence else map(Cadence, mailing_list.cadences):

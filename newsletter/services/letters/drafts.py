@@ -7,7 +7,7 @@ or sent (services/letters/send.py); from then on every subscriber gets its store
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -212,6 +212,8 @@ def fill_campaign(
     campaign.segment = letter.segment
     campaign.subject_b = letter.subject_b
     campaign.share = letter.share
+    campaign.questions = [asdict(question) for question in prepared.questions]
+    campaign.answers_named = letter.named
     campaign.revision = (campaign.revision or 0) + 1
     if letter.folder is not None:
         campaign.filed_revision = campaign.revision

@@ -6,13 +6,20 @@ Nothing is sent or written; the campaign or the series that the letter belongs t
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from newsletter.authoring.images import MailPicture
 from newsletter.authoring.letter_file import Letter
-from newsletter.authoring.markdown import LetterLink, ShownPicture, render_markdown
+from newsletter.authoring.markdown import (
+    LetterLink,
+    RenderedLetter,
+    ShownPicture,
+    render_markdown,
+)
+from newsletter.authoring.markdown_parser import parse_markdown
+from newsletter.authoring.questions import Question, require_valid
 from newsletter.errors import Refused
 from newsletter.mail.render import WEB_URL, MailContent
 from newsletter.mail.slots import fill, make_slot
@@ -58,6 +65,7 @@ class PreparedLetter:
     links: tuple[LetterLink, ...]
     shown_pictures: tuple[ShownPicture, ...]
     gathered: GatheredPictures
+    questions: tuple[Question, ...]
 
     @property
     def fresh(self) -> tuple[MailPicture, ...]:
@@ -104,15 +112,19 @@ def prepare_letter(
     `TemplateProblem`.
     """
     web_url = WEB_URL if archived and not letter.segment else ""
+    require_valid(parse_markdown(letter.markdown), where="letter", line=letter.line)
     gathered = gather_pictures(
         env, mailing_list, letter, stored_pictures or {}, offline=offline, web_url=web_url
     )
-    first, links, pictures = _render_version(env, mailing_list, letter, gathered)
+    first, body = _render_version(env, mailing_list, letter, gathered)
     second = [
         _render_version(env, mailing_list, variant, gathered)[0]
         for variant in _with_second_subject(letter)
     ]
-    return PreparedLetter(mailing_list, letter, (first, *second), links, pictures, gathered)
+    versions = (first, *second)
+    return PreparedLetter(
+        mailing_list, letter, versions, body.links, body.pictures, gathered, body.questions
+    )
 
 
 def _with_second_subject(letter: Letter) -> list[Letter]:
@@ -133,42 +145,52 @@ def render_in_language(
 
 def _render_version(
     env: Environment, mailing_list: ListContext, letter: Letter, gathered: GatheredPictures
-) -> tuple[LetterVersion, tuple[LetterLink, ...], tuple[ShownPicture, ...]]:
+) -> tuple[LetterVersion, RenderedLetter]:
     marks = Marks()
     subject = marks.take(letter.subject, where="subject", line=letter.line_of("subject"))
     preheader = marks.take(letter.preheader, where="preheader", line=letter.line_of("preheader"))
     source = marks.take(letter.markdown, where="letter", line=letter.line)
     resources.require_resources(marks.resources)  # all, whoever would see them
-    body = render_markdown(
-        source,
-        base_url=mailing_list.site_url or mailing_list.url,
-        pictures=gathered.placed,
-        prepare=marks.link,
-        addresses_at_end=not marks.conditional,
-        language=mailing_list.language,
-    )
+
+    def render_body(answer: Callable[[int, int], str] | None) -> RenderedLetter:
+        return render_markdown(
+            source,
+            base_url=mailing_list.site_url or mailing_list.url,
+            pictures=gathered.placed,
+            prepare=marks.link,
+            addresses_at_end=not marks.conditional,
+            language=mailing_list.language,
+            answer=answer,
+        )
+
+    body = render_body(marks.answer)
+    on_page = render_body(None) if body.questions else body
     if len(body.html) > HTML_AT_MOST:
         size = f"{len(body.html) / 1_000_000:.0f} MB of HTML"
         raise Refused(f"the letter becomes {size}, which no mail program shows")
-    letter_values = {
-        "subject": subject,
-        "preheader": preheader,
-        "html": marks.loosen(body.html),
-        "text": body.text,
-    }
-    context = {
-        "list": mailing_list,
-        "subscriber": ANY_SUBSCRIBER,
-        "letter": letter_values,
-        "web_url": gathered.web_url,
-    }
-    content, personal = marks.settle(env.renderer.render("letter", {**context, "web": False}))
-    page, page_personal = marks.settle(env.renderer.render("letter", {**context, "web": True}))
+
+    def settle(body: RenderedLetter, *, web: bool) -> tuple[MailContent, MergeTemplates | None]:
+        letter_values = {
+            "subject": subject,
+            "preheader": preheader,
+            "html": marks.loosen(body.html),
+            "text": body.text,
+        }
+        context = {
+            "list": mailing_list,
+            "subscriber": ANY_SUBSCRIBER,
+            "letter": letter_values,
+            "web_url": gathered.web_url,
+            "web": web,
+        }
+        return marks.settle(env.renderer.render("letter", context))
+
+    content, personal = settle(body, web=False)
+    page, page_personal = settle(on_page, web=True)
     archive = mailing_list.archive_url
     return (
         LetterVersion(content, personal, _fill(env, page, page_personal, None, archive), archive),
-        body.links,
-        body.pictures,
+        body,
     )
 
 

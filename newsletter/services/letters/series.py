@@ -13,6 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.authoring.letter_file import Letter, parse_letter
+from newsletter.authoring.markdown_parser import parse_markdown
+from newsletter.authoring.questions import find_first_line
 from newsletter.db.session import reading, rehearsal, transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.mail.render import MailContent
@@ -111,6 +113,12 @@ def rehearse_addition(env: Environment, draft: LetterDraft) -> None:
 
 
 def _require_plain(letter: Letter) -> Letter:
+    line = find_first_line(parse_markdown(letter.markdown))
+    if line is not None:
+        raise Refused(
+            f"line {letter.line + line}: a letter of a series asks no one-tap questions",
+            hint="ask in a letter that goes to everybody at once, or for a reply",
+        )
     if letter.subject_b or letter.segment:
         raise Refused(
             "a letter of a series has one subject and goes to every new subscriber",

@@ -19,6 +19,7 @@ from newsletter.services import (
 )
 from newsletter.services.authors.acts import delete_old_acts
 from newsletter.services.authors.log_in import delete_old_logins
+from newsletter.services.campaigns import tapped_answers
 from newsletter.services.campaigns.folding import fold_old_deliveries
 from newsletter.services.campaigns.totals import recount_finished
 from newsletter.services.events import delete_old_events
@@ -90,6 +91,7 @@ def clean_up(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> N
             cut = consent.shorten_old_addresses(
                 session, kept_for=env.settings.signup.keep_ip, now=now
             )
+    tapped_answers.fold_old_answers(env, stop=stop)
     fold_old_deliveries(env, stop=stop)
     checkpoint()
 

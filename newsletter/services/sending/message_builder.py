@@ -96,7 +96,8 @@ class MessageBuilder:
     def _fill(self, row: LeasedDelivery, compiled: _Compiled) -> Outgoing:
         values: dict[str, str] = {}
         if compiled.filler:
-            values = compiled.filler(build_merge_values(self.env, self._subscribers.of(row)))
+            recipient = self._subscribers.of(row)
+            values = compiled.filler(build_merge_values(self.env, recipient, compiled.campaign))
         if MAILS[row.mail].link is LinkPurpose.STAY:
             stay_url = self.env.links.stay(str(row.handle), compiled.campaign, self.env.now)
             values["stay_url"] = stay_url

@@ -28,6 +28,7 @@ from newsletter.models import (
 from newsletter.outbox import DeliveryRow
 from newsletter.services import idempotency, tags
 from newsletter.services.bounce_events import scrub as scrub_events
+from newsletter.services.campaigns import tapped_answers
 from newsletter.services.consent import Evidence
 from newsletter.services.link_holders import find_retired, find_subscriber, find_subscription
 from newsletter.services.lists import topics
@@ -114,6 +115,7 @@ def _export_subscription(session: Session, subscription: Subscription) -> dict[s
             }
             for event in session.scalars(events)
         ],
+        "answers_in_letters": tapped_answers.export_answers(session, subscription.id),
         "letters_of_the_series": _series(session, subscription),
         "waiting_requests": _requests(session, subscription),
         "mails": [_mail(session, row) for row in mails],
@@ -283,6 +285,7 @@ def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -
     outbox.scrub(session, ids)
     outbox.forget_folded(session, ids)
     scrub_events(session, subscriber.id)
+    tapped_answers.fold_answers_of(session, ids)
     session.delete(subscriber)
 
 

@@ -8,7 +8,7 @@ from flask import Response, request, url_for
 
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.services.authors.scope import Scope
-from newsletter.services.campaigns import browse, campaigns
+from newsletter.services.campaigns import browse, campaigns, tapped_answers
 from newsletter.services.campaigns.campaigns import CampaignView
 from newsletter.services.runtime import Environment, environment
 from newsletter.services.statistics import limits, read
@@ -37,6 +37,7 @@ def index() -> Response:
 @page(blueprint, "/campaigns/<int:campaign_id>", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
 def show(campaign_id: int) -> Response:
     """Show the report of a campaign."""
+    may_see_names = current_author().may(AuthorRole.EDITOR)
     messages, reactions = read.read_messages(campaign_id)
     columns = [(row.accepted, row.deferred, row.refused) for row in messages.minutes[:HOURS]]
     return render_page(
@@ -46,6 +47,8 @@ def show(campaign_id: int) -> Response:
         hours=plots.draw_stacks(columns, ("accepted", "deferred", "refused")),
         limits=translate_errors(limits.LIMITS),
         campaign=campaigns.get_campaign(campaign_id),
+        questions=tapped_answers.read_results(campaign_id),
+        named=tapped_answers.list_named(campaign_id) if may_see_names else [],
         failures=browse.group_failures(campaign_id),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,13 +10,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import reading, transaction
 from newsletter.models import Campaign, Entry, MailingList, Subscriber, Subscription, Tag
-from newsletter.services.campaigns import campaigns
+from newsletter.services.campaigns import campaigns, tapped_answers
 from newsletter.services.digests import due
+from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
-from tests.fakes import Clock, Sink
+from tests.fakes import Clock, Sink, body
 from tests.people import add_entry, add_feed, add_reader
 from tests.web.author.conftest import Browse
 
@@ -109,6 +112,38 @@ def test_a_campaign_is_paused_resumed_and_cancelled_beside_its_worker(
         assert campaigns.get_campaign(blog.campaign).status == "cancelled"
         assert campaigns.get_campaign(blog.other_campaign).status == "sent"
     assert sink.accepted == []
+
+
+@pytest.mark.any_database
+def test_answers_are_shown_and_names_to_editors_where_the_letter_asked(
+    blog: Blog, browse: Browse, sink: Sink
+) -> None:
+    text = f"---\nsubject: A pause\nlist: blog\nanswers: named\n---\nRest.\n\n[Good {SCRIPT}?](answer: yes / no)\n"
+    with blog.app.app_context():
+        named = letters.send_letter(blog.env, parse_letter(text))
+        plain = letters.send_letter(
+            blog.env, parse_letter(text.replace("answers: named\n", "")), again=True
+        )
+        sending.send_due(blog.env)
+        for message in sink.to("ann@example.com")[-2:]:
+            token = re.findall(r"/answer/([\w.-]+)", body(message))[0]
+            tapped_answers.give_answer(blog.env, token)
+    for role, campaign, shown in (
+        ("viewer", named, False),
+        ("editor", named, True),
+        ("editor", plain, False),
+    ):
+        page = browse(role, address=f"{role}-{campaign}@example.net").get(
+            f"/author/campaigns/{campaign}"
+        )
+        assert "Good &lt;script&gt;" in page.text
+        assert SCRIPT not in page.text
+        assert "<dt><bdi>yes</bdi></dt><dd>1</dd>" in page.text
+        assert "<dt><bdi>no</bdi></dt><dd>0</dd>" in page.text
+        assert ("ann@example.com" in page.text) is shown, (role, campaign)
+        assert "bob@example.com" not in page.text
+    other = browse("viewer").get(f"/author/campaigns/{blog.other_campaign}").text
+    assert "Good" not in other
 
 
 def test_a_campaign_that_failed_is_sent_again_by_its_owner(

@@ -1,0 +1,266 @@
+"""Count the answers to a letter's one-tap questions: one a subscriber and question, the last one.
+
+Whose an answer was is known for as long as its link works, and for good where the author asked for
+names. Then it is a part of the total, which holds nothing personal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import text as sql_text
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading, transaction
+from newsletter.errors import LinkInvalid
+from newsletter.link_purposes import LinkPurpose
+from newsletter.models import Campaign, Subscriber, Subscription, TappedAnswer, TappedTotal
+from newsletter.services.link_holders import find_subscription
+from newsletter.services.runtime import Environment
+from newsletter.services.suppressions import is_suppressed
+from newsletter.tokens import LEEWAY
+from newsletter.vocabulary import SubscriptionStatus
+
+KEPT_FOR = timedelta(days=7)
+"""So long after an answer is it known whose it was."""
+FOLDED_AT_ONCE = 500
+"""Answers that become a part of the totals in one transaction."""
+NAMES_AT_MOST = 200
+"""Answers that are shown with their names at once, the latest ones."""
+
+_ADD_TO_TOTAL = sql_text(
+    "INSERT INTO tapped_totals (campaign_id, question, choice, count) "
+    "VALUES (:campaign, :question, :choice, :count) "
+    "ON CONFLICT (campaign_id, question, choice) "
+    "DO UPDATE SET count = tapped_totals.count + excluded.count"
+)
+"""In one statement, so that two who fold do not both begin a total; both databases know it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A question as the page of one answer shows it; nothing in it is its subscriber's.
+
+    `title` is the list's. The languages decide in which language the page is.
+    """
+
+    title: str
+    text: str
+    choice: str
+    named: bool
+    language: str
+    list_language: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionResult:
+    """A question of a campaign, and how often each choice was its subscribers' last one."""
+
+    text: str
+    choices: tuple[tuple[str, int], ...]
+
+    @property
+    def count(self) -> int:
+        """Return how many answered."""
+        return sum(count for _, count in self.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAnswer:
+    """An answer with its giver, where the author asked for names."""
+
+    question: str
+    choice: str
+    name: str
+    email: str
+
+
+def get_question(env: Environment, token: str) -> AskedQuestion:
+    """Return the question of a link; nothing changes.
+
+    Raises `LinkError`.
+    """
+    with reading() as session:
+        return _open(env, session, token)[0]
+
+
+def give_answer(env: Environment, token: str) -> AskedQuestion:
+    """Count the answer of a link, instead of an earlier one to the same question.
+
+    Raises `LinkError`.
+    """
+    with transaction() as session:
+        view, answer = _open(env, session, token, lock=True)
+        known = session.scalar(
+            select(TappedAnswer).where(
+                TappedAnswer.subscription_id == answer.subscription_id,
+                TappedAnswer.campaign_id == answer.campaign_id,
+                TappedAnswer.question == answer.question,
+            )
+        )
+        if known is None:
+            session.add(answer)
+        else:
+            known.choice = answer.choice
+            known.at = answer.at
+            known.forget_at = answer.forget_at
+        return view
+
+
+def _open(
+    env: Environment, session: Session, token: str, *, lock: bool = False
+) -> tuple[AskedQuestion, TappedAnswer]:
+    """Read a link: its question, and its answer, which is not counted yet."""
+    subscription, rest = find_subscription(env, session, LinkPurpose.ANSWER, token, lock=lock)
+    handle, *numbers = rest.split(".")
+    campaign = session.scalar(select(Campaign).where(Campaign.handle == handle))
+    if (
+        campaign is None
+        or campaign.started_at is None
+        or campaign.list_id != subscription.list_id
+        or subscription.status != SubscriptionStatus.ACTIVE
+        or is_suppressed(env, session, subscription.subscriber.email_key)
+    ):
+        raise LinkInvalid
+    try:
+        if not all(map(str.isdecimal, numbers)):
+            raise LinkInvalid
+        question, choice = map(int, numbers)
+        text, words = _words(campaign, question, choice)
+    except (ValueError, IndexError):
+        raise LinkInvalid from None
+    # Links made at one moment may be used until a little later (`LEEWAY`): an answer is known as
+    # long as any of them, so that nobody counts twice.
+    forget_at = None if campaign.answers_named else env.now + KEPT_FOR + LEEWAY
+    answer = TappedAnswer(
+        campaign_id=campaign.id,
+        subscription_id=subscription.id,
+        question=question,
+        choice=choice,
+        at=env.now,
+        forget_at=forget_at,
+    )
+    mailing_list = subscription.mailing_list
+    return AskedQuestion(
+        mailing_list.title,
+        text,
+        words,
+        campaign.answers_named,
+        subscription.subscriber.language,
+        mailing_list.language,
+    ), answer
+
+
+def read_results(campaign_id: int) -> tuple[QuestionResult, ...]:
+    """Return the questions of a campaign with their answers, none where it asks nothing."""
+    with reading() as session:
+        campaign = session.get(Campaign, campaign_id)
+        if campaign is None or not campaign.questions:
+            return ()
+        counts = _count(session, campaign_id)
+        results = []
+        for number, stored in enumerate(campaign.questions):
+            choices = enumerate(stored["choices"])
+            pairs = tuple((words, counts[number, choice]) for choice, words in choices)
+            results.append(QuestionResult(stored["text"], pairs))
+        return tuple(results)
+
+
+def _count(session: Session, campaign_id: int) -> Counter[tuple[int, int]]:
+    """Count a campaign's answers by question and choice, known and folded ones."""
+    now_known = (
+        select(TappedAnswer.question, TappedAnswer.choice, func.count())
+        .where(TappedAnswer.campaign_id == campaign_id)
+        .group_by(TappedAnswer.question, TappedAnswer.choice)
+    )
+    folded = select(TappedTotal.question, TappedTotal.choice, TappedTotal.count).where(
+        TappedTotal.campaign_id == campaign_id
+    )
+    counts: Counter[tuple[int, int]] = Counter()
+    # One statement, so that no answer is folded between two of them.
+    for question, choice, count in session.execute(now_known.union_all(folded)):
+        counts[question, choice] += count
+    return counts
+
+
+def list_named(campaign_id: int) -> list[NamedAnswer]:
+    """Return the latest answers with their givers; none where the author asked for no names."""
+    with reading() as session:
+        campaign = session.get(Campaign, campaign_id)
+        if campaign is None or not campaign.answers_named or not campaign.questions:
+            return []
+        query = (
+            select(TappedAnswer.question, TappedAnswer.choice, Subscriber.name, Subscriber.email)
+            .join(Subscription, Subscription.id == TappedAnswer.subscription_id)
+            .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+            .where(TappedAnswer.campaign_id == campaign_id)
+            .order_by(TappedAnswer.id.desc())
+            .limit(NAMES_AT_MOST)
+        )
+        return [
+            NamedAnswer(*_words(campaign, row.question, row.choice), row.name, row.email)
+            for row in session.execute(query)
+        ]
+
+
+def _words(campaign: Campaign, question: int, choice: int) -> tuple[str, str]:
+    stored = (campaign.questions or [])[question]
+    return stored["text"], stored["choices"][choice]
+
+
+def export_answers(session: Session, subscription_id: int) -> list[dict[str, Any]]:
+    """Return the answers of a subscription that are known to be its own, as JSON."""
+    query = (
+        select(TappedAnswer, Campaign)
+        .join(Campaign, Campaign.id == TappedAnswer.campaign_id)
+        .where(TappedAnswer.subscription_id == subscription_id)
+        .order_by(TappedAnswer.id)
+    )
+    exported = []
+    for answer, campaign in session.execute(query):
+        question, choice = _words(campaign, answer.question, answer.choice)
+        at = answer.at.isoformat()
+        exported.append(
+            {"subject": campaign.subject, "question": question, "answer": choice, "at": at}
+        )
+    return exported
+
+
+def fold_old_answers(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> None:
+    """Make those answers a part of the totals whose givers are not to be known any more.
+
+    A page at a time, each in its own transaction: whatever ends this loses and doubles nothing.
+    """
+    while not stop():
+        with transaction() as session:
+            due = TappedAnswer.forget_at <= env.now
+            page = select(TappedAnswer.id).where(due).limit(FOLDED_AT_ONCE)
+            if _fold(session, TappedAnswer.id.in_(page), due) < FOLDED_AT_ONCE:
+                return
+
+
+def fold_answers_of(session: Session, subscription_ids: Sequence[int]) -> None:
+    """Make the answers of subscriptions that are being erased a part of the totals."""
+    _fold(session, TappedAnswer.subscription_id.in_(subscription_ids))
+
+
+def _fold(session: Session, *which: ColumnElement[bool]) -> int:
+    """Delete these answers, add them to the totals, and return how many they were."""
+    folded = session.execute(
+        delete(TappedAnswer)
+        .where(*which)
+        .returning(TappedAnswer.campaign_id, TappedAnswer.question, TappedAnswer.choice)
+        .execution_options(synchronize_session=False)
+    )
+    counts = Counter((row.campaign_id, row.question, row.choice) for row in folded)
+    for (campaign_id, question, choice), count in sorted(counts.items()):
+        session.execute(
+            _ADD_TO_TOTAL,
+            {"campaign": campaign_id, "question": question, "choice": choice, "count": count},
+        )
+    return sum(counts.values())
