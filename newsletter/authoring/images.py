@@ -56,7 +56,7 @@ def fit_for_mail(data: bytes, *, called: str) -> MailPicture:
         raise InvalidInput({called: f"is larger than {BYTES_AT_MOST // 1_000_000} MB"})
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # of large pictures, and of what a camera got wrong
             with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "GIF", "WEBP")) as opened:
                 at_most = PIXELS_AT_MOST if opened.format == "JPEG" else DRAWN_AT_MOST
                 if opened.width * opened.height > at_most:
@@ -73,7 +73,9 @@ def fit_for_mail(data: bytes, *, called: str) -> MailPicture:
         raise InvalidInput(
             {called: "is no picture that mail programs show; use JPEG, PNG or GIF"}
         ) from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except InvalidInput:
+        raise
+    except Exception:
         raise InvalidInput({called: "cannot be read as a picture"}) from None
     return replace(_name_picture(kind, *pixels), stilled=is_animated)
 

@@ -10,6 +10,7 @@ import csv
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
@@ -19,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from newsletter.errors import Refused
+from newsletter.files import clean_name
 
 BYTES_AT_MOST = 2 << 30
 WORDS_AT_MOST = 128 << 20
@@ -91,9 +93,8 @@ def _inside(file: Path, folder: Path) -> Iterator[Path]:
             return
         room = _room(file)
         for number, member in enumerate(_tables(file, archive)):
-            table = (
-                folder / str(number) / _NO_NAME.sub("_", Path(member.filename).name)[-NAME_AT_MOST:]
-            )
+            name = clean_name(member.filename[-NAME_AT_MOST:], otherwise="table")
+            table = folder / str(number) / name
             table.parent.mkdir()
             room -= _extract(file, archive, member, table, room)
             if table.suffix.lower() != ".xlsx":
@@ -146,7 +147,7 @@ def _extract(
     try:
         with archive.open(member) as packed, to.open("wb") as out:
             return _copy(file, packed, out, room)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError):
         hint = "it is damaged, or packed in an unusual way: unpack it and give the file inside"
         raise Refused(f"{file.name}: {member.filename} cannot be unpacked", hint=hint) from None
 

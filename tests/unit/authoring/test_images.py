@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import resource
 
@@ -96,3 +97,14 @@ def test_a_large_photo_is_opened_small() -> None:
     photo, before = picture(size=(8000, 6000)), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert opened(fit_for_mail(photo, called="x").data).size == (SHARP, 804)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000, "KB"
+
+
+def test_exif_of_impossible_types_is_no_picture() -> None:
+    """A WEBP whose place was written as text where a fraction belongs, which Pillow trips over."""
+    broken = base64.b64decode(
+        "UklGRrIAAABXRUJQVlA4WAoAAAAIAAAAAwAAAwAAVlA4IDAAAADQAQCdASoEAAQAAUAmJaACdLoB+AADsAD+8ut/"
+        "/NgVzXPv9//S4P0uD9Lg/9KQAABFWElGXAAAAE1NACoAAAAIAAIBEgADAAAAAQAGAACIJQAEAAAAAQAAACYAAAAA"
+        "AAIAAQACAAAAAk4AAAAAAgABAAAAAwAAAEQAAAAAAAAAAQAAAAEAAAACAAAAAQAAAAMAAAAB"
+    )
+    with pytest.raises(InvalidInput, match="cannot be read as a picture"):
+        fit_for_mail(broken, called="x")

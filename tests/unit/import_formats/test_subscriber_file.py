@@ -393,6 +393,15 @@ def test_archives_that_cannot_be_read_are_refused(
         every(tmp_path, content, "x.zip")
 
 
+def test_a_member_of_broken_bytes_is_refused_and_a_long_name_is_not(tmp_path: Path) -> None:
+    broken = bytearray(archive(**{"a.csv": "email\n" + "a@example.com\n" * 99}))
+    broken[36] = 0xFF  # a kind of block that DEFLATE has not
+    with pytest.raises(Refused, match="cannot be unpacked"):
+        every(tmp_path, bytes(broken), "x.zip")
+    named = archive(**{"\U00020000" * 90 + ".csv": "email\na@example.com\n"})
+    assert set(every(tmp_path, named, "y.zip")[0]) == {"a@example.com"}
+
+
 def test_what_an_archive_holds_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = archive(**{"a.csv": "email\n" + "a@example.com\n" * 100_000})
     with pytest.raises(Refused, match="holds far more than its size"):
