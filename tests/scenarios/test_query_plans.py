@@ -344,7 +344,8 @@ def open_author_pages(env: Environment, campaign: int) -> None:
     for author in (ana, ben):
         today.read_today(env, author)
         limited = author.limited
-        browse_subscribers.list_newest(list(author.lists), limited=limited, before=90_000)
+        first = browse_subscribers.list_newest(list(author.lists), limited=limited)
+        browse_subscribers.list_newest(list(author.lists), limited=limited, before=first.next)
         for typed, after in (("reader5", ""), ("reader5", "reader55"), ("Nam", "x"), ("zz", "")):
             browse_subscribers.search(list(author.lists), typed, limited=limited, after=after)
         browse_campaigns.list_page(list(author.lists), before=3)

@@ -34,8 +34,9 @@ class ListedSubscriber:
 class SubscriberPage:
     """Subscribers of a listing.
 
-    `next` is the key of the page after it, "" on the last: a number of the newest subscribers, an
-    address in a search. `named` are those whose name matches, on the first page of a search.
+    `next` is the key of the page after it, "" on the last: of the newest subscribers the handle of
+    the page's last one (a number would tell how many there are on all lists), an address in a
+    search. `named` are those whose name matches, on the first page of a search.
     """
 
     rows: tuple[ListedSubscriber, ...]
@@ -43,17 +44,18 @@ class SubscriberPage:
     next: str
 
 
-def list_newest(list_ids: Collection[int], *, limited: bool, before: int = 0) -> SubscriberPage:
-    """List subscribers, the newest first, before a key (0: all).
+def list_newest(list_ids: Collection[int], *, limited: bool, before: str = "") -> SubscriberPage:
+    """List subscribers, the newest first, before a key ("", or one that is none: all).
 
     With `limited` only those of these lists are listed, with nothing of other lists.
     """
     query = _query(list_ids, limited=limited).order_by(Subscriber.id.desc()).limit(PAGE + 1)
-    if before:
-        query = query.where(Subscriber.id < before)
     with reading() as session:
+        if before:
+            last = session.scalar(select(Subscriber.id).where(Subscriber.handle == before))
+            query = query.where(Subscriber.id < last) if last is not None else query
         rows = session.scalars(query).all()
-        key = str(rows[PAGE - 1].id) if len(rows) > PAGE else ""
+        key = rows[PAGE - 1].handle if len(rows) > PAGE else ""
         return SubscriberPage(_describe(session, rows[:PAGE], list_ids), (), key)
 
 

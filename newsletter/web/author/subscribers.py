@@ -35,12 +35,11 @@ def index() -> Response:
     author = current_author()
     lists = list(author.lists)
     typed = request.args.get("search", "").strip()[:MAX_SEARCH]
+    after = request.args.get("after", "")[:MAX_SEARCH]
     if typed:
-        after = request.args.get("after", "")[:MAX_SEARCH]
         listing = browse.search(lists, typed, limited=author.limited, after=after)
     else:
-        key = read_key(request.args.get("after"))
-        listing = browse.list_newest(lists, limited=author.limited, before=key)
+        listing = browse.list_newest(lists, limited=author.limited, before=after)
     return render_page("author/subscribers.html", listing=listing, typed=typed)
 
 
@@ -104,14 +103,17 @@ def show(subscriber: str) -> Response:
 
 @page(blueprint, f"{PERSON}/correct", AuthorRole.EDITOR, methods=("POST",), scope=Scope.SUBSCRIBER)
 def correct_page(subscriber: str) -> Response:
-    """Correct a subscriber's name, tags, cadence and pause; nobody is mailed."""
+    """Correct a subscriber's name and tags, or their cadence and pause on one list.
+
+    Nobody is mailed. What the author may not see is not changed: without a list, no subscription.
+    """
     form = request.form
     slug = _read_slug()
     correction = Correction(
         name=form.get("name") if slug is None else None,
         slug=slug,
-        cadence=form.get("cadence") or None,
-        pause_until=_read_day(form.get("pause", "")),
+        cadence=(slug and form.get("cadence")) or None,
+        pause_until=_read_day(form.get("pause", "")) if slug else None,
         resume=slug is not None and not form.get("pause"),
         tag=_read_words(form.get("tag", "")),
         untag=_read_words(form.get("untag", "")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -226,6 +228,34 @@ def test_nothing_of_another_list_is_there(
     with app.app_context(), reading() as session:
         assert session.scalars(select(Entry.fate).order_by(Entry.id)).all() == ["sent", "held"]
         assert session.scalars(select(Subscription.status)).all() == ["active"]
+
+
+@pytest.mark.any_database
+def test_a_correction_without_a_list_changes_no_subscription(
+    app: Flask, browse: Browse, things: dict[str, object]
+) -> None:
+    """Ann is on both lists; an editor of one of them leaves the list out of the form."""
+    with app.app_context(), transaction() as session:
+        talks = session.scalars(select(MailingList).where(MailingList.slug == "talks")).one()
+        ann = session.scalars(select(Subscription)).one().subscriber
+        session.add(
+            Subscription(
+                handle="ann-on-talks",
+                list_id=talks.id,
+                subscriber=ann,
+                status="active",
+                cadence="weekly",
+                created_at=ann.created_at,
+            )
+        )
+    editor = browse("editor", "talks")
+    page = f"/author/subscribers/{things['subscriber']}"
+    day = (app.extensions[EXTENSION].now + timedelta(days=30)).date().isoformat()
+    for fields in ({"cadence": "monthly"}, {"pause": day}, {"list": "blog", "pause": day}):
+        editor.post(f"{page}/correct", fields, page=page)
+    with app.app_context(), reading() as session:
+        found = session.execute(select(Subscription.cadence, Subscription.paused_until)).all()
+    assert found == [("weekly", None)] * 2
 
 
 def test_every_act_is_recorded_with_its_author(app: Flask, browse: Browse) -> None:

@@ -383,6 +383,7 @@ def test_listings_are_paged_by_key(blog: Blog, browse: Browse) -> None:
         seen: list[str] = []
         path: str | None = first
         while path:
+            assert path.rpartition("after=")[2].isdecimal() is False, "no number of all subscribers"
             text = browser.get(path).text
             seen += [part.split('"')[0] for part in text.split("/author/subscribers/")[1:]]
             path = next((part.split('"')[0].replace("&amp;", "&") for part in text.split('href="')[1:]
