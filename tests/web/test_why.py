@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -11,9 +11,12 @@ from flask.testing import FlaskClient
 
 from newsletter.db.session import transaction
 from newsletter.link_purposes import LinkPurpose
-from newsletter.models import Subscriber, Subscription
+from newsletter.models import Feed, Subscriber, Subscription
 from newsletter.services import suppressions
 from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.digests import due as digests
+from newsletter.services.digests import review_acts
+from newsletter.services.lists import lists as lists_
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
@@ -123,6 +126,39 @@ def test_it_says_what_waits_and_why(app: Flask, client: FlaskClient) -> None:
     text = words_of(client.get(link(app)).text)
     assert "You hear from us whenever there is something new" in text
     assert "One post waits for it." in text
+
+
+@pytest.mark.any_database
+def test_it_heeds_what_the_author_says_about_the_next_digest(
+    app: Flask, client: FlaskClient, clock: Clock
+) -> None:
+    """Held, sent later, and reviewed without what came meanwhile; another cadence is not touched."""
+    env = environment(app)
+    bob = link(app, email="bob@example.com")
+    with app.app_context():
+        with transaction() as session:
+            blog = get_list(session, "blog")
+            for row in session.query(Subscription).filter_by(list_id=blog.id):
+                row.cursor = 0
+            add_entry(session, add_feed(session, blog), "One")
+        review_acts.hold(env, "blog", Cadence.WEEKLY)
+    text = words_of(client.get(link(app)).text)
+    assert "goes once its author has looked at it; no day is set. One post waits for it." in text
+    assert "The next day for it" not in text
+    assert "The next day for it is 25 November" in words_of(client.get(bob).text)
+    with app.app_context():
+        review_acts.release(env, "blog", Cadence.WEEKLY)
+    assert "day for it is 30 November 2026, 08:00" in words_of(client.get(link(app)).text)
+    with app.app_context():
+        lists_.edit(env, "blog", {"review": "24h", "on_silence": "wait"})
+        clock.now = datetime(2026, 11, 29, 7, 30, tzinfo=UTC)  # it closed at 08:00 in Berlin
+        digests.compose_due(env)
+    assert "no day is set. One post waits" in words_of(client.get(link(app)).text)
+    with app.app_context(), transaction() as session:
+        add_entry(session, session.query(Feed).one(), "Two", now=clock.now)
+    text = words_of(client.get(link(app)).text)
+    assert "The next day for it is 7 December 2026, 08:00" in text
+    assert "2 posts wait for it." in text
 
 
 @pytest.mark.any_database

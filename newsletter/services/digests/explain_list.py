@@ -25,7 +25,7 @@ from newsletter.services.digests.list_problems import list_problems
 from newsletter.services.digests.plan import make_plan
 from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.selection import DigestDecision
-from newsletter.services.digests.timing import NextDigest, find_next_digest
+from newsletter.services.digests.timing import NextDigest, find_departure, find_next_digest
 from newsletter.services.digests.wording import count_subscribers, format_moment, join_words
 from newsletter.services.lookup import get_list
 from newsletter.services.polling.entry_state import owed_clause
@@ -182,19 +182,14 @@ class _Explainer:
             .limit(1)
         )
         last = self.session.scalars(query).first()
-        digest = plan.digest
         last_words = "none yet"
         if last is not None:
             last_words = f"{format_moment(last.composed_at, self.list.zone)}: {last.why}"
-        due_at = digest.period.due_at if digest else None
-        overdue = bool(digest and digest.overdue)
-        if plan.review is not None:
-            due_at = plan.review.go_at or plan.review.due_at
-            overdue = not plan.review.stopped and bool(due_at and due_at <= self.env.now)
+        departure = find_departure(plan.digest, plan.review, self.env.now)
         return Outlook(
             plan.cadence,
-            due_at,
-            overdue,
+            departure.at,
+            departure.overdue,
             plan.subscribers,
             max(len(plan.decision.entries), plan.decision.few),
             self._explain_review(plan),

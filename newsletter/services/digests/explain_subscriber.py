@@ -11,7 +11,6 @@ from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.models import Edition, Entry, MailingList, Subscriber, Subscription
 from newsletter.services.audience.mailable import is_paused
-from newsletter.services.digests import reviews
 from newsletter.services.digests.entry_outlook import (
     Course,
     EntryOutlook,
@@ -64,7 +63,6 @@ class _SubscriptionExplainer:
         self.suppressed = is_suppressed(env, session, subscription.subscriber.email_key)
         self.mailed = _explain_editions(session, subscription.id)
         self.standing = find_standing(session, subscription, env.now)
-        self.review = reviews.find_open(session, mailing_list.id, subscription.cadence)
         self.owed = {entry.id for entry in self.standing.owed}
 
     def explain(self, entry: Entry) -> EntryOutlook:
@@ -102,8 +100,8 @@ class _SubscriptionExplainer:
             return Course.NEVER, "not among the topics they chose"
         if pause is not None and is_paused(pause, self.env.now):
             return Course.WAITS, f"on a break until {pause:%Y-%m-%d}"
-        if self.review is not None:
-            return self._explain_review(self.review, entry)
+        if self.standing.review is not None:
+            return self._explain_review(self.standing.review, entry)
         if digest is None:
             grace = find_grace(self.env, self.list, entry)
             return grace or (Course.GOES, "goes with the next instant digest")
@@ -124,9 +122,7 @@ class _SubscriptionExplainer:
         digest = f"the {review.cadence} digest"
         if entry.id in review.left_out:
             return Course.NEVER, f"left out of {digest}"
-        if review.entries is not None and any(
-            key not in review.entries for key in self.owed if key not in review.left_out
-        ):
+        if self.standing.goes_later:
             return Course.WAITS, f"for {digest} after the one that is reviewed"
         if review.stopped:
             return Course.WAITS, f"{digest} is held until it is released"

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.models import MailingList, Subscription
 from newsletter.schedule import next_period
 from newsletter.services.digests.plan import missed_clause, read_candidates
+from newsletter.services.digests.reviews import Review, find_open
 from newsletter.services.digests.selection import (
     Candidate,
     DigestDecision,
@@ -19,20 +20,38 @@ from newsletter.services.digests.selection import (
     select_owed,
     select_wanted,
 )
-from newsletter.services.digests.timing import NextDigest, find_next_digest, make_wait_rule
+from newsletter.services.digests.timing import (
+    Departure,
+    NextDigest,
+    find_departure,
+    find_next_digest,
+    make_wait_rule,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The entries that one subscription wants and is owed, and what is decided of them.
 
-    `digest` is None for instant mails, which have no schedule.
+    `digest` is None for instant mails, which have no schedule. `review` is what the list's author
+    says about the next digest, if anything; `departure` heeds it, `owed` and `decision` do not.
     """
 
     digest: NextDigest | None
+    review: Review | None
+    departure: Departure
     candidates: tuple[Candidate, ...]
     owed: tuple[Candidate, ...]
     decision: DigestDecision
+
+    @property
+    def goes_later(self) -> bool:
+        """Tell whether the next digest is reviewed without all that is owed, which then waits."""
+        review = self.review
+        if review is None or review.entries is None:
+            return False
+        known = {*review.entries, *review.left_out}
+        return any(entry.id not in known for entry in self.owed)
 
     def find_latest(self, mailing_list: MailingList) -> datetime:
         """Return when the digest goes that waits no longer, however few entries there are."""
@@ -58,8 +77,14 @@ def find_standing(session: Session, subscription: Subscription, now: datetime) -
     )
     chosen = select_wanted(subscription.topics, candidates)
     rule = make_wait_rule(mailing_list, digest.following if digest else None)
+    review = find_open(session, mailing_list.id, subscription.cadence)
     return Standing(
-        digest, tuple(chosen), tuple(select_owed(group, chosen)), decide(candidates, [group], rule)
+        digest,
+        review,
+        find_departure(digest, review, now),
+        tuple(chosen),
+        tuple(select_owed(group, chosen)),
+        decide(candidates, [group], rule),
     )
 
 

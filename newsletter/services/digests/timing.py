@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import DigestPeriod, MailingList
 from newsletter.schedule import Period, latest_period, next_period
+from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.selection import Candidate, Fixed, WaitRule
 from newsletter.vocabulary import Cadence
 
@@ -28,6 +29,29 @@ class NextDigest:
     following: Period
     overdue: bool
     closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The moment of a digest: `at` is None for instant mails that nobody reviews.
+
+    `overdue`: as soon as a worker runs. `stopped`: not before its author releases it, whatever `at`
+    says.
+    """
+
+    at: datetime | None
+    overdue: bool
+    stopped: bool
+
+
+def find_departure(digest: NextDigest | None, review: Review | None, now: datetime) -> Departure:
+    """Return when the next digest of a cadence goes, by its schedule and what its author says."""
+    if review is None:
+        due_at = digest.period.due_at if digest else None
+        return Departure(due_at, overdue=bool(digest and digest.overdue), stopped=False)
+    due_at = review.go_at or review.due_at
+    overdue = not review.stopped and bool(due_at and due_at <= now)
+    return Departure(due_at, overdue=overdue, stopped=review.stopped)
 
 
 def find_next_digest(

@@ -24,6 +24,7 @@ from newsletter.models import Campaign, ConsentEvent, Subscription
 from newsletter.services import counters
 from newsletter.services.audience.mailable import is_paused
 from newsletter.services.digests.standing import find_standing
+from newsletter.services.digests.timing import Departure
 from newsletter.services.link_holders import find_subscriber, find_subscription
 from newsletter.services.list_look import look_of
 from newsletter.services.runtime import Environment
@@ -174,14 +175,21 @@ def _is_known_page(env: Environment, subscription: Subscription, page: str) -> b
 
 def _look_ahead(env: Environment, session: Session, subscription: Subscription) -> Upcoming:
     standing = find_standing(session, subscription, env.now)
-    digest = standing.digest
-    waits = digest is not None and bool(standing.decision.waiting)
     mailing_list = subscription.mailing_list
+    departure = standing.departure
+    if standing.goes_later:  # what is reviewed goes to others, this subscriber's mail after it
+        following = standing.digest.following.due_at if standing.digest else None
+        departure = Departure(following, overdue=False, stopped=False)
+    review = standing.review
+    is_fixed = review is not None and review.entries is not None
+    waits = standing.digest is not None and not is_fixed and bool(standing.decision.waiting)
     latest = standing.find_latest(mailing_list) if waits else None
+    left_out = review.left_out if review is not None else frozenset()
     return Upcoming(
-        due_at=_local(digest.period.due_at, subscription) if digest else None,
-        overdue=digest is not None and digest.overdue,
-        waiting=len(standing.owed),
+        due_at=None if departure.stopped else _local(departure.at, subscription),
+        overdue=departure.overdue,
+        held=departure.stopped,
+        waiting=sum(entry.id not in left_out for entry in standing.owed),
         needed=mailing_list.digest_min_entries if waits else 0,
         latest_at=_local(latest, subscription),
         letter_at=_local(subscription.series_due_at, subscription),

@@ -36,6 +36,7 @@ class Upcoming:
     """The next mail of an active subscription.
 
     `due_at` is the next digest's moment, None for instant mails; `overdue`: it is being made now.
+    `held`: it goes once the list's author releases it, and no day is known.
     `waiting` posts wait for it. Where the list's digests need more than there are, `needed` is how
     many, and the digest goes at `latest_at` at the latest. `letter_at` is the moment of the next
     letter of the list's series, or None.
@@ -43,6 +44,7 @@ class Upcoming:
 
     due_at: datetime | None
     overdue: bool
+    held: bool
     waiting: int
     needed: int
     latest_at: datetime | None
