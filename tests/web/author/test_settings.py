@@ -96,3 +96,22 @@ def test_settings_of_other_lists_are_not_there(app: Flask, browse: Browse, lists
     for path in ("settings", "look", "look/html"):
         assert browser.get(f"/author/lists/talks/{path}").status_code == 404
     assert browser.get(f"{LOOK}/html").status_code == 409, "no entry to show yet"
+
+
+def test_review_and_the_weekly_note(app: Flask, browse: Browse, posts: None) -> None:
+    browser = browse("owner", "blog")
+    page = browser.get(PAGE).text
+    for name in ("review", "review_instant", "on_silence", "weekly_note"):
+        assert f'name="{name}"' in page and f'name="was_{name}"' in page
+    fields = {
+        "review": "1d", "was_review": "off", "review_instant": "yes", "was_review_instant": "no",
+        "on_silence": "wait", "was_on_silence": "send", "weekly_note": "off", "was_weekly_note": "on",
+    }  # fmt: skip
+    assert browser.post(PAGE, fields, page=PAGE).status_code == 303
+    saved, other = settings_of(app, "blog"), settings_of(app, "talks")
+    assert (saved.review, saved.review_instant) == ("24h", "yes")
+    assert (saved.on_silence, saved.weekly_note) == ("wait", "off")
+    assert (other.review, other.weekly_note) == ("off", "on")
+    answer = browser.post(PAGE, {"review": "9d", "was_review": "24h"}, page=PAGE)
+    assert answer.status_code == 422 and "must be from 5m to 3d" in answer.text
+    assert settings_of(app, "blog").review == "24h"
