@@ -344,8 +344,9 @@ def open_author_pages(env: Environment, campaign: int) -> None:
     for author in (ana, ben):
         today.read_today(env, author)
         limited = author.limited
-        first = browse_subscribers.list_newest(list(author.lists), limited=limited)
-        browse_subscribers.list_newest(list(author.lists), limited=limited, before=first.next)
+        found = browse_subscribers.search(list(author.lists), "reader5", limited=limited)
+        last = found.rows[-1].handle
+        browse_subscribers.list_newest(list(author.lists), limited=limited, before=last)
         for typed, after in (("reader5", ""), ("reader5", "reader55"), ("Nam", "x"), ("zz", "")):
             browse_subscribers.search(list(author.lists), typed, limited=limited, after=after)
         browse_campaigns.list_page(list(author.lists), before=3)

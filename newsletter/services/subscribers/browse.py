@@ -49,14 +49,30 @@ def list_newest(list_ids: Collection[int], *, limited: bool, before: str = "") -
 
     With `limited` only those of these lists are listed, with nothing of other lists.
     """
-    query = _query(list_ids, limited=limited).order_by(Subscriber.id.desc()).limit(PAGE + 1)
+    query = _query((), limited=False).order_by(Subscriber.id.desc()).limit(PAGE + 1)
     with reading() as session:
+        last = None
         if before:
             last = session.scalar(select(Subscriber.id).where(Subscriber.handle == before))
-            query = query.where(Subscriber.id < last) if last is not None else query
+        if limited:
+            query = query.where(Subscriber.id.in_(_find_newest(session, list_ids, last)))
+        elif last is not None:
+            query = query.where(Subscriber.id < last)
         rows = session.scalars(query).all()
         key = rows[PAGE - 1].handle if len(rows) > PAGE else ""
         return SubscriberPage(_describe(session, rows[:PAGE], list_ids), (), key)
+
+
+def _find_newest(session: Session, list_ids: Collection[int], last: int | None) -> set[int]:
+    """Find a page of the newest subscribers of each list, whatever other lists have."""
+    ids: set[int] = set()
+    for list_id in list_ids:
+        query = select(Subscription.subscriber_id).where(Subscription.list_id == list_id)
+        if last is not None:
+            query = query.where(Subscription.subscriber_id < last)
+        newest = query.order_by(Subscription.subscriber_id.desc()).limit(PAGE + 1)
+        ids.update(session.scalars(newest))
+    return ids
 
 
 def search(
