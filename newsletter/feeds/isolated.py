@@ -48,6 +48,10 @@ IDLE = 60.0
 every quarter of an hour."""
 TOO_LONG = "reading it takes longer than any feed should"
 TOO_LARGE = "reading it takes more memory than any feed should"
+NOT_STARTED = (
+    "the program that reads feeds could not be started on this machine: it may be out of memory, or"
+    " allow no more processes"
+)
 
 _ROOT = str(Path(__file__).parents[2])
 _PROGRAM = (
@@ -65,6 +69,10 @@ class TakesLong(NotAFeed):
 
 class _OutOfMemory(Exception):
     """The process hit its memory limit, or was killed for a reason that we do not know."""
+
+
+class _NotStarted(Exception):
+    """The process ended, or was too slow, before it could read its first feed."""
 
 
 class _Process:
@@ -86,13 +94,18 @@ class _Process:
     def read(self, body: bytes, url: str, content_type: str, limits: Limits) -> ParsedFeed:
         """Have one feed parsed.
 
-        Raises `NotAFeed`, `FeedError`, `_OutOfMemory`.
+        Raises `NotAFeed`, `FeedError` (also where it did not start), `_OutOfMemory`.
         """
         watchdog = threading.Timer(limits.clock_seconds, self._give_up)
         watchdog.daemon = True
         watchdog.start()
         try:
             return self._exchange(body, url, content_type, limits)
+        except _NotStarted:
+            self.end()
+            if self._late and limits != FULL:  # the machine has much to do
+                raise TakesLong(url, TOO_LONG) from None
+            raise FeedError(url, NOT_STARTED) from None
         except (OSError, ValueError, EOFError):
             self.end()
             # The system ends what used up its processor time with SIGXCPU (24), or SIGKILL at the
@@ -108,8 +121,8 @@ class _Process:
     def _exchange(self, body: bytes, url: str, content_type: str, limits: Limits) -> ParsedFeed:
         stdin = self._process.stdin
         assert stdin is not None
-        if self.feeds == 0 and "ready" not in self._line():
-            raise EOFError
+        if self.feeds == 0:
+            self._wait_until_ready()
         self.feeds += 1
         request = {
             "url": url,
@@ -131,6 +144,14 @@ class _Process:
         return ParsedFeed(
             **{**feed, "notes": tuple(feed["notes"]), "entries": tuple(map(_build_entry, entries))}
         )
+
+    def _wait_until_ready(self) -> None:
+        try:
+            is_ready = "ready" in self._line()
+        except (OSError, ValueError, EOFError):
+            is_ready = False
+        if not is_ready:
+            raise _NotStarted
 
     def _line(self) -> Any:
         """Read a line of an answer.
@@ -190,10 +211,10 @@ class FeedReader:
         """Parse the feed in `body`.
 
         Raises `NotAFeed` with the reason, at the latest after twice the clock's limit; `TakesLong`
-        if limits other than `FULL` do not suffice.
+        if limits other than `FULL` do not suffice; `FeedError` if no process can be started.
         """
         with self._lock:
-            process = self._current()
+            process = self._current(url)
             try:
                 return process.read(body, url, content_type, limits)
             except _OutOfMemory:
@@ -201,11 +222,11 @@ class FeedReader:
                     raise NotAFeed(url, TOO_LARGE) from None
             # Earlier feeds may have filled the memory: try again in a new process.
             try:
-                return self._current().read(body, url, content_type, limits)
+                return self._current(url).read(body, url, content_type, limits)
             except _OutOfMemory:
                 raise NotAFeed(url, TOO_LARGE) from None
 
-    def _current(self) -> _Process:
+    def _current(self, url: str) -> _Process:
         if self._owner != os.getpid():  # a fork of the process that started it
             self._process = None
             self._owner = os.getpid()
@@ -213,7 +234,10 @@ class FeedReader:
             self._process.end()
             self._process = None
         if self._process is None:
-            self._process = _Process()
+            try:
+                self._process = _Process()
+            except OSError:
+                raise FeedError(url, NOT_STARTED) from None
             threading.Thread(target=self._end_idle, args=[self._process], daemon=True).start()
         return self._process
 
@@ -243,7 +267,8 @@ def read_feed(
 ) -> ParsedFeed:
     """Parse the feed in `body`, found at `url`, in the parser process.
 
-    Raises `NotAFeed` with the reason; `TakesLong` if limits other than `FULL` do not suffice.
+    Raises `NotAFeed` with the reason; `TakesLong` if limits other than `FULL` do not suffice;
+    `FeedError` if the process cannot be started.
     """
     body = _unpack(body)
     if len(body) > BODY_AT_MOST:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.errors import NotAFeed
+from newsletter.errors import FeedError, NotAFeed
 from newsletter.feeds import isolated
 from newsletter.feeds.isolated import FeedReader
 from newsletter.feeds.parse import parse_feed
@@ -82,6 +82,23 @@ def test_a_feed_that_takes_too_much_memory_is_ended_and_the_next_is_read(
     assert reader.read(rss(item("A")), url=URL).entries[0].title == "A"
     with pytest.raises(NotAFeed, match="more memory"):
         reader.read(rss(item("A", body="\U0001f600" + "x" * 9_900_000)), url=URL)
+    assert reader.read(rss(item("B")), url=URL).entries[0].title == "B"
+
+
+def test_what_cannot_be_started_is_not_said_of_the_feed(
+    reader: FeedReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends before it is ready, is not there at all, or answers something else."""
+    for program in ("raise SystemExit(1)", "print('Welcome')"):
+        with monkeypatch.context() as patch:
+            patch.setattr(isolated, "_PROGRAM", program)
+            with pytest.raises(FeedError, match="could not be started on this machine") as caught:
+                reader.read(rss(item("A")), url=URL)
+            assert not isinstance(caught.value, NotAFeed)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/no/such/python")
+        with pytest.raises(FeedError, match="could not be started on this machine"):
+            reader.read(rss(item("A")), url=URL)
     assert reader.read(rss(item("B")), url=URL).entries[0].title == "B"
 
 
