@@ -14,7 +14,7 @@ from newsletter import outbox
 from newsletter.db import changes
 from newsletter.db.direct import DirectConnection
 from newsletter.db.session import transaction
-from newsletter.services.polling import ping
+from newsletter.services.polling import feeds, ping
 from newsletter.services.runtime import EXTENSION
 from newsletter.vocabulary import MailKind
 from newsletter.worker import WorkerProcess
@@ -96,26 +96,34 @@ def test_what_others_write_is_noticed_once(
         thread.join()
 
 
-def test_a_ping_wakes_the_worker(app: Flask, fake_fetch: FakeFetch) -> None:
-    """The feed is asked at once, on both databases; one that nobody pinged is not."""
+def test_a_ping_and_check_now_wake_the_worker(app: Flask, fake_fetch: FakeFetch) -> None:
+    """The feed is asked at once, on both databases; one that nobody names is not."""
     url, other = "https://blog.example.com/feed/", "https://other.example.org/feed/"
     fake_fetch.pages |= {url: rss(item("Old")), other: rss(item("Else"))}
     env = app.extensions[EXTENSION]
     with app.app_context(), transaction() as session:
         mailing_list = add_list(session)
         for address in (url, other):
-            add_feed(session, mailing_list, address).next_poll_at = env.now + timedelta(hours=1)
+            feed = add_feed(session, mailing_list, address)
+            feed.next_poll_at = env.now + timedelta(hours=1)
+        other_id = feed.id
     worker = WorkerProcess(app)
     worker.start()
     try:
         time.sleep(1.5)  # its first looks are over
         assert fake_fetch.requests == []
-        pinged_at = time.monotonic()
-        with app.app_context():
-            ping.receive_ping(env, [url], "192.0.2.1")
-        while not fake_fetch.requests and time.monotonic() - pinged_at < 8:
-            time.sleep(0.01)
-        assert time.monotonic() - pinged_at < 5, "a look every 15 seconds would have been later"
+        for count, ask in (
+            (1, lambda: ping.receive_ping(env, [url], "192.0.2.1")),
+            (2, lambda: feeds.poll_soon(env, other_id)),
+        ):
+            asked_at = time.monotonic()
+            with app.app_context():
+                ask()
+            while len(fake_fetch.requests) < count and time.monotonic() - asked_at < 8:
+                time.sleep(0.01)
+            assert time.monotonic() - asked_at < 5, "a look every 15 seconds would have been later"
+            requested = [address for address, *_ in fake_fetch.requests]
+            assert requested == [url, other][:count]
     finally:
         worker.stop()
-    assert {address for address, *_ in fake_fetch.requests} == {url}
+    assert [address for address, *_ in fake_fetch.requests] == [url, other]
