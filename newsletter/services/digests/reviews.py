@@ -7,15 +7,18 @@ row first, as composing does, so that a digest goes out as it was last said, or 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.models import DigestReview, MailingList
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
+
+KEPT_FOR = timedelta(days=30)
+"""Time for which a settled review is kept: its mail's links say meanwhile that the digest went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,11 @@ def settle_row(env: Environment, session: Session, row: DigestReview) -> None:
     row.version += 1
     outbox.cancel_mails(session, row.mails, now=env.now, why="its digest has gone out")
     session.flush()
+
+
+def delete_old_reviews(session: Session, now: datetime) -> None:
+    """Delete the reviews that were settled long enough ago (`KEPT_FOR`)."""
+    session.execute(delete(DigestReview).where(DigestReview.settled_at < now - KEPT_FOR))
 
 
 def lock_list(session: Session, list_id: int) -> MailingList:

@@ -22,6 +22,7 @@ from newsletter.services.authors.log_in import delete_old_logins
 from newsletter.services.campaigns import tapped_answers
 from newsletter.services.campaigns.folding import fold_old_deliveries
 from newsletter.services.campaigns.totals import recount_finished
+from newsletter.services.digests.reviews import delete_old_reviews
 from newsletter.services.events import delete_old_events
 from newsletter.services.inbound.forwarding import let_go_of_forwarded
 from newsletter.services.mailboxes import Allowance
@@ -49,8 +50,8 @@ def clean_up(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> N
     """Delete what has expired, and fold old deliveries.
 
     Requests that were not confirmed within 14 days end, and subscribers without a subscription go
-    with them. Old counters and events are deleted, and the IP addresses of old evidence are cut to
-    their network.
+    with them. Old counters, events and reviews are deleted, and the IP addresses of old evidence
+    are cut to their network.
     """
     now = env.now
     with transaction() as session:
@@ -68,6 +69,7 @@ def clean_up(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> N
         address_change.delete_old_changes(env, session)
         delete_old_events(session, now)
         delete_old_acts(session, now)
+        delete_old_reviews(session, now)
         delete_old_logins(session, now)
         idempotency.delete_old_answers(session, now)
         webhook_delivery.delete_old_messages(session, now)

@@ -29,6 +29,7 @@ from newsletter.services.digests import due as digests
 from newsletter.services.digests.compose import DueDigest, compose
 from newsletter.services.digests.find_due import iterate_due
 from newsletter.services.lists import lists
+from newsletter.services.operations import cleanup
 from newsletter.services.polling import entries
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
@@ -580,3 +581,27 @@ def test_a_program_does_not_send_what_is_held_or_reviewed(
     assert {row.why for row in digests.send_now(env, "talks")} >= {digests.HELD}
     sending.send_due(env)
     assert subjects(sink, "tim@example.com") == []
+
+
+def test_settled_reviews_are_deleted_after_a_month(
+    env: Environment, clock: Clock, sink: Sink
+) -> None:
+    """Until then the mail's links say that the digest has gone; what is held stays."""
+    publish("Calm")
+    clock.now = DEADLINE
+    tick(env)
+    token = token_of(sink)
+    clock.now = MONDAY_8
+    tick(env)
+    review_acts.hold(env, "talks", WEEKLY)
+    clock.forward(timedelta(days=29))
+    cleanup.clean_up(env)
+    with pytest.raises(Refused):
+        review_acts.hold_by_link(env, token)
+    clock.forward(timedelta(days=2))
+    cleanup.clean_up(env)
+    with pytest.raises(NotFound):
+        review_acts.hold_by_link(env, token)
+    with reading() as session:
+        [left] = session.scalars(select(DigestReview)).all()
+    assert left.settled_at is None
