@@ -194,13 +194,18 @@ def list_named(campaign_id: int) -> list[NamedAnswer]:
         campaign = session.get(Campaign, campaign_id)
         if campaign is None or not campaign.answers_named or not campaign.questions:
             return []
+        latest = (
+            select(TappedAnswer.id)
+            .where(TappedAnswer.campaign_id == campaign_id)
+            .order_by(TappedAnswer.id.desc())
+            .limit(NAMES_AT_MOST)
+        )
         query = (
             select(TappedAnswer.question, TappedAnswer.choice, Subscriber.name, Subscriber.email)
             .join(Subscription, Subscription.id == TappedAnswer.subscription_id)
             .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-            .where(TappedAnswer.campaign_id == campaign_id)
+            .where(TappedAnswer.id.in_(latest))
             .order_by(TappedAnswer.id.desc())
-            .limit(NAMES_AT_MOST)
         )
         return [
             NamedAnswer(*_words(campaign, row.question, row.choice), row.name, row.email)

@@ -232,6 +232,19 @@ def _get_body(env: Environment, draft: LetterDraft) -> str:
     return SLOT_PATTERN.sub("", text.rpartition("\n--\n")[0] or text)
 
 
+def _check_questions(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+    """Say what a letter asks; a mistake in a question stops the rendering, with its line."""
+    letter = draft.prepared.letter
+    count = len(draft.prepared.questions)
+    if count:
+        how = "by name, as their page says" if letter.named else "without names"
+        questions = f"{count} one-tap question{'' if count == 1 else 's'}, answered {how}"
+        yield Check("questions", "good", questions)
+    elif letter.named:
+        hint = "write [Question](answer: yes / no) on a line of its own, or take it out"
+        yield Check("questions", "warn", "`answers: named`, and no question", hint)
+
+
 def _check_size(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     size = max(len(version.content.html.encode()) for version in draft.prepared.versions)
     weight = f"{size / 1024:.0f} KB of HTML"
@@ -284,6 +297,7 @@ def _is_reserved(domain: str) -> bool:
 _OF_TEXT: tuple[Part, ...] = (
     _check_subject,
     _check_text,
+    _check_questions,
     _check_size,
     link_check.check_pictures,
     link_check.check_links,

@@ -14,7 +14,7 @@ from newsletter.errors import InvalidInput, LinkExpired, LinkInvalid, Refused
 from newsletter.models import Campaign, MailingList, Subscription, TappedAnswer, TappedTotal
 from newsletter.services.campaigns import campaigns, tapped_answers
 from newsletter.services.digests import intros
-from newsletter.services.letters import drafts, rendering, series
+from newsletter.services.letters import drafts, preflight, rendering, series
 from newsletter.services.letters import send as letters
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
@@ -172,6 +172,22 @@ def test_archive_and_preview_have_no_working_links(
     draft = drafts.prepare_draft(env, parse_letter(TEXT), "blog", None, "")
     shown = rendering.show_to_nobody(env, draft.prepared.versions[0])
     assert set(re.findall(r"/answer/([\w.-]+)", shown.html + shown.text)) == {"example"}
+
+
+@pytest.mark.any_database
+def test_the_preflight_says_what_a_letter_asks(env: Environment, campaign: int) -> None:
+    named = replace_lines(TEXT, {"answers": "named"})
+    plain = "---\nsubject: x\nanswers: named\n---\nHello.\n"
+    said = []
+    for text in (TEXT, named, plain):
+        draft = drafts.prepare_draft(env, parse_letter(text), "blog", None, "")
+        checks = preflight.check_text(env, draft)
+        said += [(each.verdict, each.what) for each in checks if each.id == "questions"]
+    assert said == [
+        ("good", "2 one-tap questions, answered without names"),
+        ("good", "2 one-tap questions, answered by name, as their page says"),
+        ("warn", "`answers: named`, and no question"),
+    ]
 
 
 @pytest.mark.any_database
