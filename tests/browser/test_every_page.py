@@ -384,7 +384,7 @@ def test_the_first_page_is_small(browser: Browser, visit: Visit) -> None:
 MAILS = {
     "confirm": {"round": 1}, "welcome": None, "already": None, "goodbye": None, "link": None, "export": None,
     "erase": None, "address": {"to": "new@example.com", "mark": "x"}, "moved": {"to": "old@example.com"},
-    "resource": {"resource": "guide"},
+    "resource": {"resource": "guide"}, "story": None,
 }  # fmt: skip
 
 

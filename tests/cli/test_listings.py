@@ -23,8 +23,9 @@ PRINTS_ALL = {
 """Listings of what an author makes by hand; the services behind them know no limit."""
 FOR_PAGES = {
     "services/lists/archived_campaigns.py list_archived", "services/campaigns/archive.py list_newest",
+    "services/transfer/import_files.py list_newest",
 }  # fmt: skip
-"""Listings of public pages, which show the newest and link to the rest."""
+"""Listings of pages, which show the newest."""
 
 
 def commands(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:

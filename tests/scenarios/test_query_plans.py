@@ -353,7 +353,7 @@ def open_author_pages(env: Environment, campaign: int) -> None:
         browse_entries.list_page(list(author.lists), fate=EntryStatus.HELD, before=1_000)
     browse_campaigns.group_failures(campaign)
     acts.list_acts(before=10)
-    import_files.list_files()
+    import_files.list_newest()
     import_work.work_on_files(env)
     import_files.delete_old_files(env)
     health.read_health(env)

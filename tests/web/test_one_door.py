@@ -312,6 +312,7 @@ def test_a_second_list_is_asked_for_the_next_day_if_nothing_else_does(
 
 MAY_QUEUE = {
     "authors/log_in.py": "mails to an author, counted by address",
+    "authors/weekly_note.py": "a mail to the author, once a week",
     "campaigns/": "what the author sends",
     "digests/": "what the author sends",
     "letters/": "what the author sends",

@@ -37,8 +37,10 @@ FIRST_ID = 83_109_000
 SINGLE = {
     "confirm": {"round": 1}, "already": {}, "goodbye": {}, "link": {}, "export": {}, "erase": {}, "welcome": {},
     "address": {"to": "new@example.com", "mark": "x"}, "moved": {"to": "old@example.com", "change": "a-change"},
-    "resource": {"resource": "guide"},
+    "resource": {"resource": "guide"}, "story": {},
 }  # fmt: skip
+FOR_AUTHORS = {"review", "weekly"}
+"""Mails to those whose own pages name rows by their numbers."""
 
 
 @pytest.fixture
@@ -144,7 +146,8 @@ def test_no_number_of_a_row_leaves_the_program(
             for folder in (find_template_folder() / "emails").iterdir()
             if folder.is_dir()
         }
-        assert kinds == (folders - {"post"}) | {"digest", "series"}, "a mail of each kind was sent"
+        expected = (folders - {"post"} - FOR_AUTHORS) | {"digest", "series"}
+        assert kinds == expected, "a mail of each kind was sent"
         numbers = row_numbers()
 
     def check(what: str, shown: str) -> None:

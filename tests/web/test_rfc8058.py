@@ -195,7 +195,7 @@ def links(app: Flask, sink: Sink) -> Iterator[str]:
             re.findall(re.escape(BASE) + r"(/[^\s<>]*)", str(message["List-Unsubscribe"] or ""))
         )
     missing = {path for path in PATHS if not any(link.startswith(f"/{path}/") for link in found)}
-    assert missing == set()
+    assert missing == {"review", "answer"}, "test_reviews.py and test_answers.py scan theirs"
     yield from sorted(found)
 
 

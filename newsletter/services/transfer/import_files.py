@@ -169,8 +169,8 @@ def _count_query() -> Any:
     return select(func.count()).select_from(ImportFile).where(ImportFile.state.in_(KEEPING))
 
 
-def list_files() -> list[ImportFileView]:
-    """List the newest files, newest first."""
+def list_newest() -> list[ImportFileView]:
+    """List the ten newest files, newest first."""
     with reading() as session:
         query = select(ImportFile).order_by(ImportFile.id.desc()).limit(10)
         return [_view(row) for row in session.scalars(query)]

@@ -120,7 +120,7 @@ def _render_index(errors: dict[str, str]) -> Response:
     return render_page(
         "author/imports.html",
         422 if errors else 200,
-        files=import_files.list_files(),
+        files=import_files.list_newest(),
         errors=errors,
         typed=request.form,
         lists=list(current_author().lists.values()),
