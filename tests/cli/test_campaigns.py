@@ -57,6 +57,25 @@ def test_campaigns_are_listed_with_filters_and_a_limit_that_is_said(many: Run) -
     assert many("campaign", "ls", "--status", "sending").out == ""
 
 
+def test_a_report_counts_the_answers_to_a_letters_questions(
+    newsletter: Run, tmp_path: Path
+) -> None:
+    asking = LETTER + "\n[Good?](answer: yes / no)\n"
+    (tmp_path / "letter.md").write_text(asking)
+    (tmp_path / "bad.md").write_text(asking.replace("yes / no", ""))
+    newsletter("subscriber", "add", "a@example.com", "--confirmed", "--because", "x")
+    line = asking.count("\n")
+    assert (
+        f"line {line}: the question has no choices"
+        in newsletter("campaign", "preflight", "bad.md", "--offline").err
+    )
+    newsletter("campaign", "new", "letter.md")
+    newsletter("campaign", "send", "1", "--yes", "--offline", "--detach")
+    assert "Good?  yes: 0, no: 0\n" in newsletter("campaign", "report", "1").out
+    report = json.loads(newsletter("campaign", "report", "1", "--json").out)
+    assert report["questions"] == [{"text": "Good?", "choices": [["yes", 0], ["no", 0]]}]
+
+
 def test_a_report_names_who_did_not_get_it_and_ends_with_the_numbers(
     newsletter: Run, mail: FaultServer, tmp_path: Path
 ) -> None:
