@@ -110,7 +110,8 @@ def get_subscription(subscription_id: int) -> OwnedSubscription:
 
 def _newest_subscriber() -> int:
     with reading() as session:
-        return session.scalar(select(func.max(Subscriber.id))) or 0
+        newest = select(func.max(Subscriber.id)).where(Subscriber.id > 0)  # by the index alone
+        return session.scalar(newest) or 0
 
 
 def _find_next(ids: Sequence[int], limit: int, lowest: int) -> int | None:
