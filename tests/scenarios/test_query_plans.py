@@ -83,6 +83,7 @@ MAY_WALK = {
     "audience.segments.count_segment": "counts a segment when an author asks",
     "audience.merge_data._iterate_segment": "walks the list once in all its pages together",
     "lists.lists._count_subscriptions": "counts a list's subscriptions when an author asks",
+    "subscribers.listing._newest_subscriber": "reads one end of the primary key",
     "lists.topics": "changes the choices of subscribers when a topic is removed",
     "operations.status": "counts the subscriptions of a list when an author asks",
     "suppressions.count_suppressed": "counts when an author asks",

@@ -16,7 +16,7 @@ FORM = "<form><label>Your address <input></label><select><option>Daily<option>We
 def shown(content: str, summary: str = "", image: str = "", *, whole: bool = False) -> EntryMail:
     entry = Entry(
         title="T", link="https://b.org/t", content_html=content, summary_html=summary, image=image, image_alt="",
-        author="", video_id="", published_at=START,
+        author="", video_id="", audio="", audio_seconds=0, published_at=START,
     )  # fmt: skip
     presenter = Presenter(entry, zone=ZoneInfo("UTC"), language="en", site_url="https://b.org/")
     return presenter.present(WHOLE if whole else EXCERPT, language="en")
