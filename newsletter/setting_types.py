@@ -44,10 +44,13 @@ def duration(value: object) -> timedelta:
     if isinstance(value, int) and not isinstance(value, bool):
         return timedelta(seconds=value)
     text = str(value).strip().lower()
-    if match := _DURATION.fullmatch(text):
-        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    if text.isdecimal():
-        return timedelta(seconds=int(text))
+    try:
+        if match := _DURATION.fullmatch(text):
+            return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+        if text.isdecimal():
+            return timedelta(seconds=int(text))
+    except OverflowError:
+        raise ValueError("this length of time is too long") from None
     raise ValueError('a length of time is a number with s, m, h or d, like "90s" or "48h"')
 
 
