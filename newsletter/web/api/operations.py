@@ -111,8 +111,8 @@ def operation(
     that every operation may answer with.
     """
     scopes = (scope,) if isinstance(scope, TokenScope) else tuple(scope)
-    problems = {401, 403, 404, 405, 422, 429, 503, *refuses}
-    problems |= {400, 409, 415} if method in ("POST", "PATCH", "PUT") else set()
+    problems = {400, 401, 403, 404, 405, 422, 429, 503, *refuses}
+    problems |= {409, 413, 415} if method in ("POST", "PATCH", "PUT") else set()
 
     def register(function: F) -> F:
         responses: dict[str, Any] = {f"HTTP_{status}": answer}
