@@ -82,6 +82,7 @@ BLOCKS = {
         "newsletter campaign new letter.md": RUN,
         "---": EXAMPLES,
         '{% if "berlin" in subscriber.tags %}': EXAMPLES,
+        "[Was this helpful?]": EXAMPLES,
         "newsletter series add welcome/01-hello.md": RUN,
     },
     "docs/monitoring.md": {"[metrics]": READ, "scrape_configs:": READ},

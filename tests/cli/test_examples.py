@@ -80,8 +80,8 @@ def test_every_example_goes_through_every_command(
     for number, example in enumerate(examples()):
         (tmp_path / f"{number}.md").write_text(written(example))
         for command, verb, *options in DOORS:
-            if command == "series" and "segment:" in example:
-                continue  # a series goes to everybody
+            if command == "series" and ("segment:" in example or "](answer:" in example):
+                continue  # a series goes to everybody, and asks no one-tap questions
             said = installation(command, verb, f"{number}.md", *options)
             assert said.code == 0, (example, command, verb, said.out + said.err)
 
