@@ -147,9 +147,11 @@ class StatusReads(ast.NodeVisitor):
 ACTIVE = ("SubscriptionStatus.ACTIVE", "'active'")
 MAY_COMPARE_BREAKS = {"operations.merge": "the later of two databases' breaks"}
 MAY_ASK_STATUS = {
-    "digests.due._has_subscriber": "which cadences a list still composes",
+    "campaigns.tapped_answers._open": "whose link opens a question",
     "digests.explain_list._Explainer._plan": "counts the subscribers of a cadence for the author",
     "digests.explain_subscriber._SubscriptionExplainer._find_course": "names the status",
+    "digests.find_due.has_subscriber": "which cadences a list still composes",
+    "inbound.identify.count_active": "how many subscriptions an address has",
     "inbound.release.release": "which subscriptions a freed address confirms anew",
     "letters.series_progress._advance": "a series goes on with the subscription; sending asks the rule",
     "letters.series_progress.look_again": "whose series is looked at; sending asks the rule",
@@ -160,6 +162,7 @@ MAY_ASK_STATUS = {
     "signup.double_opt_in": "what a sign-up comes to",
     "signup.double_opt_in._RequestWriter.__init__": "what a sign-up comes to",
     "signup.double_opt_in._choose_steps": "what a sign-up comes to",
+    "statistics.gather._add_page": "counts for the author",
     "subscribers.admin.activate": "the author's change",
     "subscribers.admin.unsubscribe": "the author's change",
     "subscribers.link_requests": "which subscription a mail on request is about",
@@ -170,7 +173,11 @@ MAY_ASK_STATUS = {
     "subscribers.privacy._open_refusal": "what a request comes to",
     "subscribers.reconfirmation._open_link": "whose answer counts",
     "subscribers.reconfirmation._settle": "whose silence ends a subscription",
+    "subscribers.story._tell": "what a subscriber is told of a subscription",
+    "subscription_state.activate": "counts for the author",
     "subscription_state.end_subscription": "whether an end is one",
+    "subscription_state.record_removed": "counts for the author",
+    "suppressions.suppress_key": "counts for the author",
     "suppressions.count_suppressed": "counts for the author",
     "transfer.import_batch.ImportBatch._set_status": "what a row of an import changes",
     "transfer.import_batch.ImportBatch.put": "what a row of an import changes",
