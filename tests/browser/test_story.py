@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from newsletter import demo
 from newsletter.demo import SLUG, SUBSCRIBER, DemoStage, run_steps
@@ -86,7 +86,7 @@ def _sign_up(page: Page, scene: DemoStage) -> None:
     page.get_by_label("How often").select_option("instant")
     page.get_by_role("button", name="Subscribe").click()
     page.wait_for_url(f"{scene.url}/{SLUG}/check-your-inbox")
-    assert page.get_by_role("heading", name="Check your inbox").is_visible()
+    expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
     fits(page)
     shoot(page, "check-your-inbox")
     work(scene)
@@ -101,7 +101,7 @@ def _confirm(page: Page, scene: DemoStage) -> None:
     fits(page)
     shoot(page, "confirm")
     page.get_by_role("button", name="Yes, subscribe me").click()
-    assert page.get_by_role("heading", name="You are subscribed").is_visible()
+    expect(page.get_by_role("heading", name="You are subscribed")).to_be_visible()
     assert standing(scene.app) == "active"
     shoot(page, "confirmed")
     work(scene)
@@ -112,14 +112,14 @@ def _digest(page: Page, scene: DemoStage) -> None:
     scene.blog.publish(POSTS[2])
     work(scene)
     read_mail(page, scene, 2, "digest")
-    assert page.get_by_role("heading", name=POSTS[2].title).is_visible()
+    expect(page.get_by_role("heading", name=POSTS[2].title)).to_be_visible()
     page.get_by_role("link", name="Change how often you hear from us").click()
     assert SUBSCRIBER not in page.content()
     fits(page)
     shoot(page, "preferences")
     page.get_by_label("How often").select_option("weekly")
     page.get_by_role("button", name="Save").click()
-    assert page.get_by_text("Saved.").is_visible()
+    expect(page.get_by_text("Saved.")).to_be_visible()
     page.goto(f"{scene.url}/{SLUG}/archive/")
     fits(page)
     shoot(page, "archive")

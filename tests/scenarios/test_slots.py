@@ -100,6 +100,7 @@ def digest_of(
     }
 
 
+@pytest.mark.any_database
 def test_nothing_in_a_feed_becomes_a_place_for_something_personal(
     env: Environment, handles: dict[str, str], fake_fetch: FakeFetch, clock: Clock, sink: Sink
 ) -> None:

@@ -126,7 +126,7 @@ def test_a_digest_comes_to_its_author_first_and_goes_as_planned(
         assert "All about Calm." in text, "as it will look"
         assert "Monday, 30 November 2026, 08:00" in text
         assert len(set(re.findall(r"/review/[\w.-]+/(?:hold|leave-out/\d+)", text))) == 3
-        assert "/author/digests/blog/weekly?review=1" in text
+        assert re.search(r"/author/digests/blog/weekly\?review=\d+", text)
         assert "ann@example.com" not in text
     publish("Too late")
     clock.now = MONDAY_8 - timedelta(minutes=1)
