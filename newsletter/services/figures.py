@@ -96,16 +96,6 @@ def drop_removed(session: Session, rows: Sequence[Counted]) -> list[Counted]:
     return [row for row in rows if row.list_id in present]
 
 
-def fold_all() -> int:
-    """Add up everything that is noted, in small transactions; return how many notes there were."""
-    total = 0
-    while folded := fold():
-        total += folded
-        if folded < NOTES_AT_ONCE:
-            break
-    return total
-
-
 def fold(limit: int = NOTES_AT_ONCE) -> int:
     """Add up to `limit` notes to the totals, and return how many."""
     with transaction() as session:

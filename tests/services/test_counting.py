@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from newsletter.db.session import db, transaction
 from newsletter.models import DailyFigure, Delivery, MailingList, Subscriber, Subscription
-from newsletter.services import figures, subscription_state
+from newsletter.services import subscription_state
 from newsletter.services.consent import Evidence
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
@@ -18,6 +18,7 @@ from newsletter.services.subscribers import preferences, subscriptions
 from newsletter.services.suppressions import suppress
 from newsletter.vocabulary import Actor, EvidenceSource
 from tests.fakes import Clock
+from tests.figures import fold_all
 from tests.people import add_list
 from tests.services.sending.test_run import make_campaign
 
@@ -27,7 +28,7 @@ CLICK = Evidence(EvidenceSource.ONE_CLICK)
 
 def counted(slug: str = "blog", *, campaign_id: int = 0) -> dict[tuple[str, str], int]:
     """All totals of a list, whatever the day."""
-    figures.fold_all()
+    fold_all()
     query = (
         select(DailyFigure)
         .join(MailingList, MailingList.id == DailyFigure.list_id)

@@ -13,6 +13,7 @@ from newsletter.services import figures
 from newsletter.services.figures import Counted
 from newsletter.services.runtime import Environment
 from newsletter.statistics_vocabulary import Figure
+from tests.figures import fold_all
 from tests.people import add_list, add_reader
 
 LATE = datetime(2026, 11, 24, 23, 20, tzinfo=UTC)
@@ -42,7 +43,7 @@ def count(*rows: Counted) -> None:
 def test_a_day_is_that_of_the_list(lists: tuple[int, int]) -> None:
     for list_id in lists:
         count(*[Counted(list_id, Figure.JOINED, LATE, "confirmed")] * 2)
-    assert figures.fold_all() == 2
+    assert fold_all() == 2
     assert totals(lists[0]) == {("2026-11-25", "joined", "confirmed"): 2}
     assert totals(lists[1]) == {("2026-11-24", "joined", "confirmed"): 2}
 
@@ -54,7 +55,7 @@ def test_a_note_counts_once_and_in_small_steps(lists: tuple[int, int]) -> None:
     assert sum(totals(lists[0]).values()) == 1 + 3 + 5 + 7
     assert sum(totals(lists[1]).values()) == 2 + 4 + 6
     count(Counted(lists[0], Figure.LEFT, LATE, "link"))
-    assert figures.fold_all() == 1
+    assert fold_all() == 1
     assert sum(totals(lists[0]).values()) == 17
 
 
@@ -62,7 +63,7 @@ def test_what_is_rolled_back_is_not_counted(lists: tuple[int, int]) -> None:
     with pytest.raises(RuntimeError), transaction() as session:
         figures.note(session, [Counted(lists[0], Figure.JOINED, LATE, "confirmed")])
         raise RuntimeError
-    assert figures.fold_all() == 0
+    assert fold_all() == 0
     assert totals(lists[0]) == {}
 
 
@@ -74,7 +75,7 @@ def test_totals_stay_when_subscribers_go(env: Environment, lists: tuple[int, int
         list_id = other.id
     with transaction() as session:  # before the worker came by
         session.execute(delete(Subscriber))
-    figures.fold_all()
+    fold_all()
     assert totals(list_id) == {("2026-11-24", "joined", "added"): 1}
 
 
@@ -83,10 +84,10 @@ def test_a_flood_of_pages_is_put_together(lists: tuple[int, int]) -> None:
     pages = [f"evil.example/{number:04}" for number in range(number_of)]
     count(*(Counted(lists[0], Figure.ASKED_PAGE, LATE, page) for page in pages))
     count(Counted(lists[1], Figure.ASKED_PAGE, LATE, "blog.example"))
-    figures.fold_all()
+    fold_all()
     count(Counted(lists[0], Figure.ASKED_PAGE, LATE, pages[0]))
     count(Counted(lists[0], Figure.ASKED_PAGE, LATE, "evil.example/more"))
-    figures.fold_all()
+    fold_all()
     found = totals(lists[0])
     assert len(found) == figures.PAGES_AT_MOST + 1
     assert found["2026-11-25", "asked_page", figures.OTHERS] == 21
@@ -98,7 +99,7 @@ def test_a_state_takes_the_place_of_an_earlier_one(lists: tuple[int, int]) -> No
     for readers in (4, 7, 5):
         count(Counted(lists[0], Figure.FEED_READERS, LATE, "Feedly", readers))
     count(Counted(lists[1], Figure.FEED_READERS, LATE, "Feedly", 9))
-    figures.fold_all()
+    fold_all()
     assert totals(lists[0]) == {("2026-11-25", "feed_readers", "Feedly"): 5}
 
 

@@ -9,13 +9,13 @@ from sqlalchemy import select
 
 from newsletter.db.session import db
 from newsletter.models import Campaign, DailyFigure
-from newsletter.services import figures
 from newsletter.services.figures import Counted
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sightings import AT_MOST, Sightings, write_sightings
 from newsletter.statistics_vocabulary import Figure
 from newsletter.web.visits import is_robot
 from tests.fakes import START
+from tests.figures import fold_all
 from tests.web.test_archive import sending
 
 __all__ = ["sending"]
@@ -32,7 +32,7 @@ ROBOTS = (
 def counted(app: Flask) -> dict[tuple[int, str, str], int]:
     with app.app_context():
         write_sightings(app.extensions[EXTENSION].sightings)
-        figures.fold_all()
+        fold_all()
         rows = db.session.scalars(select(DailyFigure)).all()
         return {(row.campaign_id, row.figure.value, row.name): row.count for row in rows}
 

@@ -26,8 +26,6 @@ blueprint = make_blueprint("letters", __name__)
 FORM_AT_MOST = 1_500_000
 """Bytes of the longest letter, as a form."""
 LETTER = "/letters/<int:campaign_id>"
-NEXT = ("preview", "count", "send")
-"""What a button of the form leads to once the draft is saved."""
 
 for _endpoint in ("create", "save", "test"):
     allow_body(f"author_letters.{_endpoint}", FORM_AT_MOST, form_at_most=FORM_AT_MOST)

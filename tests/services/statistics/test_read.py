@@ -16,6 +16,7 @@ from newsletter.services.statistics import messages, read
 from newsletter.services.statistics.periods import divide_days
 from newsletter.services.statistics.types import Source
 from newsletter.statistics_vocabulary import Figure
+from tests.figures import fold_all
 from tests.people import add_list, add_reader
 from tests.services.sending.test_run import make_campaign
 
@@ -23,7 +24,7 @@ from tests.services.sending.test_run import make_campaign
 def count(*rows: Counted) -> None:
     with transaction() as session:
         figures.note(session, rows)
-    figures.fold_all()
+    fold_all()
 
 
 def test_growth_is_counted_back_from_today(env: Environment) -> None:

@@ -11,6 +11,7 @@ from newsletter.services import figures
 from newsletter.services.figures import Counted, name_minutes
 from newsletter.services.runtime import EXTENSION
 from newsletter.statistics_vocabulary import Figure
+from tests.figures import fold_all
 from tests.web.author.conftest import Browse
 from tests.web.author.test_pages import Blog, blog
 
@@ -37,7 +38,7 @@ def count(app: Flask, campaign: int = 0) -> None:
                     ),
                 ],
             )
-        figures.fold_all()
+        fold_all()
 
 
 def test_numbers_are_plots_with_a_table(blog: Blog, browse: Browse) -> None:
