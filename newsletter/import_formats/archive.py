@@ -7,6 +7,7 @@ How much comes out of a file is limited; what it says of its own size is not bel
 from __future__ import annotations
 
 import csv
+import lzma
 import re
 import warnings
 import zipfile
@@ -135,6 +136,17 @@ def _tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     ]
 
 
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+)
+"""What the ways of packing raise for bytes that are none of theirs."""
+
+
 def _extract(
     file: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, room: int
 ) -> int:
@@ -147,19 +159,27 @@ def _extract(
     try:
         with archive.open(member) as packed, to.open("wb") as out:
             return _copy(file, packed, out, room)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError):
+    except _DAMAGED:
         hint = "it is damaged, or packed in an unusual way: unpack it and give the file inside"
         raise Refused(f"{file.name}: {member.filename} cannot be unpacked", hint=hint) from None
 
 
 def _copy(file: Path, packed: IO[bytes], out: IO[bytes], room: int) -> int:
     length = 0
-    while chunk := packed.read(_CHUNK):
+    while chunk := _read(packed):
         length += len(chunk)
         if length > room:
             raise Refused(f"{file.name} holds far more than its size", hint="unpack it first")
         out.write(chunk)
     return length
+
+
+def _read(packed: IO[bytes]) -> bytes:
+    """Read a piece of a member; bz2 says with an `OSError` that it is damaged."""
+    try:
+        return packed.read(_CHUNK)
+    except OSError as error:
+        raise zipfile.BadZipFile from error
 
 
 # ── workbooks

@@ -579,3 +579,15 @@ def test_a_cell_over_lines_stays_one_beside_a_mark_that_is_never_closed() -> Non
         (3, []),
         (4, ["c@example.com", "Cy"]),
     ]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_broken_member_of_a_rare_packing_is_refused(tmp_path: Path, method: int) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as packed:
+        packed.writestr("a.csv", "email\n" + "a@example.com\n" * 99)
+    broken = bytearray(out.getvalue())
+    start = 30 + len("a.csv") + 9
+    broken[start : start + 20] = b"\xff" * 20
+    with pytest.raises(Refused, match="cannot be unpacked"):
+        every(tmp_path, bytes(broken), "x.zip")
