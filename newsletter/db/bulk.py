@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, Table, TypeDecorator, insert, text
+from sqlalchemy import Column, Table, TypeDecorator, bindparam, insert, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+
+from newsletter.db.prepared import Prepared
 
 Row = Mapping[str, Any]
 """The values of a row by the names of their columns."""
@@ -43,7 +46,7 @@ def insert_rows(session: Session, table: Table, rows: Sequence[Row]) -> None:
     connection = session.connection()
     if len(rows) < FEW:
         if rows:
-            connection.execute(insert(table), list(rows))
+            _prepare(table, tuple(rows[0])).run_many(session, rows)
         return
     columns = {
         column.name: _collect(connection, column, rows)
@@ -55,6 +58,12 @@ def insert_rows(session: Session, table: Table, rows: Sequence[Row]) -> None:
         _execute_many(connection, table, list(columns), list(lines))
     else:
         _copy(connection, table, list(columns), lines)
+
+
+@cache
+def _prepare(table: Table, columns: tuple[str, ...]) -> Prepared:
+    """Build the ordinary INSERT of rows with these columns."""
+    return Prepared(insert(table).values({name: bindparam(name) for name in columns}))
 
 
 def _collect(connection: Connection, column: Column[Any], rows: Sequence[Row]) -> list[Any]:

@@ -1,30 +1,66 @@
-"""Notice that somebody has changed the SQLite database, this process or another."""
+"""Notice that somebody has changed the database, this process or another.
+
+SQLite tells by a number that each commit changes, PostgreSQL by a message (NOTIFY) that
+`transaction` sends after each commit that has written something. Whatever is not noticed is found
+half a minute later at most: nothing relies on it but speed.
+"""
 
 from __future__ import annotations
 
+import os
+import select
+import threading
+from contextlib import suppress
+from typing import Any, Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
 from newsletter.db.direct import DirectConnection
-from newsletter.db.session import committed
+from newsletter.db.notices import CHANNEL
+from newsletter.db.session import committed, db
 from newsletter.errors import DatabaseError
 
 LOOK_SECONDS = 1.0
-"""Seconds between two looks for what other processes write; a look reads no table."""
+"""Seconds between two looks for what other processes write to SQLite; a look reads no table."""
+LISTEN_SECONDS = 15.0
+"""Seconds of silence after which a connection to PostgreSQL is tried."""
+RECONNECT_SECONDS = 1.0
+"""Seconds between two tries to connect."""
 
 
-class Changes:
-    """A connection that is told of every change. Needs an application context.
+class Changes(Protocol):
+    """A connection that is told of every change. Its methods need an application context."""
 
-    A database that cannot be read counts as changed.
-    """
+    def wait(self) -> bool:
+        """Wait for a change, or for `wake`, some seconds at most.
+
+        Return whether the database may have changed since the last call; True the first time, and
+        where it cannot be read.
+        """
+
+    def wake(self) -> None:
+        """End the wait of another thread."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+def watch_changes() -> Changes | None:
+    """Return what is told of changes, None behind PgBouncer, which passes no messages on."""
+    if db.engine.dialect.name == "sqlite":
+        return SqliteChanges()
+    return None if db.engine.url.query.get("pgbouncer") in ("1", "true") else PostgresChanges()
+
+
+class SqliteChanges:
+    """Looks at the number of SQLite once a second, and after each transaction of this process."""
 
     def __init__(self) -> None:
         self._direct = DirectConnection()
         self._version: object = None
 
     def wait(self) -> bool:
-        """Wait for a transaction of this process, a second at most.
-
-        Return whether anybody has changed the database since the last call; True the first time.
-        """
+        """Wait for a transaction of this process, a second at most."""
         committed.wait(LOOK_SECONDS)
         committed.clear()
         version: object = object()
@@ -36,6 +72,93 @@ class Changes:
         self._version = version
         return is_changed
 
+    def wake(self) -> None:
+        """End the wait."""
+        committed.set()
+
     def close(self) -> None:
         """Close the connection."""
         self._direct.close()
+
+
+class PostgresChanges:
+    """Listens on a connection of its own, which is opened again when it has broken."""
+
+    def __init__(self) -> None:
+        dialect: Any = db.engine.dialect
+        self._error = dialect.loaded_dbapi.Error
+        self._raw: Any = None
+        self._is_told = False
+        self._pipe: tuple[int, int] | None = None
+        self._guard = threading.Lock()
+
+    def wait(self) -> bool:
+        """Wait for a message."""
+        if self._pipe is None:
+            self._pipe = os.pipe()
+            for end in self._pipe:
+                os.set_blocking(end, False)
+        try:
+            if self._raw is None:
+                self._listen()
+                return True  # whatever was written before
+            return self._hear(self._pipe[0])
+        except (self._error, SQLAlchemyError, OSError):
+            self._drop()
+            select.select([self._pipe[0]], [], [], RECONNECT_SECONDS)
+            _empty(self._pipe[0])
+            return True
+
+    def _listen(self) -> None:
+        pooled = db.engine.raw_connection()
+        self._raw = pooled.driver_connection
+        pooled.detach()
+        self._raw.autocommit = True
+        self._raw.add_notify_handler(self._note)
+        self._raw.execute(f"LISTEN {CHANNEL}")
+
+    def _note(self, _message: object) -> None:
+        self._is_told = True
+
+    def _hear(self, wakes: int) -> bool:
+        """Wait for a message or for `wake`; raise the driver's error if the connection is broken.
+
+        A connection that has been silent for long is asked whether it still is one.
+        """
+        connection = self._raw.pgconn
+        ready, _, _ = select.select([connection.socket, wakes], [], [], LISTEN_SECONDS)
+        if not ready:
+            self._raw.execute("SELECT 1")  # hears messages as well, by `_note`
+        _empty(wakes)
+        connection.consume_input()
+        while connection.notifies() is not None:
+            self._is_told = True
+        is_told = self._is_told
+        self._is_told = False
+        return is_told
+
+    def wake(self) -> None:
+        """End the wait; the first one ends by itself."""
+        with self._guard, suppress(BlockingIOError):  # full: the other thread is awake already
+            if self._pipe is not None:
+                os.write(self._pipe[1], b"x")
+
+    def _drop(self) -> None:
+        if self._raw is not None:
+            with suppress(self._error):
+                self._raw.close()
+        self._raw = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._drop()
+        with self._guard:
+            for end in self._pipe or ():
+                os.close(end)
+            self._pipe = None
+
+
+def _empty(pipe: int) -> None:
+    with suppress(BlockingIOError):
+        while os.read(pipe, 4096):
+            pass

@@ -1,4 +1,4 @@
-"""Column types: moments in UTC, and members of a `StrEnum` with their CHECK constraint."""
+"""Column types: moments in UTC, and members of a `StrEnum`, one with a CHECK or a list."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from sqlalchemy import CheckConstraint, DateTime, Dialect, String, TypeDecorator
+from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, String, TypeDecorator
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -52,6 +52,28 @@ class ClosedSet(TypeDecorator[E], Generic[E]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
         """Return the member that was stored."""
         return None if value is None else self.members(value)
+
+
+class ClosedSets(TypeDecorator[list[E]], Generic[E]):
+    """Store a list of members as JSON and read it back as members.
+
+    Raises `ValueError` for a value outside of the set, when it is written and when it is read.
+    """
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, members: type[E]) -> None:
+        super().__init__()
+        self.members = members
+
+    def process_bind_param(self, value: list[E] | None, dialect: Dialect) -> list[str] | None:
+        """Return the values to store."""
+        return None if value is None else [self.members(member).value for member in value]
+
+    def process_result_value(self, value: list[str] | None, dialect: Dialect) -> list[E] | None:
+        """Return the members that were stored."""
+        return None if value is None else [self.members(member) for member in value]
 
 
 def member_check(column: str, members: type[StrEnum], *, name: str = "") -> CheckConstraint:

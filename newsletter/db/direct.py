@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from newsletter.db.session import NOT_SAVED, db, describe_driver_error, wait_for_turn
+from newsletter.db.session import NOT_SAVED, db, describe_driver_error, take_turn
 from newsletter.db.write_lock import BUSY_TIMEOUT_MS, set_timeout
 from newsletter.errors import DatabaseError
 
@@ -23,7 +23,10 @@ class DirectConnection:
     """
 
     def __init__(self) -> None:
-        self.sqlite = db.engine.dialect.name == "sqlite"
+        dialect = db.engine.dialect
+        assert dialect.dbapi is not None
+        self.sqlite = dialect.name == "sqlite"
+        self._error: type[Exception] = dialect.dbapi.Error
         self._raw: Any = None
         self._translations: dict[str, str] = {}
 
@@ -57,16 +60,16 @@ class DirectConnection:
 
     def rows(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
-        with self._errors_translated():
+        with self._translate_errors():
             return list(self._connection.execute(self.translate(statement), values).fetchall())
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
         """Run a write transaction; yield the driver's connection."""
-        with self._errors_translated():
+        with self._translate_errors():
             connection = self._connection
             if self.sqlite:
-                with wait_for_turn():
+                with take_turn():
                     connection.execute("BEGIN IMMEDIATE")
                     with connection:
                         yield connection
@@ -75,12 +78,10 @@ class DirectConnection:
                     yield connection
 
     @contextmanager
-    def _errors_translated(self) -> Iterator[None]:
-        dbapi = db.engine.dialect.dbapi
-        assert dbapi is not None
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
-        except dbapi.Error as error:
+        except self._error as error:
             raise DatabaseError(
                 f"the database cannot be used: {describe_driver_error(error)}", hint=NOT_SAVED
             ) from None

@@ -36,6 +36,7 @@ class Pipeline:
 
     def __init__(self) -> None:
         self._raw: Any = None
+        self._driver: Any = db.engine.dialect.dbapi
         self._prepares = True
         self._prepared: dict[bytes, bytes] = {}
         self._expected: deque[str] = deque()
@@ -88,7 +89,7 @@ class Pipeline:
             select.select([], [pgconn.socket], [], ANSWER_SECONDS)
 
     def poll(self) -> list[int] | None:
-        """Return how many rows each statement changed, or None while the group is under way."""
+        """Return the rows that each statement changed, None while the group is under way."""
         counts: list[int] | None = self._attempt(self._poll)
         return counts
 
@@ -117,21 +118,19 @@ class Pipeline:
     def _take(self, kind: str, result: Any) -> None:
         if kind == _SYNCHRONISED:
             return
-        dbapi: Any = db.engine.dialect.dbapi
-        if result.status not in (dbapi.pq.ExecStatus.COMMAND_OK, dbapi.pq.ExecStatus.TUPLES_OK):
+        states = self._driver.pq.ExecStatus
+        if result.status not in (states.COMMAND_OK, states.TUPLES_OK):
             raise _make_error(result.error_message.decode("utf-8", "replace"))
         if kind == _EXECUTED:
             self._counts.append(result.command_tuples or 0)
 
     def _attempt(self, work: Any, *arguments: Any) -> Any:
-        dbapi = db.engine.dialect.dbapi
-        assert dbapi is not None
         try:
             return work(*arguments)
         except DatabaseError:
             self.close()
             raise
-        except (dbapi.Error, OSError) as error:
+        except (self._driver.Error, OSError) as error:
             self.close()
             raise _make_error(describe_driver_error(error)) from None
 

@@ -39,6 +39,7 @@ from newsletter.db.causes import describe_cause
 from newsletter.db.column_types import UTCDateTime
 from newsletter.db.constraints import constraint_name
 from newsletter.db.fair_lock import FairLock
+from newsletter.db.notices import announce_commit, has_news
 from newsletter.db.write_lock import BUSY_TIMEOUT_MS, begin_promptly, set_timeout
 from newsletter.errors import Conflict, DatabaseError
 from newsletter.files import prepare_database
@@ -141,23 +142,29 @@ def _begin(connection: Connection) -> None:
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
+def transaction(*, announced: bool = True) -> Iterator[Session]:
     """Run a write transaction on this thread's session: commit at the end, roll back on errors.
 
+    Nobody is woken by one that is not `announced`; SQLite tells other processes of any.
     Raises `DatabaseError` where the database is locked, full, read-only or gone, and `Conflict`
     with the name of the constraint where a change breaks one; nothing of it has been written then.
     """
     session = db.session()
     if session.new or session.dirty or session.deleted:
         raise RuntimeError("changes were made outside a transaction")
-    session.rollback()  # ends a reading transaction that a query before this one began
+    if session.in_transaction():  # of a query before this one, which only read
+        session.rollback()
     with wait_for_turn():
         try:
-            session.connection(execution_options={"writes": True})
-            session.info["writes"] = True
+            session.info["writes"] = session.connection(execution_options={"writes": True})
             yield session
+            session.flush()
+            is_news = announced and has_news(session)
             session.commit()
-            committed.set()
+            if announced:
+                committed.set()
+            if is_news:
+                announce_commit(db.engine)
         except DBAPIError as error:
             session.rollback()
             if isinstance(error, IntegrityError):
@@ -196,14 +203,21 @@ def rehearsal() -> Iterator[Session]:
 
 @contextmanager
 def wait_for_turn() -> Iterator[None]:
+    """Wait until no other thread of this process writes, where the database is SQLite."""
+    if db.engine.dialect.name != "sqlite":
+        yield
+        return
+    with take_turn():
+        yield
+
+
+@contextmanager
+def take_turn() -> Iterator[None]:
     """Wait until no other thread of this process writes to SQLite, in the order of arrival.
 
     SQLite has one writer at a time and serves waiting ones in no order. Raises `DatabaseError`
     after `BUSY_TIMEOUT_MS`.
     """
-    if db.engine.dialect.name != "sqlite":
-        yield
-        return
     try:
         with _writers.hold(BUSY_TIMEOUT_MS / 1000):
             yield
@@ -226,9 +240,9 @@ def reading() -> Iterator[Session]:
     try:
         yield session
     except DBAPIError as error:
-        if not _concerns_database(error):
+        if (gone := as_database_error(error)) is None:
             raise
-        raise DatabaseError(f"the database cannot be read: {reason(error)}") from error
+        raise gone from error
     finally:
         session.rollback()
 
@@ -254,8 +268,17 @@ def checkpoint() -> bool:
         pooled.close()
 
 
+def as_database_error(error: Exception) -> DatabaseError | None:
+    """Return `error` if it says that the database cannot be used, in our words; else None."""
+    if isinstance(error, DatabaseError):
+        return error
+    if isinstance(error, DBAPIError) and _concerns_database(error):
+        return DatabaseError(f"the database cannot be read: {reason(error)}")
+    return None
+
+
 def reason(error: DBAPIError) -> str:
-    """Return why the database cannot be used, without the statement and its values."""
+    """Return the reason why the database cannot be used, without the statement and its values."""
     return describe_driver_error(error.orig)
 
 

@@ -11,7 +11,7 @@ from email.message import Message
 from email.policy import compat32
 
 from newsletter.mail.header_fields import Header
-from newsletter.mail.message import CRLF, quoted_printable
+from newsletter.mail.message import CRLF, encode_quoted_printable
 from newsletter.mail.slots import Values
 
 LINE_AT_MOST = 998
@@ -33,7 +33,7 @@ def build_forward(headers: Sequence[Header], values: Values, text: str, original
         b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n boundary="%b"\r\n\r\n' % mark,
         b'--%b\r\nContent-Type: text/plain; charset="utf-8"\r\n' % mark,
         b"Content-Transfer-Encoding: quoted-printable\r\n\r\n",
-        quoted_printable(text),
+        encode_quoted_printable(text),
         b"\r\n--%b\r\n" % mark,
         *_attach(original),
         b"\r\n--%b--\r\n" % mark,

@@ -67,6 +67,10 @@ def _part_filler(part: str) -> Callable[[Values], str]:
     only_slot = SLOT_PATTERN.fullmatch(part)
     if only_slot is not None:
         return itemgetter(only_slot[1])
+    pieces = SLOT_PATTERN.split(part)
+    if len(pieces) == 3:
+        before, name, after = pieces
+        return lambda values: f"{before}{values[name]}{after}"
     return lambda values: fill(part, values)
 
 
@@ -153,13 +157,13 @@ def _words(name: str, text: str) -> str:
 
 def _phrase(name: str, display: str) -> str:
     if not display.isascii() or "=?" in display or len(display) > 60 or not display.isprintable():
-        return _words(name, display) if not display.isascii() else _encoded(name, display)
+        return _words(name, display) if not display.isascii() else _encode_words(name, display)
     if _ATOMS.fullmatch(display) and display == display.strip():
         return display
     return '"' + display.replace("\\", r"\\").replace('"', r"\"") + '"'
 
 
-def _encoded(name: str, text: str) -> str:
+def _encode_words(name: str, text: str) -> str:
     return EncodedWords(text, "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
 
 

@@ -76,6 +76,7 @@ def list_headers(
         url_header("List-Archive", archive_url),
         verbatim_header("List-Post", "NO"),
         verbatim_header("Feedback-ID", feedback_id),
+        verbatim_header("CFBL-Feedback-ID", make_slot("report_id")),
         verbatim_header("Precedence", "bulk"),
     ]
 

@@ -1,4 +1,8 @@
-"""Declare every kind of mail once: whom it may reach, what it carries, which link it holds."""
+"""Declare every kind of mail once: whom it may reach, what it carries, its button's purpose.
+
+The links of a subscription that stand in all its mails (to unsubscribe, to preferences, to why) are
+filled in by services/mail_context.py (`OWN_LINKS`).
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,8 @@ class Mail:
     - `has_resources`: its templates may call `resource("guide")`.
     - `names_address`: its context holds an address, which is deleted once it is of no more use.
     - `in_proof`: it is listed in the record that proves a subscriber's consent.
+    - `passing`: its row in the outbox is deleted `keep_deliveries` after it was finished. Rows of
+      the other single mails are kept for as long as their subscriber: they prove the consent.
     """
 
     requires: Requirement = Requirement.KNOWN
@@ -43,6 +49,7 @@ class Mail:
     has_resources: bool = False
     names_address: bool = False
     in_proof: bool = True
+    passing: bool = False
 
 
 MAILS = {
@@ -59,18 +66,25 @@ MAILS = {
     MailKind.RESOURCE: Mail(link=LinkPurpose.RESOURCE),
     MailKind.ADDRESS: Mail(held=True, link=LinkPurpose.ADDRESS, names_address=True),
     MailKind.MOVED: Mail(link=LinkPurpose.ADDRESS_UNDO, names_address=True),
-    MailKind.NOTICE: Mail(Requirement.NOTHING),
+    MailKind.NOTICE: Mail(Requirement.NOTHING, passing=True),
     MailKind.DIGEST: Mail(Requirement.ACTIVE, list_headers=True, shows_name=True, in_proof=False),
     MailKind.LETTER: Mail(Requirement.ACTIVE, list_headers=True, shows_name=True, in_proof=False),
     MailKind.PERMISSION: Mail(
         Requirement.ACTIVE, list_headers=True, shows_name=True, link=LinkPurpose.STAY
     ),
-    MailKind.SERIES: Mail(Requirement.ACTIVE, list_headers=True, shows_name=True),
-    MailKind.LOG_IN: Mail(Requirement.NOTHING, link=LinkPurpose.LOG_IN, names_address=True),
-    MailKind.WEEKLY: Mail(Requirement.NOTHING, names_address=True),
-    MailKind.REVIEW: Mail(Requirement.NOTHING, link=LinkPurpose.REVIEW, names_address=True),
+    MailKind.SERIES: Mail(Requirement.ACTIVE, list_headers=True, shows_name=True, passing=True),
+    MailKind.LOG_IN: Mail(
+        Requirement.NOTHING, link=LinkPurpose.LOG_IN, names_address=True, passing=True
+    ),
+    MailKind.PASSKEY: Mail(Requirement.NOTHING, names_address=True, passing=True),
+    MailKind.BROWSER: Mail(Requirement.NOTHING, names_address=True, passing=True),
+    MailKind.WEEKLY: Mail(Requirement.NOTHING, names_address=True, passing=True),
+    MailKind.REVIEW: Mail(
+        Requirement.NOTHING, link=LinkPurpose.REVIEW, names_address=True, passing=True
+    ),
 }
 """Every kind of mail. `tests/services/sending/test_mail_kinds.py` renders and sends each."""
 
 HELD = tuple(kind for kind, mail in MAILS.items() if mail.held)
 NAMING_ADDRESSES = tuple(kind for kind, mail in MAILS.items() if mail.names_address)
+PASSING = tuple(kind for kind, mail in MAILS.items() if mail.passing)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from newsletter.mail.dkim.canonical import relax_lines
 from newsletter.mail.header_fields import Header
-from newsletter.mail.slots import SLOT_PATTERN, Fill, Slot, Values
+from newsletter.mail.slots import SLOT_PATTERN, Fill, Slot, Values, find_slots
 
 if TYPE_CHECKING:
     from newsletter.mail.dkim.signer import Sign
@@ -40,7 +40,7 @@ _SOLID = re.compile(r"[!-<>-~]+", re.ASCII)
 _AS_IT_IS = re.compile(r"[!-\-/-<>-~](?:[ -<>-~]{0,73}[!-<>-~])?", re.ASCII)
 
 
-def quoted_printable(text: str) -> bytes:
+def encode_quoted_printable(text: str) -> bytes:
     """Encode `text` as quoted-printable (RFC 2045 section 6.7), from the start of a line.
 
     Lines have at most 76 characters; none starts with a dot, none ends in white space.
@@ -71,7 +71,7 @@ def _hex(byte: bytes) -> bytes:
     return b"=%02X" % byte[0]
 
 
-def _encoded_value(value: str) -> bytes:
+def _encode_value(value: str) -> bytes:
     if _SOLID.fullmatch(value):
         if "." not in value[::_QP_LINE]:  # a link, cut where its lines are full
             data = value.encode("ascii")
@@ -82,7 +82,7 @@ def _encoded_value(value: str) -> bytes:
             )
     elif len(value) <= _QP_LINE and _AS_IT_IS.fullmatch(value):
         return value.encode("ascii")
-    return quoted_printable(value)
+    return encode_quoted_printable(value)
 
 
 class Html(str):
@@ -102,7 +102,7 @@ def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
         if number % 2:
             chunks.append(Slot(piece, escaped))
         else:
-            constant = quoted_printable(piece)
+            constant = encode_quoted_printable(piece)
             if number + 1 < len(pieces) and constant and not constant.endswith(CRLF):
                 constant += SOFT_BREAK
             if number and (constant or number + 1 < len(pieces)):
@@ -121,17 +121,23 @@ class MessageDraft:
 
 
 class CompiledMessage:
-    """A message as bytes with slots.
+    """A message as bytes with slots, whose names are `slots`.
 
     However often a slot occurs, its value is encoded once for each kind of place. `header` ends
     with the empty line. Each chunk of `body` ends between words, so that each is relaxed for a
     signature on its own.
     """
 
-    def __init__(self, header: Sequence[bytes | Fill], body: Sequence[bytes | Slot]) -> None:
-        chunks = _joined(header)
+    def __init__(
+        self,
+        header: Sequence[bytes | Fill],
+        body: Sequence[bytes | Slot],
+        slots: frozenset[str],
+    ) -> None:
+        self.slots = slots
+        chunks = _join_constants(header)
         self._body_at = len(chunks)
-        chunks += _joined(body)
+        chunks += _join_constants(body)
         self._parts = [chunk if isinstance(chunk, bytes) else b"" for chunk in chunks]
         self._headers: list[tuple[int, Fill]] = []
         text: dict[str, list[int]] = {}
@@ -155,11 +161,11 @@ class CompiledMessage:
             parts[place] = line(values)
         for name, text, html in self._slots:
             value = values[name]
-            encoded = _encoded_value(value)
+            encoded = _encode_value(value)
             for place in text:
                 parts[place] = encoded
             if html and type(value) is not Html and (escaped := escape(value)) != value:
-                encoded = _encoded_value(escaped)
+                encoded = _encode_value(escaped)
             for place in html:
                 parts[place] = encoded
         data = b"".join(parts)
@@ -195,7 +201,7 @@ def _places(slots: Sequence[tuple[str, list[int], list[int]]]) -> list[int]:
     return [place for _, text, html in slots for place in (*text, *html)]
 
 
-def _joined(chunks: Sequence[bytes | Fill | Slot]) -> list[bytes | Fill | Slot]:
+def _join_constants(chunks: Sequence[bytes | Fill | Slot]) -> list[bytes | Fill | Slot]:
     """Join neighbouring constants."""
     out: list[bytes | Fill | Slot] = []
     for chunk in chunks:
@@ -226,4 +232,5 @@ def compile_message(draft: MessageDraft, *, boundary: str | None = None) -> Comp
         body += _compile_body(text, escaped=subtype == b"html")
         body.append(CRLF)
     body.append(b"--%b--\r\n" % mark)
-    return CompiledMessage(header, body)
+    texts = [part for field in draft.headers for part in field.parts]
+    return CompiledMessage(header, body, find_slots(*texts, draft.text, draft.html))

@@ -7,22 +7,25 @@ can be changed without changing the program.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import css_inline
 from jinja2 import (
     Environment,
     FileSystemLoader,
     StrictUndefined,
+    Template,
     TemplateError,
     TemplateNotFound,
     TemplateSyntaxError,
 )
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from newsletter.digest_vocabulary import OutlookState
 from newsletter.errors import TemplateProblem
 from newsletter.html.text import shorten_text, to_plain_line
 from newsletter.i18n import SOURCE, direction, find_language, translations
@@ -89,11 +92,31 @@ class TemplateLoader(FileSystemLoader):
         return source, file, lambda: is_current() and not any(map(Path.is_file, earlier))
 
 
+_used: ContextVar[set[Template] | None] = ContextVar("used", default=None)
+"""The templates that a rendering has used so far, where somebody asks for them."""
+
+
+class _WatchedEnvironment(ImmutableSandboxedEnvironment):
+    """Notes which templates are used."""
+
+    def get_template(
+        self,
+        name: str | Template,
+        parent: str | None = None,
+        globals: MutableMapping[str, Any] | None = None,  # noqa: A002  Jinja's own name
+    ) -> Template:
+        """Return a template, as it is on the disk now."""
+        template = super().get_template(name, parent, globals)
+        if (used := _used.get()) is not None:
+            used.add(template)
+        return template
+
+
 class Renderer:
     """Finds a mail's templates in the first of `directories` that has them."""
 
     def __init__(self, directories: Sequence[Path]) -> None:
-        self._jinja = ImmutableSandboxedEnvironment(
+        self._jinja = _WatchedEnvironment(
             loader=TemplateLoader([str(directory) for directory in directories]),
             autoescape=lambda name: bool(name) and str(name).endswith(".html"),
             undefined=StrictUndefined,
@@ -104,6 +127,7 @@ class Renderer:
         )
         self._jinja.policies["ext.i18n.trimmed"] = True
         self._jinja.filters["shorten"] = shorten_text
+        self._jinja.globals["OutlookState"] = OutlookState
         self._jinja.install_gettext_callables(  # type: ignore[attr-defined]
             _translate, _translate_plural, newstyle=True
         )
@@ -126,6 +150,21 @@ class Renderer:
         finally:
             _speaking.reset(token)
         return MailContent(subject, text, self._inliner.inline(html))
+
+    def render_watched(
+        self, mail: str, context: Mapping[str, object]
+    ) -> tuple[MailContent, Callable[[], bool]]:
+        """Render a mail; return it, and what tells whether its templates are still the ones to use.
+
+        Raises `TemplateProblem`.
+        """
+        used: set[Template] = set()
+        token = _used.set(used)
+        try:
+            content = self.render(mail, context)
+        finally:
+            _used.reset(token)
+        return content, lambda: all(template.is_up_to_date for template in used)
 
 
 def _translate(text: str) -> str:

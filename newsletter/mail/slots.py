@@ -24,6 +24,11 @@ def make_slot(name: str) -> str:
     return f"\ue000{name}\ue001"
 
 
+def find_slots(*texts: str) -> frozenset[str]:
+    """Return the names of the slots in these texts."""
+    return frozenset(name for text in texts for name in SLOT_PATTERN.findall(text))
+
+
 def fill(text: str, values: Values) -> str:
     """Fill in the slots of a text without encoding: the plain rendering, for pages and tests."""
     return SLOT_PATTERN.sub(lambda match: values[match[1]], text)

@@ -5,6 +5,7 @@ from newsletter.models.authors import (
     AuthorAct,
     AuthorList,
     AuthorLogin,
+    AuthorPasskey,
     AuthorSession,
 )
 from newsletter.models.bounces import BounceEvent, BounceReceiver, ForwardedReply, SeenMail
@@ -62,6 +63,7 @@ __all__ = [
     "AuthorAct",
     "AuthorList",
     "AuthorLogin",
+    "AuthorPasskey",
     "AuthorSession",
     "BounceEvent",
     "BounceReceiver",

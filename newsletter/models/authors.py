@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Integer, String, false
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Integer, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.access_vocabulary import ActOutcome, AuthorRole
 from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.lists import MailingList
+from newsletter.tokens import new_handle
 
 
 class Author(Base):
@@ -18,12 +19,14 @@ class Author(Base):
 
     A `limited` author sees the lists of `AuthorList` and nothing of others, also when each of those
     lists has been removed. One who was revoked stays, so that what they did keeps its name.
+    `handle` is what passkeys know the author by: random, so that it tells a device nothing.
     """
 
     __tablename__ = "authors"
     __table_args__ = (member_check("role", AuthorRole), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    handle: Mapped[str] = mapped_column(String(20), unique=True, default=new_handle)
     email: Mapped[str] = mapped_column(String(320))
     email_key: Mapped[str] = mapped_column(String(320), unique=True)
     role: Mapped[AuthorRole] = mapped_column(ClosedSet(AuthorRole, 10))
@@ -89,6 +92,26 @@ class AuthorSession(Base):
     confirmed_at: Mapped[datetime]
     rotated_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AuthorPasskey(Base):
+    """A passkey that an author logs in with: the public half of a key pair on a device.
+
+    `credential_id` (base64url) names it, `public_key` is a COSE key (RFC 9052 section 7).
+    `sign_count`: how often it was used as the device counts, always 0 where the device does not.
+    """
+
+    __tablename__ = "author_passkeys"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey(Author.id, ondelete="CASCADE"), index=True)
+    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(60))
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class AuthorAct(Base):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -52,7 +53,6 @@ class Feed(Base):
     etag: Mapped[str | None] = mapped_column(String(500))
     last_modified: Mapped[str | None] = mapped_column(String(100))
     next_poll_at: Mapped[datetime] = mapped_column(index=True)
-    polled_at: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
     unconditional_at: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(Integer, default=0)
@@ -101,7 +101,8 @@ class Entry(Base):
 
     `fate` says what becomes of it, `why` in words; `seq` orders what subscribers are owed: a list's
     next number, given when the entry becomes ready. `first_seq`: its number before its feed took it
-    back and brought it again, for those who have not had it. `matures_at`: not in an instant mail
+    back and brought it again, or before it was sent by itself (`send_asked_at`: since when somebody
+    asks for that), for those who have not had it. `matures_at`: not in an instant mail
     before (empty: at once); `withdrawn_at`: since when its feed has it no more; `by_hand`: the
     author has decided, and no poll changes its fate; `shown_in_id`: the post of the list that shows
     this video. `own_title` and `own_excerpt` take the place of what its feed says in mails, where
@@ -115,6 +116,12 @@ class Entry(Base):
         Index("ix_entries_feed_id_link_key", "feed_id", "link_key"),
         Index("ix_entries_list_id_seq", "list_id", "seq"),
         Index("ix_entries_list_id_fate", "list_id", "fate"),
+        Index(
+            "ix_entries_send_asked_at",
+            "send_asked_at",
+            sqlite_where=text("send_asked_at IS NOT NULL"),
+            postgresql_where=text("send_asked_at IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -138,6 +145,7 @@ class Entry(Base):
     audio_seconds: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     fate: Mapped[EntryStatus] = mapped_column(ClosedSet(EntryStatus, 10))
     why: Mapped[str] = mapped_column(String(300), default="")
+    send_asked_at: Mapped[datetime | None]
     seq: Mapped[int | None] = mapped_column(Integer)
     first_seq: Mapped[int | None] = mapped_column(Integer)
     matures_at: Mapped[datetime | None]

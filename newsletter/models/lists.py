@@ -18,8 +18,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, ClosedSets, member_check
 from newsletter.db.session import Base
+from newsletter.digest_vocabulary import DigestOrder, DigestSections, DigestShow
 from newsletter.schedule import Schedule, zone_of
 from newsletter.vocabulary import Cadence, FieldKind
 
@@ -33,7 +34,6 @@ class MailingList(Base):
 
     A scheduled digest waits for `digest_min_entries`, `digest_max_wait` days at most.
     `digest_indexed`: search engines may list archive pages of digests with several posts, too.
-    `send_asked_at`: since when a program asks to mail what is owed now (services/digests/asked.py).
     `section_order` holds the ids of the feeds or topics (`digest_sections`) that come first.
 
     `review_minutes`: authors are mailed a digest so long before it goes (0: not at all); instant
@@ -52,6 +52,9 @@ class MailingList(Base):
         CheckConstraint("send_weekday BETWEEN 0 AND 6", name="send_weekday"),
         CheckConstraint("send_monthday BETWEEN 1 AND 31", name="send_monthday"),
         member_check("default_cadence", Cadence),
+        member_check("digest_show", DigestShow),
+        member_check("digest_order", DigestOrder),
+        member_check("digest_sections", DigestSections),
         {"sqlite_autoincrement": True},
     )
 
@@ -66,7 +69,7 @@ class MailingList(Base):
     postal_address: Mapped[str] = mapped_column(String(500), default="")
     language: Mapped[str] = mapped_column(String(20), default="en")
     timezone: Mapped[str] = mapped_column(String(60), default="UTC")
-    cadences: Mapped[list[str]]
+    cadences: Mapped[list[Cadence]] = mapped_column(ClosedSets(Cadence))
     default_cadence: Mapped[Cadence] = mapped_column(ClosedSet(Cadence, 10))
     send_hour: Mapped[int] = mapped_column(Integer, default=8)
     send_weekday: Mapped[int] = mapped_column(Integer, default=0)
@@ -79,10 +82,16 @@ class MailingList(Base):
     logo_url: Mapped[str] = mapped_column(String(2000), default="")
     digest_min_entries: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     digest_max_wait: Mapped[int] = mapped_column(Integer, default=14, server_default="14")
-    digest_show: Mapped[str] = mapped_column(String(10), default="auto", server_default="auto")
-    digest_order: Mapped[str] = mapped_column(String(10), default="newest", server_default="newest")
+    digest_show: Mapped[DigestShow] = mapped_column(
+        ClosedSet(DigestShow, 10), default=DigestShow.AUTO, server_default="auto"
+    )
+    digest_order: Mapped[DigestOrder] = mapped_column(
+        ClosedSet(DigestOrder, 10), default=DigestOrder.NEWEST, server_default="newest"
+    )
     digest_indexed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    digest_sections: Mapped[str] = mapped_column(String(10), default="none", server_default="none")
+    digest_sections: Mapped[DigestSections] = mapped_column(
+        ClosedSet(DigestSections, 10), default=DigestSections.NONE, server_default="none"
+    )
     section_order: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     review_minutes: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     review_instant: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
@@ -91,7 +100,6 @@ class MailingList(Base):
     review_waits: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     consent_text: Mapped[str] = mapped_column(Text, default="")
     entry_seq: Mapped[int] = mapped_column(Integer, default=0)
-    send_asked_at: Mapped[datetime | None]
     flood_told_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 

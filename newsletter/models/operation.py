@@ -26,7 +26,7 @@ class Counter(Base):
 class InstallationKey(Base):
     """A random key of this installation, made with its database and kept as long as that.
 
-    `deliveries` names messages to the outside (`newsletter.tokens.References`): a message keeps its
+    `deliveries` names messages to the outside (`newsletter.outbox.references`): a message keeps its
     Message-ID whatever becomes of `secret_key`.
     """
 
@@ -47,7 +47,6 @@ class SeenDkimKey(Base):
     domain: Mapped[str] = mapped_column(String(255), primary_key=True)
     selector: Mapped[str] = mapped_column(String(63), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
-    seen_at: Mapped[datetime]
 
 
 class Worker(Base):

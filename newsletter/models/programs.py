@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.access_vocabulary import TokenScope
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, ClosedSets, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
-from newsletter.vocabulary import MessageStatus
+from newsletter.vocabulary import EventKind, MessageStatus
 
 
 class ApiToken(Base):
@@ -80,7 +80,7 @@ class Webhook(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     url: Mapped[str] = mapped_column(String(2000))
     secret: Mapped[str] = mapped_column(String(60))
-    events: Mapped[list[str]] = mapped_column(JSON)
+    events: Mapped[list[EventKind]] = mapped_column(ClosedSets(EventKind))
     list_ids: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
     with_address: Mapped[bool]
     failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
@@ -115,7 +115,7 @@ class WebhookMessage(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     webhook_id: Mapped[int] = mapped_column(ForeignKey(Webhook.id, ondelete="CASCADE"), index=True)
     handle: Mapped[str] = mapped_column(String(40))
-    kind: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[EventKind] = mapped_column(ClosedSet(EventKind, 40))
     subject: Mapped[str] = mapped_column(String(40))
     subscriber_id: Mapped[int | None] = mapped_column(Integer)
     payload: Mapped[str] = mapped_column(Text)
@@ -128,5 +128,3 @@ class WebhookMessage(Base):
     finished_at: Mapped[datetime | None]
     code: Mapped[int | None] = mapped_column(Integer)
     text: Mapped[str] = mapped_column(String(300), default="", server_default="")
-
-    webhook: Mapped[Webhook] = relationship()

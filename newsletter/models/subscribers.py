@@ -139,7 +139,6 @@ class RetiredHandle(Base):
     subscription_id: Mapped[int] = mapped_column(
         ForeignKey(Subscription.id, ondelete="CASCADE"), index=True
     )
-    retired_at: Mapped[datetime]
 
 
 class AddressChange(Base):

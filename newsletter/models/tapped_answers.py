@@ -1,4 +1,4 @@
-"""Answers to the one-tap questions of letters, and the totals that stay of them."""
+"""Answers to the one-tap questions of letters, and totals kept after they are forgotten."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TappedAnswer(Base):
 
 
 class TappedTotal(Base):
-    """The number of answers with this choice whose givers are known no more."""
+    """The number of answers with this choice that are no longer tied to a subscriber."""
 
     __tablename__ = "tapped_totals"
 

@@ -38,15 +38,15 @@ from newsletter.outbox.fold import (
     count_removed,
     find_foldable,
     fold,
-    forget_folded,
 )
+from newsletter.outbox.folded import forget_folded
 from newsletter.outbox.lease import lease_due, lease_slice, seconds_now_clause
 from newsletter.outbox.queries import (
-    campaigns_of_query,
     count_by_edition,
     count_left_in_doubt,
     count_totals,
     count_waiting,
+    find_campaigns_of,
     find_due_campaigns,
     find_last_campaign,
     find_next_due,
@@ -87,7 +87,6 @@ __all__ = [
     "Ledger",
     "ReplyCount",
     "Totals",
-    "campaigns_of_query",
     "cancel",
     "cancel_campaign",
     "cancel_mails",
@@ -100,6 +99,7 @@ __all__ = [
     "count_totals",
     "count_waiting",
     "enqueue",
+    "find_campaigns_of",
     "find_due_campaigns",
     "find_foldable",
     "find_last_campaign",

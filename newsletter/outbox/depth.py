@@ -9,7 +9,7 @@ from sqlalchemy import case, func, select, text
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign
-from newsletter.models.outbox import held_condition
+from newsletter.models.outbox import held_clause
 from newsletter.outbox.types import deliveries, leases
 from newsletter.vocabulary import CampaignStatus, QueueState
 
@@ -33,7 +33,7 @@ def read_depths(session: Session, now: datetime) -> dict[QueueState, QueueDepth]
     depths |= _read_campaigns(session)
     held = session.execute(
         select(func.count(), func.min(deliveries.c.created_at)).where(
-            text(held_condition("deliveries."))
+            text(held_clause("deliveries."))
         )
     ).one()
     depths[QueueState.HELD] = QueueDepth(*held)

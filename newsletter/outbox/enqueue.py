@@ -23,9 +23,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from newsletter.db.prepared import Prepared
 from newsletter.models import Campaign, Subscription
-from newsletter.outbox.types import deliveries, folded, of_campaign_clause, unsettled_clause
+from newsletter.outbox.folded import had_folded_clause, had_folded_edition_clause
+from newsletter.outbox.types import deliveries, of_campaign_clause, unsettled_clause
 from newsletter.vocabulary import DeliveryStatus, MailKind
+
+_QUEUED = Prepared(insert(deliveries).returning(deliveries.c.id))
 
 
 def enqueue(
@@ -50,8 +54,8 @@ def enqueue(
         "due_at": None if held else now,
         "context": context or {},
     }
-    query = insert(deliveries).returning(deliveries.c.id)
-    return int(session.connection().execute(query, row).scalar_one())
+    [queued] = _QUEUED.run(session, row)
+    return int(queued.id)
 
 
 def freeze(
@@ -110,15 +114,12 @@ def had_edition_clause(editions: Collection[tuple[int, int]]) -> ColumnElement[b
 
     An edition is (campaign id, number).
     """
-
-    def had(columns: Any) -> ColumnElement[bool]:
-        one_of = (
-            and_(columns.campaign_id == campaign_id, columns.cursor == number)
-            for campaign_id, number in editions
-        )
-        return exists().where(columns.subscription_id == Subscription.id, or_(false(), *one_of))
-
-    return or_(had(deliveries.c), had(folded.c))
+    one_of = (
+        and_(deliveries.c.campaign_id == campaign_id, deliveries.c.cursor == number)
+        for campaign_id, number in editions
+    )
+    had = exists().where(deliveries.c.subscription_id == Subscription.id, or_(false(), *one_of))
+    return or_(had, had_folded_edition_clause(editions))
 
 
 def was_mailed_clause(campaign_ids: Collection[int]) -> ColumnElement[bool]:
@@ -127,15 +128,12 @@ def was_mailed_clause(campaign_ids: Collection[int]) -> ColumnElement[bool]:
     What failed or was cancelled reached nobody.
     """
     statuses = (DeliveryStatus.SENT, DeliveryStatus.QUEUED, DeliveryStatus.IN_DOUBT)
-
-    def had(columns: Any) -> ColumnElement[bool]:
-        return exists().where(
-            columns.subscription_id == Subscription.id,
-            columns.campaign_id.in_(campaign_ids),
-            columns.status.in_(statuses),
-        )
-
-    return or_(had(deliveries.c), had(folded.c))
+    had = exists().where(
+        deliveries.c.subscription_id == Subscription.id,
+        deliveries.c.campaign_id.in_(campaign_ids),
+        deliveries.c.status.in_(statuses),
+    )
+    return or_(had, had_folded_clause(campaign_ids, statuses=statuses))
 
 
 def cancel(

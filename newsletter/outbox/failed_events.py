@@ -54,7 +54,7 @@ FAILED_STATEMENTS = (_MESSAGES, _EVENT)
 """In this order: a message is added only while its event is not there."""
 
 
-def failed_values(
+def make_failed_values(
     updates: Sequence[DeliveryUpdate], now: datetime, convert: Callable[[datetime], object]
 ) -> Iterator[dict[str, Any]]:
     """Yield the values of both statements for each update that ends a delivery as failed."""

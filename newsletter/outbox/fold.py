@@ -1,7 +1,7 @@
 """Fold the old deliveries of a finished campaign into its totals, in small steps.
 
-Of each a narrow row stays (`FoldedDelivery`). A step counts, copies and deletes the same rows in
-one transaction, so that a crash between two steps loses nothing and counts nothing twice.
+Of each a bit stays (outbox/folded.py). A step counts, keeps and deletes the same rows in one
+transaction, so that a crash between two steps loses nothing and counts nothing twice.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from newsletter.models import Campaign, Subscriber, Subscription
-from newsletter.outbox.types import DeliveryRow, deliveries, folded, of_campaign_clause
+from newsletter.models import Campaign, Subscription
+from newsletter.outbox.folded import keep
+from newsletter.outbox.types import deliveries, of_campaign_clause
 from newsletter.vocabulary import (
-    CampaignKind,
     CampaignStatus,
     DeliveryStatus,
     Folded,
-    MailKind,
     SubscriptionStatus,
 )
 
@@ -34,11 +33,6 @@ SETTLED = (
 """The statuses of deliveries that may be folded, with `due_at` empty."""
 _FIRST = (DeliveryStatus.SENT, DeliveryStatus.CANCELLED)
 """The statuses that are folded before the others, which an author may still want to retry."""
-_MAILS = {
-    CampaignKind.DIGEST: MailKind.DIGEST,
-    CampaignKind.LETTER: MailKind.LETTER,
-    CampaignKind.PERMISSION: MailKind.PERMISSION,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +106,7 @@ def fold(
     if ids:
         step = and_(foldable_clause, deliveries.c.id <= ids[-1])
         _count(session, campaign, step)
-        columns = ["subscription_id", "campaign_id", "cursor", "status"]
-        remains = select(*(deliveries.c[name] for name in columns))
-        known = deliveries.c.subscription_id.is_not(None)
-        session.execute(insert(folded).from_select(columns, remains.where(step, known)))
+        keep(session, campaign, step)
         session.execute(delete(deliveries).where(step))
     if len(ids) < limit:
         campaign.folded = Folded.ALL if failures else Folded.SENT
@@ -169,48 +160,6 @@ def _count_editions(
     return editions
 
 
-def list_folded(
-    session: Session, subscription_id: int, *, campaign_id: int | None = None
-) -> list[DeliveryRow]:
-    """List the folded deliveries of one subscription, oldest first, at the end of each campaign.
-
-    With `campaign_id`, only that of one campaign.
-    """
-    query = (
-        select(
-            folded.c.campaign_id,
-            folded.c.status,
-            Campaign.kind,
-            Campaign.finished_at,
-            Subscriber.email,
-        )
-        .select_from(folded)
-        .join(Campaign, Campaign.id == folded.c.campaign_id)
-        .join(Subscription, Subscription.id == folded.c.subscription_id)
-        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-        .where(folded.c.subscription_id == subscription_id)
-        .order_by(folded.c.campaign_id)
-    )
-    if campaign_id is not None:
-        query = query.where(folded.c.campaign_id == campaign_id)
-    return [
-        DeliveryRow(
-            0,
-            row.campaign_id,
-            _MAILS[row.kind],
-            row.email,
-            row.status,
-            attempts=int(row.status != DeliveryStatus.CANCELLED),
-            doubts=0,
-            code=None,
-            text="",
-            due_at=None,
-            finished_at=row.finished_at,
-        )
-        for row in session.execute(query)
-    ]
-
-
 def count_removed(session: Session, campaign: Campaign) -> int:
     """Count the recipients of a campaign whose subscription was removed since."""
     removed: Any = session.scalar(
@@ -219,16 +168,3 @@ def count_removed(session: Session, campaign: Campaign) -> int:
         )
     )
     return int(removed or 0) + campaign.erased
-
-
-def forget_folded(session: Session, subscription_ids: Sequence[int]) -> None:
-    """Delete what is kept of the folded deliveries of these subscriptions; they stay counted."""
-    theirs = folded.c.subscription_id.in_(subscription_ids)
-    # In one order, so that two erasures at once do not wait for each other.
-    query = select(Campaign.id).where(Campaign.id.in_(select(folded.c.campaign_id).where(theirs)))
-    ids = session.scalars(query.order_by(Campaign.id).with_for_update()).all()
-    if ids:
-        session.execute(
-            update(Campaign).where(Campaign.id.in_(ids)).values(erased=Campaign.erased + 1)
-        )
-        session.execute(delete(folded).where(theirs))

@@ -14,8 +14,9 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, Row, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
+from newsletter.db.prepared import Prepared
 from newsletter.models import Subscriber, Subscription, SubscriptionRequest
-from newsletter.models.outbox import held_condition
+from newsletter.models.outbox import held_clause
 from newsletter.outbox.types import deliveries
 from newsletter.vocabulary import DeliveryStatus
 
@@ -36,11 +37,16 @@ class HeldMail:
     proven: bool = False
 
 
-_HELD = text(held_condition("deliveries."))
-_UNTAKEN = select(deliveries.c.id).where(
-    deliveries.c.id.in_(bindparam("ids", expanding=True)),
-    deliveries.c.status.in_((DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)),
-    deliveries.c.doubts == 0,
+_HELD = text(held_clause("deliveries."))
+ASKED_AT_ONCE = 20
+"""Mails that `find_untaken` can be asked for."""
+_PLACES = [f"id{number}" for number in range(ASKED_AT_ONCE)]
+_UNTAKEN = Prepared(
+    select(deliveries.c.id).where(
+        deliveries.c.id.in_([bindparam(place) for place in _PLACES]),
+        deliveries.c.status.in_((DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)),
+        deliveries.c.doubts == 0,
+    )
 )
 
 
@@ -104,8 +110,9 @@ def drop(session: Session, ids: Sequence[int], why: str, *, now: datetime) -> in
 
 
 def find_untaken(session: Session, ids: Sequence[int]) -> set[int]:
-    """Find those mails that no server took, and that will not be tried again."""
-    return set(session.connection().execute(_UNTAKEN, {"ids": list(ids)}).scalars())
+    """Find those mails, few of them, that no server took and that will not be tried again."""
+    places = dict.fromkeys(_PLACES, 0) | {f"id{number}": id_ for number, id_ in enumerate(ids)}
+    return {row.id for row in _UNTAKEN.run(session, places)}
 
 
 def _update(session: Session, ids: Sequence[int], **values: object) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
-from sqlalchemy import and_, insert, literal_column, select, update
+from sqlalchemy import Integer, Table, and_, bindparam, insert, literal_column, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.db.prepared import Prepared
 from newsletter.models import Campaign
 from newsletter.outbox.types import LeasedBatch, deliveries, leases, unsettled_clause
 from newsletter.vocabulary import CampaignStatus, DeliveryStatus
@@ -19,6 +21,18 @@ are in doubt after a power cut on SQLite.
 LARGE_SLICE = 4_000
 """Ids at most on PostgreSQL, whose commits outlive a power cut: a sixteenth of what is left."""
 
+_campaigns = cast(Table, Campaign.__table__)
+_LOCK_CAMPAIGN = Prepared(
+    select(_campaigns.c.leased_id, _campaigns.c.last_id)
+    .where(_campaigns.c.id == bindparam("campaign"), _campaigns.c.status == CampaignStatus.SENDING)
+    .with_for_update()
+)
+_MOVE_ON = Prepared(
+    update(_campaigns)
+    .where(_campaigns.c.id == bindparam("campaign"))
+    .values(leased_id=bindparam("last"))
+)
+
 
 def lease_slice(
     session: Session, campaign_id: int, *, worker: str, seconds: int
@@ -27,19 +41,16 @@ def lease_slice(
 
     Return None if all are leased, or the campaign is not being sent.
     """
-    campaign = session.execute(
-        select(Campaign.leased_id, Campaign.last_id)
-        .where(Campaign.id == campaign_id, Campaign.status == CampaignStatus.SENDING)
-        .with_for_update()
-    ).one_or_none()
-    if campaign is None or campaign.leased_id >= campaign.last_id:
+    campaigns = _LOCK_CAMPAIGN.run(session, {"campaign": campaign_id})
+    if not campaigns or campaigns[0].leased_id >= campaigns[0].last_id:
         return None
+    [campaign] = campaigns
     # A slice is a range of ids, so that no row is read to find where it ends.
     left = campaign.last_id - campaign.leased_id
     is_postgres = session.get_bind().dialect.name != "sqlite"
     size = max(SLICE, min(left // 16, LARGE_SLICE)) if is_postgres else SLICE
     last = campaign.leased_id + min(size, left)
-    session.execute(update(Campaign).where(Campaign.id == campaign_id).values(leased_id=last))
+    _MOVE_ON.run_many(session, [{"campaign": campaign_id, "last": last}])
     return _new_lease(session, worker, seconds, campaign_id, campaign.leased_id + 1, last)
 
 
@@ -58,27 +69,36 @@ def lease_due(
     With `alone`, one row that was in flight when a worker died: the caller offers it while nothing
     else of it is in flight, so that a message which kills its worker is found out (R05).
     """
-    ids = session.scalars(
-        select(deliveries.c.id)
-        .where(
-            deliveries.c.due_at <= now,
-            deliveries.c.lease_id.is_(None),
-            unsettled_clause,
-            deliveries.c.crashes > 0 if alone else deliveries.c.crashes == 0,
-            deliveries.c.campaign_id == campaign_id
-            if campaign_id
-            else deliveries.c.campaign_id.is_(None),
-        )
-        # In the order of the index on `due_at`: no other row is read.
-        .order_by(deliveries.c.due_at, deliveries.c.id)
-        .limit(1 if alone else limit)
-        .with_for_update(skip_locked=True)
-    ).all()
-    if not ids:
+    values = {"now": now, "limit": 1 if alone else limit}
+    if campaign_id:
+        values["campaign"] = campaign_id
+    due = _lock_due(of_campaign=bool(campaign_id), alone=alone).run(session, values)
+    if not due:
         return None
+    ids = [row.id for row in due]
     held = _new_lease(session, worker, seconds, None, min(ids), max(ids), alone=alone)
     session.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(lease_id=held.id))
     return held
+
+
+@cache
+def _lock_due(*, of_campaign: bool, alone: bool) -> Prepared:
+    """Build the query that locks rows which are due, of one campaign or of none."""
+    campaign_id = deliveries.c.campaign_id
+    return Prepared(
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.due_at <= bindparam("now"),
+            deliveries.c.lease_id.is_(None),
+            unsettled_clause,
+            deliveries.c.crashes > 0 if alone else deliveries.c.crashes == 0,
+            campaign_id == bindparam("campaign") if of_campaign else campaign_id.is_(None),
+        )
+        # In the order of the index on `due_at`: no other row is read.
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(bindparam("limit", type_=Integer))
+        .with_for_update(skip_locked=True)
+    )
 
 
 def _new_lease(
@@ -91,25 +111,32 @@ def _new_lease(
     *,
     alone: bool = False,
 ) -> LeasedBatch:
-    lease = session.execute(
-        insert(leases)
-        .values(
-            campaign_id=campaign_id,
-            first_id=first_id,
-            last_id=last_id,
-            through_id=first_id - 1,
-            alone=alone,
-            worker=worker,
-            expires_at=seconds_now_clause(session) + seconds,
-        )
-        .returning(leases.c.id)
-    ).scalar_one()
-    return LeasedBatch(lease, campaign_id, first_id, last_id, first_id - 1)
+    values = {
+        "campaign_id": campaign_id,
+        "first_id": first_id,
+        "last_id": last_id,
+        "through_id": first_id - 1,
+        "alone": alone,
+        "worker": worker,
+        "seconds": seconds,
+    }
+    [lease] = _add_lease(session.get_bind().dialect.name).run(session, values)
+    return LeasedBatch(lease.id, campaign_id, first_id, last_id, first_id - 1)
+
+
+@cache
+def _add_lease(database: str) -> Prepared:
+    expires_at = _seconds_now(database) + bindparam("seconds", type_=Integer)
+    return Prepared(insert(leases).values(expires_at=expires_at).returning(leases.c.id))
 
 
 def seconds_now_clause(session: Session) -> Any:
     """Return the database's own clock in seconds: workers need not agree on the time (R06)."""
-    if session.get_bind().dialect.name == "sqlite":
+    return _seconds_now(session.get_bind().dialect.name)
+
+
+def _seconds_now(database: str) -> Any:
+    if database == "sqlite":
         return literal_column("unixepoch()")
     return literal_column("CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)")
 

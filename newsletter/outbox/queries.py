@@ -7,18 +7,19 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, and_, case, exists, func, or_, select, union_all
+from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from newsletter.db.prepared import Prepared
 from newsletter.models import Campaign, Subscriber, Subscription
-from newsletter.outbox.fold import SETTLED, list_folded, read_folded
+from newsletter.outbox.fold import SETTLED, read_folded
+from newsletter.outbox.folded import list_folded, read_messages
 from newsletter.outbox.summary import find_domain_clause
 from newsletter.outbox.types import (
     DeliveryRow,
     FailureGroup,
     Totals,
     deliveries,
-    folded,
     leases,
     of_campaign_clause,
     unsettled_clause,
@@ -96,21 +97,26 @@ def is_worked_through(session: Session, campaign: Campaign) -> bool:
     return not session.scalar(select(or_(held, due)))
 
 
+_DUE_CAMPAIGNS = Prepared(
+    select(Campaign.id)
+    .where(
+        Campaign.status == CampaignStatus.SENDING,
+        or_(
+            Campaign.leased_id < Campaign.last_id,
+            exists().where(
+                deliveries.c.due_at <= bindparam("now"),
+                deliveries.c.lease_id.is_(None),
+                deliveries.c.campaign_id == Campaign.id,
+            ),
+        ),
+    )
+    .order_by(Campaign.id)
+)
+
+
 def find_due_campaigns(session: Session, *, now: datetime) -> list[int]:
     """Find the campaigns that have something for a worker to do now, oldest first."""
-    fresh = Campaign.leased_id < Campaign.last_id
-    retries = exists().where(
-        deliveries.c.due_at <= now,
-        deliveries.c.lease_id.is_(None),
-        deliveries.c.campaign_id == Campaign.id,
-    )
-    return list(
-        session.scalars(
-            select(Campaign.id)
-            .where(Campaign.status == CampaignStatus.SENDING, or_(fresh, retries))
-            .order_by(Campaign.id)
-        )
-    )
+    return [row.id for row in _DUE_CAMPAIGNS.run(session, {"now": now})]
 
 
 def next_recipients_query(campaign_id: int, first_id: int, *, limit: int) -> Select[Any]:
@@ -125,7 +131,7 @@ def next_recipients_query(campaign_id: int, first_id: int, *, limit: int) -> Sel
 
 
 def find_next_due(session: Session) -> datetime | None:
-    """Return when the next message that waits for its time is due, None if none does."""
+    """Return the moment when the next message that waits for its time is due, None if none does."""
     due_at: datetime | None = session.scalar(
         select(func.min(deliveries.c.due_at)).where(
             deliveries.c.due_at.is_not(None), deliveries.c.lease_id.is_(None)
@@ -207,16 +213,13 @@ def list_history(
     return list_folded(session, subscription_id, campaign_id=campaign_id) + rows
 
 
-def campaigns_of_query(subscription_id: int) -> CompoundSelect[Any]:
-    """Select the campaigns that have, or had, a message for one subscription."""
-    return union_all(
-        *(
-            select(table.c.campaign_id).where(
-                table.c.subscription_id == subscription_id, table.c.campaign_id.is_not(None)
-            )
-            for table in (deliveries, folded)
-        )
+def find_campaigns_of(session: Session, subscription_id: int) -> set[int]:
+    """Find the campaigns that have, or had, a message for one subscription."""
+    query = select(deliveries.c.campaign_id).where(
+        deliveries.c.subscription_id == subscription_id, deliveries.c.campaign_id.is_not(None)
     )
+    old = {message.campaign_id for message in read_messages(session, subscription_id)}
+    return old.union(session.scalars(query))
 
 
 def list_latest(session: Session, subscription_id: int, *, limit: int) -> list[DeliveryRow]:
@@ -250,14 +253,13 @@ def list_editions(
     of_subscription = query.where(
         deliveries.c.subscription_id == subscription_id, deliveries.c.campaign_id.is_not(None)
     )
-    old = (
-        select(folded.c.campaign_id, folded.c.cursor, folded.c.status, Campaign.finished_at)
-        .join(Campaign, Campaign.id == folded.c.campaign_id)
-        .where(folded.c.subscription_id == subscription_id)
-        .order_by(folded.c.campaign_id)
-    )
-    rows = [*session.execute(old), *session.execute(of_subscription.order_by(deliveries.c.id))]
-    return [(row[0], row[1], row[2], row[3]) for row in rows]
+    messages = read_messages(session, subscription_id)
+    ids = [message.campaign_id for message in messages]
+    ended = select(Campaign.id, Campaign.finished_at).where(Campaign.id.in_(ids))
+    ends = {row.id: row.finished_at for row in session.execute(ended)}
+    old = [(row.campaign_id, row.cursor, row.status, ends.get(row.campaign_id)) for row in messages]
+    rows = session.execute(of_subscription.order_by(deliveries.c.id))
+    return [*old, *((row[0], row[1], row[2], row[3]) for row in rows)]
 
 
 def reported_query() -> Select[Any]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from newsletter.db.direct import DirectConnection
 from newsletter.errors import LeaseLost
 from newsletter.outbox.recorder import advance_statement, make_recorder
 from newsletter.outbox.types import UNSETTLED, LeasedBatch, LeasedDelivery
-from newsletter.vocabulary import MailKind
+from newsletter.vocabulary import Cadence, MailKind, SubscriptionStatus
 
 _ROWS = """
 SELECT deliveries.id, deliveries.mail, deliveries.campaign_id, deliveries.cursor,
@@ -65,7 +66,7 @@ class Ledger:
         return [_make_delivery(row) for row in rows]
 
     def advance(self, batch: LeasedBatch, *, through_id: int, seconds: int) -> None:
-        """Note that messages up to `through_id` may be offered now, and renew the lease.
+        """Record that messages up to `through_id` may be offered now, and renew the lease.
 
         Raises `LeaseLost`.
         """
@@ -75,13 +76,26 @@ class Ledger:
                 raise LeaseLost
 
 
+_KINDS = {kind.value: kind for kind in MailKind}
+_STATUSES = {status.value: status for status in SubscriptionStatus}
+_CADENCES = {cadence.value: cadence for cadence in Cadence}
+
+
 def _make_delivery(row: tuple[Any, ...]) -> LeasedDelivery:
     created_at = row[6]
     context = row[7]
     if isinstance(created_at, str):  # SQLite has no type for moments, and none for JSON
-        created_at = datetime.fromisoformat(created_at).replace(tzinfo=UTC)
+        created_at = _parse_moment(created_at)
     if isinstance(context, str):
         context = json.loads(context)
-    return LeasedDelivery._make(
-        (row[0], MailKind(row[1]), *row[2:6], created_at, context, *row[8:])
-    )
+    # A single mail to an author has no subscription.
+    status = None if row[11] is None else _STATUSES[row[11]]
+    cadence = None if row[12] is None else _CADENCES[row[12]]
+    known = (*row[8:11], status, cadence, *row[13:])
+    return LeasedDelivery._make((row[0], _KINDS[row[1]], *row[2:6], created_at, context, *known))
+
+
+@lru_cache(maxsize=16)
+def _parse_moment(text: str) -> datetime:
+    """Parse a moment of SQLite; the rows of a campaign share one."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

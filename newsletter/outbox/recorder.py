@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from newsletter.db.direct import DirectConnection
 from newsletter.db.pipeline import Pipeline, Statement, number_parameters, to_text
-from newsletter.outbox.failed_events import FAILED_STATEMENTS, failed_values
+from newsletter.outbox.failed_events import FAILED_STATEMENTS, make_failed_values
 from newsletter.outbox.types import UNSETTLED, DeliveryUpdate, LeasedBatch
 from newsletter.vocabulary import DeliveryStatus
 
@@ -126,7 +126,7 @@ class SqliteRecorder:
                     connection.executemany(_SENT_ONE, sent)
                 for values in _other_values(batch, updates, now, _as_sqlite):
                     connection.execute(_OTHER, values)
-                for values in failed_values(updates, now, _as_sqlite):
+                for values in make_failed_values(updates, now, _as_sqlite):
                     for statement in FAILED_STATEMENTS:
                         connection.execute(statement, values)
         self._lost = lost
@@ -175,7 +175,7 @@ class PostgresRecorder:
                 statements.append(self._write(_SENT_ALL, values))
             for values in _other_values(batch, updates, now, _as_it_is):
                 statements.append(self._write(_OTHER, values))
-            for values in failed_values(updates, now, _as_it_is):
+            for values in make_failed_values(updates, now, _as_it_is):
                 statements += [self._write(statement, values) for statement in FAILED_STATEMENTS]
         self._pipeline.send(statements)
 

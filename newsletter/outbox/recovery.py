@@ -9,6 +9,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, and_, delete, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.i18n import Text
 from newsletter.outbox.lease import open_rows_clause, seconds_now_clause
 from newsletter.outbox.types import LeasedBatch, deliveries, leases
 from newsletter.vocabulary import DeliveryStatus
@@ -17,7 +18,7 @@ CRASHES_ALONE = 2
 """A message that was alone in flight so many times when its worker died is not offered again: it
 may be the cause.
 """
-SET_ASIDE = "set aside: the worker died twice while only this message was in flight"
+SET_ASIDE = Text("set aside: the worker died twice while only this message was in flight")
 
 
 def release(session: Session, held: LeasedBatch, *, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""List and drop the single mails that wait, for an author who decides before mail is released."""
+"""List and drop single mails that wait, when mail is held; delete those that are long past."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, func, or_, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from newsletter.models.outbox import held_condition
+from newsletter.models.outbox import held_clause, passing_clause
 from newsletter.outbox.queries import reported_query
 from newsletter.outbox.types import DeliveryRow, deliveries
 from newsletter.vocabulary import DeliveryStatus
@@ -17,7 +17,7 @@ from newsletter.vocabulary import DeliveryStatus
 
 def waiting_mails_clause() -> ColumnElement[bool]:
     """Build the condition for mails of no campaign that wait for their time or at the gate."""
-    waits = or_(deliveries.c.due_at.is_not(None), text(held_condition("deliveries.")))
+    waits = or_(deliveries.c.due_at.is_not(None), text(held_clause("deliveries.")))
     return deliveries.c.campaign_id.is_(None) & deliveries.c.lease_id.is_(None) & waits
 
 
@@ -44,3 +44,19 @@ def drop_waiting_mails(
         status=DeliveryStatus.CANCELLED, text=why, due_at=None, finished_at=now
     )
     return cast("CursorResult[Any]", session.execute(cancelled)).rowcount
+
+
+def delete_passing_mails(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to `limit` rows of passing mails (mail/kinds.py) finished before `before`.
+
+    Returns how many there were.
+    """
+    past = (
+        select(deliveries.c.id)
+        .where(text(passing_clause()), deliveries.c.finished_at < before)
+        .order_by(deliveries.c.finished_at)
+        .limit(limit)
+    )
+    ids = session.scalars(past).all()
+    session.execute(delete(deliveries).where(deliveries.c.id.in_(ids)))
+    return len(ids)

@@ -26,7 +26,10 @@ LARGE = (
 )
 """The tables that grow with the number of subscribers."""
 
-_NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last})"
+_NUMBERS = (
+    "WITH RECURSIVE numbers(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE "
+    "n < {last})"
+)
 
 
 def fill(url: str) -> None:
@@ -54,7 +57,8 @@ def fill(url: str) -> None:
             handle="'p' || n",
             list_id=f"CASE WHEN n <= {ON_THE_LIST} THEN 1 ELSE 2 END",
             subscriber_id="n",
-            status="CASE WHEN n % 20 = 0 THEN 'unsubscribed' WHEN n % 50 = 1 THEN 'pending' ELSE 'active' END",
+            status="CASE WHEN n % 20 = 0 THEN 'unsubscribed' WHEN n % 50 = 1 THEN 'pending' ELSE "
+            "'active' END",
             cadence="CASE WHEN n % 3 = 0 THEN 'instant' ELSE 'weekly' END",
             round="1",
             cursor="200",
@@ -223,9 +227,10 @@ def _add_mail(connection: Connection) -> None:
         "folded_deliveries",
         ON_THE_LIST // 2,
         subscription_id="n * 2",
-        campaign_id="3",
+        block="0",
         cursor="0",
         status="'sent'",
+        campaigns="8",
     )
     _repeat(
         connection,

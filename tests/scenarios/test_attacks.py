@@ -1,4 +1,6 @@
-"""Posts that mean harm come out inert: in the mail of one post, in a digest, in its text, in the archive and its feed."""
+"""Posts that mean harm come out inert: in the mail of one post, in a digest, in its text, in the
+archive and its feed.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,19 @@ from tests.people import add_entry, add_feed, add_list
 
 ALL = payloads()
 VALUES = {
-    "name": "Ana", "preferences_url": "https://news.example.com/p", "unsubscribe_url": "https://news.example.com/u", "why_url": "https://news.example.com/w",
+    "name": "Ana",
+    "preferences_url": "https://news.example.com/p",
+    "unsubscribe_url": "https://news.example.com/u",
+    "why_url": "https://news.example.com/w",
     "web_url": "https://news.example.com/w",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
 def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
-    """An editor, and a post for each attack: in its text, title, author, picture, and the title of its feed."""
+    """Yield an editor, and a post for each attack: in its text, title, author, picture, and the
+    title of its feed.
+    """
     with transaction() as session:
         mailing_list = add_list(
             session,
@@ -50,11 +57,9 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
                 payload.encode("utf-8", "ignore").decode().replace("\0", "")
             )
             # What feeds/parse.py makes of a title and an author before they are stored.
-            entry.title, entry.author, entry.image_alt = (
-                to_plain_line(payload),
-                to_plain_line(payload, limit=200),
-                to_plain_line(payload),
-            )
+            entry.title = to_plain_line(payload)
+            entry.author = to_plain_line(payload, limit=200)
+            entry.image_alt = to_plain_line(payload)
             entry.image = (
                 "https://blog.example.com/x.jpg"
                 if number % 2
@@ -62,7 +67,7 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
             )
     session = db.session()
     mailing_list = session.scalars(select(MailingList)).one()
-    there = read_candidates(session, mailing_list.id, after=0, through=mailing_list.entry_seq)
+    candidates = read_candidates(session, mailing_list.id, after=0, through=mailing_list.entry_seq)
     yield (
         Editor(
             env,
@@ -71,7 +76,7 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
             style_of(session, mailing_list),
             ALL[-1],
         ),
-        there,
+        candidates,
     )
     session.rollback()
 
@@ -86,22 +91,23 @@ def test_there_are_enough_of_them_and_the_check_sees_them() -> None:
 def test_e07_nothing_in_the_mail_of_one_post_is_active(
     posts: tuple[Editor, list[Candidate]],
 ) -> None:
-    editor, there = posts
-    for entry, payload in zip(there, ALL, strict=True):
-        made = editor.render([entry])
-        assert active(fill(made.html, VALUES)) == [], payload
-        fill(made.text, VALUES)
-        compile_message(MessageDraft((), made.text, made.html)).build(VALUES)
+    editor, candidates = posts
+    for entry, payload in zip(candidates, ALL, strict=True):
+        text = editor.render([entry])
+        assert active(fill(text.html, VALUES)) == [], payload
+        fill(text.text, VALUES)
+        compile_message(MessageDraft((), text.text, text.html)).build(VALUES)
 
 
 @pytest.mark.any_database
 def test_e07_nothing_in_digests_or_the_archive_is_active(
     posts: tuple[Editor, list[Candidate]],
 ) -> None:
-    editor, there = posts
-    for start in range(0, len(there), 24):
-        some = there[start : start + 24]
-        for made in (editor.render(some), editor.render_web(some)):
-            assert active(fill(made.html, VALUES)) == [], ALL[start : start + 24]
-            # The archive's feed carries what is cleaned once more; that changes nothing that could act.
-            assert "<script" not in clean_html(made.html, base_url="https://news.example.com/")
+    editor, candidates = posts
+    for start in range(0, len(candidates), 24):
+        some = candidates[start : start + 24]
+        for rendered in (editor.render(some), editor.render_web(some)):
+            assert active(fill(rendered.html, VALUES)) == [], ALL[start : start + 24]
+            # The archive's feed carries what is cleaned once more; that changes nothing that could
+            # act.
+            assert "<script" not in clean_html(rendered.html, base_url="https://news.example.com/")

@@ -1,4 +1,6 @@
-"""What was erased is nowhere in the files of the database, and no look by another user locks its owner out."""
+"""Test that what was erased is nowhere in the files of the database, and no look by another user
+locks its owner out.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +9,28 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from newsletter import files
+from newsletter import files, outbox
+from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
 from newsletter.db.session import checkpoint, db, transaction
+from newsletter.models import BounceEvent, Delivery, Subscriber
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers import admin, privacy
+from newsletter.vocabulary import MailKind
 from tests.fakes import Clock
 from tests.people import add_list, add_reader
+from tests.programs import need
 
-ERASED, OTHER = "veronika.lindqvist@example.com", "other@example.com"
+ERASED = "veronika.lindqvist@example.com"
+OTHER = "other@example.com"
 
 
 @pytest.fixture
@@ -37,12 +45,12 @@ def file(env: Environment) -> Iterator[Path]:
 
 
 def holding(file: Path, address: str) -> list[str]:
-    """The files that hold an address somewhere."""
-    wanted = address.encode()
+    """Return the files that hold an address somewhere."""
+    result = address.encode()
     return [
         part.name
         for part in (file, *files.side_files(file))
-        if part.exists() and wanted in part.read_bytes()
+        if part.exists() and result in part.read_bytes()
     ]
 
 
@@ -59,6 +67,43 @@ def test_b8_neither_is_a_removed_one(env: Environment, file: Path) -> None:
     admin.remove_subscriber(env, ERASED)
     assert holding(file, ERASED) == []
     assert holding(file, OTHER)
+
+
+@pytest.mark.parametrize("end", [privacy.erase_address, admin.remove_subscriber])
+def test_what_servers_answered_about_somebody_goes_with_them(
+    env: Environment, file: Path, end: Callable[[Environment, str], object]
+) -> None:
+    with transaction() as session:
+        for email in (ERASED, OTHER):
+            subscriber = session.scalars(
+                select(Subscriber).where(Subscriber.email_key == email)
+            ).one()
+            answer = f"550 <{email}>: unknown"
+            delivery_id = outbox.enqueue(
+                session,
+                mail=MailKind.WELCOME,
+                subscription_id=subscriber.subscriptions[0].id,
+                now=env.now,
+            )
+            row = session.get_one(Delivery, delivery_id)
+            row.text = answer
+            row.context = {"to": email}
+            session.add(
+                BounceEvent(
+                    key=f"report {subscriber.id}",
+                    at=env.now,
+                    source=BounceSource.MAILBOX,
+                    bounce_class=BounceClass.HARD,
+                    proof=BounceProof.VERP,
+                    effect=BounceEffect.NOTED,
+                    recipient=email,
+                    reason=answer,
+                    subscriber_id=subscriber.id,
+                )
+            )
+    end(env, ERASED)
+    assert holding(file, ERASED) == []
+    assert holding(file, OTHER) == [file.name]
 
 
 def test_b8_a_reader_in_the_way_delays_it_to_the_next_tidying(
@@ -98,18 +143,18 @@ except Exception as error:
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs a second user")
 def test_b41_a_look_by_another_user_is_refused_and_leaves_nothing() -> None:
-    with tempfile.TemporaryDirectory() as name:
+    need(available=os.geteuid() == 0, what="root, to become a second user")
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o777)
         file = folder / "newsletter.db"
         file.touch(0o644)
-        said = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", LOOK, str(file)], capture_output=True, text=True, check=False
         )
         assert (
             f"{file} belongs to root and cannot be written by this user (run this command as root)"
-            in said.stdout
+            in result.stdout
         )
         assert [part.name for part in folder.iterdir()] == ["newsletter.db"]

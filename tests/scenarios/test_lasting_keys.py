@@ -21,8 +21,8 @@ from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import privacy
 from newsletter.services.transfer import export_subscribers, import_subscribers
 from newsletter.settings import Settings
-from newsletter.tokens import keyed_hash
-from newsletter.vocabulary import EvidenceSource
+from newsletter.tokens import make_keyed_hash
+from newsletter.vocabulary import EvidenceSource, SuppressionReason
 from tests.people import add_list, add_reader
 
 KEYS = [f"{letter}-key-that-signs-0123456789" for letter in ("first", "second", "third")]
@@ -44,7 +44,7 @@ def test_a9_what_was_erased_and_suppressed_stays_so_through_two_rotations(
         for name in ("erased", "complained", "other"):
             add_reader(session, mailing_list, f"{name}@example.com")
     privacy.erase_address(env, "erased@example.com")
-    suppressions.suppress(env, "complained@example.com", reason="complaint")
+    suppressions.suppress(env, "complained@example.com", reason=SuppressionReason.COMPLAINT)
     for number in (1, 2):
         fallbacks = [KEYS[number - 1]] if keeps_old else []
         app = create_app(with_key(env.settings, KEYS[number], *fallbacks), clock=env.clock)
@@ -94,7 +94,7 @@ def test_a_lasting_key_is_made_once_and_never_signs(env: Environment) -> None:
         [key] = session.scalars(select(LastingKey.key))
     assert (
         suppressions.hash_address(env, "a@example.com")
-        == [keyed_hash(key, "a@example.com")]
+        == [make_keyed_hash(key, "a@example.com")]
         != undone
     )
     assert key not in env.settings.signing_keys
@@ -105,13 +105,13 @@ def test_hashes_of_every_lasting_key_are_recognised(env: Environment) -> None:
         session.execute(delete(LastingKey))
         session.add_all([LastingKey(key=key, created_at=env.now) for key in ("older", "newer")])
         for key, name in (("older", "a"), ("newer", "b")):
-            digest = keyed_hash(key, f"{name}@example.com")
+            digest = make_keyed_hash(key, f"{name}@example.com")
             session.add(Suppression(email_hash=digest, reason="erased", created_at=env.now))
     with reading() as session:
         known = [suppressions.is_suppressed(env, session, f"{name}@example.com") for name in "abc"]
     assert known == [True, True, False]
     with transaction():
-        assert suppressions.hash_address(env, "c@example.com")[0] == keyed_hash(
+        assert suppressions.hash_address(env, "c@example.com")[0] == make_keyed_hash(
             "older", "c@example.com"
         )
 

@@ -1,5 +1,6 @@
-"""Random lives of readers: whatever they do and whenever we crash, each entry reaches each of them at most once, and who
-stays gets every entry of her topics exactly once by the end."""
+"""Random lives of readers: whatever they do and whenever we crash, each entry reaches each of them
+at most once, and who stays gets every entry of her topics exactly once by the end.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ class Crash(Exception):
 
 @dataclass
 class Brittle:
-    """A clock that fails on its n-th look: somewhere within a transaction, or before or after it."""
+    """A clock that fails on its n-th look: somewhere within a transaction, or before or after
+    it.
+    """
 
     clock: Clock
     left: int
@@ -52,7 +55,8 @@ class BrittleRenderer(Renderer):
     """A renderer that fails on its n-th mail."""
 
     def __init__(self, inner: Renderer, left: int) -> None:
-        self.inner, self.left = inner, left
+        self.inner = inner
+        self.left = left
 
     def render(self, mail: str, context: Mapping[str, object]) -> MailContent:
         self.left -= 1
@@ -81,14 +85,16 @@ class Life:
             self.env,
             subscribers.Addition(email, because="asked", cadence=self.dice.choice(CADENCES)),
         )
-        wanted = set(self.dice.sample(TOPICS, self.dice.choice([0, 0, 1, 2])))
+        result = set(self.dice.sample(TOPICS, self.dice.choice([0, 0, 1, 2])))
         with transaction() as session:
-            topics.choose_topics(session, self._subscription(session, email), wanted)
+            topics.choose_topics(session, self._subscription(session, email), result)
         self.everyone.append(email)
-        self.chosen[email], self.owed[email] = wanted, set()
+        self.chosen[email] = result
+        self.owed[email] = set()
 
     def publish(self) -> None:
-        title, about = f"Entry number {self.step}.", self.dice.choice(["", *TOPICS])
+        title = f"Entry number {self.step}."
+        about = self.dice.choice(["", *TOPICS])
         with transaction() as session:
             feed = session.scalars(select(Feed)).one()
             entry = add_entry(session, feed, title, now=self.clock.now)
@@ -123,10 +129,10 @@ class Life:
             self.owed.pop(email, None)
 
     def correct(self) -> None:
-        """An edit is no new entry, whether or not it was mailed."""
+        """Edit an entry, which makes no new one, whether or not it was mailed."""
         with transaction() as session:
-            if found := session.scalars(select(Entry)).all():
-                self.dice.choice(found).content_html = f"<p>Corrected at step {self.step}</p>"
+            if rows := session.scalars(select(Entry)).all():
+                self.dice.choice(rows).content_html = f"<p>Corrected at step {self.step}</p>"
 
     def hold(self) -> None:
         ready = [row for row in entries.list_entries(limit=500) if row.fate == "ready"]
@@ -134,26 +140,28 @@ class Life:
             entries.hold(self.env, self.dice.choice(ready).id)
 
     def release(self) -> None:
-        """What was held becomes new for everybody who reads now."""
+        """Release what was held, for everybody who reads now."""
         held = entries.list_entries(limit=500, fate="held")
         if held:
             self._owe(entries.release(self.env, self.dice.choice(held).id).title)
 
     def vanish(self, share: float = 0.3) -> None:
-        """The feed loses some of what it had, mailed or not."""
+        """Take some of what it had, mailed or not, out of the feed."""
         with transaction() as session:
-            there = session.scalars(
+            rows = session.scalars(
                 select(Entry).where(Entry.withdrawn_at.is_(None), Entry.by_hand.is_(False))
             ).all()
             lost = [
                 entry.id
-                for entry in there
+                for entry in rows
                 if entry.fate in ("ready", "sent") and self.dice.random() < share
             ]
             store.withdraw_entries(self.env, session, lost)
 
     def reappear(self, share: float = 0.5) -> None:
-        """Some of it is there again: what nobody had is new for everybody who reads now, the rest for whom it was."""
+        """Put some of it back: what nobody had is new for everybody who reads now, the rest for
+        whom it was.
+        """
         with transaction() as session:
             for entry in session.scalars(
                 select(Entry).where(Entry.withdrawn_at.is_not(None)).order_by(Entry.id)
@@ -164,7 +172,7 @@ class Life:
                     entry_state.return_to_feed(self.env, session, entry)
 
     def flicker(self) -> None:
-        """The feed is empty at the very moment one is composed, or a crash strikes."""
+        """Serve an empty feed at the very moment one is composed, or a crash strikes."""
         self.vanish(share=self.dice.choice([0.5, 1.0]))
         self.dice.choice([self.tick, self.crash, self.by_hand, self.asleep])()
         self.reappear(share=self.dice.choice([0.5, 1.0]))
@@ -180,7 +188,7 @@ class Life:
         sending.send_due(self.env)
 
     def crash(self) -> None:
-        """A worker dies while it composes; the next one goes on."""
+        """Let a worker die while it composes; the next one goes on."""
         brittle = BrittleRenderer(self.env.renderer, self.dice.randint(1, 4))
         broken = (
             replace(self.env, clock=Brittle(self.clock, self.dice.randint(1, 12)))
@@ -197,16 +205,36 @@ class Life:
         self.tick()
 
     def _subscription(self, session, email: str) -> Subscription:  # type: ignore[no-untyped-def]
-        found = select(Subscription).where(Subscription.subscriber.has(email=email))
-        subscription: Subscription = session.scalars(found).one()
+        result = select(Subscription).where(Subscription.subscriber.has(email=email))
+        subscription: Subscription = session.scalars(result).one()
         return subscription
 
     def live(self, steps: int) -> None:
         acts: list[Callable[[], None]] = [
-            self.join, self.join, self.publish, self.publish, self.publish, self.switch, self.pause, self.leave,
-            self.correct, self.hold, self.release, self.introduce, self.by_hand, self.tick, self.tick, self.tick,
-            self.crash, self.crash, self.asleep, self.vanish, self.reappear, self.flicker, self.flicker,
-        ]  # fmt: skip
+            self.join,
+            self.join,
+            self.publish,
+            self.publish,
+            self.publish,
+            self.switch,
+            self.pause,
+            self.leave,
+            self.correct,
+            self.hold,
+            self.release,
+            self.introduce,
+            self.by_hand,
+            self.tick,
+            self.tick,
+            self.tick,
+            self.crash,
+            self.crash,
+            self.asleep,
+            self.vanish,
+            self.reappear,
+            self.flicker,
+            self.flicker,
+        ]
         for self.step in range(steps):
             self.clock.forward(timedelta(hours=self.dice.choice([0, 1, 7, 20, 50])))
             self.dice.choice(acts)()
@@ -218,16 +246,17 @@ class Life:
             self.tick()
 
     def got(self) -> dict[str, Counter[str]]:
-        found = {email: Counter[str]() for email in self.everyone}
+        titles_of = {email: Counter[str]() for email in self.everyone}
         for outgoing, message in zip(self.sink.accepted, self.sink.messages, strict=True):
             if message["List-ID"] and "Welcome" not in message["Subject"]:
                 text = body(message)
-                found[outgoing.recipient].update(
+                titles_of[outgoing.recipient].update(
                     title for title in self.topics_of if f"{title}\n" in text
                 )
-        return found
+        return titles_of
 
 
+@pytest.mark.lives
 @pytest.mark.parametrize("seed", range(5))
 def test_each_entry_once_to_each_reader(
     env: Environment, clock: Clock, sink: Sink, seed: int
@@ -244,10 +273,10 @@ def test_each_entry_once_to_each_reader(
         topics.add(None, name, categories=[name])
     life = Life(env, clock, sink, dice)
     life.live(90)
-    got = life.got()
+    received = life.got()
     for email in life.everyone:
-        assert max(got[email].values(), default=0) <= 1, email
+        assert max(received[email].values(), default=0) <= 1, email
     for email, titles in life.owed.items():
-        assert set(got[email]) == titles, email
+        assert set(received[email]) == titles, email
     with transaction() as session:
         assert session.scalars(select(MailingList)).one().entry_seq >= len(life.topics_of)

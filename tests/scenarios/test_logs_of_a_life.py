@@ -1,4 +1,4 @@
-"""What a day of work logs: a line for each event, and no address, token, name or subject."""
+"""Test what a day of work logs: a line for each event, and no address, token, name or subject."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ LETTER = "---\nsubject: A very private subject\n---\n\nA letter.\n"
 PRIVATE = re.compile(
     r"private|ana\b|bert|cleo|dora|erna|tiny\.example|198\.51\.100|[\w-]{12,}\.[\w-]{20,}", re.I
 )
-"""Names, addresses, domains, networks and subjects of this test, and whatever looks like a token."""
+"""Names, addresses, domains, networks and subjects of this test, and whatever looks like a token.
+"""
 
 
 EVENTS = {"poll", "composed", "sent", "refused", "sign-up", "limit", "log-in", "hook"}
@@ -45,7 +46,7 @@ HOOK = "hook-secret-0123456789"
 
 @dataclass
 class Lines:
-    """What is logged, in both formats."""
+    """All lines that are logged, in both formats."""
 
     text: io.StringIO = field(default_factory=io.StringIO)
     json: io.StringIO = field(default_factory=io.StringIO)
@@ -106,7 +107,7 @@ def test_a_day_of_work_names_nobody(
             fake_fetch.pages[feed.url] = rss(item("Private post"), title="Blog")
         link = env.links.unsubscribe("no-such-handle", env.now).partition("example.com")[2]
         letters.send_letter(env, parse_letter(LETTER), "blog", send_at=env.now + SOON)
-        authors.add_author(env, "erna@tiny.example", role=AuthorRole.OWNER)
+        author = authors.add_author(env, "erna@tiny.example", role=AuthorRole.OWNER)
         clock.forward(2 * SOON)
         worker.poll(eager=True)
         worker.compose()
@@ -117,7 +118,11 @@ def test_a_day_of_work_names_nobody(
     client = app.test_client()
     place = {"REMOTE_ADDR": "198.51.100.3"}
     for number in range(22):
-        client.post("/blog/subscribe", data={"email": f"dora{number}@tiny.example", "name": "Dora"}, environ_overrides=place)  # fmt: skip
+        client.post(
+            "/blog/subscribe",
+            data={"email": f"dora{number}@tiny.example", "name": "Dora"},
+            environ_overrides=place,
+        )
     client.get(link)
     client.post("/hooks/bounces/ses/not-the-secret", data="{}")
     report = {"RecordType": "SpamComplaint", "ID": 1, "Email": "cleo@tiny.example"}
@@ -133,6 +138,9 @@ def test_a_day_of_work_names_nobody(
     events = {row.get("event") for row in rows}
     assert events >= EVENTS, EVENTS - events
     logins = [row["message"] for row in rows if row.get("event") == "log-in"]
-    assert logins == ["a log-in was refused: the code is not valid", "author 1 logged in"]
+    assert logins == [
+        "a log-in was refused: the code is not valid",
+        f"author {author.id} logged in",
+    ]
     requests = {row["request"] for row in rows if row.get("event") == "sign-up"}
     assert len(requests) == 20, "each request has an id of its own"

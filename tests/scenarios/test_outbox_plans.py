@@ -1,4 +1,6 @@
-"""What runs for every slice, every tick or every message looks at an index, however many deliveries there are."""
+"""Test that what runs for every slice, every tick or every message looks at an index, however
+many deliveries there are.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +43,14 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
 
 
 def plan_of(question: Callable[[Session], object]) -> list[str]:
-    """How SQLite answers the statements that read deliveries."""
-    asked: list[tuple[str, Any]] = []
+    """Return how SQLite answers the statements that read deliveries."""
+    statements: list[tuple[str, Any]] = []
 
     def note(
         connection: Any, cursor: Any, statement: str, values: Any, context: Any, many: bool
     ) -> None:
         if "deliveries" in statement and statement.startswith("SELECT"):
-            asked.append((statement, values))
+            statements.append((statement, values))
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
@@ -56,11 +58,11 @@ def plan_of(question: Callable[[Session], object]) -> list[str]:
             question(session)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    assert asked
+    assert statements
     with db.engine.connect() as connection:
         return [
             str(row[3])
-            for statement, values in asked
+            for statement, values in statements
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
         ]
 

@@ -1,4 +1,5 @@
-"""No statement walks a list by accident: every statement of a life is explained at 100,000 subscribers.
+"""No statement walks a list by accident: every statement of a life is explained at 100,000
+subscribers.
 
 On both databases the plan of each statement is read. On SQLite the work of each statement is
 counted too, in thousands of steps of its virtual machine.
@@ -134,6 +135,7 @@ class Observer:
     def before(
         self, connection: Connection, _cursor: Any, sql: str, values: Any, _context: Any, many: bool
     ) -> None:
+        self.after()  # a prepared statement does not say when it has run
         verb = sql.lstrip()[:6].upper()
         if verb not in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH R"):
             self.running = None
@@ -224,7 +226,7 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def filled_sqlite(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> str:
-    """A filled SQLite database; every test that uses it finds what the one before left."""
+    """Return a filled SQLite database; every test that uses it finds what the one before left."""
     file = tmp_path_factory.mktemp("filled") / "newsletter.db"
     shutil.copy(sqlite_template, file)
     fill(f"sqlite:///{file}")
@@ -233,7 +235,7 @@ def filled_sqlite(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Pat
 
 @pytest.fixture(scope="session")
 def filled_postgresql(postgresql_url: str) -> str:
-    """A filled database of its own on the PostgreSQL server."""
+    """Return a filled database of its own on the PostgreSQL server."""
     engine = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text("CREATE DATABASE filled"))
@@ -246,7 +248,7 @@ def filled_postgresql(postgresql_url: str) -> str:
 
 @pytest.fixture
 def database_url(database_kind: str, request: pytest.FixtureRequest) -> str:
-    """The filled database."""
+    """Return the filled database."""
     return str(request.getfixturevalue(f"filled_{database_kind}"))
 
 
@@ -301,8 +303,8 @@ def live(env: Environment, clock: Clock) -> None:
     turn_pages_of_programs(env)
     open_author_pages(env, digest)
     write_letter(env)
-    for wanted in filters(env):
-        list(islice(admin.iterate_subscribers(wanted), 1_000))
+    for subscriber_filter in filters(env):
+        list(islice(admin.iterate_subscribers(subscriber_filter), 1_000))
     admin.count_subscribers(admin.SubscriberFilter(slug="blog"))
     history.get_history(env, "reader3@example3.org")
     get_proof(env, "reader3@example3.org")
@@ -345,8 +347,8 @@ def open_author_pages(env: Environment, campaign: int) -> None:
     for author in (ana, ben):
         today.read_today(env, author)
         limited = author.limited
-        found = browse_subscribers.search(list(author.lists), "reader5", limited=limited)
-        last = found.rows[-1].handle
+        match = browse_subscribers.search(list(author.lists), "reader5", limited=limited)
+        last = match.rows[-1].handle
         browse_subscribers.list_newest(list(author.lists), limited=limited, before=last)
         for typed, after in (("reader5", ""), ("reader5", "reader55"), ("Nam", "x"), ("zz", "")):
             browse_subscribers.search(list(author.lists), typed, limited=limited, after=after)
@@ -364,9 +366,9 @@ def open_author_pages(env: Environment, campaign: int) -> None:
 
 def turn_pages_of_programs(env: Environment) -> None:
     """Read the listings of the API, filtered by what many have and by what nobody has."""
-    for wanted in (*filters(env), admin.SubscriberFilter(slug="blog", tag="nobody")):
-        _, following = listing.list_subscribers(wanted, limit=200)
-        listing.list_subscribers(replace(wanted, before=following), limit=200)
+    for subscriber_filter in (*filters(env), admin.SubscriberFilter(slug="blog", tag="nobody")):
+        _, following = listing.list_subscribers(subscriber_filter, limit=200)
+        listing.list_subscribers(replace(subscriber_filter, before=following), limit=200)
     for status_ in (None, SubscriptionStatus.ACTIVE, SubscriptionStatus.PENDING):
         for cadence in (None, Cadence.INSTANT):
             chosen = listing.SubscriptionFilter("blog", status_, cadence)

@@ -1,4 +1,6 @@
-"""Sequences of polls, as blogs live them, and which mails come of them: nothing else, and nothing twice."""
+"""Sequences of polls, as blogs live them, and which mails come of them: nothing else, and nothing
+twice.
+"""
 
 from __future__ import annotations
 
@@ -21,27 +23,32 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers.correct import Correction, correct_subscriber
+from newsletter.vocabulary import Cadence
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.feeds_server import item, rss
 from tests.people import add_list, add_reader
 
-URL, SECOND = "https://blog.example.com/feed.xml", "https://blog.example.com/rest/feed.xml"
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+URL = "https://blog.example.com/feed.xml"
+SECOND = "https://blog.example.com/rest/feed.xml"
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 pytestmark = pytest.mark.any_database
 
 
 @dataclass
 class World:
-    """A list, its feeds, an instant reader (``i``), a daily (``d``) and a weekly one (``w``), and what they got."""
+    """A list, its feeds, an instant reader (``i``), a daily (``d``) and a weekly one (``w``), and
+    what they got.
+    """
 
     env: Environment
     clock: Clock
     fetch: FakeFetch
     sink: Sink
-    seen: dict[str, int] = field(default_factory=dict)
+    read: dict[str, int] = field(default_factory=dict)
 
     def says(self, *items: str, url: str = URL, after: timedelta = HOUR) -> None:
-        """The feed says this, and an hour passes."""
+        """Let the feed say this, and an hour pass."""
         self.fetch.pages[url] = rss(*items)
         self.passes(after)
 
@@ -51,7 +58,8 @@ class World:
 
     def passes(self, time: timedelta, step: timedelta | None = None) -> None:
         """Time passes, with a worker awake at every step; twice, for what waited for its grace."""
-        end, step = self.clock.now + time, step or (HOUR if time < DAY else 8 * HOUR)
+        end = self.clock.now + time
+        step = step or (HOUR if time < DAY else 8 * HOUR)
         while self.clock.now < end:
             self.clock.now = min(end, self.clock.now + step)
             self.tick()
@@ -68,9 +76,10 @@ class World:
             entries.release(self.env, held.id)
 
     def got(self, who: str) -> list[str]:
-        """What somebody got since the last look: the titles in each mail, in their order."""
+        """Return what somebody got since the last look: the titles in each mail, in their order."""
         mails = [body(message) for message in self.sink.to(f"{who}@example.com")]
-        new, self.seen[who] = mails[self.seen.get(who, 0) :], len(mails)
+        new = mails[self.read.get(who, 0) :]
+        self.read[who] = len(mails)
         return [" ".join(sorted(set(re.findall(r"Post\d+", text)))) for text in new]
 
 
@@ -87,7 +96,7 @@ def world(env: Environment, clock: Clock, fake_fetch: FakeFetch, sink: Sink) -> 
 
 
 def post(number: int, **values: str) -> str:
-    """A post as this blog writes them; its body does not name it."""
+    """Return a post as this blog writes them; its body does not name it."""
     return item(
         f"Post{number}",
         **{"body": "<p>Words.</p>", "date": f"Tue, 24 Nov 2026 0{number % 8}:00:00 GMT", **values},
@@ -166,7 +175,7 @@ def back_dated(world: World) -> None:
 
 
 def deleted_from_a_full_window(world: World) -> None:
-    """The feed shows the last three; an older one takes the place of what is deleted (E10)."""
+    """Show the last three; an older one takes the place of what is deleted (E10)."""
     days = [post(number, date=f"{10 + number} Nov 2026 08:00:00 GMT") for number in range(9)]
     world.says(days[5], days[4], days[3])
     world.got("i")
@@ -245,7 +254,7 @@ def gone_for_good(world: World) -> None:
 
 
 def unchanged_though_it_changed(world: World) -> None:
-    """A server that answers 304 whatever it is asked, once it has said an ETag."""
+    """Answer 304 whatever is asked, once an ETag was sent."""
     news = [rss(post(3), *OLD)]
 
     def answer(etag: str | None, since: str | None) -> Fetched:
@@ -278,8 +287,8 @@ def a_storm_of_errors(world: World) -> None:
 
 def switching_rhythm(world: World) -> None:
     world.says(post(3), *OLD)
-    correct_subscriber(world.env, "i@example.com", Correction(cadence="weekly"))
-    correct_subscriber(world.env, "w@example.com", Correction(cadence="instant"))
+    correct_subscriber(world.env, "i@example.com", Correction(cadence=Cadence.WEEKLY))
+    correct_subscriber(world.env, "w@example.com", Correction(cadence=Cadence.INSTANT))
     world.passes(HOUR)
     assert (world.got("i"), world.got("w")) == (["Post3"], ["Post3"])
     world.says(post(4), post(3), *OLD, after=8 * DAY)
@@ -302,7 +311,7 @@ def pausing(world: World) -> None:
 def joining_in_mid_week(world: World) -> None:
     world.says(post(3), *OLD, after=DAY)
     subscribers.add_subscriber(
-        world.env, subscribers.Addition("n@example.com", because="asked", cadence="weekly")
+        world.env, subscribers.Addition("n@example.com", because="asked", cadence=Cadence.WEEKLY)
     )
     world.says(post(4), post(3), *OLD, after=8 * DAY)
     assert (world.got("n"), world.got("w")) == (["Post4"], ["Post3 Post4"])
@@ -354,10 +363,13 @@ def released_after_a_hold(world: World) -> None:
 
 
 def the_night_the_clocks_change(world: World) -> None:
-    """A daily digest at 2 in Berlin, where that hour is missing on 28 March 2027 and comes twice on 31 October."""
+    """Send a daily digest at 2 in Berlin, where that hour is missing on 28 March 2027 and comes
+    twice on 31 October.
+    """
     with transaction() as session:
         mine = session.scalars(select(MailingList)).one()
-        mine.timezone, mine.send_hour = "Europe/Berlin", 2
+        mine.timezone = "Europe/Berlin"
+        mine.send_hour = 2
     for year, month, day in ((2027, 3, 28), (2027, 10, 31)):
         world.clock.now = world.clock.now.replace(
             year=year, month=month, day=day - 1, hour=12, minute=0
@@ -371,12 +383,34 @@ def the_night_the_clocks_change(world: World) -> None:
 
 
 SEQUENCES: list[Callable[[World], None]] = [
-    moved_platform, all_ids_changed, edited, http_to_https_and_tracking, shuffled, shrunk_and_back, back_dated, deleted_from_a_full_window,
-    dated_in_the_future, undated, flood_held_and_released, removed_and_added_again, added_with_a_backlog,
-    two_feeds_one_story, deleted_in_the_grace, gone_for_good, unchanged_though_it_changed, a_storm_of_errors,
-    switching_rhythm, pausing, joining_in_mid_week, a_worker_that_slept, an_id_used_again, nothing_but_titles,
-    withdrawn_and_back_for_others, released_after_a_hold, the_night_the_clocks_change,
-]  # fmt: skip
+    moved_platform,
+    all_ids_changed,
+    edited,
+    http_to_https_and_tracking,
+    shuffled,
+    shrunk_and_back,
+    back_dated,
+    deleted_from_a_full_window,
+    dated_in_the_future,
+    undated,
+    flood_held_and_released,
+    removed_and_added_again,
+    added_with_a_backlog,
+    two_feeds_one_story,
+    deleted_in_the_grace,
+    gone_for_good,
+    unchanged_though_it_changed,
+    a_storm_of_errors,
+    switching_rhythm,
+    pausing,
+    joining_in_mid_week,
+    a_worker_that_slept,
+    an_id_used_again,
+    nothing_but_titles,
+    withdrawn_and_back_for_others,
+    released_after_a_hold,
+    the_night_the_clocks_change,
+]
 
 
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda sequence: sequence.__name__)

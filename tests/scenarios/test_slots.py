@@ -1,7 +1,10 @@
-"""Only a template or the author's own fields make a place for something personal; whatever a feed writes is text."""
+"""Only a template or the author's own fields make a place for something personal; whatever a feed
+writes is text.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
 from email.message import EmailMessage
 from html import escape
@@ -24,33 +27,68 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.people import add_list, add_reader
+from tests.test_kinds import FINISHED, trees
 
 BASE = "https://news.example.com"
 URL = "https://blog.example.com/feed.xml"
-SLOTS = ("name", "email", "date", "message_id", "unsubscribe_url", "preferences_url", "why_url", "stay_url", "web_url", "text_a",
-         "html_a", "subject_a", "resource:guide")  # fmt: skip
+SLOTS = (
+    "name",
+    "email",
+    "date",
+    "message_id",
+    "report_id",
+    "unsubscribe_url",
+    "preferences_url",
+    "why_url",
+    "stay_url",
+    "web_url",
+    "text_a",
+    "html_a",
+    "subject_a",
+    "resource:guide",
+)
 IMITATIONS = (
     *(f"\ue000{name}\ue001" for name in SLOTS),
     *(f"&#xE000;{name}&#57345;" for name in SLOTS),
     *(f"&amp;#xE000;{name}&amp;#xE001;" for name in SLOTS),
-    "{{ subscriber.unsubscribe_url }}", "{{ resource('guide') }}", "{% if true %}x{% endif %}", "{{ part[0] }}", "{email}",
-    "%(email)s", "$email", "*|EMAIL|*", "z0123456789abv0x", "https://field.invalid/z0123456789abu0x", "\x1e", "\n--\n",
-    "<!-- content -->", "<!-- /content -->", f"{BASE}/resources/guide", f'<a href="{BASE}/resources/guide">x</a>',
+    "{{ subscriber.unsubscribe_url }}",
+    "{{ resource('guide') }}",
+    "{% if true %}x{% endif %}",
+    "{{ part[0] }}",
+    "{email}",
+    "%(email)s",
+    "$email",
+    "*|EMAIL|*",
+    "z0123456789abv0x",
+    "https://field.invalid/z0123456789abu0x",
+    "\x1e",
+    "\n--\n",
+    "<!-- content -->",
+    "<!-- /content -->",
+    f"{BASE}/resources/guide",
+    f'<a href="{BASE}/resources/guide">x</a>',
     f'<img src="https://spy.example/p.gif?who={BASE}/resources/guide" width="600" height="400">',
-    f'<a href="https://spy.example/{BASE}/resources/guide">x</a>', f"{BASE}/unsubscribe/x", f"{BASE}/preferences/x",
-)  # fmt: skip
+    f'<a href="https://spy.example/{BASE}/resources/guide">x</a>',
+    f"{BASE}/unsubscribe/x",
+    f"{BASE}/preferences/x",
+)
 
 
 def feed_that_says(text: str) -> bytes:
-    """A feed with `text` in everything of it that is text, raw and as CDATA."""
-    quoted, entry = escape(text), []
+    """Return a feed with `text` in everything of it that is text, raw and as CDATA."""
+    quoted = escape(text)
+    entry = []
     for number in (1, 2):
         entry.append(
-            f"<item><title>{quoted} {number}</title><link>https://blog.example.com/{number}?{quoted}</link>"
-            f"<guid isPermaLink='false'>{number} {quoted}</guid><author>{quoted}</author><category>{quoted}</category>"
+            f"<item><title>{quoted} {number}</title><link>"
+            f"https://blog.example.com/{number}?{quoted}</link>"
+            f"<guid isPermaLink='false'>{number} "
+            f"{quoted}</guid><author>{quoted}</author><category>{quoted}</category>"
             f"<description><![CDATA[<p>{text.replace(']]>', '')} {number}</p>]]></description>"
-            f"<content:encoded><![CDATA[<p title='{quoted}'>{text} <a href='https://blog.example.com/?{text}'>x</a>"
-            f"<img src='https://blog.example.com/p.jpg?{text}' alt='{quoted}'></p>]]></content:encoded></item>"
+            f"<content:encoded><![CDATA[<p title='{quoted}'>{text} <a "
+            f"href='https://blog.example.com/?{text}'>x</a>"
+            f"<img src='https://blog.example.com/p.jpg?{text}' "
+            f"alt='{quoted}'></p>]]></content:encoded></item>"
         )
     head = "<rss version='2.0' xmlns:content='http://purl.org/rss/1.0/modules/content/'><channel>"
     xml = f"{head}<title>{quoted}</title>{''.join(entry)}</channel></rss>"
@@ -71,7 +109,7 @@ def handles(env: Environment, tmp_path: Path) -> dict[str, str]:
 
 
 def personal(message: EmailMessage, email: str, handle: str) -> dict[str, int]:
-    """How often something of a subscriber stands in a mail, by part."""
+    """Return how often something of a subscriber stands in a mail, by part."""
     parts = {kind: body(message, kind) for kind in ("plain", "html")}
     return {
         kind: len(re.findall(f"{re.escape(email)}|{re.escape(handle)}", text))
@@ -82,7 +120,7 @@ def personal(message: EmailMessage, email: str, handle: str) -> dict[str, int]:
 def digest_of(
     env: Environment, fetch: FakeFetch, clock: Clock, sink: Sink, text: str
 ) -> dict[str, EmailMessage]:
-    """The digest that a feed comes to which says `text` everywhere, by address."""
+    """Return the digest that a feed comes to which says `text` everywhere, by address."""
     url = f"{URL}?{len(fetch.pages)}"
     fetch.pages[url] = b"<rss version='2.0'><channel><title>x</title></channel></rss>"
     feeds.add(env, url)
@@ -135,11 +173,43 @@ def test_nothing_in_a_feed_becomes_a_place_for_something_personal(
     )
 
 
+def program_words() -> list[str]:
+    """Return each text that a module which handles mails could look for, also in an address."""
+    words = set()
+    for module, tree in trees().items():
+        if module.startswith((*FINISHED, "urls.py", "link_purposes.py", "services/resources.py")):
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    words.add(node.value)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, bytes):
+                    words.add(node.value.decode("ascii", "replace"))
+    words = {word for word in words if 3 <= len(word) <= 60 and "\n" not in word}
+    return sorted(words | {f"{BASE}/{word.strip('/')}/x" for word in words if word.isprintable()})
+
+
+@pytest.mark.any_database
+def test_no_word_of_the_program_becomes_something_personal(
+    env: Environment, handles: dict[str, str], fake_fetch: FakeFetch, clock: Clock, sink: Sink
+) -> None:
+    """Whatever a second pass over the finished text looks for stands in a module as a text."""
+    usual = digest_of(env, fake_fetch, clock, sink, "nothing special")
+    expected = {email: personal(message, email, handles[email]) for email, message in usual.items()}
+    words = program_words()
+    assert "/unsubscribe" in " ".join(words) and len(words) > 300
+    for start in range(0, len(words), 120):
+        text = " , ".join(words[start : start + 120])
+        hostile = digest_of(env, fake_fetch, clock, sink, text.replace("]]>", ""))
+        for email, message in hostile.items():
+            assert personal(message, email, handles[email]) == expected[email], text
+
+
 @pytest.mark.any_database
 def test_an_address_is_replaced_in_no_kind_of_mail(
     env: Environment, handles: dict[str, str], sink: Sink, tmp_path: Path
 ) -> None:
-    """What the author wrote as an address stays one; what she wrote as a field becomes the subscriber's own link."""
+    """Text that the author wrote as an address stays one; what they wrote as a field becomes the
+    subscriber's own link.
+    """
     address = f"{BASE}/resources/guide"
     templates = env.settings.folder / "templates" / "emails" / "welcome"
     templates.mkdir(parents=True)
@@ -157,8 +227,8 @@ def test_an_address_is_replaced_in_no_kind_of_mail(
     assert len(sink.messages) == 6
     for message in sink.messages:
         for part in (body(message), body(message, "html"), str(message["Subject"])):
-            own = re.findall(r"/resources/[\w-]+\.guide\.", part)
-            assert len(own) == (
+            matches = re.findall(r"/resources/[\w-]+\.guide\.", part)
+            assert len(matches) == (
                 1 if "welcome" in str(message["Feedback-ID"]) and part != message["Subject"] else 0
             )
     assert all(address in body(message) for message in sink.messages if message["Feedback-ID"])

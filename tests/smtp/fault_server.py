@@ -32,15 +32,24 @@ class Conversation:
 
 
 class FaultServer:
-    """`script` maps a command's first word (CONNECT, EHLO, MAIL, RCPT, DATA, END, RSET, AUTH, QUIT …) to its answer."""
+    """`script` maps a command's first word (CONNECT, EHLO, MAIL, RCPT, DATA, END, RSET, AUTH, QUIT
+    …) to its answer.
+    """
 
-    def __init__(self, script: dict[str, Line] | None = None, *, context: ssl.SSLContext | None = None,
-                 implicit: bool = False, ehlo: tuple[str, ...] = DEFAULT_EHLO) -> None:  # fmt: skip
+    def __init__(
+        self,
+        script: dict[str, Line] | None = None,
+        *,
+        context: ssl.SSLContext | None = None,
+        implicit: bool = False,
+        ehlo: tuple[str, ...] = DEFAULT_EHLO,
+    ) -> None:
         self.script = script or {}
         self.ehlo = ehlo
         self.accepted: list[tuple[str, str, bytes]] = []
         self.conversations: list[Conversation] = []
-        self._context, self._implicit = context, implicit
+        self._context = context
+        self._implicit = implicit
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -51,7 +60,7 @@ class FaultServer:
 
     @property
     def talking(self) -> int:
-        """How many connections are open."""
+        """Return how many connections are open."""
         return sum(not talk.ended for talk in self.conversations)
 
     def _listen(self) -> None:
@@ -119,7 +128,8 @@ class FaultServer:
                 connection.sendall(b"220 2.0.0 Ready\r\n")
                 connection = self._context.wrap_socket(connection, server_side=True)
                 talk.wrapped = connection
-                reader, talk.secure = connection.makefile("rb"), True
+                reader = connection.makefile("rb")
+                talk.secure = True
                 continue
             chunk = reader.read(int(line.split(" ")[1])) if command == "BDAT" else b""
             answer = (
@@ -139,14 +149,17 @@ class FaultServer:
                 return
 
     def _note(self, talk: Conversation, command: str, line: str, answer: bytes | None) -> None:
-        """Where the transaction stands after a command."""
+        """Return where the transaction stands after a command."""
         good = not answer or answer[:1] == b"2"
         if command == "MAIL" and good:
-            talk.open, talk.sender, talk.recipient = True, line.split("<")[1].split(">")[0], ""
+            talk.open = True
+            talk.sender = line.split("<")[1].split(">")[0]
+            talk.recipient = ""
         elif command == "RCPT" and good:
             talk.recipient = line.split("<")[1].split(">")[0]
         elif command == "RSET":
-            talk.open, talk.recipient = False, ""
+            talk.open = False
+            talk.recipient = ""
 
     def _data(
         self, talk: Conversation, reader: object, say: Callable[[bytes | None], bool]
@@ -166,7 +179,7 @@ class FaultServer:
         return self._ended(talk, chunk) if talk.recipient else b"554 5.5.1 No valid recipients\r\n"
 
     def _ended(self, talk: Conversation, data: bytes) -> bytes | None:
-        """The answer to a content, written down before it is said."""
+        """Return the answer to a content, written down before it is said."""
         if not talk.recipient:
             talk.open = False
             return b"554 5.5.1 No valid recipients\r\n"
@@ -175,12 +188,13 @@ class FaultServer:
             with self._lock:
                 self.accepted.append((talk.sender, talk.recipient, data))
             talk.count += 1
-        talk.open, talk.recipient = False, ""
+        talk.open = False
+        talk.recipient = ""
         return answer
 
 
 def always(answer: bytes | None) -> Line:
-    """The same answer every time."""
+    """Return the same answer every time."""
     return lambda talk, line: answer
 
 

@@ -77,6 +77,7 @@ DOMAIN = """
 556 5.1.10 Recipient address has a null MX
 550 5.1.2 <nobody@example.invalid>: Recipient address rejected: Domain not found
 550 5.4.310 DNS domain example.invalid does not exist [Message=InfoDomainNonexistent]
+550 The message could not be delivered because the domain name (example.invalid) does not appear to be registered.
 553 5.1.2 Bad destination system address
 550 5.1.2 Sorry, I couldn't find any host named example.invalid
 550 all relevant MX records point to non-existent hosts
@@ -466,11 +467,13 @@ def read_reply(line: str) -> Outcome:
     """Read one line of the corpus as the refusal of a message."""
     stage, _, rest = line.partition(" ")
     if stage not in STAGES:
-        stage, rest = "RCPT", line
+        stage = "RCPT"
+        rest = line
     code, _, text = rest.partition(" ")
     status, _, words = text.partition(" ")
     if status.count(".") != 2 or not status.replace(".", "").isdigit():
-        status, words = "", text
+        status = ""
+        words = text
     place: Stage = stage  # type: ignore[assignment]
     return Outcome(1, "refused", place, Reply(int(code), status, words), "mx.example.org")
 

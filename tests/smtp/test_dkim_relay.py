@@ -1,4 +1,6 @@
-"""A signed message passes a real Postfix that changes nothing, and OpenDKIM says that it is right."""
+"""A signed message passes a real Postfix that changes nothing, and OpenDKIM says that it is
+right.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from newsletter.mail.dkim.signer import make_sign
 from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.smtp.transport import SmtpTransport, parse_server
 from newsletter.mail.smtp.types import Outgoing
-from tests.servers.postfix import find_port, find_program, run_postfix, wait_for_port
+from tests.programs import find_program
+from tests.servers.postfix import find_port, run_postfix, wait_for_port
 from tests.unit.mail.test_dkim import NOW, RECORDS, SIGNERS, verifies
 from tests.unit.mail.test_message import VALUES, headers
 
@@ -35,8 +38,9 @@ class Keeper:
 
 @pytest.fixture
 def keeper() -> Iterator[tuple[Keeper, int]]:
-    """The server behind the relay."""
-    keeper, port = Keeper(), find_port()
+    """Start the server behind the relay."""
+    keeper = Keeper()
+    port = find_port()
     controller = Controller(keeper, hostname="127.0.0.1", port=port)
     controller.start()
     yield keeper, port
@@ -46,7 +50,8 @@ def keeper() -> Iterator[tuple[Keeper, int]]:
 @pytest.fixture
 def opendkim(tmp_path: Path) -> Iterator[int]:
     """OpenDKIM as a milter that verifies, with a file in place of the DNS."""
-    program, port = find_program("opendkim"), find_port()
+    program = find_program("opendkim", as_root=True)
+    port = find_port()
     keys = "".join(f"{name.removesuffix('.')} {record}\n" for name, record in RECORDS.items())
     (tmp_path / "keys").write_text(keys)
     (tmp_path / "conf").write_text(
@@ -63,30 +68,42 @@ def opendkim(tmp_path: Path) -> Iterator[int]:
 
 
 def test_opendkim_behind_postfix_says_pass(keeper: tuple[Keeper, int], opendkim: int) -> None:
-    kept, behind = keeper
+    keeper_server, behind = keeper
     text = "Dear Jürgen,  \n.\n..hidden\n\n" + "a long line " * 200 + "\t tabs \n\n\n"
     compiled = compile_message(MessageDraft(headers("Größe"), text, f"<p>{text}"))
     settings = {
-        "relayhost": f"[127.0.0.1]:{behind}", "default_transport": "smtp", "relay_transport": "smtp",
-        "smtpd_milters": f"inet:127.0.0.1:{opendkim}", "milter_default_action": "tempfail",
-    }  # fmt: skip
+        "relayhost": f"[127.0.0.1]:{behind}",
+        "default_transport": "smtp",
+        "relay_transport": "smtp",
+        "smtpd_milters": f"inet:127.0.0.1:{opendkim}",
+        "milter_default_action": "tempfail",
+    }
     with run_postfix(settings) as postfix:
         for number, options in enumerate(("", "smtpd_discard_ehlo_keywords = chunking")):
             if options:
                 name, _, value = options.partition(" = ")
-                subprocess.run(["postconf", "-c", str(postfix.folder / "etc"), "-e", f"{name}={value}"], check=True)  # fmt: skip
+                subprocess.run(
+                    ["postconf", "-c", str(postfix.folder / "etc"), "-e", f"{name}={value}"],
+                    check=True,
+                )
                 subprocess.run([*postfix.command, "reload"], check=True, capture_output=True)
             data = compiled.build({**VALUES, "name": "A  B"}, make_sign(SIGNERS, NOW))
             waiting = iter([Outgoing(1, "ana@example.com", "r@example.com", data)])
             transport = SmtpTransport(
                 [parse_server(f"smtp://127.0.0.1:{postfix.port}")],
-                timeout=20, hello="news.example.com", connections=1,
-            )  # fmt: skip
-            outcomes = [row for group in transport.deliver(lambda: next(waiting, None)) for row in group]  # noqa: B023  # fmt: skip
+                timeout=20,
+                hello="news.example.com",
+                connections=1,
+            )
+            outcomes = [
+                row
+                for group in transport.deliver(lambda rows=waiting: next(rows, None))
+                for row in group
+            ]
             assert [outcome.result for outcome in outcomes] == ["accepted"]
             postfix.wait_for("status=sent", number + 1)
-    assert len(kept.contents) == 2
-    for content in kept.contents:
+    assert len(keeper_server.contents) == 2
+    for content in keeper_server.contents:
         assert verifies(content, 0)
         assert verifies(content, 1)
         [results] = re.findall(rb"^Authentication-Results:.*?(?=^\S)", content, re.M | re.S)
@@ -96,23 +113,28 @@ def test_opendkim_behind_postfix_says_pass(keeper: tuple[Keeper, int], opendkim:
 
 
 def test_opendkim_says_fail_of_a_changed_message(keeper: tuple[Keeper, int], opendkim: int) -> None:
-    kept, behind = keeper
+    keeper_server, behind = keeper
     data = compile_message(MessageDraft(headers(), "A letter.", "x")).build(
         VALUES, make_sign(SIGNERS, NOW)
     )
     data = data.replace(b"A letter.", b"A better.")
     settings = {
-        "relayhost": f"[127.0.0.1]:{behind}", "default_transport": "smtp", "relay_transport": "smtp",
-        "smtpd_milters": f"inet:127.0.0.1:{opendkim}", "milter_default_action": "tempfail",
-    }  # fmt: skip
+        "relayhost": f"[127.0.0.1]:{behind}",
+        "default_transport": "smtp",
+        "relay_transport": "smtp",
+        "smtpd_milters": f"inet:127.0.0.1:{opendkim}",
+        "milter_default_action": "tempfail",
+    }
     with run_postfix(settings) as postfix:
         waiting = iter([Outgoing(1, "ana@example.com", "r@example.com", data)])
         transport = SmtpTransport(
             [parse_server(f"smtp://127.0.0.1:{postfix.port}")],
-            timeout=20, hello="news.example.com", connections=1,
-        )  # fmt: skip
-        for _ in transport.deliver(lambda: next(waiting, None)):
+            timeout=20,
+            hello="news.example.com",
+            connections=1,
+        )
+        for _ in transport.deliver(lambda rows=waiting: next(rows, None)):
             pass
         postfix.wait_for("status=sent")
-    assert b"dkim=pass" not in kept.contents[0]
-    assert b"dkim=" in kept.contents[0]
+    assert b"dkim=pass" not in keeper_server.contents[0]
+    assert b"dkim=" in keeper_server.contents[0]

@@ -2,57 +2,35 @@
 
 from __future__ import annotations
 
-import datetime
 import socket
-import ssl
 from collections.abc import Iterator
-from ipaddress import ip_address
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from flask import Flask
+from sqlalchemy import select
 
 from newsletter.app import create_app
 from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import db, transaction
+from newsletter.models import Campaign
 from newsletter.services import sender_state
 from newsletter.services.campaigns import campaigns
+from newsletter.services.campaigns.campaigns import CampaignView
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from newsletter.settings import Settings
+from tests.certificates import make_server_context, write_certificate
 from tests.fakes import Clock, FakeDns, FakeFetch
 from tests.people import add_list, add_reader
 from tests.smtp.fault_server import FaultServer
 
 pytestmark = pytest.mark.any_database
 
-DAY = datetime.timedelta(days=1)
-
-
-def write_certificate(file: Path, *, ends: datetime.datetime) -> ssl.SSLContext:
-    """Write a certificate of 127.0.0.1 with its key; return the context of a server that has it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(ends - 30 * DAY)
-        .not_valid_after(ends).add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
+YEAR_2021 = datetime(2021, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -63,12 +41,14 @@ def server() -> Iterator[FaultServer]:
 
 
 def make_app(settings: Settings, clock: Clock, **smtp: Any) -> Flask:
-    """An application that speaks SMTP itself, with a letter to three people that has begun."""
+    """Make an application that speaks SMTP itself, with a letter to three people that has begun."""
     values = settings.model_dump(exclude={"smtp"})
     app = create_app(
         Settings.model_validate({**values, "smtp": smtp}),
-        clock=clock, fetch=FakeFetch(), resolver=FakeDns(),
-    )  # fmt: skip
+        clock=clock,
+        fetch=FakeFetch(),
+        resolver=FakeDns(),
+    )
     with app.app_context():
         with transaction() as session:
             mailing_list = add_list(session)
@@ -80,12 +60,18 @@ def make_app(settings: Settings, clock: Clock, **smtp: Any) -> Flask:
     return app
 
 
+def get_letter() -> CampaignView:
+    return campaigns.get_campaign(db.session.scalars(select(Campaign.id)).one())
+
+
 def send(app: Flask, clock: Clock) -> str:
     """Send what is due as a worker does it, once any rest is over; return the problem."""
-    clock.forward(datetime.timedelta(hours=1))
+    clock.forward(timedelta(hours=1))
     with app.app_context():
         problem = sending.send_due(app.extensions[EXTENSION]).problem
-        waiting = campaigns.get_campaign(1).totals.waiting
+        waiting = campaigns.get_campaign(
+            db.session.scalars(select(Campaign.id)).one()
+        ).totals.waiting
         assert waiting == (3 if problem else 0), "nobody is lost, and nobody fails"
         db.session.remove()
     return problem
@@ -93,7 +79,9 @@ def send(app: Flask, clock: Clock) -> str:
 
 def end(app: Flask) -> None:
     with app.app_context():
-        assert campaigns.get_campaign(1).status == "sent"
+        assert (
+            campaigns.get_campaign(db.session.scalars(select(Campaign.id)).one()).status == "sent"
+        )
         assert not sender_state.read_states(db.session, app.extensions[EXTENSION].now)
         db.session.remove()
         db.engine.dispose()
@@ -102,16 +90,15 @@ def end(app: Flask) -> None:
 def test_an_expired_certificate_is_named_until_it_is_renewed(
     settings: Settings, clock: Clock, server: FaultServer, tmp_path: Path
 ) -> None:
-    now = datetime.datetime.now(datetime.UTC)
     trusted = tmp_path / "trusted.pem"
     server._implicit = True
-    server._context = write_certificate(trusted, ends=now - DAY)
+    server._context = make_server_context(write_certificate(trusted, "127.0.0.1", ends=YEAR_2021))
     url = f"smtps://127.0.0.1:{server.port}"
     app = make_app(settings, clock, url=url, ca_file=str(trusted), timeout="2s")
     for _ in range(2):
         assert "certificate has expired" in send(app, clock)
     assert server.accepted == []
-    server._context = write_certificate(trusted, ends=now + DAY)
+    server._context = make_server_context(write_certificate(trusted, "127.0.0.1"))
     assert send(app, clock) == ""
     assert sorted(to for _, to, _ in server.accepted) == [
         f"{name}@example.com" for name in ("ana", "ben", "cleo")

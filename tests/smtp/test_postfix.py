@@ -23,27 +23,44 @@ pytestmark = [pytest.mark.postfix, pytest.mark.xdist_group("postfix")]
 
 @pytest.fixture
 def postfix() -> Iterator[Postfix]:
-    """A Postfix of our own. It discards whatever it accepts."""
+    """Start a Postfix of our own. It discards whatever it accepts."""
     with run_postfix() as running:
         yield running
 
 
 def test_postfix_takes_list_mail_without_a_warning(postfix: Postfix) -> None:
     headers = list_headers(
-        Sender("Ana Müller", "ana@example.com"), "Größe und Ruhe", title="Slow Letters", list_id="slow.news.example.com",
-        help_url="https://news.example.com/slow/", archive_url="https://news.example.com/slow/archive/", feedback_id="a:b:c",
-    )  # fmt: skip
+        Sender("Ana Müller", "ana@example.com"),
+        "Größe und Ruhe",
+        title="Slow Letters",
+        list_id="slow.news.example.com",
+        help_url="https://news.example.com/slow/",
+        archive_url="https://news.example.com/slow/archive/",
+        feedback_id="a:b:c",
+    )
     text = (
         f"Dear {make_slot('name')}\n.\n..\nBye: {make_slot('unsubscribe_url')}\n"
         + "long line " * 300
     )
     compiled = compile_message(MessageDraft(headers, text, f"<p>{text}</p>"))
     messages = [
-        Outgoing(number, "ana@example.com", f"r{number}@example.com", compiled.build(
-            {"name": f"Jörg {number}", "email": f"r{number}@example.com", "date": "Tue, 24 Nov 2026 09:00:00 +0000",
-             "message_id": f"d.{number}@example.com", "unsubscribe_url": "https://news.example.com/unsubscribe/" + "a" * 90}))
+        Outgoing(
+            number,
+            "ana@example.com",
+            f"r{number}@example.com",
+            compiled.build(
+                {
+                    "name": f"Jörg {number}",
+                    "email": f"r{number}@example.com",
+                    "date": "Tue, 24 Nov 2026 09:00:00 +0000",
+                    "message_id": f"d.{number}@example.com",
+                    "report_id": f"r.{number}@example.com",
+                    "unsubscribe_url": "https://news.example.com/unsubscribe/" + "a" * 90,
+                }
+            ),
+        )
         for number in range(MESSAGES)
-    ]  # fmt: skip
+    ]
     waiting = iter(messages)
     carrier = SmtpTransport(
         [parse_server(f"smtp://127.0.0.1:{postfix.port}")],
@@ -56,11 +73,11 @@ def test_postfix_takes_list_mail_without_a_warning(postfix: Postfix) -> None:
     ]
     assert [outcome.result for outcome in outcomes] == ["accepted"] * MESSAGES
     assert all("queued as" in outcome.reply.text for outcome in outcomes)
-    said = postfix.wait_for("status=sent", MESSAGES, 20 + MESSAGES / 50)
-    assert said.count("status=sent") == MESSAGES
-    said = re.sub(
-        r".*warning: file system clock is .*", "", said
+    result = postfix.wait_for("status=sent", MESSAGES, 20 + MESSAGES / 50)
+    assert result.count("status=sent") == MESSAGES
+    result = re.sub(
+        r".*warning: file system clock is .*", "", result
     )  # a shared machine's, not the mail's
     assert [
-        line for line in said.splitlines() if re.search(r"warning|error|fatal|panic", line)
+        line for line in result.splitlines() if re.search(r"warning|error|fatal|panic", line)
     ] == []

@@ -1,9 +1,11 @@
-"""The wire against servers that behave badly: every message has one outcome, and nothing is lost or made up."""
+"""The wire against servers that behave badly: every message has one outcome, and nothing is lost or
+made up.
+"""
 
 from __future__ import annotations
 
+import select
 import ssl
-import subprocess
 import threading
 import time
 import unicodedata
@@ -15,11 +17,16 @@ import pytest
 
 from newsletter.errors import TransportError
 from newsletter.mail.smtp.classify import judge
-from newsletter.mail.smtp.opener import OPENER_THREAD
+from newsletter.mail.smtp.connect import OpenConnection
+from newsletter.mail.smtp.connection import PROMPT_SECONDS
+from newsletter.mail.smtp.opener import OPENER_THREAD, Opener
 from newsletter.mail.smtp.reply_parser import to_one_line
+from newsletter.mail.smtp.servers import Server
 from newsletter.mail.smtp.transport import SmtpTransport, parse_server
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply
+from tests.certificates import make_server_context, write_certificate
 from tests.smtp.fault_server import Conversation, FaultServer, Line, always, first
+from tests.waiting import PATIENCE
 
 DATA = b"Subject: Hello\r\nMessage-ID: <1@x>\r\n\r\nHello =2Edot\r\n"
 
@@ -41,8 +48,10 @@ def deliver(carrier: SmtpTransport, count: int) -> list[Outcome]:
 
 
 def wait_until_all_have_hung_up(server: FaultServer) -> None:
-    """Wait until no connection is open or being opened: a late attempt would count for the next delivery."""
-    until = time.monotonic() + 10
+    """Wait until no connection is open or being opened: a late attempt would count for the next
+    delivery.
+    """
+    until = time.monotonic() + PATIENCE
     while server.talking or any(one.name == OPENER_THREAD for one in threading.enumerate()):
         assert time.monotonic() < until, "a connection stays open"
         time.sleep(0.005)
@@ -50,9 +59,9 @@ def wait_until_all_have_hung_up(server: FaultServer) -> None:
 
 @pytest.fixture
 def servers() -> Iterator[list[FaultServer]]:
-    made: list[FaultServer] = []
-    yield made
-    for server in made:
+    started: list[FaultServer] = []
+    yield started
+    for server in started:
         server.close()
 
 
@@ -80,6 +89,71 @@ def test_a_connection_is_changed_now_and_then(servers: list[FaultServer]) -> Non
     server = make(servers)
     assert len(deliver(transport(server), 250)) == 250
     assert len(server.conversations) == 3
+
+
+def test_the_next_message_is_built_while_a_prompt_server_answers(
+    servers: list[FaultServer],
+) -> None:
+    pulled: list[int] = []
+    ahead: list[int] = []
+
+    def answer(talk: Conversation, recipient: str) -> bytes:
+        number = int(recipient[1:].partition("@")[0])
+        until = time.monotonic() + PATIENCE
+        while number == 3 and len(pulled) < 5 and time.monotonic() < until:
+            time.sleep(0.001)
+        ahead.append(len(pulled) - number)
+        return b"250 Ok\r\n"
+
+    def pull() -> Outgoing | None:
+        pulled.append(1)
+        return outgoing(len(pulled)) if len(pulled) <= 8 else None
+
+    carrier = transport(make(servers, {"END": answer}))
+    assert sum(len(group) for group in carrier.deliver(pull)) == 8
+    assert ahead[2] == 2, "the message behind the one whose envelope goes along"
+
+
+def test_nothing_is_built_early_for_a_server_that_takes_its_time(
+    servers: list[FaultServer],
+) -> None:
+    """Its subscriber may leave meanwhile."""
+    pulled: list[int] = []
+    ahead: list[int] = []
+
+    def answer(talk: Conversation, recipient: str) -> bytes:
+        time.sleep(4 * PROMPT_SECONDS)
+        ahead.append(len(pulled) - int(recipient[1:].partition("@")[0]))
+        return b"250 Ok\r\n"
+
+    def pull() -> Outgoing | None:
+        pulled.append(1)
+        return outgoing(len(pulled)) if len(pulled) <= 4 else None
+
+    carrier = transport(make(servers, {"END": answer}))
+    assert sum(len(group) for group in carrier.deliver(pull)) == 4
+    assert max(ahead[1:]) == 1
+
+
+def test_a_thread_that_is_done_opens_the_next_connection(servers: list[FaultServer]) -> None:
+    opened_by: list[threading.Thread] = []
+    carrier = transport(make(servers))
+
+    def open_connection(server: Server) -> OpenConnection:
+        opened_by.append(threading.current_thread())
+        return carrier.open(server)
+
+    opener = Opener(open_connection)
+    for _ in range(3):
+        opener.start(parse_server(f"smtp://127.0.0.1:{servers[0].port}"))
+        select.select([opener.bell], [], [], PATIENCE)
+        [(_, opened)] = opener.collect()
+        assert isinstance(opened, OpenConnection)
+        opened.sock.close()
+    opener.close()
+    assert len(set(opened_by)) == 1
+    opened_by[0].join(PATIENCE)
+    assert not opened_by[0].is_alive()
 
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "END"])
@@ -158,7 +232,8 @@ def test_p09_an_opening_without_an_end(
             time.sleep(0.02)
             talk.socket.sendall(drop.replace(b"250", b"220") if command == "CONNECT" else drop)
 
-    server, begun = make(servers, {command: drip}), time.monotonic()
+    server = make(servers, {command: drip})
+    begun = time.monotonic()
     with pytest.raises(TransportError, match=r"no answer in time|without an end"):
         deliver(transport(server, timeout=0.5), 1)
     assert time.monotonic() - begun < 5
@@ -168,7 +243,9 @@ def test_p09_an_opening_without_an_end(
 def test_p06_refusals_are_handed_over_as_they_come(
     servers: list[FaultServer], monkeypatch: pytest.MonkeyPatch, a_connection: int
 ) -> None:
-    """However many there are, and however few a connection carries: whoever takes them may want to stop."""
+    """However many there are, and however few a connection carries: whoever takes them may want to
+    stop.
+    """
     monkeypatch.setattr("newsletter.mail.smtp.protocol.MESSAGES_A_CONNECTION", a_connection)
     everybody = make(servers, {"RCPT": always(b"550 5.1.1 User unknown\r\n")})
     too_big = make(servers, ehlo=("PIPELINING", "SIZE 10"))
@@ -232,7 +309,8 @@ def test_p01_a_server_that_will_not_talk(
 ) -> None:
     server = make(servers, script)
     carrier = transport(server, timeout=0.5)
-    waiting, outcomes = iter([outgoing(1), outgoing(2)]), []
+    waiting = iter([outgoing(1), outgoing(2)])
+    outcomes = []
     with pytest.raises(TransportError) as caught:
         for group in carrier.deliver(lambda: next(waiting, None)):
             outcomes += group
@@ -251,7 +329,8 @@ def test_p01_refused_and_unknown(servers: list[FaultServer]) -> None:
 
 
 def test_a_server_that_is_down_rests_and_the_next_takes_over(servers: list[FaultServer]) -> None:
-    down, up = make(servers, {"CONNECT": always(b"421 Busy\r\n")}), make(servers)
+    down = make(servers, {"CONNECT": always(b"421 Busy\r\n")})
+    up = make(servers)
     now = [0.0]
     both = [parse_server(f"smtp://127.0.0.1:{server.port}") for server in (down, up)]
     carrier = SmtpTransport(both, timeout=1, hello="x", clock=lambda: now[0])
@@ -265,7 +344,8 @@ def test_a_server_that_is_down_rests_and_the_next_takes_over(servers: list[Fault
 def test_servers_are_used_in_turn_and_one_that_refuses_us_can_be_rested(
     servers: list[FaultServer],
 ) -> None:
-    one, other = make(servers), make(servers)
+    one = make(servers)
+    other = make(servers)
     both = [parse_server(f"smtp://127.0.0.1:{server.port}") for server in (one, other)]
     carrier = SmtpTransport(both, timeout=1, hello="x", connections=2)
     assert results(deliver(carrier, 40)) == ["accepted"] * 40
@@ -321,8 +401,8 @@ def test_chunks_arrive_as_they_are(servers: list[FaultServer]) -> None:
     carrier = SmtpTransport(
         [parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=2
     )
-    found = deliver(carrier, 50)
-    assert sorted(results(found)) == ["accepted"] * 47 + ["refused"] * 3
+    result = deliver(carrier, 50)
+    assert sorted(results(result)) == ["accepted"] * 47 + ["refused"] * 3
     assert {data for _, _, data in server.accepted} == {DATA}
     assert len({recipient for _, recipient, _ in server.accepted}) == 47
 
@@ -336,7 +416,8 @@ def test_what_is_accepted_and_not_handed_over_stays_within_two_a_connection(
         [parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=3
     )
     waiting = iter([outgoing(number) for number in range(1, 301)])
-    known, most = 0, 0
+    known = 0
+    most = 0
     for group in carrier.deliver(lambda: next(waiting, None)):
         time.sleep(0.002)  # the server goes on meanwhile
         most = max(most, len(server.accepted) - known)
@@ -351,7 +432,9 @@ def test_p01_one_refused_connection_is_no_trouble(servers: list[FaultServer]) ->
 
 
 def test_nobody_is_pulled_while_every_server_rests(servers: list[FaultServer]) -> None:
-    server, now, pulled = make(servers, {"CONNECT": always(b"554 No\r\n")}), [0.0], []
+    server = make(servers, {"CONNECT": always(b"554 No\r\n")})
+    now = [0.0]
+    pulled = []
     carrier = transport(server, clock=lambda: now[0])
     for _ in range(3):
         with pytest.raises(TransportError, match="554"):
@@ -368,14 +451,7 @@ def test_p01_starttls_that_was_stripped(servers: list[FaultServer]) -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    file = tmp_path / "both.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(file), "-out", str(tmp_path / "c")],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    file.write_text(file.read_text() + (tmp_path / "c").read_text())
-    return file
+    return write_certificate(tmp_path / "both.pem", "127.0.0.1")
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls", "smtp"])
@@ -383,8 +459,7 @@ def test_p01_certificates_are_verified(
     servers: list[FaultServer], certificate: Path, scheme: str
 ) -> None:
     """With a password, or where the scheme asks for TLS, on the loopback too."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = make_server_context(certificate)
     server = make(
         servers, context=context, implicit=scheme == "smtps", ehlo=("STARTTLS", "AUTH PLAIN")
     )
@@ -402,8 +477,7 @@ def test_p01_certificates_are_verified(
 def test_b27_a_server_of_this_machine_may_sign_its_own_certificate(
     servers: list[FaultServer], certificate: Path, host: str
 ) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = make_server_context(certificate)
     server = make(servers, context=context, ehlo=("STARTTLS",))
     carrier = SmtpTransport([parse_server(f"smtp://{host}:{server.port}")], timeout=2, hello="x")
     assert results(deliver(carrier, 1)) == ["accepted"]
@@ -420,8 +494,7 @@ def test_smtps_to_a_port_with_starttls_names_the_right_scheme(servers: list[Faul
 
 
 def test_other_failures_of_tls_are_words(servers: list[FaultServer], certificate: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = make_server_context(certificate)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE-ECDSA-AES256-SHA")
     server = make(servers, context=context, implicit=True)
@@ -435,44 +508,42 @@ def test_other_failures_of_tls_are_words(servers: list[FaultServer], certificate
 def test_p01_a_wrong_password_is_one_line_without_it(
     servers: list[FaultServer], certificate: Path
 ) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = make_server_context(certificate)
     script = {"AUTH": always(b"535 5.7.8 Bad credentials pa55word\r\n")}
     server = make(servers, script, ehlo=("AUTH PLAIN LOGIN",), context=context, implicit=True)
-    there = parse_server(f"smtps://me:pa55word@127.0.0.1:{server.port}")
+    result = parse_server(f"smtps://me:pa55word@127.0.0.1:{server.port}")
     with pytest.raises(TransportError) as caught:
-        deliver(SmtpTransport([there], timeout=1, hello="x", ca_file=str(certificate)), 1)
+        deliver(SmtpTransport([result], timeout=1, hello="x", ca_file=str(certificate)), 1)
     assert "535" in str(caught.value)
     assert "pa55word" not in str(caught.value)
-    assert "pa55word" not in repr(there)
+    assert "pa55word" not in repr(result)
 
 
 def test_p01_no_password_in_the_clear(servers: list[FaultServer]) -> None:
     server = make(servers, ehlo=("AUTH PLAIN LOGIN",))
-    there = parse_server(f"smtp://me:secret@127.0.0.1:{server.port}")
+    result = parse_server(f"smtp://me:secret@127.0.0.1:{server.port}")
     with pytest.raises(TransportError, match="in the clear"):
-        deliver(SmtpTransport([there], timeout=1, hello="x"), 1)
+        deliver(SmtpTransport([result], timeout=1, hello="x"), 1)
     assert "AUTH" not in server.conversations[0].commands
 
 
 def test_a_token_instead_of_a_password(servers: list[FaultServer], certificate: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = make_server_context(certificate)
     server = make(servers, ehlo=("AUTH XOAUTH2",), context=context, implicit=True)
-    there = parse_server(f"smtps://me%40x.org:t0ken@127.0.0.1:{server.port}?auth=xoauth2")
-    carrier = SmtpTransport([there], timeout=2, hello="x", ca_file=str(certificate))
+    result = parse_server(f"smtps://me%40x.org:t0ken@127.0.0.1:{server.port}?auth=xoauth2")
+    carrier = SmtpTransport([result], timeout=2, hello="x", ca_file=str(certificate))
     assert results(deliver(carrier, 1)) == ["accepted"]
-    [said] = [line for line in server.conversations[0].lines if line.startswith("AUTH")]
-    assert b64decode(said.split(" ")[2]) == b"user=me@x.org\1auth=Bearer t0ken\1\1"
+    [auth_line] = [line for line in server.conversations[0].lines if line.startswith("AUTH")]
+    assert b64decode(auth_line.split(" ")[2]) == b"user=me@x.org\1auth=Bearer t0ken\1\1"
 
 
 def test_waiting_is_no_end(servers: list[FaultServer]) -> None:
     server = make(servers)
     waiting = iter([outgoing(1), 0.01, 0.01, outgoing(2), None])
-    found = [
+    outcomes = [
         outcome for group in transport(server).deliver(lambda: next(waiting)) for outcome in group
     ]
-    assert results(found) == ["accepted", "accepted"]
+    assert results(outcomes) == ["accepted", "accepted"]
 
 
 def test_a_caller_hears_something_while_a_server_takes_its_time(
@@ -567,7 +638,9 @@ REFUSED_CONNECTION = (
 def test_b23_a_refused_connection_teaches_the_limit_and_costs_no_message(
     servers: list[FaultServer], stage: str, ehlo: tuple[str, ...]
 ) -> None:
-    """The fourth connection is told so, at its greeting or later: it is closed, and not reopened for a while."""
+    """The fourth connection is told so, at its greeting or later: it is closed, and not reopened
+    for a while.
+    """
     welcome: set[int] = set()
     lock = threading.Lock()
 
@@ -579,7 +652,8 @@ def test_b23_a_refused_connection_teaches_the_limit_and_costs_no_message(
         good = b"220 Hello\r\n" if stage == "CONNECT" else b"250 Ok\r\n"
         return good if talk.number in welcome else REFUSED_CONNECTION
 
-    server, now = make(servers, {stage: limited}, ehlo=ehlo), [0.0]
+    server = make(servers, {stage: limited}, ehlo=ehlo)
+    now = [0.0]
     carrier = transport(server, connections=6, clock=lambda: now[0])
     outcomes = deliver(carrier, 90)
     assert results(outcomes) == ["accepted"] * 90
@@ -598,7 +672,8 @@ def test_b23_a_refused_connection_teaches_the_limit_and_costs_no_message(
 
 def test_b23_a_server_that_takes_no_connection_at_all_rests(servers: list[FaultServer]) -> None:
     server = make(servers, {"MAIL": always(REFUSED_CONNECTION)})
-    waiting, outcomes = iter([outgoing(1), outgoing(2)]), []
+    waiting = iter([outgoing(1), outgoing(2)])
+    outcomes = []
     with pytest.raises(TransportError, match=r"432 .*Concurrent connections limit exceeded"):
         for group in transport(server).deliver(lambda: next(waiting, None)):
             outcomes += group
@@ -617,45 +692,46 @@ def test_h10_a_message_over_size_is_not_offered(servers: list[FaultServer]) -> N
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("reply", "expected"),
     [
         (
-            b"535-5.7.8 Username and Password not accepted\r\n535 5.7.8 use an application-specific password \x1b[2J\r\n",
-            "does not accept the user and password. It says: 535 5.7.8 Username and Password not accepted 5.7.8 use an "
+            b"535-5.7.8 Username and Password not accepted\r\n"
+            b"535 5.7.8 use an application-specific password \x1b[2J\r\n",
+            "does not accept the user and password. It says: 535 5.7.8 Username and Password "
+            "not accepted 5.7.8 use an "
             "application-specific password [2J (check smtp.url)",
         ),
         (
             b"454 4.7.0 Temporary authentication failure\r\n",
-            "cannot check the user and password for now. It says: 454 4.7.0 Temporary authentication failure "
+            "cannot check the user and password for now. It says: 454 4.7.0 Temporary "
+            "authentication failure "
             "(it is asked again)",
         ),
         (b"534 5.7.9 me@x.org: pa55word is old\r\n", "5.7.9 …: … is old"),
     ],
 )
 def test_b29_the_servers_own_words_on_auth_are_told(
-    servers: list[FaultServer], certificate: Path, said: bytes, told: str
+    servers: list[FaultServer], certificate: Path, reply: bytes, expected: str
 ) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = make_server_context(certificate)
     server = make(
-        servers, {"AUTH": always(said)}, ehlo=("AUTH PLAIN",), context=context, implicit=True
+        servers, {"AUTH": always(reply)}, ehlo=("AUTH PLAIN",), context=context, implicit=True
     )
-    there = parse_server(f"smtps://me%40x.org:pa55word@127.0.0.1:{server.port}")
+    result = parse_server(f"smtps://me%40x.org:pa55word@127.0.0.1:{server.port}")
     with pytest.raises(TransportError) as caught:
-        deliver(SmtpTransport([there], timeout=1, hello="x", ca_file=str(certificate)), 1)
-    assert told in str(caught.value)
+        deliver(SmtpTransport([result], timeout=1, hello="x", ca_file=str(certificate)), 1)
+    assert expected in str(caught.value)
     assert "pa55word" not in str(caught.value)
 
 
 def test_a_password_that_auth_cannot_carry_is_not_spelled_out(
     servers: list[FaultServer], certificate: Path
 ) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = make_server_context(certificate)
     server = make(servers, ehlo=("AUTH PLAIN",), context=context, implicit=True)
-    there = parse_server(f"smtps://me:p%C3%A4ss@127.0.0.1:{server.port}")
+    result = parse_server(f"smtps://me:p%C3%A4ss@127.0.0.1:{server.port}")
     with pytest.raises(TransportError, match="letters that AUTH cannot carry") as caught:
-        deliver(SmtpTransport([there], timeout=1, hello="x", ca_file=str(certificate)), 1)
+        deliver(SmtpTransport([result], timeout=1, hello="x", ca_file=str(certificate)), 1)
     assert "ä" not in str(caught.value)
     assert "xe4" not in str(caught.value)
 
@@ -681,10 +757,10 @@ def test_a_password_that_auth_cannot_carry_is_not_spelled_out(
     ],
 )
 def test_p1_a_servers_words_cannot_touch_a_terminal(harmful: str) -> None:
-    shown = to_one_line(f"a{harmful}b".encode())
-    assert shown == to_one_line(f"a{harmful}b")
-    assert all(unicodedata.category(sign) not in ("Cc", "Cf", "Zl", "Zp") for sign in shown)
-    assert shown[0] + shown[-1] == "ab"
+    result = to_one_line(f"a{harmful}b".encode())
+    assert result == to_one_line(f"a{harmful}b")
+    assert all(unicodedata.category(sign) not in ("Cc", "Cf", "Zl", "Zp") for sign in result)
+    assert result[0] + result[-1] == "ab"
     assert (
         to_one_line("Größe überschritten – 大きすぎます".encode())
         == "Größe überschritten – 大きすぎます"
@@ -698,20 +774,22 @@ def test_p1_the_words_reach_people_clean_from_every_stage(servers: list[FaultSer
         server = make(servers, {stage: always(wicked), "HELO": always(wicked)})
         try:
             [outcome] = deliver(transport(server), 1)
-            said = outcome.reply.text
+            text = outcome.reply.text
         except TransportError as error:
-            said = str(error)
-        assert "really" in said, stage
-        assert not {"\u202e", "\u009b"} & set(said), stage
+            text = str(error)
+        assert "really" in text, stage
+        assert not {"\u202e", "\u009b"} & set(text), stage
 
 
 def test_waiting_takes_no_longer_than_the_caller_says(servers: list[FaultServer]) -> None:
-    """A ceiling's waits are short: ten of 50 ms are half a second, with a connection open and without."""
+    """A ceiling's waits are short: ten of 50 ms are half a second, with a connection open and
+    without.
+    """
     server = make(servers)
     answers = iter([0.05, 0.05, outgoing(1), *[0.05] * 8, outgoing(2), None])
     begun = time.monotonic()
-    found = [one for group in transport(server).deliver(lambda: next(answers)) for one in group]
-    assert results(found) == ["accepted", "accepted"]
+    outcomes = [one for group in transport(server).deliver(lambda: next(answers)) for one in group]
+    assert results(outcomes) == ["accepted", "accepted"]
     assert 0.45 < time.monotonic() - begun < 8
 
 

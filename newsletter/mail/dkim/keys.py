@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Literal, get_args
+from typing import assert_never
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from newsletter.setup_vocabulary import KeyKind
+
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
-KeyKind = Literal["rsa", "ed25519"]
 
 RSA_BITS = 2048
 """Bits of an RSA key, as signers should use (RFC 8301 section 3.2); a TXT record holds them."""
@@ -28,10 +29,14 @@ STRING_AT_MOST = 255
 
 def make_key(kind: KeyKind) -> bytes:
     """Make a private key, as PEM (PKCS#8)."""
-    assert kind in get_args(KeyKind)
-    key: PrivateKey = (
-        generate_private_key(65537, RSA_BITS) if kind == "rsa" else Ed25519PrivateKey.generate()
-    )
+    key: PrivateKey
+    match kind:
+        case KeyKind.RSA:
+            key = generate_private_key(65537, RSA_BITS)
+        case KeyKind.ED25519:
+            key = Ed25519PrivateKey.generate()
+        case _:
+            assert_never(kind)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -50,8 +55,8 @@ def load_key(pem: bytes) -> PrivateKey:
 
 
 def get_kind(key: PrivateKey) -> KeyKind:
-    """Return the name of a key's algorithm in DNS (RFC 6376 section 3.6.1, RFC 8463 section 4)."""
-    return "rsa" if isinstance(key, RSAPrivateKey) else "ed25519"
+    """Return the algorithm of a key."""
+    return KeyKind.RSA if isinstance(key, RSAPrivateKey) else KeyKind.ED25519
 
 
 def encode_public(key: PrivateKey) -> str:

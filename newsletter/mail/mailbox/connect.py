@@ -1,4 +1,4 @@
-"""Open a mailbox of either kind."""
+"""Open the mailbox of returned mail over IMAP or POP3."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class ImapMailbox:
         self._where = f"{address.host}:{address.port}"
         self._watchdog = Watchdog(seconds)
         try:
-            with self._translated():
+            with self._translate_errors():
                 self._client: Any = _Client(
                     address.host,
                     address.port,
@@ -86,7 +86,7 @@ class ImapMailbox:
             self._watchdog.stop()
             raise
         try:
-            with self._translated():
+            with self._translate_errors():
                 self._open(address)
         except MailboxError:
             self.close()
@@ -104,7 +104,7 @@ class ImapMailbox:
     def list_uids(self) -> list[str]:
         """List the mails, oldest first."""
         uids: list[str] = []
-        with self._translated():
+        with self._translate_errors():
             for first in range(1, min(self._count, UIDS_AT_MOST) + 1, NUMBERS_AT_ONCE):
                 last = min(first + NUMBERS_AT_ONCE - 1, self._count)
                 numbers = self._client.search(f"{first}:{last}")
@@ -115,7 +115,7 @@ class ImapMailbox:
         """Fetch the beginning of each mail; one that is gone meanwhile is left out."""
         for start in range(0, len(uids), FETCHED_AT_ONCE):
             numbers = [_number(uid) for uid in uids[start : start + FETCHED_AT_ONCE]]
-            with self._translated():
+            with self._translate_errors():
                 answers = self._client.fetch(numbers, [_PART])
             for number in numbers:
                 data = answers.get(number, {}).get(b"BODY[]<0>")
@@ -131,7 +131,7 @@ class ImapMailbox:
         numbers = [_number(uid) for uid in uids]
         if not numbers:
             return
-        with self._translated():
+        with self._translate_errors():
             self._client.add_flags(numbers, [DELETED], silent=True)
             if self._client.has_capability("UIDPLUS"):
                 self._client.uid_expunge(numbers)
@@ -143,7 +143,7 @@ class ImapMailbox:
 
         Returns soon after `stop` says so, and at once where the server knows no IDLE.
         """
-        with self._translated():
+        with self._translate_errors():
             if not self._client.has_capability("IDLE"):
                 return False
             self._client.idle()
@@ -169,7 +169,7 @@ class ImapMailbox:
         self._watchdog.stop()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except _ERRORS as error:

@@ -37,14 +37,14 @@ class Pop3Mailbox:
         self._where = f"{address.host}:{address.port}"
         self._watchdog = Watchdog(seconds)
         try:
-            with self._translated():
+            with self._translate_errors():
                 self._pop: Any = self._connect(address)
         except MailboxError:
             self._watchdog.stop()
             raise
         self._numbers: dict[str, int] = {}
         try:
-            with self._translated():
+            with self._translate_errors():
                 self._log_in(address)
         except MailboxError:
             self.close()
@@ -71,7 +71,7 @@ class Pop3Mailbox:
     def list_uids(self) -> list[str]:
         """List the mails by their UIDL, oldest first."""
         self._numbers = {}
-        with self._translated():
+        with self._translate_errors():
             self._pop._shortcmd("UIDL")
             for line in self._lines():
                 number, _, uid = line.decode("ascii", "replace").strip().partition(" ")
@@ -82,7 +82,7 @@ class Pop3Mailbox:
     def fetch(self, uids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Fetch the beginning of each mail."""
         for uid in uids:
-            with self._translated():
+            with self._translate_errors():
                 data = self._fetch(self._numbers[uid])
             yield uid, data
 
@@ -111,7 +111,7 @@ class Pop3Mailbox:
 
     def delete(self, uids: Sequence[str]) -> None:
         """Mark these mails; they go when the session is closed."""
-        with self._translated():
+        with self._translate_errors():
             for uid in uids:
                 if uid in self._numbers:
                     self._pop.dele(self._numbers[uid])
@@ -125,7 +125,7 @@ class Pop3Mailbox:
         self._watchdog.stop()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except (poplib.error_proto, OSError, EOFError, ValueError) as error:

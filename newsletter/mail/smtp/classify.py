@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
+from typing import NamedTuple
 
 from newsletter.mail.smtp.causes import ABOUT, About, Cause, Rule
 from newsletter.mail.smtp.reply_codes import ACCOUNT_CODES, CODES, STATUSES
@@ -58,6 +58,7 @@ SETTINGS: dict[Cause, str] = {
     Cause.ACCOUNT: "smtp.url",
 }
 
+_WORDS_JOINED = re.compile(r"\.{3,}|(?<=[a-z])_(?=[a-z])")
 _MARKS = str.maketrans({"\u2019": "'", "\u00b4": "'", "<": " ", ">": " "})
 _ADDRESS_MARKS = re.compile(r"([\s<>()\[\]{},;:\"'=]+)")
 _URL = re.compile(r"https?://([^\s<>\"']{1,300})")
@@ -77,7 +78,12 @@ _WINDOW = re.compile(
     r"\b(?:(minute|minut)|(hour|stund|stuend|heure)|"
     r"(dai?ly|day|today|24|tag|taeg|jour|week|month|monat))"
 )
-_NOT_THE_ACCOUNT = (Cause.QUOTA, Cause.CONNECTIONS, Cause.AUTHENTICATION)
+_NOT_THE_ACCOUNT = (
+    Cause.QUOTA,
+    Cause.CONNECTIONS,
+    Cause.AUTHENTICATION,
+    Cause.TOO_LARGE,
+)
 _MAILBOX_WORDS = (
     r"mail ?box|inbox|mail ?drop|folder|storage|space|disk|user|recipient|account|full|over ?quota|"
     r"voll|speicher|postfach|boite|buzon|casella|receiv|address|busy|thread|messages to|"
@@ -86,8 +92,7 @@ _MAILBOX_WORDS = (
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "t": 86_400, "j": 86_400}
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A judged reply.
 
     `suppressible`: the address itself is dead (`Cause.MAILBOX`, `Cause.DOMAIN`; a domain only after
@@ -149,7 +154,7 @@ def is_permanent(code: int, enhanced: str) -> bool:
 
 
 def classify(code: int, enhanced: str, text: str, stage: Stage | None = None) -> Cause:
-    """Say why a server refused.
+    """Explain why a server refused.
 
     `code` is 0 and `enhanced` is "" where they are not known; `stage` is None where the reply is
     read in a returned message. A refused MAIL or connection is never about a recipient.
@@ -196,7 +201,7 @@ def normalize(text: str) -> str:
     """
     folded = unicodedata.normalize("NFKD", text[:TEXT_AT_MOST]).lower()
     plain = "".join(letter for letter in folded[:TEXT_AT_MOST] if not unicodedata.combining(letter))
-    plain = _URL.sub(_shorten_url, plain.translate(_MARKS))
+    plain = _WORDS_JOINED.sub(" ", _URL.sub(_shorten_url, plain.translate(_MARKS)))
     return " ".join("".join(_hide(word) for word in _ADDRESS_MARKS.split(plain)).split())
 
 
@@ -234,7 +239,7 @@ def _match_recipient_denied(status: str, plain: str) -> Cause | None:
         return Cause.MAILBOX
     if (
         status == "5.1.0"
-        and plain.rstrip(" @.").endswith("address rejected")
+        and plain.rstrip(" @.:").endswith(("address rejected", "recipient rejected"))
         and "sender" not in plain
     ):
         return Cause.MAILBOX

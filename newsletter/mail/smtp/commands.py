@@ -39,43 +39,59 @@ STAGES = {
 """The stage of a transaction at which a conversation ends while a reply is expected."""
 
 
-def write_envelope(outgoing: Outgoing, offers: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """Write MAIL and RCPT.
-
-    With SIZE (RFC 1870), SMTPUTF8 (RFC 6531) and DSN (RFC 3461) where they are offered.
-    """
-    mail = f"MAIL FROM:<{outgoing.sender}>"
-    rcpt = f"RCPT TO:<{outgoing.recipient}>"
-    if "size" in offers:
-        mail += f" SIZE={len(outgoing.data)}"
-    if not outgoing.recipient.isascii():
-        mail += " BODY=8BITMIME SMTPUTF8"
-    elif "dsn" in offers and outgoing.envelope_id:
-        mail += f" RET=HDRS ENVID={encode_xtext(outgoing.envelope_id)}"
-        rcpt += f" NOTIFY=FAILURE,DELAY ORCPT=rfc822;{encode_xtext(outgoing.recipient)}"
-    return f"{mail}\r\n".encode(), f"{rcpt}\r\n".encode()
-
-
 def read_size_limit(offers: Mapping[str, str]) -> int:
     """Return how many octets a message may have (RFC 1870 section 4); 0 means no limit."""
     size = offers.get("size") or "0"
     return int(size) if size.isdecimal() and len(size) <= 20 else 0
 
 
-def find_impossible(outgoing: Outgoing, offers: Mapping[str, str], server: str) -> Outcome | None:
-    """Return the outcome of a message that a server need not be offered, None if it may be."""
-    size = len(outgoing.data)
-    limit = read_size_limit(offers)
-    if limit and size > limit:
-        why = f"the message has {size:,} octets, and the server takes {limit:,} at most"
-        return Outcome(outgoing.id, Result.UNSENT, Stage.SIZE, Reply(552, "5.3.4", why), server)
-    if not outgoing.recipient.isascii() and "smtputf8" not in offers:
-        reply = Reply(553, "5.6.7", "the address needs SMTPUTF8, which this server does not offer")
-    elif not is_writable(outgoing.recipient):
-        reply = Reply(553, "5.1.3", "the address cannot be written in a command")
-    else:
-        return None
-    return Outcome(outgoing.id, Result.REFUSED, Stage.RCPT, reply, server)
+class CommandWriter:
+    """Writes the transactions of a connection with the extensions that its server offers.
+
+    SIZE (RFC 1870), SMTPUTF8 (RFC 6531), DSN (RFC 3461), and CHUNKING (RFC 3030) if `chunks`.
+    """
+
+    def __init__(self, offers: Mapping[str, str], *, chunks: bool) -> None:
+        self._chunks = chunks
+        self._takes_size = "size" in offers
+        self._takes_utf8 = "smtputf8" in offers
+        self._reports = "dsn" in offers
+        self._limit = read_size_limit(offers)
+
+    def write(self, outgoing: Outgoing) -> list[tuple[Expected, bytes]]:
+        """Write the commands of a message: MAIL, RCPT, and DATA or the message itself."""
+        mail, rcpt = self._write_envelope(outgoing)
+        content: tuple[Expected, bytes] = (Expected.DATA, b"DATA\r\n")
+        if self._chunks:
+            content = (Expected.END, b"BDAT %d LAST\r\n%b" % (len(outgoing.data), outgoing.data))
+        return [(Expected.MAIL, mail), (Expected.RCPT, rcpt), content]
+
+    def _write_envelope(self, outgoing: Outgoing) -> tuple[bytes, bytes]:
+        mail = f"MAIL FROM:<{outgoing.sender}>"
+        rcpt = f"RCPT TO:<{outgoing.recipient}>"
+        if self._takes_size:
+            mail += f" SIZE={len(outgoing.data)}"
+        if not outgoing.recipient.isascii():
+            mail += " BODY=8BITMIME SMTPUTF8"
+        elif self._reports and outgoing.envelope_id:
+            mail += f" RET=HDRS ENVID={encode_xtext(outgoing.envelope_id)}"
+            rcpt += f" NOTIFY=FAILURE,DELAY ORCPT=rfc822;{encode_xtext(outgoing.recipient)}"
+        return f"{mail}\r\n".encode(), f"{rcpt}\r\n".encode()
+
+    def find_impossible(self, outgoing: Outgoing, server: str) -> Outcome | None:
+        """Return the outcome of a message that a server need not be offered, None if it may be."""
+        size = len(outgoing.data)
+        if self._limit and size > self._limit:
+            why = f"the message has {size:,} octets, and the server takes {self._limit:,} at most"
+            return Outcome(outgoing.id, Result.UNSENT, Stage.SIZE, Reply(552, "5.3.4", why), server)
+        if not outgoing.recipient.isascii() and not self._takes_utf8:
+            why = "the address needs SMTPUTF8, which this server does not offer"
+            reply = Reply(553, "5.6.7", why)
+        elif not is_writable(outgoing.recipient):
+            reply = Reply(553, "5.1.3", "the address cannot be written in a command")
+        else:
+            return None
+        return Outcome(outgoing.id, Result.REFUSED, Stage.RCPT, reply, server)
 
 
 def is_writable(address: str) -> bool:

@@ -147,7 +147,7 @@ def _fail(
 
 
 def _fail_tls(server: Server, error: ssl.SSLError) -> NoReturn:
-    """Say why TLS failed, and which setting to change."""
+    """Explain why TLS failed, and which setting to change."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = f"its certificate cannot be trusted: {error.verify_message}"
         hint = (
@@ -165,7 +165,7 @@ def _fail_tls(server: Server, error: ssl.SSLError) -> NoReturn:
 
 
 def _fail_login(server: Server, code: int, reply: bytes | str) -> NoReturn:
-    """Say why the login was refused in the server's words, without the user and the password."""
+    """Explain a refused log-in in the server's words, without the user and the password."""
     words = to_one_line(reply)
     for secret in (server.password, server.user):
         words = words.replace(secret, "…") if secret else words
@@ -187,7 +187,7 @@ def _greet(smtp: smtplib.SMTP, server: Server, tls: Callable[[], ssl.SSLContext]
     smtp.ehlo_or_helo_if_needed()
     encrypted = server.scheme == "smtps"
     if not encrypted and smtp.has_extn("starttls"):
-        smtp.starttls(context=_unverified() if _needs_no_proof(server) else tls())
+        smtp.starttls(context=_make_unverified_context() if _needs_no_proof(server) else tls())
         smtp.ehlo_or_helo_if_needed()
         encrypted = True
     elif not encrypted and server.scheme == "smtp+starttls":
@@ -214,7 +214,7 @@ def _needs_no_proof(server: Server) -> bool:
         return server.host.lower() == "localhost"
 
 
-def _unverified() -> ssl.SSLContext:
+def _make_unverified_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -12,13 +12,16 @@ from newsletter.mail.smtp.connect import OpenConnection, describe_failure
 from newsletter.mail.smtp.protocol import Conversation
 
 READ_AT_MOST = 65_536
+PROMPT_SECONDS = 0.05
+"""While a server answers within this time, the next message is built before it has answered."""
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Connection:
     """A socket that never blocks, and the conversation on it.
 
-    `unrecorded`: outcomes that the caller has not yet recorded.
+    `unrecorded`: outcomes that the caller has not yet recorded. `is_prompt` tells that the server
+    took its last message within `PROMPT_SECONDS`.
     """
 
     def __init__(self, opened: OpenConnection, conversation: Conversation, timeout: float) -> None:
@@ -28,6 +31,7 @@ class Connection:
         self.timeout = timeout
         self.deadline = float("inf")
         self.unrecorded = 0
+        self.is_prompt = False
         self.ended = False
         self.backlog = memoryview(b"")
         self.watched = selectors.EVENT_READ
@@ -62,12 +66,16 @@ class Connection:
         """
         talk = self.conversation
         answers = talk.answers
+        now = time.monotonic()
         try:
             while not talk.over and (data := self.sock.recv(READ_AT_MOST)):
+                waited = now - (self.deadline - self.timeout)
                 if answer := talk.hear(data):
                     self.write(answer)
+                if talk.outcomes:
+                    self.is_prompt = waited < PROMPT_SECONDS
                 if talk.answers != answers:
-                    self.deadline = time.monotonic() + self.timeout
+                    self.deadline = now + self.timeout
                 if not isinstance(self.sock, ssl.SSLSocket):
                     # The selector tells of what is left; TLS may hold octets that are decrypted.
                     return

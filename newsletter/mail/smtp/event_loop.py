@@ -47,6 +47,7 @@ class EventLoop:
         self._leaving: list[Connection] = []
         self._outcomes: list[Outcome] = []
         self._must_hand_over = False
+        self._ahead = 0  # messages to pull while servers answer
         self._refused: dict[str, TransportError] = {}
         self._error: TransportError | None = None
         self._look_at = 0.0
@@ -74,7 +75,8 @@ class EventLoop:
                 break
             else:
                 seconds = self._unrecorded.linger() if self._outcomes else self._seconds_to_wait()
-                if not self._listen(seconds) and (self._outcomes or self._is_beat_due()):
+                came = seconds is not None and self._listen(seconds)
+                if not came and (self._outcomes or self._is_beat_due()):
                     yield from self._hand_over()
         if self._error is not None:
             unsent = self._messages.return_all(self._error)
@@ -134,8 +136,9 @@ class EventLoop:
 
     def _is_finished(self) -> bool:
         """Tell whether nothing is in flight and nothing will come."""
-        if any(connection.conversation.working for connection in self._connections):
-            return False
+        for connection in self._connections:
+            if connection.conversation.working:
+                return False
         return self._messages.are_done or (self._error is not None and not self._connections)
 
     # --- Connections ---
@@ -143,17 +146,14 @@ class EventLoop:
     def _open_more(self) -> None:
         """Open connections for messages that no open one has room for."""
         most = min(self._most, max(self._servers.count_capacity(self._most), 1))
-        self._messages.fill(most - len(self._connections))
+        self._messages.fill(max(most - len(self._connections), self._ahead))
         if unreachable := self._messages.return_unreachable():
             self._unrecorded.add(None, len(unreachable))
             self._outcomes += unreachable
             self._must_hand_over = True
         self._make_room()
         opening = self._opener.pending
-        while (
-            opening.total() < len(self._messages)
-            and len(self._connections) + opening.total() < self._most
-        ):
+        while opening.total() < min(len(self._messages), self._most - len(self._connections)):
             server = self._servers.pick(self._is_of_no_use)
             if server is None:
                 if not (opening.total() or self._connections):
@@ -221,10 +221,11 @@ class EventLoop:
     def _settle(self, connection: Connection) -> None:
         """Take the outcomes of a connection, and let go of it once it is over."""
         talk = connection.conversation
-        self._messages.put_back(talk.returned)
-        talk.returned = []
+        if talk.returned:
+            self._messages.put_back(talk.returned)
+            talk.returned = []
         if talk.outcomes:
-            if any(outcome.result == Result.ACCEPTED for outcome in talk.outcomes):
+            if Result.ACCEPTED in [outcome.result for outcome in talk.outcomes]:
                 self._servers.record_success(connection.server)
             self._unrecorded.add(connection, len(talk.outcomes))
             self._outcomes += talk.outcomes
@@ -276,6 +277,7 @@ class EventLoop:
                 connection.flush()
             if mask & selectors.EVENT_READ and not connection.conversation.over:
                 connection.read()
+                self._ahead = int(connection.is_prompt)
             self._settle(connection)
         self._give_up_silent()
         return bool(events)

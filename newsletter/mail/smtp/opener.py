@@ -1,4 +1,7 @@
-"""Open connections in threads of their own, because opening one blocks; ring a bell for each."""
+"""Open connections in threads of their own, because opening one blocks; ring a bell for each.
+
+A thread that is done opens the next one: starting a thread costs as much as several messages.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,8 @@ class Opener:
         self._arrivals: queue.SimpleQueue[tuple[Server, OpenConnection | TransportError]] = (
             queue.SimpleQueue()
         )
+        self._orders: queue.SimpleQueue[Server | None] = queue.SimpleQueue()
+        self._threads = 0
         self._closed = False
         self._lock = threading.Lock()
         self.pending: Tally[str] = Tally()
@@ -37,9 +42,16 @@ class Opener:
     def start(self, server: Server) -> None:
         """Begin to open a connection to `server`."""
         self.pending[server.name] += 1
-        threading.Thread(target=self._run, args=(server,), name=OPENER_THREAD, daemon=True).start()
+        self._orders.put(server)
+        if self.pending.total() > self._threads:
+            self._threads += 1
+            threading.Thread(target=self._run, name=OPENER_THREAD, daemon=True).start()
 
-    def _run(self, server: Server) -> None:
+    def _run(self) -> None:
+        while (server := self._orders.get()) is not None:
+            self._open_one(server)
+
+    def _open_one(self, server: Server) -> None:
         try:
             result: OpenConnection | TransportError = self._open(server)
         except TransportError as error:
@@ -68,6 +80,8 @@ class Opener:
         """Close what was opened and not collected, and what is opened from now on."""
         with self._lock:
             self._closed = True
+        for _ in range(self._threads):
+            self._orders.put(None)
         while not self._arrivals.empty():
             _, result = self._arrivals.get()
             if isinstance(result, OpenConnection):

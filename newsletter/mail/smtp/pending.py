@@ -90,17 +90,17 @@ class PendingMessages:
     def return_unreachable(self) -> list[Outcome]:
         """Return the outcomes of messages whose only possible servers rest while others do not."""
         outcomes = []
-        if self._servers.trouble is None:
+        if self._servers.is_any_resting and self._servers.trouble is None:
             for message in tuple(self._parked):
                 error = self._servers.why_unreachable(len(message.data))
                 if error is not None:
                     self._parked.remove(message)
-                    outcomes.append(_unsent(message, error))
+                    outcomes.append(_make_unsent_outcome(message, error))
         return outcomes
 
     def return_all(self, error: TransportError) -> list[Outcome]:
         """Return the outcomes of all messages because no server can be used."""
-        outcomes = [_unsent(message, error) for message in self._parked]
+        outcomes = [_make_unsent_outcome(message, error) for message in self._parked]
         self._parked.clear()
         return outcomes
 
@@ -109,5 +109,5 @@ class PendingMessages:
         self._closed = True
 
 
-def _unsent(message: Outgoing, error: TransportError) -> Outcome:
+def _make_unsent_outcome(message: Outgoing, error: TransportError) -> Outcome:
     return Outcome(message.id, Result.UNSENT, Stage.CONNECT, Reply(0, "", error.reason), error.host)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from newsletter.mail.smtp.classify import Cause, judge
-from newsletter.mail.smtp.commands import STAGES, Expected, find_impossible, write_envelope
+from newsletter.mail.smtp.commands import STAGES, CommandWriter, Expected
 from newsletter.mail.smtp.reply_parser import ProtocolError, ReplyParser, parse_reply, to_one_line
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply, Result, Stage
 
@@ -22,6 +22,7 @@ MESSAGES_A_CONNECTION = 100
 """Messages after which a connection is closed: many servers refuse more on one."""
 
 _NO_CHUNKS = (500, 502, 504)
+_ENVELOPE = (Expected.MAIL, Expected.RCPT)
 
 
 @dataclass(slots=True)
@@ -53,9 +54,9 @@ class Conversation:
         self, server: str, offers: Mapping[str, str], *, grouped: bool = True, chunks: bool = True
     ) -> None:
         self.server = server
-        self._offers = offers
         self._grouped = grouped and "pipelining" in offers
         self._chunks = chunks and self._grouped and "chunking" in offers
+        self._writer = CommandWriter(offers, chunks=self._chunks)
         self._flights: deque[_Flight] = deque()
         self._expected: deque[tuple[Expected, _Flight | None]] = deque()
         self._steps: deque[tuple[Expected, bytes]] = deque()
@@ -100,7 +101,7 @@ class Conversation:
     @property
     def exposed(self) -> int:
         """Count the messages that the server may have accepted without our knowing."""
-        return sum(flight.dot_at is not None for flight in self._flights)
+        return sum([flight.dot_at is not None for flight in self._flights])
 
     @property
     def busy(self) -> bool:
@@ -146,11 +147,11 @@ class Conversation:
 
     def _begin(self, outgoing: Outgoing) -> list[bytes]:
         self._begun += 1
-        if impossible := find_impossible(outgoing, self._offers, self.server):
+        if impossible := self._writer.find_impossible(outgoing, self.server):
             self.outcomes.append(impossible)
             return []
         flight = _Flight(outgoing)
-        commands = self._commands(outgoing)
+        commands = self._writer.write(outgoing)
         # A transaction behind another that may yet be refused begins with RSET, to start clean.
         if not self._clean or (self._chunks and self._flights):
             commands.insert(0, (Expected.RSET, b"RSET\r\n"))
@@ -169,24 +170,21 @@ class Conversation:
         self._expected.append((stage, flight))
         return [line]
 
-    def _commands(self, outgoing: Outgoing) -> list[tuple[Expected, bytes]]:
-        mail, rcpt = write_envelope(outgoing, self._offers)
-        content: tuple[Expected, bytes] = (Expected.DATA, b"DATA\r\n")
-        if self._chunks:
-            content = (Expected.END, b"BDAT %d LAST\r\n%b" % (len(outgoing.data), outgoing.data))
-        return [(Expected.MAIL, mail), (Expected.RCPT, rcpt), content]
-
     def hear(self, data: bytes) -> bytes:
         """Take what the server sent. Return the octets to write at once, if any."""
         self._answers.feed(data)
+        next_answer = self._answers.next
+        expected = self._expected
         pieces: list[bytes] = []
         try:
-            while not self.over and (answer := self._answers.next()) is not None:
-                if not self._expected:
+            while not self.over and (answer := next_answer()) is not None:
+                if not expected:
                     raise ProtocolError("an answer that nobody asked for")
                 self.answers += 1
-                stage, flight = self._expected.popleft()
-                pieces += self._understand(stage, flight, *answer)
+                stage, flight = expected.popleft()
+                # In a group nothing follows from an envelope that is taken: half of all answers.
+                if not (answer[0] == 250 and self._grouped and stage in _ENVELOPE):
+                    pieces += self._understand(stage, flight, *answer)
         except ProtocolError as error:
             self.confused = True
             self.end(str(error))
@@ -206,14 +204,16 @@ class Conversation:
             self.end(to_one_line(words), parse_reply(code, words))
             return []
         if stage is Expected.END:
-            return self._ended(flight, code, words)
+            return self._take_content_reply(flight, code, words)
         if stage is Expected.DATA:
-            return self._asked(flight, code, words)
+            return self._take_data_reply(flight, code, words)
         if stage is Expected.VOID:
             return self._conclude(flight)
-        return self._envelope(stage, flight, code, words)
+        return self._take_envelope_reply(stage, flight, code, words)
 
-    def _envelope(self, stage: Expected, flight: _Flight, code: int, words: bytes) -> list[bytes]:
+    def _take_envelope_reply(
+        self, stage: Expected, flight: _Flight, code: int, words: bytes
+    ) -> list[bytes]:
         if code // 100 == 2:
             return self._step(flight) if self._steps else []
         if code // 100 == 3 or stage is Expected.RSET:
@@ -227,7 +227,7 @@ class Conversation:
         self._steps.clear()
         return self._conclude(flight)
 
-    def _asked(self, flight: _Flight, code: int, words: bytes) -> list[bytes]:
+    def _take_data_reply(self, flight: _Flight, code: int, words: bytes) -> list[bytes]:
         """Act on the reply to DATA."""
         if code == 354 and flight.refusal is None:
             self._ready = flight
@@ -243,7 +243,7 @@ class Conversation:
         flight.refusal = flight.refusal or (Stage.DATA, parse_reply(code, words))
         return self._conclude(flight)
 
-    def _ended(self, flight: _Flight, code: int, words: bytes) -> list[bytes]:
+    def _take_content_reply(self, flight: _Flight, code: int, words: bytes) -> list[bytes]:
         """Act on the reply to the content of a message."""
         if flight.refusal is not None:
             return self._conclude(flight)

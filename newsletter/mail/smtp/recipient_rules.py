@@ -11,7 +11,8 @@ from __future__ import annotations
 from newsletter.mail.smtp.causes import Cause, Rule
 
 _WHO = (
-    r"(?:users?|recipients?|mailbox(?:es)?|accounts?|(?<!ip )address(?:es|ee)?|alias|person|"
+    r"(?:users?(?: ?ids?)?|recipients?|mail[- ]?box(?:es)?|accounts?|(?<!ip )address(?:es|ee)?|"
+    r"alias|person|"
     r"local ?part|mail ?drop|subscriber|inbox|empf.{1,2}nger\w{0,12}|benutzer\w{0,12}|postfach|"
     r"e-?mail-?adresse|adresse|utilisateur|destinataires?|boite|compte|destinatario|usuario|"
     r"buzon|casella|utente)"
@@ -35,6 +36,7 @@ MAILBOX_BUSY = Rule(
         r"(?:recipient|mailbox|user)\S{0,3} .{0,30}(?:receive|receiving) (?:rate |message "
         r")?limit",
         r"messages to @ deferred due to excessive volume|recipient thread limit",
+        r"command output: .{0,30}quota exceeded|disk ?quota exceeded|too much mail stored",
         r"(?:too many messages|zu ?viele mails) (?:on the server|auf dem server|in (?:the "
         r")?mailbox)",
         r"recipient address rejected: (?:unverified address|address verification in progress)",
@@ -69,7 +71,8 @@ RECIPIENT_REFUSES = Rule(
         r"inactive recipient|marked as inactive|address is on the suppression list|(?:account|"
         r"sending)\S{0,3} suppression list|is suppressed",
         r"mailbox delivery (?:restricted|failure) (?:by )?policy|sender not authenticated for",
-        r"external senders|internal (?:senders|use|mail) only",
+        r"external senders|internal (?:senders|use|mail) only|recipient preferences|\brcp-p2\b|"
+        r"closed (?:\w{1,20} )?list|rejected by (?:the )?recipients?\b(?! (?:domain|server))",
     ),
 )
 
@@ -97,8 +100,11 @@ NETWORK_TROUBLE = Rule(
     (
         r"host not found, try again|try again: host not found|name server.{0,20}(?:temporar|"
         r"timeout)",
-        r"loops? (?:back|detected)|too many hops|mail loop|routing loop|hop ?count",
-        r"(?:delivery|retry|time|queue|message) .{0,20}(?:expired|time-?out|timed out)|"
+        r"too many recipients(?!.{0,40}(?:minute|hour|day|last|session|connection))|"
+        r"loops? (?:back|detected)|(?:message|mail) looping|too many hops|"
+        r"mail loop|routing loop|"
+        r"hop ?count",
+        r"(?:delivery|retry|time|queue|message|envelope) .{0,20}(?:expired|time-?out|timed out)|"
         r"queue\.expired|in the queue too long|not been delivered .{0,20}(?:days|hours)|retry "
         r"time not reached|retry timeout exceeded",
         r"connection (?:timed out|refused|reset|dropped|lost|closed|died)|no route to host|"
@@ -111,9 +117,11 @@ NO_SUCH_DOMAIN = Rule(
     Cause.DOMAIN,
     "RFC 7505 (null MX, 556 5.1.10); RFC 3463 X.1.2; Postfix smtp(8) (Host or domain name not "
     "found); Exim (Unrouteable address, all relevant MX records point to non-existent hosts); "
-    "Exchange Online NDR 5.4.310; qmail-remote (Sorry, I couldn't find any host named)",
+    "Exchange Online NDR 5.4.310; qmail-remote (Sorry, I couldn't find any host named); MailEnable "
+    "(does not appear to be registered)",
     (
-        r"null ?mx|\bmx 0\b|nxdomain|nonexistentdomain",
+        r"null ?mx|\bmx 0\b|nxdomain|nonexistentdomain|indicated no smtp service|"
+        r"domain is not reachable",
         r"(?:domain|host|hostname|host or domain)(?: names?)? (?:of recipient )?(?:was |is |are |"
         r"has |could |does |did )?(?:not (?:be )?(?:found|exist\w{0,12}|known|resolve\w{0,12}|"
         r"hosted|valid|served|local)|unknown|invalid|non.?exist\w{0,12}|no longer|not "
@@ -121,6 +129,7 @@ NO_SUCH_DOMAIN = Rule(
         r"(?:domain|host) .{0,30}(?:does not exist|doesn.t exist|n't exist|(?:does not|doesn.t) "
         r"accept (?:any )?(?:e-?mail|mail)|accepts no (?:e-?mail|mail)|never (?:sends|accepts)|"
         r"existiert nicht)",
+        r"domain name .{0,40}does not appear to be registered",
         r"(?:unknown|no such|invalid|non.?existent|bad) (?:recipient |destination )?(?:domain|"
         r"host)(?!.{0,20}(?:helo|client))",
         r"couldn.t find any host|bad destination (?:system|domain|host)|unrouteable (?:mail "
@@ -144,15 +153,18 @@ FULL_MAILBOX = Rule(
         r".{0,50}(?:quota|storage|speicher\w{0,12}|disk|space)|disk ?(?:quota|full)|quota (?:of|"
         r"for|der|du|de la) ",
         r"(?:mailbox|inbox|mail ?drop|maildir|folder|mailfolder|account|user|recipient|"
-        r"spool).{0,50}\b(?:full|out of (?:space|storage|disk)|no (?:more )?space|exhausted|too "
+        r"spool)(?:(?!\bmessage (?:size|length|exceed)).){0,50}\b(?:full|out of (?:space|storage|"
+        r"disk)|no (?:more )?space|exhausted|too "
         r"(?:big|large|many messages)|size limit|storage|exceeds?|exceeded|has exceeded)",
-        r"(?:insufficient|not enough|no|out of|low on|exhausted) .{0,20}(?:disk|storage|space|"
+        r"(?:insufficient|(?:not|have) enough|no|out of|low on|exhausted|"
+        r"overdrawn) .{0,20}(?:disk|storage|space|"
         r"system resources|memory)(?! key)",
         r"(?:postfach|mailbox|briefkasten|speicher\w{0,12}) .{0,60}(?:voll?\b|uberschritten|"
         r"ueberschritten|erschopft|erschoepft|ausgeschopft)",
         r"(?:speicher\w{0,12}|zu ?viele mails auf dem server).{0,40}(?:uberschritten|"
         r"ueberschritten|server)",
-        r"boite .{0,40}(?:pleine|saturee)|quota .{0,20}boite|buzon lleno|casella piena|qq "
+        r"boite .{0,40}(?:pleine|saturee)|quota .{0,20}boite|(?:buzon|mailbox) lleno|"
+        r"full mailbox|casella piena|qq "
         r"trouble in home directory|exceeded storage",
     ),
 )
@@ -168,14 +180,21 @@ NO_SUCH_MAILBOX = Rule(
     "address)",
     (
         r"\b(?:unknown|invalid|no such|non-?existent|non-?existing|nonexist\w{0,12}|"
-        r"undeliverable|illegal|bad|incorrect|unroute?able|unresolvable|unbekannte\w?|"
+        r"illegal|bad|incorrect|unroute?able|unresolvable|unbekannte\w?|"
         r"ungultige\w?|ungueltige\w?) (?:or illegal |local |e-?mail |mail |destination |"
         r"recipient\S{0,3} |"
-        r"virtual |smtp |rcpt |user )?" + _WHO + r"(?! ?name)",
+        r"virtual |smtp |rcpt |user |final delivery )?" + _WHO + r"(?! ?name)",
+        r"undeliverable (?:e-?mail |mail )?"
+        + _WHO
+        + r"(?! ?(?:name|:))|no "
+        + _WHO
+        + r" available for",
         _WHO + r"(?: names?| accounts?| address)?" + _GAP + r"\b(?:"
         r"unknown(?! (?:reason|error|problem|cause|encoding))|not known|not (?:be )?found|"
-        r"(?:does|do|did) not (?:appear to )?exist|doesn.t (?:appear to )?exist|don.t exist|n't "
-        r"exist|not exist\w{0,12}|invalid|not valid|not a valid|no longer|not listed|not (?:our|"
+        r"(?:does|do|did) not (?:appear to )?exist|doesn.t (?:appear to )?exist|don.t exist|"
+        r"(?:could|ca)n.t "
+        r"be found|not exist\w{0,12}|invalid|not valid|not a valid|no longer|"
+        r"not listed|not (?:our|"
         r"a) (?:customer|subscriber|user)|not recogni[sz]ed|non-?existent|nonexist\w{0,12}|"
         r"undeliverable)",
         _WHO + _GAP + r"\b(?:deactivated|any longer|removed|closed|terminated|cancell?ed|deleted|"
@@ -225,7 +244,7 @@ NO_SUCH_MAILBOX = Rule(
         r"nie istnieje|(?:anvandare\w{0,3}|adresse\w{0,2}|mottagare\w{0,3}|"
         r"modtager\w{0,3}) .{0,30}(?:finns inte|"
         r"findes ikke|finnes ikke|okand|ukendt|ukjent)",
-        "見つかりません|存在しません|宛先不明",
+        "見つかりません|存在しません|宛先不明|リストにありません",
         "(?:用户|收件人|邮箱).{0,6}(?:不存在|未找到)",
         "(?:пользователь|ящик|адрес\\w{0,4}) .{0,20}не (?:существует|наиден)",
     ),
@@ -240,7 +259,8 @@ MESSAGE_TOO_LARGE = Rule(
         _SIZE + r".{0,40}(?:too (?:large|big|long)|size (?:limit|exceed\w{0,12}|violation)|"
         r"exceeds? .{0,30}(?:size|maximum|limit)|larger than|zu gro(?:ss|\W)|trop (?:gros|"
         r"volumineux|grand))",
-        r"(?:size|length) .{0,30}(?:exceed|over|limit|too large|violat)|recipsizelimit|maximum "
+        r"exceed\w{0,12} (?:the )?max\w{0,4} .{0,20}size|(?:size|length) .{0,30}(?:exceed|over|"
+        r"limit|too large|violat)|recipsizelimit|maximum "
         r"(?:message |mail )?size|max(?:imum)? (?:message )?length|taille .{0,30}(?:depass|maxim|"
         r"excess)|nachrichtengro",
     ),

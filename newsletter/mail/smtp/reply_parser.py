@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from unicodedata import category
 
 from newsletter.mail.smtp.types import Reply
@@ -28,26 +29,30 @@ class ReplyParser:
     """Collects octets in whatever pieces they come, and gives out whole replies."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._rest = b""
+        self._arrived: deque[bytes] = deque()
         self._lines: list[bytes] = []
         self._size = 0
 
     def feed(self, data: bytes) -> None:
         """Take what the server sent."""
-        self._buffer += data
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        self._arrived.extend(lines)
 
     def next(self) -> tuple[int, bytes] | None:
         """Return the next whole reply: its code and its text, lines joined by line feeds.
 
         Raises `ProtocolError`.
         """
-        while (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end]).rstrip(b"\r")
-            del self._buffer[: end + 1]
+        while self._arrived:
+            line = self._arrived.popleft().rstrip(b"\r")
             code = line[:3]
             mark = line[3:4]
             if not code.isdigit() or not b"200" <= code < b"600" or mark not in (b" ", b"-", b""):
                 raise ProtocolError("an answer that is no SMTP")
+            if mark != b"-" and not self._lines:
+                return int(code), line[4:]
             self._lines.append(line[4:])
             self._size += len(line) + 2
             if mark != b"-":
@@ -57,7 +62,7 @@ class ReplyParser:
                 return int(code), text
             if self._size > REPLY_AT_MOST:
                 raise ProtocolError("an answer without an end")
-        if len(self._buffer) > LINE_AT_MOST:
+        if len(self._rest) > LINE_AT_MOST:
             raise ProtocolError("an answer without an end")
         return None
 

@@ -2,7 +2,7 @@
 
 Data only.
 
-The first rule that matches decides. Patterns are matched against text that `replies.normalize` has
+The first rule that matches decides. Patterns are matched against text that `classify.normalize` has
 prepared: lower case, without accents, white space collapsed, e-mail addresses replaced by "@", host
 names by "host", addresses of pages by "url". Every gap in a pattern is bounded, so that matching
 takes linear time (tests/smtp/test_classify.py feeds long runs to each).
@@ -71,7 +71,8 @@ LOOSE_RULES: tuple[Rule, ...] = (
         "(Access denied); Exim (Administrative prohibition); iCloud (local policy)",
         (
             r"polic(?:y|ies)|prohibit|denied|blocked|forbidden|not (?:allowed|permitted|"
-            r"authori[sz]ed|welcome)|verboten|richtlinie|interdit|politique|restriction|security|"
+            r"authori[sz]ed|welcome)|verboten|richtlinie|interdit|politique|restriction|"
+            r"security (?:polic|reason|restrict|violat|risk|threat)|"
             r"bloqu|gesperrt",
         ),
     ),
@@ -102,6 +103,6 @@ BOILERPLATE = (
     r"requested (?:mail )?action (?:not taken|aborted)|for explanation visit|transaction failed|"
     r"error|sorry|smtp|esmtp|please|see|url|host|reason|recipient|rcpt to|@|id|said|remote "
     r"server|returned|response|message|delivery|failed|failure|to|the|in reply|command|was|"
-    r"status|code"
+    r"status|code|(?:from|by) remote (?:mail ?)?(?:server|mailer)|after|end of data|in response to"
 )
 """Words that give no reason; what is left beside `MAILBOX_UNAVAILABLE` without them is a reason."""

@@ -109,20 +109,23 @@ UNAUTHENTICATED = Rule(
 
 BLOCKLISTED = Rule(
     Cause.REPUTATION,
-    "Exchange Online 4.7.650 (rate limited due to IP reputation); AOL (CON:B1); T-Online; "
+    "Exchange Online 4.7.650 (rate limited due to IP reputation); NetEase 163 (421 HL:REP, 550 "
+    "RP:TRC); AOL (CON:B1); T-Online; "
     "Spamhaus, Barracuda and Vade reply texts; GMX (IP address is block listed)",
     (
-        r"\((?:con|dyn|rly|hvu|sna|hvip|dns):\w\d{1,2}\)|aup#|\bcxbl|\bbl\d{6}\b",
+        r"\((?:con|dyn|rly|hvu|sna|hvip|dns):\w\d{1,2}\)|\b(?:hl|mi|rp|wm):[a-z]{3}\b|aup#|"
+        r"\bcxbl|\bbl\d{6}\b",
         r"a problem occurred\W{1,3}ask your postmaster",
         r"black-? ?list|block-? ?list|deny-? ?list|threat list|reputation|spamhaus|spamcop|"
-        r"\bdnsbl\b|barracuda|black ip|unusual rate of",
+        r"\bdnsbl\b|barracuda|black ip|unusual rate of|suspected bounce attack",
     ),
 )
 
 THROTTLED = Rule(
     Cause.PACE,
     "Amazon SES (454 Throttling failure); Postfix anvil(8) (message rate); IONOS and GMX (421 "
-    "Rate limit reached); Exchange Online (4.7.500, 5.7.508); RFC 7505/5248 (X.7.28 mail flood); "
+    "Rate limit reached); Tencent QQ (550 Ip frequency limited); Exchange Online (4.7.500, "
+    "5.7.508); RFC 7505/5248 (X.7.28 mail flood); "
     "Mailgun and Postmark (rate limit); cloud4u (550 Too many messages)",
     (
         r"throttl",
@@ -130,7 +133,7 @@ THROTTLED = Rule(
         r"too (?:fast|quickly|frequent\w{0,12})\b",
         r"too (?:many|much) (?:messages?|e-?mails?|mails?|requests|commands|errors|transactions|"
         r"deliveries|concurrent)",
-        r"slow(?: |-)?down|mail flood|flooding",
+        r"slow(?: |-)?down|mail flood|flooding|frequency limit",
         r"excessive (?:volume|traffic|sending)|volume .{0,20}exceed",
         r"exceeded permitted limits|failure sending mail\W{1,3}try again later",
         r"zu (?:viele|schnell|hauf\w{0,12}) ?(?:nachricht|e-?mail|mails)?",
@@ -205,10 +208,11 @@ SENDER_REFUSED = Rule(
         r"sender (?:rejected|refused|denied|unknown|invalid|verify|not (?:allowed|valid|"
         r"accepted))",
         r"(?:denies|rejects|refuses) the sender|callout verification|call-?back verif",
-        r"(?:mail from(?! ip)|envelope from|return[ -]path|from address|from domain|from: header|"
+        r"(?:mail from(?! ip)|envelope from|return[ -]path|from address|from:? domain|from: header|"
         r"from field|bounce address).{0,60}(?:reject|refus|fail|unknown|invalid|not found|not "
         r"exist|n.t exist|resolve|denied|not allowed|missing|no mx|badmailfrom|must)",
-        r"badmailfrom|bad ?sender|absender\w{0,12}.{0,40}(?:abgelehnt|ungultig|unbekannt|"
+        r"unroute?able sender|badmailfrom|bad ?sender|absender\w{0,12}.{0,40}(?:abgelehnt|"
+        r"ungultig|unbekannt|"
         r"existiert|nicht)|expediteur .{0,40}(?:rejet|refus|inconnu|invalide)",
         r"domain of sender|sender.s domain|spoofed sender|sender is unvalidated",
     ),
@@ -217,7 +221,8 @@ SENDER_REFUSED = Rule(
 NOT_AUTHENTICATED = Rule(
     Cause.AUTHENTICATION,
     "Gmail (4.7.23-4.7.32, 5.7.25-5.7.40); Exchange Online 5.7.509, 5.7.515; RFC 7372 "
-    "(X.7.20-26); Postfix reject_unknown_client_hostname; GMX postmaster (rdns); iCloud (DMARC "
+    "(X.7.20-26); Postfix reject_unknown_client_hostname; GMX postmaster (rdns); qmail-remote "
+    "(my name was rejected); iCloud (DMARC "
     "policy)",
     (
         r"authentication (?:check|information|result|level)|sender id\b|not authenticated per|"
@@ -226,7 +231,8 @@ NOT_AUTHENTICATED = Rule(
         r"fail|match|missing)|\bptr\b|\brdns\b|fcrdns|no reverse",
         r"(?:cannot|can.t|could not|couldn.t|unable to) (?:find|resolve|verify) your (?:reverse "
         r")?(?:host ?name|address|ip|dns)",
-        r"(?:helo|ehlo).{0,60}(?:reject|invalid|not found|unknown|resol|refus|mismatch|bad|bogus|"
+        r"my name was rejected|invalid ip for|(?:helo|ehlo).{0,60}(?:reject|invalid|not found|"
+        r"unknown|resol|refus|mismatch|bad|bogus|"
         r"fully|syntax|command)|bad helo",
         r"client host rejected: (?:cannot|can.t) find|does not match .{0,30}(?:dns|ip|hostname)",
         r"(?:must|required|requires?) .{0,20}(?:\btls\b|\bssl\b|starttls|encrypt)|\btls (?:is "
@@ -245,7 +251,8 @@ BAD_REPUTATION = Rule(
         r"\bdnsbl\b|\brbl\b|\bdbl\b|\bsbl\b|\bxbl\b|\bpbl\b|\buribl\b|\bsurbl\b",
         r"sorbs|proofpoint|cloudmark|senderscore|sender ?score|senderbase|mailspike|manitu|"
         r"abusix|uceprotect|invaluement|talos|mimecast|vade|hostkarma|psky\.me",
-        r"(?:blocked|rejected|refused|listed) (?:using|by|in|at|on) (?:host|url|dns|our|the|a|an|"
+        r"(?:blocked|rejected|refused|listed) (?:using|by|in|at|on) (?:host|url|dns|our|"
+        r"the(?! (?:recipient|remote|destination|mail|server))|a|an|"
         r"zen|bl|ix)\b|listed (?:in|by|on|at) ",
         r"\bts[su]?\d\d\b|\bs3\d\d\d\b|\b(?:rp|sc|ou|dy)-?00\d\b|\bofr_?\d{3}|\boxsus\S{0,12}",
         r"banned|(?:ip|network|client|server|sender|your|host).{0,40}(?:address )?(?:is |has "
@@ -265,7 +272,7 @@ UNWANTED_CONTENT = Rule(
     "[PH01], Message content); iCloud ([CS01]); Zoho (virus detected); Exchange (5.7.1 content); "
     "Postfix header_checks(5); SpamAssassin; Rspamd",
     (
-        r"spam|junk|phish|\bvirus|malware|\bworm\b|trojan|scam|fraud",
+        r"spam|\bdt:s[pu]m\b|junk|phish|\bvirus|malware|\bworm\b|trojan|scam|fraud",
         r"unsolicited|bulk (?:mail|e-?mail)|unerwunscht|indesirable",
         r"(?:message|mail|content|body|url|link|attachment|header|subject)s? .{0,40}(?:contain|"
         r"suspicious|inappropriate|unacceptable|prohibited|forbidden|flagged|filter)",

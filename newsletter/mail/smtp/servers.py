@@ -111,8 +111,13 @@ class Servers:
 
     def is_awake(self, server: Server) -> bool:
         """Tell whether a server may be used now."""
-        pause = self._resting.get(server.name)
+        pause = self._resting.get(server.name) if self._resting else None
         return pause is None or self._clock() >= pause.until
+
+    @property
+    def is_any_resting(self) -> bool:
+        """Tell whether a server rests, or has not taken a message since it did."""
+        return bool(self._resting)
 
     # --- Failures and limits ---
 
@@ -124,10 +129,11 @@ class Servers:
 
     def record_success(self, server: Server) -> None:
         """Forget the failures of a server that has taken a message."""
-        self._resting.pop(server.name, None)
+        if self._resting:
+            self._resting.pop(server.name, None)
 
     def rest(self, name: str, why: str) -> bool:
-        """Let a server rest that refuses us, if another is awake. Return whether one is."""
+        """Rest the server called `name` if another is awake; return whether one is."""
         others = any(other.name != name and self.is_awake(other) for other in self._servers)
         for server in self._servers:
             if server.name == name and others and self.is_awake(server):
@@ -135,7 +141,7 @@ class Servers:
         return others
 
     def limit_connections(self, server: Server, connections: int) -> int:
-        """Return how many connections to `server` may be open at once.
+        """Return the number of connections that may be open to `server` at once.
 
         That is `connections`, or fewer once it has refused one.
         """
@@ -150,7 +156,9 @@ class Servers:
         return min(limit.most, connections)
 
     def count_capacity(self, connections: int) -> int:
-        """Return how many connections may be open at once to all servers that do not rest."""
+        """Return the number of connections that may be open to all servers that do not rest."""
+        if not (self._resting or self._limits):
+            return connections * len(self._servers)
         return sum(
             self.limit_connections(server, connections)
             for server in self._servers
@@ -185,7 +193,7 @@ class Servers:
 
     @property
     def trouble(self) -> TransportError | None:
-        """The last error of a server, if all of them rest; else None."""
+        """The error of the server that wakes first, if all of them rest; else None."""
         if any(self.is_awake(server) for server in self._servers):
             return None
         first = min(

@@ -98,7 +98,7 @@ class Records(Protocol):
         ...
 
     def count(self) -> int:
-        """Return how many outcomes have been recorded in all.
+        """Return the number of outcomes that have been recorded.
 
         Raises what must stop the wire at once: they cannot be, or another worker has taken over.
         """

@@ -48,7 +48,7 @@ class Unrecorded:
             self._orphans += count * connection.ended
 
     def leave(self, connection: Connection) -> None:
-        """Note that a connection has ended."""
+        """Record that a connection has ended."""
         connection.ended = True
         self._orphans += connection.unrecorded
 
@@ -64,22 +64,25 @@ class Unrecorded:
         exposed = sum(other.conversation.exposed for other in connections)
         return len(self._waiting) + exposed >= self._in_all
 
-    def linger(self) -> float:
+    def linger(self) -> float | None:
         """Return how many seconds to wait for more outcomes before they are handed over.
 
-        None, unless they are recorded beside the wire, or the caller takes long over each group (a
-        disk that is slow to flush), so that larger groups are worth a wait.
+        No second, unless they are recorded beside the wire, or the caller takes long over each
+        group (a disk that is slow to flush), so that larger groups are worth a wait. None means not
+        even to look: a single connection has no more of them while its server works.
         """
         if self.descriptor is not None:
             return max(0.0, self._handed_over_at + LINGER_SECONDS - time.monotonic())
-        return self._caller_took / 4 if self._caller_took > SLOW_CALLER_SECONDS else 0.0
+        if self._caller_took > SLOW_CALLER_SECONDS:
+            return self._caller_took / 4
+        return None if self._in_all == UNRECORDED_AT_MOST else 0.0
 
     def hand_over(self) -> None:
-        """Note that the caller gets outcomes now."""
+        """Record that the caller gets outcomes now."""
         self._handed_over_at = time.monotonic()
 
     def come_back(self) -> None:
-        """Note that the caller has taken them."""
+        """Record that the caller has taken them."""
         self._caller_took = time.monotonic() - self._handed_over_at
         self.collect()
 

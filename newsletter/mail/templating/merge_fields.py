@@ -18,9 +18,11 @@ from markupsafe import Markup
 
 from newsletter.errors import TemplateProblem
 from newsletter.html.text import to_plain_line
+from newsletter.i18n import Text
 from newsletter.mail.message import Html
 from newsletter.mail.render import RENDERING_ERRORS
 from newsletter.mail.templating.sandbox import LeftOut, Sandbox, Template, Unset
+from newsletter.vocabulary import Cadence
 
 SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/text.py)
 
@@ -71,7 +73,7 @@ def make_subscriber_fields(
     *,
     name: str,
     email: str,
-    cadence: str,
+    cadence: Cadence | None,
     language: str,
     tags: Sequence[str],
     joined: date | None,
@@ -102,7 +104,7 @@ def make_subscriber_fields(
 
 
 ARCHIVE_SUBSCRIBER = make_subscriber_fields(
-    name="", email="…", cadence="", language="", tags=(), joined=None, public=True
+    name="", email="…", cadence=None, language="", tags=(), joined=None, public=True
 )
 """The visitor of the public archive, of whom nothing is known.
 
@@ -196,13 +198,15 @@ class _Part:
         except RENDERING_ERRORS as error:
             raise self._problem(error) from None
         if len(pieces) != self._slots + 1:
-            raise TemplateProblem("the letter", 0, "a field holds what cannot be mailed")
+            raise TemplateProblem(
+                Text("the letter"), 0, Text("a field holds what cannot be mailed")
+            )
         return pieces[:-1]
 
     def _problem(self, error: Exception) -> TemplateProblem:
         number = getattr(error, "lineno", 0) or _line_of(error)
         line = self._lines[number - 1] if 0 < number <= len(self._lines) else 0
-        return TemplateProblem("the letter", line, str(error))
+        return TemplateProblem(Text("the letter"), line, str(error))
 
 
 def _line_of(error: Exception) -> int:

@@ -18,12 +18,27 @@ from typing import NoReturn
 from jinja2 import TemplateSyntaxError
 
 from newsletter.errors import InvalidInput
+from newsletter.i18n import Text
 from newsletter.mail.render import MailContent
 from newsletter.mail.slots import make_slot
 from newsletter.mail.templating.merge_fields import SEPARATOR, TEXT, MergeTemplates
 from newsletter.mail.templating.policy import TAGS_AT_MOST, check, resources
 from newsletter.mail.templating.sandbox import TEXT_AT_MOST
+from newsletter.stored_texts import Stored
 
+SAID_BY_JINJA = (
+    Text("unexpected '%(sign)s'"),
+    Text("unexpected '%(closing)s', expected '%(opening)s'"),
+    Text("unexpected char %(sign)s at %(place)s"),
+    Text("expected token '%(wanted)s', got '%(found)s'"),
+    Text("Expected an expression, got '%(found)s'"),
+    Text("Encountered unknown tag '%(tag)s'."),
+    Text(
+        "Unexpected end of template. Jinja was looking for the following tags: %(tags)s. "
+        "The innermost block that needs to be closed is '%(block)s'."
+    ),
+)
+"""What Jinja says of its own accord; the catalogues need it."""
 # Stands before a link that is a field, so that it passes for an address.
 _AWAY = "https://field.invalid/"
 _VOID = frozenset(
@@ -68,11 +83,17 @@ class Marks:
             self.resources |= resources(tree)
         except TemplateSyntaxError as error:
             raise InvalidInput(
-                {where: f"line {line + error.lineno - 1}: {error.message}"}
+                {
+                    where: Text(
+                        "line %(line)s: %(message)s",
+                        line=line + error.lineno - 1,
+                        message=Stored(error.message),
+                    )
+                }
             ) from None
         except RecursionError:
             raise InvalidInput(
-                {where: "brackets stand too deep in one another between {{ and }}"}
+                {where: Text("brackets stand too deep in one another between {{ and }}")}
             ) from None
         # A tag on a line of its own stands between paragraphs, not inside one.
         return self._alone.sub(r"\n\1\n", marked)
@@ -87,7 +108,12 @@ class Marks:
                 expression = "".join(tag) + closing
                 if len(expression) > TEXT_AT_MOST or len(self._tags) >= TAGS_AT_MOST:
                     raise InvalidInput(
-                        {where: f"line {first + line - 1}: there is too much between {{{{ and }}}}"}
+                        {
+                            where: Text(
+                                "line %(first)s: there is too much between {{ and }}",
+                                first=first + line - 1,
+                            )
+                        }
                     )
                 yield self._mark("v" if closing == "}}" else "b", expression, first + line - 1)
                 tag = None
@@ -113,7 +139,7 @@ class Marks:
 
         def fit(mark: re.Match[str]) -> str:
             if mark[1] == "b":
-                self._refuse(mark, "inside a link's address, write {{ … if … else … }}")
+                self._refuse(mark, Text("inside a link's address, write {{ … if … else … }}"))
             start = mark.start() == 0
             return f"{_AWAY if start else ''}{self._nonce}{'u' if start else 'q'}{mark[2]}x"
 
@@ -132,9 +158,9 @@ class Marks:
         self._balance(content.html)
         text = _Pieces()
         html = _Pieces()
-        subject = self._slotted(content.subject, text, "subject_")
-        body = self._slotted(self._closer(content.text), text, "text_")
-        page = self._slotted(content.html, html, "html_")
+        subject = self._replace_marks(content.subject, text, "subject_")
+        body = self._replace_marks(self._closer(content.text), text, "text_")
+        page = self._replace_marks(content.html, html, "html_")
         personal = MergeTemplates(
             text.template,
             html.template,
@@ -151,7 +177,7 @@ class Marks:
         """Remove the empty line after a tag on its own, so that what is left out leaves no gap."""
         return re.sub(rf"^((?:{self._nonce}b\d+x)+)\n+", r"\1", text, flags=re.M)
 
-    def _slotted(self, text: str, pieces: _Pieces, prefix: str) -> str:
+    def _replace_marks(self, text: str, pieces: _Pieces, prefix: str) -> str:
         out: list[str] = []
         depth = 0
         end = 0
@@ -169,7 +195,9 @@ class Marks:
             elif not depth and word != "set":
                 out.append(make_slot(pieces.close(prefix)))
         if depth:
-            raise InvalidInput({"letter": "a template of yours shows a part of the letter only"})
+            raise InvalidInput(
+                {"letter": Text("a template of yours shows a part of the letter only")}
+            )
         return "".join(out) + text[end:]
 
     def _tag(self, mark: re.Match[str]) -> tuple[str, int]:
@@ -191,14 +219,18 @@ class Marks:
             elif word != "set" and (not opened or opened[-1] != place):
                 self._refuse(
                     mark,
-                    "give {% if %}, {% else %} and {% endif %} lines of their own,"
-                    " or keep them in one",
+                    Text(
+                        "give {% if %}, {% else %} and {% endif %} lines of their own, "
+                        "or keep them in one"
+                    ),
                 )
             if word.startswith("end"):
                 opened.pop()
 
-    def _refuse(self, mark: re.Match[str], why: str) -> NoReturn:
-        raise InvalidInput({"letter": f"line {self._tags[int(mark[2])][1]}: {why}"})
+    def _refuse(self, mark: re.Match[str], why: Text) -> NoReturn:
+        raise InvalidInput(
+            {"letter": Text("line %(tags)s: %(why)s", tags=self._tags[int(mark[2])][1], why=why)}
+        )
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from jinja2 import nodes
 
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_lines
+from newsletter.i18n import Text
 from newsletter.mail.templating import allowed_names, sandbox
 from newsletter.mail.templating.merge_fields import FIELDS
 
@@ -58,6 +59,13 @@ def resources(tree: nodes.Template) -> set[str]:
     }
 
 
+def find_attributes(tree: nodes.Template) -> set[str]:
+    """Return the names of all attributes and items that are named outright."""
+    attributes = {node.attr for node in tree.find_all(nodes.Getattr)}
+    items = (node.arg for node in tree.find_all(nodes.Getitem))
+    return attributes | {item.value for item in items if isinstance(item, nodes.Const)}
+
+
 def _is_answers(node: nodes.Node) -> bool:
     """Tell whether this is `subscriber.fields`, whose attributes only the list knows."""
     match node:
@@ -80,7 +88,7 @@ class _Check:
         self._depth(self.tree, 0, 0)
         for statement in self.tree.find_all(nodes.Stmt):
             if not isinstance(statement, _STATEMENTS):
-                self._refuse(statement, "letters know if, for, set and with, nothing else")
+                self._refuse(statement, Text("letters know if, for, set and with, nothing else"))
         for node in self.tree.find_all(nodes.Node):
             self._node(node)
 
@@ -88,11 +96,13 @@ class _Check:
         if isinstance(node, nodes.For):
             loops += 1
             if loops > 2:
-                self._refuse(node, "loops stand in a loop, and no deeper")
+                self._refuse(node, Text("loops stand in a loop, and no deeper"))
             if node.recursive:
-                self._refuse(node, "a loop that calls itself is not for letters")
+                self._refuse(node, Text("a loop that calls itself is not for letters"))
         if isinstance(node, nodes.Stmt) and depth > DEPTH_AT_MOST:
-            self._refuse(node, f"conditions and loops stand at most {DEPTH_AT_MOST} deep")
+            self._refuse(
+                node, Text("conditions and loops stand at most %(most)s deep", most=DEPTH_AT_MOST)
+            )
         for child in node.iter_child_nodes():
             self._depth(child, depth + isinstance(child, nodes.If | nodes.For | nodes.With), loops)
 
@@ -106,9 +116,13 @@ class _Check:
             ):
                 self._attribute(node, whose, attr)
             case nodes.Filter(name=name) if name not in allowed_names.FILTERS:
-                self._not_for_letters(node, f"the filter {name}", allowed_names.FILTERS)
+                self._not_for_letters(
+                    node, Text("the filter %(name)s", name=name), name, allowed_names.FILTERS
+                )
             case nodes.Test(name=name) if name not in allowed_names.TESTS:
-                self._not_for_letters(node, f"the test {name}", allowed_names.TESTS)
+                self._not_for_letters(
+                    node, Text("the test %(name)s", name=name), name, allowed_names.TESTS
+                )
             case nodes.Const(value=value):
                 self._constant(node, value)
             case nodes.List(items=items) | nodes.Tuple(items=items, ctx="load"):
@@ -116,11 +130,13 @@ class _Check:
                     isinstance(item, nodes.Name | nodes.List | nodes.Tuple | nodes.Concat)
                     for item in items
                 ):
-                    self._refuse(node, "a list holds texts, numbers and subscriber.… only")
+                    self._refuse(node, Text("a list holds texts, numbers and subscriber.… only"))
             case nodes.Call(dyn_args=args, dyn_kwargs=kwargs) if args or kwargs:
-                self._refuse(node, "* and ** before arguments are not for letters")
+                self._refuse(node, Text("* and ** before arguments are not for letters"))
         if type(node) in _REFUSED:
-            self._refuse(node, f"{_REFUSED[type(node)]} is not for letters")
+            self._refuse(
+                node, Text("%(construct)s is not for letters", construct=_REFUSED[type(node)])
+            )
 
     def _attribute(self, node: nodes.Node, whose: nodes.Node, attribute: str) -> None:
         if isinstance(whose, nodes.Name) and whose.name == "subscriber" and attribute not in FIELDS:
@@ -129,26 +145,43 @@ class _Check:
             )
         if attribute not in _ATTRIBUTES and not _is_answers(whose):
             self._not_for_letters(
-                node, f".{attribute}", (f".{method}" for method in allowed_names.TEXT_METHODS)
+                node,
+                f".{attribute}",
+                f".{attribute}",
+                (f".{method}" for method in allowed_names.TEXT_METHODS),
             )
 
     def _constant(self, node: nodes.Node, value: object) -> None:
         if isinstance(value, str) and to_plain_lines(value) != value:
-            self._refuse(node, "a text holds a character that no mail can carry")
+            self._refuse(node, Text("a text holds a character that no mail can carry"))
         if isinstance(value, int) and value > sandbox.NUMBER_AT_MOST:
-            self._refuse(node, "a number is too large")
+            self._refuse(node, Text("a number is too large"))
 
-    def _not_for_letters(self, node: nodes.Node, construct: str, listed: Iterable[str]) -> NoReturn:
-        name = construct.rpartition(" ")[2]
+    def _not_for_letters(
+        self, node: nodes.Node, construct: str, name: str, listed: Iterable[str]
+    ) -> NoReturn:
         near = difflib.get_close_matches(name, listed := sorted(listed), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(listed)}"
-        self._refuse(node, f"{construct} is not for letters; {hint}")
+        hint = (
+            Text("did you mean %(near)s?", near=near[0])
+            if near
+            else Text("there are %(names)s", names=", ".join(listed))
+        )
+        self._refuse(
+            node,
+            Text("%(construct)s is not for letters; %(hint)s", construct=construct, hint=hint),
+        )
 
     def _unknown(self, node: nodes.Node, name: str, known: Iterable[str]) -> NoReturn:
         near = difflib.get_close_matches(name, list(known), n=1)
         fields = ", ".join(f"subscriber.{field}" for field in FIELDS)
-        hint = f"did you mean {near[0]}?" if near else f"letters know {fields}"
-        self._refuse(node, f"{name} is unknown; {hint}")
+        hint = (
+            Text("did you mean %(near)s?", near=near[0])
+            if near
+            else Text("letters know %(fields)s", fields=fields)
+        )
+        self._refuse(node, Text("%(name)s is unknown; %(hint)s", name=name, hint=hint))
 
-    def _refuse(self, node: nodes.Node, why: str) -> NoReturn:
-        raise InvalidInput({self.where: f"line {self.line + node.lineno - 1}: {why}"})
+    def _refuse(self, node: nodes.Node, why: Text) -> NoReturn:
+        raise InvalidInput(
+            {self.where: Text("line %(line)s: %(why)s", line=self.line + node.lineno - 1, why=why)}
+        )

@@ -1,4 +1,6 @@
-"""How header fields were written before they were made fast: kept as the measure of today's (test_same_bytes.py)."""
+"""The writing of header fields before it was made fast: kept as the measure of today's
+(test_same_bytes.py).
+"""
 
 from __future__ import annotations
 

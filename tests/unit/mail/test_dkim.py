@@ -18,10 +18,12 @@ from newsletter.mail.dkim.keys import encode_public, load_key, make_key, write_r
 from newsletter.mail.dkim.signer import COVERED, OVERSIGNED, Signer, make_sign, sign_message
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
 from newsletter.mail.slots import make_slot
+from newsletter.setup_vocabulary import KeyKind
 from tests.unit.mail.test_message import VALUES, check_wire, headers
 
 NOW = datetime(2023, 5, 4, 3, 2, 1, tzinfo=UTC)
-RSA, ED25519 = load_key(make_key("rsa")), load_key(make_key("ed25519"))
+RSA = load_key(make_key(KeyKind.RSA))
+ED25519 = load_key(make_key(KeyKind.ED25519))
 SIGNERS = [Signer("example.com", "s1", RSA), Signer("example.com", "e1", ED25519)]
 RECORDS = {
     f"{signer.selector}._domainkey.example.com.": "".join(
@@ -36,7 +38,7 @@ def look_up(name: bytes, timeout: int = 5) -> bytes:
 
 
 def verifies(data: bytes, number: int = 0) -> bool:
-    """Whether a signature of a message, counted from the top, is right."""
+    """Tell whether a signature of a message, counted from the top, is right."""
     try:
         return bool(dkim.DKIM(data).verify(number, dnsfunc=look_up))
     except dkim.DKIMException:
@@ -125,10 +127,15 @@ def test_what_relays_do_to_white_space_is_no_change(change: Callable[[bytes], by
 @pytest.mark.parametrize(
     "body",
     [
-        b"8-bit: \xc3\xa9 \xff\r\n", b".\r\n..\r\n.a\r\n", b"x" * 5000 + b" \t y\r\n", b"", b"\r\n\r\n", b"no end",
+        b"8-bit: \xc3\xa9 \xff\r\n",
+        b".\r\n..\r\n.a\r\n",
+        b"x" * 5000 + b" \t y\r\n",
+        b"",
+        b"\r\n\r\n",
+        b"no end",
         b"a \r\n \t\r\n\r\n",
     ],
-)  # fmt: skip
+)
 def test_foreign_bytes_in_a_message_made_as_a_whole(body: bytes) -> None:
     data = sign_message(
         b"From: a@example.com\r\nSubject: x\r\n\r\n" + body, make_sign(SIGNERS, NOW)

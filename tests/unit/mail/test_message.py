@@ -16,7 +16,7 @@ from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_line
 from newsletter.mail.header_fields import mailbox_header, text_header, url_header
 from newsletter.mail.headers import Sender, list_headers, single_headers
-from newsletter.mail.message import MessageDraft, compile_message, quoted_printable
+from newsletter.mail.message import MessageDraft, compile_message, encode_quoted_printable
 from newsletter.mail.slots import fill, make_slot
 
 LONG_URL = "https://news.example.com/unsubscribe/" + "a1B2-_" * 30
@@ -25,6 +25,7 @@ VALUES = {
     "email": "jurgen@example.com",
     "date": "Tue, 24 Nov 2026 09:00:00 +0000",
     "message_id": "d.1.abc@example.com",
+    "report_id": "r.1.abc@example.com",
     "unsubscribe_url": LONG_URL,
     "preferences_url": "https://news.example.com/preferences/x",
 }
@@ -44,7 +45,9 @@ def headers(subject: str = "Hello", title: str = "Slow Letters", sender: Sender 
 
 
 def check_wire(data: bytes) -> None:
-    """What every message must be: CRLF only, 7-bit, short lines, no line starting with a dot."""
+    """Check what every message must be: CRLF only, 7-bit, short lines, no line starting with a
+    dot.
+    """
     assert data.isascii()
     assert data.endswith(b"\r\n")
     assert b"\0" not in data
@@ -88,7 +91,7 @@ def test_any_message_reads_back_as_it_was_meant(
     # Python's parser puts a space between two encoded-words of a name; RFC 2047 §6.2 has none.
     assert to.display_name.replace(" ", "") == name.replace(" ", "")
     assert sorted(set(message.keys())) == sorted(message.keys())
-    assert len(message.keys()) == 18
+    assert len(message.keys()) == 19
 
 
 def test_m02_a_long_unsubscribe_link_arrives_as_it_is() -> None:
@@ -100,16 +103,37 @@ def test_m02_a_long_unsubscribe_link_arrives_as_it_is() -> None:
 
 def test_the_headers_of_the_contract_are_all_there() -> None:
     data = compile_message(MessageDraft(headers(), "x", "x")).build(VALUES)
-    found = email.message_from_bytes(data, policy=email.policy.default)
+    result = email.message_from_bytes(data, policy=email.policy.default)
     for name in (
-        "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Reply-To", "List-ID", "List-Unsubscribe",
-        "List-Unsubscribe-Post", "List-Help", "List-Archive", "Feedback-ID", "Precedence", "Auto-Submitted",
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "MIME-Version",
+        "Reply-To",
+        "List-ID",
+        "List-Unsubscribe",
+        "List-Unsubscribe-Post",
+        "List-Help",
+        "List-Archive",
+        "Feedback-ID",
+        "CFBL-Feedback-ID",
+        "Precedence",
+        "Auto-Submitted",
         "Content-Type",
-    ):  # fmt: skip
-        assert len(found.get_all(name)) == 1, name
-    assert found["List-ID"] == "Slow Letters <slow.news.example.com>"
-    assert found.get_content_type() == "multipart/alternative"
-    assert [part.get_content_type() for part in found.iter_parts()] == ["text/plain", "text/html"]
+    ):
+        assert len(result.get_all(name)) == 1, name
+    assert result["List-ID"] == "Slow Letters <slow.news.example.com>"
+    assert result.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in result.iter_parts()] == ["text/plain", "text/html"]
+
+
+def test_a_message_names_the_slots_of_its_headers_and_bodies() -> None:
+    texts = [f"Dear {make_slot('name')}", f"<p>{make_slot('why_url')}</p>"]
+    slots = compile_message(MessageDraft(headers(), *texts)).slots
+    assert slots >= {"name", "why_url", "email", "date", "message_id", "unsubscribe_url"}
+    assert "preferences_url" not in slots
 
 
 def test_h19_a_confirmation_says_nothing_of_lists() -> None:
@@ -164,7 +188,7 @@ def test_m05_encoded_words_are_short_and_lines_folded() -> None:
 
 @given(st.binary(max_size=400).map(lambda raw: raw.decode("latin-1")))
 def test_quoted_printable_keeps_every_line_short(text: str) -> None:
-    encoded = quoted_printable(text)
+    encoded = encode_quoted_printable(text)
     for line in encoded.split(b"\r\n"):
         assert len(line) <= 76
         assert not line.startswith(b".")
@@ -185,15 +209,17 @@ def test_p12_smuggling_bytes_stay_inside() -> None:
 
 @pytest.mark.parametrize("length", [40, 59, 60, 75, 200, 900, 1200])
 def test_m_no_header_line_is_longer_than_it_may_be(length: int) -> None:
-    """RFC 5322 section 2.1.1: 998 characters at most, however long a word is; about 78 where it can be."""
+    """RFC 5322 section 2.1.1: 998 characters at most, however long a word is; about 78 where it can
+    be.
+    """
     for text in ("x" * length, f"a {'y' * length} b", " ".join(["z" * length] * 3)):
         data = compile_message(MessageDraft(headers(text, text), "t", "<p>t</p>")).build(VALUES)
         head = data.partition(b"\r\n\r\n")[0]
-        own = [
+        lines = [
             line
             for line in head.split(b"\r\n")
             if b"xx" in line or b"yy" in line or b"zz" in line or b"=?" in line
         ]
-        assert own
-        assert max(map(len, own)) <= 100
+        assert lines
+        assert max(map(len, lines)) <= 100
         assert str(email.message_from_bytes(data, policy=email.policy.default)["Subject"]) == text

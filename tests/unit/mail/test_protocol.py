@@ -1,4 +1,4 @@
-"""What is said to a server and when, octet by octet: no socket, no clock."""
+"""Test what is said to a server and when, octet by octet: no socket, no clock."""
 
 from __future__ import annotations
 
@@ -54,6 +54,21 @@ def test_content_and_the_next_envelope_go_together() -> None:
     talk.hear(b"250 taken\r\n")
     assert [outcome.id for outcome in talk.outcomes] == [1, 2]
     assert not talk.busy
+
+
+def test_an_answer_is_due_while_something_was_asked_and_the_conversation_goes_on() -> None:
+    talk = Conversation("x", GROUPED)
+    assert not talk.busy
+    talk.advance(message(1))
+    assert talk.busy
+    talk.hear(b"250 ok\r\n250 ok\r\n")
+    assert talk.busy, "the reply to DATA"
+    talk.hear(b"354 go\r\n")
+    assert not talk.busy, "the server waits for the content"
+    written(talk, talk.advance(None))
+    assert talk.busy
+    talk.end("the line was cut")
+    assert not talk.busy, "nobody answers any more"
 
 
 def test_without_pipelining_one_command_at_a_time() -> None:
@@ -164,7 +179,8 @@ def test_p09_nonsense_after_a_content_leaves_it_in_doubt(answer: bytes) -> None:
 
 
 def test_p09_lines_without_end_are_cut_off_even_if_they_say_nothing() -> None:
-    talk, begun = Conversation("x", GROUPED), time.process_time()
+    talk = Conversation("x", GROUPED)
+    begun = time.process_time()
     talk.advance(message(1))
     for _ in range(400):
         talk.hear(b"250-\r\n" * 1_000)
@@ -200,7 +216,8 @@ def test_chunking_sends_a_transaction_at_once_and_two_ahead() -> None:
     assert not talk.room
     assert talk.exposed == 2
     talk.hear(
-        b"250 ok\r\n550 5.1.1 no\r\n503 no recipients\r\n250 reset\r\n250 ok\r\n250 ok\r\n250 taken\r\n"
+        b"250 ok\r\n550 5.1.1 no\r\n503 no recipients\r\n250 reset\r\n250 ok\r\n250 ok\r\n"
+        b"250 taken\r\n"
     )
     assert results(talk) == [(1, "refused", "RCPT"), (2, "accepted", "END")]
 
@@ -225,7 +242,9 @@ def test_size_and_letters_beyond_ascii_are_judged_before_anything_is_said() -> N
     assert talk.outcomes[0].reply[:2] == (553, "5.6.7")
     talk = Conversation("x", {**GROUPED, "smtputf8": ""})
     assert talk.advance(message(1, "jörg@example.com")).startswith(
-        "MAIL FROM:<ana@example.com> BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<jörg@example.com>\r\n".encode()
+        (
+            "MAIL FROM:<ana@example.com> BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<jörg@example.com>\r\n"
+        ).encode()
     )
 
 
@@ -239,9 +258,9 @@ def test_m01_an_address_cannot_smuggle_a_command(address: str) -> None:
 def test_reports_of_delivery_are_asked_for_where_they_are_offered() -> None:
     """RFC 3461."""
     talk = Conversation("x", {**GROUPED, "dsn": ""})
-    said = talk.advance(message(1, "a+b=c@example.com"))
-    assert b"MAIL FROM:<ana@example.com> RET=HDRS ENVID=d.1.ab+3D\r\n" in said
-    assert b"NOTIFY=FAILURE,DELAY ORCPT=rfc822;a+2Bb+3Dc@example.com\r\n" in said
+    result = talk.advance(message(1, "a+b=c@example.com"))
+    assert b"MAIL FROM:<ana@example.com> RET=HDRS ENVID=d.1.ab+3D\r\n" in result
+    assert b"NOTIFY=FAILURE,DELAY ORCPT=rfc822;a+2Bb+3Dc@example.com\r\n" in result
     assert encode_xtext("a b") == "a+20b"
 
 
@@ -274,16 +293,29 @@ def test_no_answer_in_time_to_a_group_makes_the_next_conversation_slower() -> No
 
 
 ANSWERS = st.sampled_from(
-    [b"250 ok\r\n", b"354 go\r\n", b"550 5.1.1 no\r\n", b"451 later\r\n", b"421 bye\r\n", b"250-a\r\n250 b\r\n",
-     b"503 what\r\n", b"nonsense\r\n", b"25", b"220 hi\n", b"\xff\r\n"]
-)  # fmt: skip
+    [
+        b"250 ok\r\n",
+        b"354 go\r\n",
+        b"550 5.1.1 no\r\n",
+        b"451 later\r\n",
+        b"421 bye\r\n",
+        b"250-a\r\n250 b\r\n",
+        b"503 what\r\n",
+        b"nonsense\r\n",
+        b"25",
+        b"220 hi\n",
+        b"\xff\r\n",
+    ]
+)
 
 
 @given(st.sampled_from([{}, GROUPED, CHUNKED]), st.lists(ANSWERS, max_size=40), st.booleans())
 def test_whatever_a_server_says_each_message_comes_back_once(
     offers: dict[str, str], answers: list[bytes], flushed: bool
 ) -> None:
-    talk, given_, number = Conversation("x", offers), [], 0
+    talk = Conversation("x", offers)
+    given_ = []
+    number = 0
     for answer in [*answers, b""]:
         while talk.room or talk.ready:
             following = None
@@ -298,3 +330,75 @@ def test_whatever_a_server_says_each_message_comes_back_once(
     back = [outcome.id for outcome in talk.outcomes] + [outgoing.id for outgoing in talk.returned]
     assert sorted(back) == given_
     assert flushed or not any(outcome.result == "in_doubt" for outcome in talk.outcomes)
+
+
+def test_a_conversation_that_ran_well_blames_nobody() -> None:
+    talk = Conversation("x", GROUPED)
+    assert not talk.exposes
+    assert talk.exposed == 0
+    talk.advance(message(1))
+    talk.hear(b"250 ok\r\n250 ok\r\n354 go\r\n")
+    assert talk.exposes, "the next octets are a content"
+    talk.advance(None)
+    assert (talk.exposes, talk.exposed) == (False, 1)
+    talk.hear(b"250 taken\r\n")
+    assert talk.exposed == 0
+    assert talk.quit() == b"QUIT\r\n"
+    talk.hear(b"221 bye\r\n")
+    assert talk.over
+    assert (talk.confused, talk.without_chunks, talk.turned_away) == (False, False, False)
+    assert (talk.why, talk.unwelcome, talk.returned) == ("", None, [])
+    assert talk.answers == 5
+    assert Conversation("x", CHUNKED).exposes, "whatever it says first is a whole message"
+
+
+@pytest.mark.parametrize("offers", [GROUPED, CHUNKED, {}])
+@pytest.mark.parametrize(("missing", "result"), [(0, "in_doubt"), (1, "unsent")])
+def test_p08_only_what_was_written_to_the_last_octet_is_in_doubt(
+    offers: dict[str, str], missing: int, result: str
+) -> None:
+    """The octets that the socket took are counted, as its connection does."""
+    talk = Conversation("x", offers)
+    talk.flushed += len(talk.advance(message(1)))
+    if "chunking" not in offers:
+        for answer in (b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            talk.flushed += len(talk.hear(answer))
+        assert talk.ready
+    octets = talk.advance(None)
+    talk.flushed += len(octets) - missing
+    talk.end("cut off")
+    assert [outcome.result for outcome in talk.outcomes] == [result]
+    assert talk.outcomes[0].reply == (0, "", "cut off")
+
+
+def test_a_connection_is_spent_once_its_last_message_has_its_outcome() -> None:
+    talk = Conversation("x", {})
+    assert not talk.spent
+    for number in range(1, MESSAGES_A_CONNECTION + 1):
+        talk.advance(message(number))
+        assert not talk.spent
+        for answer in (b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            talk.hear(answer)
+        assert not talk.spent
+        talk.advance(None)
+        talk.hear(b"250 taken\r\n")
+        assert talk.spent == (number == MESSAGES_A_CONNECTION) == (not talk.room)
+    talk.quit()
+    assert not talk.spent, "it ends already"
+    talk.hear(b"221 bye\r\n")
+    assert not talk.spent, "it has ended"
+
+
+@pytest.mark.parametrize("messages", [0, 1])
+def test_421_turns_away_only_who_has_had_no_message_taken(messages: int) -> None:
+    talk = Conversation("x", {})
+    for number in range(messages):
+        talk.advance(message(number))
+        for answer in (b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            talk.hear(answer)
+        talk.advance(None)
+        talk.hear(b"250 taken\r\n")
+    talk.advance(message(7))
+    talk.hear(b"421 4.7.0 too many\r\n")
+    assert talk.turned_away is (messages == 0)
+    assert talk.why == "4.7.0 too many"

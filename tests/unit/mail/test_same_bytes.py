@@ -1,4 +1,6 @@
-"""What is fast must say the same: messages, tokens and references beside the plain way to make them."""
+"""Test that what is fast must say the same: messages, tokens and references beside the plain way
+to make them.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +25,27 @@ from newsletter.mail.message import (
     SOFT_BREAK,
     MessageDraft,
     compile_message,
-    quoted_printable,
+    encode_quoted_printable,
 )
 from newsletter.mail.slots import SLOT_PATTERN, make_slot
-from newsletter.tokens import References, Tokens
+from newsletter.tokens import RowNames, Tokens
 from tests.fakes import START
 from tests.naughty import NAUGHTY
 from tests.unit.mail import former_header_fields as former
 
 BOUNDARY = "=_0123456789abcdef"
 SUBJECTS = [
-    "Going slowly", "Ruhe, Übung und Geduld – wöchentlich", "Întâlnire săptămânală: șezătoare", "رسالة الأسبوع",
-    "La lettre d’été : ce qui compte vraiment", "¿Qué tal?", "=?utf-8?q?x?=", "A " + "very " * 40 + "long one", " ", "x" * 300,
-]  # fmt: skip
+    "Going slowly",
+    "Ruhe, Übung und Geduld – wöchentlich",
+    "Întâlnire săptămânală: șezătoare",
+    "رسالة الأسبوع",
+    "La lettre d’été : ce qui compte vraiment",
+    "¿Qué tal?",
+    "=?utf-8?q?x?=",
+    "A " + "very " * 40 + "long one",
+    " ",
+    "x" * 300,
+]
 LANGUAGES = ["en", "de", "fr", "es", "ro", "ar"]
 _AS_IT_IS = re.compile(r"[!-\-/-<>-~](?:[ -<>-~]{0,73}[!-<>-~]|[!-<>-~]{74,})?", re.ASCII)
 
@@ -48,7 +58,7 @@ def former_value(value: str) -> bytes:
         if "." not in value[75::75]:
             data = value.encode("ascii")
             return SOFT_BREAK.join([data[start : start + 75] for start in range(0, len(data), 75)])
-    return quoted_printable(value)
+    return encode_quoted_printable(value)
 
 
 def former_body(text: str, values: dict[str, str], *, escaped: bool) -> bytes:
@@ -60,7 +70,7 @@ def former_body(text: str, values: dict[str, str], *, escaped: bool) -> bytes:
             value = values[piece]
             chunks += former_value(escape(value) if escaped else value)
         else:
-            constant = quoted_printable(piece)
+            constant = encode_quoted_printable(piece)
             if number + 1 < len(pieces) and constant and not constant.endswith(CRLF):
                 constant += SOFT_BREAK
             chunks += SOFT_BREAK + constant if number and constant else constant
@@ -119,7 +129,7 @@ def test_messages_have_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     dice = random.Random(1)
     text = f"Dear {make_slot('name')},\n\n{make_slot('unsubscribe_url')}\n.{make_slot('name')}."
     html = f'<p>{make_slot("name")}</p><a href="{make_slot("preferences_url")}">x</a>'
-    made = 0
+    result = 0
     for number, naughty in enumerate(NAUGHTY):
         naughty = naughty[:3000]
         subject = SUBJECTS[number % len(SUBJECTS)]
@@ -132,12 +142,17 @@ def test_messages_have_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
             else f"{'long' * 15}.{number}@example.org",
             "date": "Tue, 24 Nov 2026 09:00:00 +0000",
             "message_id": f"d{number}@example.com",
+            "report_id": f"r{number}@example.com",
             "unsubscribe_url": f"https://news.example.com/unsubscribe/{token}",
             "unsubscribe_mail": "mailto:bounces+u.abc@example.com?subject=unsubscribe",
             "preferences_url": f"https://news.example.com/preferences/{token}",
         }
-        for changed in (values, {**values, "email": naughty}, {**values, "unsubscribe_url": naughty},
-                        {**values, "message_id": naughty, "preferences_url": naughty}):  # fmt: skip
+        for changed in (
+            values,
+            {**values, "email": naughty},
+            {**values, "unsubscribe_url": naughty},
+            {**values, "message_id": naughty, "preferences_url": naughty},
+        ):
             title = f"Letters {naughty[:40]}" if number % 2 and "\n" not in naughty else "Slow"
             fields = make_headers(former, subject, title, monkeypatch)
             draft = MessageDraft(fields, draft_text, html)
@@ -147,8 +162,8 @@ def test_messages_have_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
             )
             new = build(partial(compile_and_build, draft, changed))
             assert new == old, (number, changed)
-            made += isinstance(new, bytes)
-    assert made > len(NAUGHTY)
+            result += isinstance(new, bytes)
+    assert result > len(NAUGHTY)
 
 
 def test_a_parser_reads_each_header_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +174,8 @@ def test_a_parser_reads_each_header_back(monkeypatch: pytest.MonkeyPatch) -> Non
         subject = SUBJECTS[number]
         fields = make_headers(header_fields, subject, "Slow", monkeypatch)
         message = compile_message(MessageDraft(fields, "x", "<p>x</p>"))
-        values = dict.fromkeys(("date", "message_id", "unsubscribe_url", "unsubscribe_mail"), "x@x")
+        slots = ("date", "message_id", "report_id", "unsubscribe_url", "unsubscribe_mail")
+        values = dict.fromkeys(slots, "x@x")
         data = message.build({**values, "name": name, "email": "reader@example.org"})
         parsed = email.message_from_bytes(data, policy=email.policy.default)
         assert parsed["Subject"] == subject
@@ -187,12 +203,12 @@ def test_tokens_are_those_of_a_plain_signer(purpose: LinkPurpose) -> None:
 
 def test_references_are_those_of_plain_hmacs() -> None:
     key = bytes(range(32))
-    references = References(key)
+    references = RowNames(key)
     mac_key, pad_key = (hmac.digest(key, name, "sha256") for name in (b"mac", b"pad"))
     for number in (0, 1, 77, 2**31, 2**48 - 1):
         plain = number.to_bytes(6, "big")
         mac = hmac.digest(mac_key, plain, "sha256")[:9]
         pad = hmac.digest(pad_key, mac, "sha256")
         sealed = bytes(left ^ right for left, right in zip(plain, pad, strict=False))
-        assert references.name_delivery(number) == b32encode(mac + sealed).decode().lower()
-        assert references.find_delivery(references.name_delivery(number)) == number
+        assert references.name(number) == b32encode(mac + sealed).decode().lower()
+        assert references.find(references.name(number)) == number
