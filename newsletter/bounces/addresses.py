@@ -11,16 +11,18 @@ ADDRESS_AT_MOST = 320
 """Characters: 64 before the @, 255 behind it (RFC 5321 section 4.5.3.1)."""
 
 _LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
-_DOMAIN = r"(?:[\w-]{1,63}\.){1,10}[\w-]{2,63}"
+_DOMAIN = r"(?:[\w-]{1,63}\.){1,10}[\w-]{1,63}"
 ADDRESS = re.compile(rf"(?<![\w.+=/@-])({_LOCAL}|\"[^\"\\\r\n@]{{1,62}}\")@({_DOMAIN})(?![\w@])")
 """An address anywhere in a text.
 
 Letters beyond ASCII are allowed (RFC 6531).
 """
 
-_ODD = re.compile(r"[^\s<>;,@]{1,64}@(?:[\w-]{1,63}|\[[\w.:]{3,60}\])")
-"""A host without a domain, or an address literal (RFC 5321 section 4.1.3): only in a field."""
+_ODD = re.compile(rf"[^\s<>;,@]{{1,64}}@(?:{_DOMAIN}|[\w-]{{1,63}}|\[[\w.:]{{3,60}}\])")
+"""An address before whose @ stands anything (an emoji, RFC 6531), or whose host has no domain, or
+is an address literal (RFC 5321 section 4.1.3): only in a field."""
 
+_X400 = re.compile(r"^(?:smtp|rfc-?822)=", re.I)
 _QUOTES = "'\""
 _XTEXT = re.compile(r"\+(2B|3D|40|20)")
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
@@ -41,6 +43,8 @@ def read_field(value: str) -> str:
     address = address if mark else value[:1_000]
     address = _UNITEXT.sub(_decode_point, address)
     address = _XTEXT.sub(lambda match: chr(int(match[1], 16)), address)
+    if not address.isascii():
+        return _read_odd(address) or find_address(address)
     return find_address(address) or _read_odd(address)
 
 
@@ -57,7 +61,7 @@ def find_address(text: str) -> str:
 
 def normalize_address(address: str) -> str:
     """Write an address as it is compared: without quotes around it, the domain in lower case."""
-    local, _, domain = address.strip(" <>()").rpartition("@")
+    local, _, domain = _X400.sub("", address.strip(" <>()")).rpartition("@")
     return f"{local.strip(_QUOTES)}@{domain.lower().rstrip('.')}"
 
 

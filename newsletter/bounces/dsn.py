@@ -21,7 +21,7 @@ RECIPIENTS_AT_MOST = 200
 
 _FIELD = re.compile(r"([A-Za-z][A-Za-z-]{2,40})[ \t]{0,8}:[ \t]{0,8}(.*)")
 _TYPE = re.compile(r"^\s{0,8}[A-Za-z-]{1,30}\s{0,4};\s{0,8}")
-_NO_FAILURES = ("delayed", "delivered", "relayed", "expanded")
+_NO_FAILURES = ("delayed", "delivered", "relayed", "expanded", "deliverable")
 _ABOUT = ("original-envelope-id", "reporting-mta", "arrival-date", "x-postfix-sender")
 _STARTS = ("final-recipient", "original-recipient", "action")
 

@@ -23,6 +23,7 @@ _UNSUBSCRIBE = re.compile(
     r"list-unsubscribe\s{0,8}:((?:[^\n]{0,1000}\n(?=[ \t])){0,8}[^\n]{0,1000})", re.I
 )
 _ENVELOPE_ID = re.compile(r"original-envelope-id\s{0,8}:\s{0,8}(\S{1,120})", re.I)
+_FEEDBACK_ID = re.compile(r"cfbl-feedback-id\s{0,8}:\s{0,8}(\S{1,120})", re.I)
 _SENT_TO = (
     "to",
     "cc",
@@ -40,6 +41,7 @@ def collect_evidence(message: Part) -> ReportEvidence:
     message_ids: list[str] = []
     envelope_ids: list[str] = []
     unsubscribe: list[str] = []
+    feedback_ids: list[str] = []
     for part in message.walk():
         text = part.text() if not part.parts else ""
         folded = text.lower()  # looking for a word first takes a tenth of the expression's time
@@ -49,9 +51,12 @@ def collect_evidence(message: Part) -> ReportEvidence:
             envelope_ids += _ENVELOPE_ID.findall(text)
         if "list-unsubscribe" in folded:
             unsubscribe += [" ".join(match.split()) for match in _UNSUBSCRIBE.findall(text)]
+        if "cfbl-feedback-id" in folded:
+            feedback_ids += _FEEDBACK_ID.findall(text)
         if part.depth:
             message_ids += _ANGLE.findall(part.get("message-id"))
             unsubscribe += part.get_all("list-unsubscribe")
+            feedback_ids += part.get_all("cfbl-feedback-id")
     for name in ("in-reply-to", "references"):
         message_ids += _ANGLE.findall(message.get(name))
     sent_to = [
@@ -65,6 +70,7 @@ def collect_evidence(message: Part) -> ReportEvidence:
         envelope_ids=_keep(envelope_ids),
         message_ids=_keep([value for value in message_ids if value != outer]),
         unsubscribe=_keep(unsubscribe),
+        feedback_ids=_keep(feedback_ids),
     )
 
 

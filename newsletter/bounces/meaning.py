@@ -1,4 +1,4 @@
-"""Say what a refusal means for a recipient, by the one table that sending uses too.
+"""Classify refusals by what they mean for a recipient, with the table that sending uses.
 
 Pure.
 """
@@ -46,7 +46,7 @@ _IRONPORT = re.compile(r"[45]\.[\dx]\.\d - [\w ]{3,60}?(?=[45]\d\d-')")
 """Cisco's gateways put "5.1.0 - Unknown address error" before whatever the last server said."""
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
-_NO_DOMAIN = re.compile(r"\bnxdomain\b|non-?existent ?domain", re.I)
+_NO_DOMAIN = re.compile(r"\bnxdomain\b|non-?existent ?domain|\bnull mx\b", re.I)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -70,6 +70,8 @@ def judge_reason(text: str, status: str = "") -> Judgement:
     text = _IRONPORT.sub("", text[:TEXT_AT_MOST])
     code = find_code(text)
     spoken = find_status(text)
+    if spoken.startswith("2"):
+        spoken = ""  # a success is no reason: it is the number of a version, or another reply
     enhanced = choose_status(status, spoken)
     cause = classify(code, enhanced, text)
     permanent = is_permanent(code, enhanced) if code or enhanced else True
@@ -88,7 +90,10 @@ def judge_reason(text: str, status: str = "") -> Judgement:
 
 
 def names_no_domain(text: str) -> bool:
-    """Tell whether a reason says that DNS knows no such domain, which no later try changes."""
+    """Tell whether a reason says that DNS knows no such domain, or that none takes mail.
+
+    A null MX (RFC 7505) says the second. No later try changes either.
+    """
     return bool(_NO_DOMAIN.search(text[:TEXT_AT_MOST]))
 
 

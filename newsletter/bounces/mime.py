@@ -27,6 +27,9 @@ BYTES_AT_MOST = 512 * 1024
 HEADER_LINES_AT_MOST = 500
 """Lines of one header that are looked at; real ones have a hundred."""
 
+HEADER_GAP_AT_MOST = 30
+"""Lines after one that is no field in which the next known field of a header is looked for."""
+
 PARTS_AT_MOST = 64
 """Parts of a message that are looked at; the rest is text. Real reports have three or four."""
 
@@ -39,6 +42,7 @@ TEXT_AT_MOST = 64 * 1024
 _ODD_CODECS = ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _BREAK = re.compile(r"<(?:br|p|/p|div|/div|tr|/tr|/td|li)\b[^<>]{0,200}>", re.I)
+_KNOWN_FIELD = re.compile(rb"(?:from|to|subject|date|message-id|mime-version|received):", re.I)
 _FIELD = re.compile(r"([!-9;-~]{1,80})[ \t]{0,8}:(.*)", re.S)
 
 
@@ -87,10 +91,10 @@ class Part:
 
     def text(self) -> str:
         """Decode the content of this part; tags of HTML become spaces."""
-        text = decode_text(self._decoded(), self.param("charset"))[:TEXT_AT_MOST]
+        text = decode_text(self._decode_body(), self.param("charset"))[:TEXT_AT_MOST]
         return strip_tags(text) if self.content_type == "text/html" else text
 
-    def _decoded(self) -> bytes:
+    def _decode_body(self) -> bytes:
         raw = b"\n".join(self.body)
         encoding = self.get("content-transfer-encoding").strip().lower()
         if encoding == "base64":
@@ -123,7 +127,7 @@ def _parse(lines: list[bytes], depth: int, room: list[int]) -> Part:
         part.parts = [_parse(piece, depth + 1, room) for piece in pieces]
     elif kind in ("message/rfc822", "message/global", "message/partial"):
         if part.get("content-transfer-encoding").strip().lower() in ("base64", "quoted-printable"):
-            body = split_lines(part._decoded())
+            body = split_lines(part._decode_body())
         if room[0] > 0:
             room[0] -= 1
             part.parts = [_parse(list(dropwhile(not_, body)), depth + 1, room)]
@@ -133,7 +137,8 @@ def _parse(lines: list[bytes], depth: int, room: list[int]) -> Part:
 def split_header(lines: list[bytes]) -> tuple[list[tuple[str, str]], list[bytes]]:
     """Part header fields, unfolded, from the body.
 
-    A line that is no field ends the header.
+    A line that is no field ends the header, unless well-known fields follow it: what is pasted or
+    forwarded loses the spaces before continued lines.
     """
     fields: list[tuple[str, list[str]]] = []
     for number, line in enumerate(lines[:HEADER_LINES_AT_MOST]):
@@ -144,9 +149,19 @@ def split_header(lines: list[bytes]) -> tuple[list[tuple[str, str]], list[bytes]
             fields[-1][1].append(text.strip())
         elif match := _FIELD.match(text):
             fields.append((match[1].lower(), [match[2].strip()]))
-        else:
+        elif not fields or not _goes_on(lines[number + 1 : number + 1 + HEADER_GAP_AT_MOST]):
             return _join(fields), lines[number:]
     return _join(fields), lines[HEADER_LINES_AT_MOST:]
+
+
+def _goes_on(lines: list[bytes]) -> bool:
+    """Tell whether fields that every message has follow before the next blank line."""
+    for line in lines:
+        if not line.strip():
+            return False
+        if _KNOWN_FIELD.match(line):
+            return True
+    return False
 
 
 def _join(fields: list[tuple[str, list[str]]]) -> list[tuple[str, str]]:

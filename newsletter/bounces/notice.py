@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from newsletter.bounces.addresses import find_addresses, is_role
+from newsletter.bounces.addresses import ADDRESS, find_address, find_addresses, is_role
 from newsletter.bounces.meaning import find_code
 
 LINES_AT_MOST = 400
@@ -29,11 +29,14 @@ _CUT = re.compile(
 )
 _QUOTED = re.compile(
     r"\s{0,8}[>|]?\s{0,8}(?:mail from|from|to|cc|reply-to|subject|date|sent|message-id|sender|"
+    r"original-envelope-id|"
     r"von|an|de|betreff|objet|in-reply-to|references|x-[a-z-]{1,40})\s{0,4}:",
     re.I,
 )
 _CONTACT = re.compile(
-    r"(?:contact|write to|reply to|mail us|questions|assistance|help|send mail to) ", re.I
+    r"(?:contact|write to|reply to|mail us|questions|assistance|help|send mail to|(?:via|"
+    r"by) e-?mail) ",
+    re.I,
 )
 _WORDS_OF_SERVER = re.compile(r"(?<![\w.:\[-])[45]\d\d[ -]|said:|RCPT TO", re.I)
 _SENDER = re.compile(
@@ -48,12 +51,19 @@ _BEHIND = re.compile(
 )
 """What a forwarder says of the address that was mailed, after the one it passed the mail on to."""
 
+_VERDICT = re.compile(r"[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?<[^<>]{3,320}>\.\.\. ")
+"""What sendmail says of an address in its transcript."""
+
+_FAILED = "following addresses had"
+"""Where a newer sendmail lists who failed, and leads each to the address that was mailed."""
+
 _TO = re.compile(r"\s{0,8}[>|]?\s{0,8}(?:to|an|rcpt to)\s{0,4}:", re.I)
+_URL = re.compile(r"https?://\S{1,1000}", re.I)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 def cut_original(text: str) -> str:
-    """Return what stands before the returned message."""
+    """Return the text before the returned message."""
     lines = text.splitlines()[:LINES_AT_MOST]
     for number, line in enumerate(lines):
         if number > 1 and _CUT.match(line[:300]):
@@ -72,11 +82,14 @@ def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
     quoted: dict[str, None] = {}
     passed_on: set[str] = set()
     last: list[str] = []
+    listed = _FAILED in notice
     for line in notice.splitlines()[:LINES_AT_MOST]:
         header = _QUOTED.match(line)
-        if "envelope-from" in line or "http" in line or (header and not _TO.match(line)):
+        if "envelope-from" in line or (header and not _TO.match(line)):
             continue
-        line = _SENDER.sub(" ", line[:2_000])
+        if "http" in line and not ADDRESS.match(line.strip(" <")):
+            continue  # an advertisement, or where to ask
+        line = _SENDER.sub(" ", _URL.sub(" ", line[:2_000]))
         if behind := _BEHIND.search(line):
             passed_on |= {*find_addresses(line[: behind.start()]), *last}
         before_words = _WORDS_OF_SERVER.split(line[:2_000], maxsplit=1)[0]
@@ -85,12 +98,25 @@ def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
         for address in addresses:
             if address.lower() in not_these or is_role(address) or _is_contact(line, address):
                 continue
-            place = quoted if header else named if address in before_words else spoken
+            is_named = address in before_words or (_VERDICT.match(line) and not listed)
+            place = quoted if header else named if is_named else spoken
             place[address] = None
     for address in passed_on:
         if len(named) > 1:
             named.pop(address, None)
     return list(named or spoken or quoted)
+
+
+def find_origin(notice: str, address: str) -> str:
+    """Find the address we mailed, which passed the mail on to `address`; "" where none is named."""
+    last: list[str] = []
+    for line in notice.splitlines()[:LINES_AT_MOST]:
+        behind = _BEHIND.search(line[:2_000])
+        addresses = find_addresses(line[: behind.start()] if behind else line[:2_000])
+        if behind and address in (addresses or last):
+            return find_address(behind[1])
+        last = addresses or (last if line.strip() else [])
+    return ""
 
 
 def _is_contact(line: str, address: str) -> bool:

@@ -12,13 +12,16 @@ from newsletter.bounces.meaning import join_lines
 from newsletter.bounces.mime import Part
 from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
+RECEIPT_TYPE = "message/disposition-notification"
+
 _AUTO_SUBJECT = re.compile(
     r"(?:auto(?:matic|mated|matische|matique)?[ :-]{0,3}(?:reply|response|respon|antwort|answer)|"
     r"out of (?:the )?office|\booo\b|away from|on (?:vacation|holiday|leave)|vacation|abwesen|"
     r"urlaub|automatische antwort|r.{1,2}ponse automatique|absen(?:t|ce)|respuesta autom|fuera "
     r"de|risposta autom|assente|afwezig|autoreply|autorespon|automatisch|fraværende|frånvaro|"
     r"poissa|nieobecn|resposta autom|estou ausente|autosvar|automatisk svar|odpowied. autom|"
-    r"r.spuns automat|automaattinen|automatick|automatikus|otomatik (?:yan.t|cevap)|"
+    r"automatyczna odp|r.spuns automat|"
+    r"automaattinen|automatick|automatikus|otomatik (?:yan.t|cevap)|"
     r"автоответ|автоматическ|автоматична відповідь|automatiskt svar|"
     r"αυτόματη|自動応答|自動返信|不在|自动回复|자동 ?회신|자동 ?응답|"
     r"رد (?:تلقائي|آلي)|מענה אוטומטי)",
@@ -110,7 +113,7 @@ def is_answer(message: Part) -> bool:
 def is_receipt(message: Part) -> bool:
     """Tell whether a message says that another was shown or deleted (RFC 8098)."""
     kinds = [part.content_type for part in message.walk()]
-    return "message/disposition-notification" in kinds or (
+    return RECEIPT_TYPE in kinds or (
         message.param("report-type").lower() == "disposition-notification"
     )
 

@@ -16,13 +16,15 @@ class ReportEvidence:
 
     `sent_to`: addresses the report itself was sent to (a VERP address, an unsubscribe address);
     `envelope_ids`: Original-Envelope-Id (RFC 3464 section 2.2.1); `message_ids`: Message-IDs quoted
-    in it, without angle brackets; `unsubscribe`: contents of quoted List-Unsubscribe headers.
+    in it, without angle brackets; `unsubscribe`: contents of quoted List-Unsubscribe headers;
+    `feedback_ids`: of CFBL-Feedback-ID headers (RFC 9477).
     """
 
     sent_to: tuple[str, ...] = ()
     envelope_ids: tuple[str, ...] = ()
     message_ids: tuple[str, ...] = ()
     unsubscribe: tuple[str, ...] = ()
+    feedback_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from email.parser import BytesParser
 from email.utils import parseaddr
 
 from newsletter.dns.dmarc import parse_tags
-from newsletter.dns.resolver import Resolver
+from newsletter.dns.resolver import RecordKind, Resolver
+from newsletter.i18n import Text
 
 BITS_AT_LEAST = 1024
 """Bits of an RSA key that receivers accept (RFC 8301 section 3.2)."""
@@ -95,7 +96,7 @@ def examine(domain: str, selector: str, ask: Resolver) -> Key:
     Raises `CouldNotAsk`.
     """
     key = Key(selector)
-    texts = ask(f"{selector}._domainkey.{domain}", "TXT")
+    texts = ask(f"{selector}._domainkey.{domain}", RecordKind.TXT)
     records = [
         text
         for text in texts
@@ -108,16 +109,24 @@ def examine(domain: str, selector: str, ask: Resolver) -> Key:
     key.key = "".join(tags["p"].split())
     if len(records) > 1:
         key.problems.append(
-            f"there are {len(records)} records, and receivers may use any of them "
-            "(RFC 6376 section 3.6.2.2)"
+            Text(
+                "there are %(count)s records, and receivers may use any of them "
+                "(RFC 6376 section 3.6.2.2)",
+                count=len(records),
+            )
         )
     _judge_key(key, tags)
     if "sha256" not in tags.get("h", "sha256").lower():
-        key.problems.append(f"h={tags['h']}: it excludes rsa-sha256, which is required (RFC 8301)")
+        key.problems.append(
+            Text(
+                "h=%(value)s: it excludes rsa-sha256, which is required (RFC 8301)",
+                value=tags["h"],
+            )
+        )
     if not {"*", "email"} & set(tags.get("s", "*").lower().replace(" ", "").split(":")):
-        key.problems.append(f"s={tags['s']}: it is not for mail")
+        key.problems.append(Text("s=%(value)s: it is not for mail", value=tags["s"]))
     if "y" in tags.get("t", "").lower().split(":"):
-        key.notes.append("t=y: it is marked as a test")
+        key.notes.append(Text("t=y: it is marked as a test"))
     return key
 
 
@@ -125,18 +134,22 @@ def _judge_key(key: Key, tags: dict[str, str]) -> None:
     kind = tags.get("k", "rsa").lower()
     if not tags["p"]:
         key.withdrawn = True
-        key.problems.append("its key was withdrawn (p= is empty)")
+        key.problems.append(Text("its key was withdrawn (p= is empty)"))
     elif kind == "ed25519" and _count_bytes(tags["p"]) != ED25519_BYTES:
-        key.problems.append("its key cannot be read (RFC 8463 section 4)")
+        key.problems.append(Text("its key cannot be read (RFC 8463 section 4)"))
     elif kind == "rsa":
         key.bits = rsa_bits(tags["p"])
         if key.bits < BITS_AT_LEAST:
             key.problems.append(
-                "its key cannot be read, or is too short for receivers (RFC 8301 section 3.2)"
+                Text("its key cannot be read, or is too short for receivers (RFC 8301 section 3.2)")
             )
         elif key.bits < BITS_RECOMMENDED:
             key.notes.append(
-                f"its key has {key.bits} bits; use {BITS_RECOMMENDED} (RFC 8301 section 3.2)"
+                Text(
+                    "its key has %(bits)s bits; use %(most)s (RFC 8301 section 3.2)",
+                    bits=key.bits,
+                    most=BITS_RECOMMENDED,
+                )
             )
 
 

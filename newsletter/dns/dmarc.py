@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from newsletter.dns.resolver import Resolver
+from newsletter.dns.resolver import RecordKind, Resolver
+from newsletter.i18n import Text
 
 POLICIES = ("none", "quarantine", "reject")
 _REMOVED = ("pct", "rf", "ri")
@@ -34,7 +35,11 @@ def examine(domain: str, ask: Resolver) -> Dmarc:
         records = _records(name, ask)
         if len(records) > 1:
             dmarc.problems.append(
-                f"_dmarc.{name} has {len(records)} DMARC records, and receivers ignore them all"
+                Text(
+                    "_dmarc.%(name)s has %(count)s DMARC records, and receivers ignore them all",
+                    name=name,
+                    count=len(records),
+                )
             )
         if len(records) == 1:
             dmarc.domain = name
@@ -95,7 +100,7 @@ def _up(domain: str) -> list[str]:
 
 
 def _records(name: str, ask: Resolver) -> list[str]:
-    texts = ask(f"_dmarc.{name}", "TXT")
+    texts = ask(f"_dmarc.{name}", RecordKind.TXT)
     return [text for text in texts if text.replace(" ", "").partition(";")[0] == "v=DMARC1"]
 
 
@@ -116,28 +121,36 @@ def _judge_reports(dmarc: Dmarc, ask: Resolver) -> None:
     ):
         receiver = uri.rpartition("@")[2].lower()
         if not uri.lower().startswith("mailto:") or not receiver:
-            dmarc.problems.append(f"rua={uri} is no mailto: address")
+            dmarc.problems.append(Text("rua=%(uri)s is no mailto: address", uri=uri))
         elif not is_aligned(receiver, dmarc.domain, ask) and not ask(
-            f"{dmarc.domain}._report._dmarc.{receiver}", "TXT"
+            f"{dmarc.domain}._report._dmarc.{receiver}", RecordKind.TXT
         ):
             dmarc.problems.append(
-                f"{receiver} does not accept reports about {dmarc.domain}, so none are sent to it"
+                Text(
+                    "%(receiver)s does not accept reports about %(domain)s, so none are sent to it",
+                    receiver=receiver,
+                    domain=dmarc.domain,
+                )
             )
 
 
 def _judge(dmarc: Dmarc, domain: str) -> None:
     policy = dmarc.tags.get("p", "").lower()
     if policy not in POLICIES:
-        dmarc.problems.append(f"p={policy or '(missing)'} is no policy; receivers read p=none")
+        dmarc.problems.append(
+            Text("p=%(value)s is no policy; receivers read p=none", value=policy or "(missing)")
+        )
         policy = "none"
     below = dmarc.tags.get("sp", policy).lower()
     dmarc.policy = policy if dmarc.domain == domain or below not in POLICIES else below
     removed = [tag for tag in _REMOVED if tag in dmarc.tags]
     if removed:
-        dmarc.problems.append(f"{', '.join(removed)} are obsolete (RFC 9989): remove them")
+        dmarc.problems.append(
+            Text("%(names)s are obsolete (RFC 9989): remove them", names=", ".join(removed))
+        )
     if dmarc.tags.get("t", "n").lower() == "y" and dmarc.policy != "none":
-        dmarc.problems.append("t=y: receivers are asked not to apply it yet")
+        dmarc.problems.append(Text("t=y: receivers are asked not to apply it yet"))
     if dmarc.policy == "none" and not dmarc.tags.get("rua"):
         dmarc.problems.append(
-            "p=none without rua= neither protects the domain nor reports anything"
+            Text("p=none without rua= neither protects the domain nor reports anything")
         )

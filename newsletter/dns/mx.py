@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from newsletter.dns.resolver import CouldNotAsk, DnsResolver, Resolver
+from newsletter.dns.resolver import CouldNotAsk, DnsResolver, RecordKind, Resolver
 
 JudgeDomains = Callable[[Iterable[str]], dict[str, str]]
 """Maps those of the domains that accept no mail to the reason."""
@@ -98,23 +98,23 @@ class DomainChecker:
     def _is_there_dns(self) -> bool:
         """Tell whether DNS answers for a well-known name, asked with a new resolver."""
         try:
-            self._resolver()(KNOWN_TO_ALL, "NS")
+            self._resolver()(KNOWN_TO_ALL, RecordKind.NS)
         except CouldNotAsk:
             return False
         return True
 
 
 def _look_up(domain: str, ask: Resolver) -> str:
-    """Return why a domain accepts no mail, or "" if it does.
+    """Return the reason why a domain accepts no mail, or "" if it does.
 
     Raises `CouldNotAsk` if DNS does not answer.
     """
-    if records := ask(domain, "MX"):
+    if records := ask(domain, RecordKind.MX):
         return NULL if all(is_null_mx(entry) for entry in records) else ""
     # Without an MX, mail goes to the address of the domain itself (RFC 5321 section 5.1).
-    if ask(domain, "A") or ask(domain, "AAAA"):
+    if ask(domain, RecordKind.A) or ask(domain, RecordKind.AAAA):
         return ""
-    return NOWHERE if ask(KNOWN_TO_ALL, "NS") else ""
+    return NOWHERE if ask(KNOWN_TO_ALL, RecordKind.NS) else ""
 
 
 def is_null_mx(entry: str) -> bool:

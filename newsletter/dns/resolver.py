@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
 
 from newsletter.errors import NewsletterError
+from newsletter.i18n import Text
 
 if TYPE_CHECKING:
     import dns.resolver
 
-Kind = Literal["TXT", "MX", "A", "AAAA", "PTR", "CNAME", "NS"]
+
+class RecordKind(StrEnum):
+    """The kind of a DNS record."""
+
+    A = "A"
+    AAAA = "AAAA"
+    MX = "MX"
+    NS = "NS"
+    PTR = "PTR"
+    TXT = "TXT"
+
+
 SECONDS = 3.0
 """Seconds to wait for an answer."""
 SILENCES = 2
@@ -27,7 +40,7 @@ class Resolver(Protocol):
     `CouldNotAsk`.
     """
 
-    def __call__(self, name: str, kind: Kind) -> list[str]:
+    def __call__(self, name: str, kind: RecordKind) -> list[str]:
         """Return the records of `kind` at `name`."""
         ...
 
@@ -41,23 +54,23 @@ class DnsResolver:
         self._seconds = seconds
         self._nameservers = nameservers
         self._port = port
-        self._known: dict[tuple[str, Kind], list[str]] = {}
+        self._known: dict[tuple[str, RecordKind], list[str]] = {}
         self._silent = 0
 
-    def __call__(self, name: str, kind: Kind) -> list[str]:
+    def __call__(self, name: str, kind: RecordKind) -> list[str]:
         """Return the records of `kind` at `name`. Raises `CouldNotAsk`."""
         question = (name.lower().rstrip("."), kind)
         if question not in self._known:
             self._known[question] = self._ask(*question)
         return self._known[question]
 
-    def _ask(self, name: str, kind: Kind) -> list[str]:
+    def _ask(self, name: str, kind: RecordKind) -> list[str]:
         from dns import exception, resolver, reversename  # importing it takes half a second
 
         if self._silent >= SILENCES:
-            raise CouldNotAsk("the name servers do not answer")
+            raise CouldNotAsk(Text("the name servers do not answer"))
         try:
-            question = reversename.from_address(name) if kind == "PTR" else name
+            question = reversename.from_address(name) if kind is RecordKind.PTR else name
             answer = self._resolver().resolve(question, kind, lifetime=self._seconds, search=False)
         except (resolver.NXDOMAIN, resolver.NoAnswer):
             return []
@@ -70,7 +83,7 @@ class DnsResolver:
             self._silent += isinstance(
                 error, exception.Timeout | resolver.NoResolverConfiguration | OSError
             )
-            raise CouldNotAsk(f"no name server answered for {name}") from None
+            raise CouldNotAsk(Text("no name server answered for %(name)s", name=name)) from None
         except (exception.DNSException, ValueError):
             return []
         return [_text(record, kind) for record in answer]
@@ -85,12 +98,12 @@ class DnsResolver:
         return system
 
 
-def _text(record: object, kind: Kind) -> str:
-    if kind == "TXT":
+def _text(record: object, kind: RecordKind) -> str:
+    if kind is RecordKind.TXT:
         text = b"".join(record.strings).decode("utf-8", "replace")  # type: ignore[attr-defined]
         # It is printed on a terminal.
         return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-    if kind == "MX":
+    if kind is RecordKind.MX:
         host = str(record.exchange).rstrip(".").lower()  # type: ignore[attr-defined]
         return f"{record.preference} {host}"  # type: ignore[attr-defined]
     return str(record).rstrip(".").lower()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
-from newsletter.dns.resolver import Resolver
+from newsletter.dns.resolver import RecordKind, Resolver
+from newsletter.i18n import Text
 
 LOOKUPS_AT_MOST = 10
 """DNS look-ups of a record and its includes (RFC 7208 section 4.6.4)."""
@@ -42,7 +43,10 @@ def examine(domain: str, ask: Resolver) -> Spf:
     records = _records(domain, ask)
     if len(records) > 1:
         spf.problems.append(
-            f"there are {len(records)} SPF records, and receivers reject them all (section 4.5)"
+            Text(
+                "there are %(count)s SPF records, and receivers reject them all (section 4.5)",
+                count=len(records),
+            )
         )
     if records:
         spf.record = records[0]
@@ -54,7 +58,7 @@ def examine(domain: str, ask: Resolver) -> Spf:
 def _records(domain: str, ask: Resolver) -> list[str]:
     return [
         text
-        for text in ask(domain, "TXT")
+        for text in ask(domain, RecordKind.TXT)
         if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")
     ]
 
@@ -74,7 +78,13 @@ def _walk(
             return
         if why := _wrong(term, name, target):
             spf.problems.append(
-                f"{term} in the record of {domain} {why}; receivers reject the whole record"
+                Text(
+                    "%(term)s in the record of %(domain)s %(why)s; receivers reject the whole "
+                    "record",
+                    term=term,
+                    domain=domain,
+                    why=why,
+                )
             )
         if name not in _ASKING:
             continue
@@ -93,30 +103,38 @@ def _count(spf: Spf, domain: str, name: str, target: str, ask: Resolver, path: l
         _follow(spf, target, ask, path, included=True)
     elif name == "ptr":
         spf.notes.append(
-            f"ptr in the record of {domain} is slow and should not be used (section 5.5)"
+            Text(
+                "ptr in the record of %(domain)s is slow and should not be used (section 5.5)",
+                domain=domain,
+            )
         )
     elif name in ("a", "mx"):
         answers = _look_up_hosts(target or domain, name, ask)
         spf.voids += not answers
         if name == "mx" and len(answers) > HOSTS_AT_MOST:
             spf.problems.append(
-                f"{target or domain} has {len(answers)} MX; more than {HOSTS_AT_MOST} are an error"
+                Text(
+                    "%(value)s has %(count)s MX; more than %(most)s are an error",
+                    value=target or domain,
+                    count=len(answers),
+                    most=HOSTS_AT_MOST,
+                )
             )
 
 
 def _wrong(term: str, name: str, target: str) -> str:
-    """Return why a term is invalid, or ""."""
+    """Return the reason why a term is invalid, or ""."""
     if name in ("ip4", "ip6"):
         try:
             right = ip_network(term.lstrip("+-~?")[4:], strict=False).version == int(name[2])
         except ValueError:
             right = False
-        return "" if right else "is no address"
+        return "" if right else Text("is no address")
     if "=" in term.partition(":")[0]:  # a modifier: unknown ones are ignored (section 6)
         return ""
     if name not in _ASKING:
-        return "is no mechanism"
-    return "names no domain" if name in ("include", "exists") and not target else ""
+        return Text("is no mechanism")
+    return Text("names no domain") if name in ("include", "exists") and not target else ""
 
 
 def _parts(term: str) -> tuple[str, str]:
@@ -136,20 +154,27 @@ def _has_all(record: str) -> bool:
 def _look_up_hosts(target: str, kind: str, ask: Resolver) -> list[str]:
     if "%" in target:
         return [target]  # a macro: only a receiver can fill it in
-    return ask(target, "MX") if kind == "mx" else (ask(target, "A") or ask(target, "AAAA"))
+    if kind == "mx":
+        return ask(target, RecordKind.MX)
+    return ask(target, RecordKind.A) or ask(target, RecordKind.AAAA)
 
 
 def _follow(spf: Spf, target: str, ask: Resolver, path: list[str], *, included: bool) -> None:
     if not target or "%" in target:
         return
     if target in path:
-        spf.problems.append(f"{target} includes itself, or is redirected to itself")
+        spf.problems.append(
+            Text("%(target)s includes itself, or is redirected to itself", target=target)
+        )
         return
     records = _records(target, ask)
     if not records:
-        spf.voids += not ask(target, "TXT")
+        spf.voids += not ask(target, RecordKind.TXT)
         spf.problems.append(
-            f"{target} is included and has no SPF record; receivers reject the whole record"
+            Text(
+                "%(target)s is included and has no SPF record; receivers reject the whole record",
+                target=target,
+            )
         )
         return
     _walk(spf, target, records[0], ask, path=[*path, target], included=included)
@@ -157,17 +182,31 @@ def _follow(spf: Spf, target: str, ask: Resolver, path: list[str], *, included: 
 
 def _judge(spf: Spf) -> None:
     if spf.lookups > LOOKUPS_AT_MOST:
-        more = "more than " if spf.lookups > LOOKUPS_AT_MOST * 3 else ""
+        lookups = spf.lookups
         spf.problems.append(
-            f"it takes {more}{spf.lookups} look-ups, and receivers stop after {LOOKUPS_AT_MOST}"
+            Text(
+                "it takes more than %(lookups)s look-ups, and receivers stop after %(most)s",
+                lookups=lookups,
+                most=LOOKUPS_AT_MOST,
+            )
+            if lookups > LOOKUPS_AT_MOST * 3
+            else Text(
+                "it takes %(lookups)s look-ups, and receivers stop after %(most)s",
+                lookups=lookups,
+                most=LOOKUPS_AT_MOST,
+            )
         )
     if spf.voids > VOIDS_AT_MOST:
         spf.problems.append(
-            f"{spf.voids} of its look-ups have no answer; more than {VOIDS_AT_MOST} are an error"
+            Text(
+                "%(voids)s of its look-ups have no answer; more than %(most)s are an error",
+                voids=spf.voids,
+                most=VOIDS_AT_MOST,
+            )
         )
     if spf.ending.startswith("+"):
-        spf.problems.append("it ends in +all: anybody may send as this domain")
+        spf.problems.append(Text("it ends in +all: anybody may send as this domain"))
     if spf.ending.startswith("?"):
-        spf.notes.append("it ends in ?all, which protects nobody: end it with ~all")
+        spf.notes.append(Text("it ends in ?all, which protects nobody: end it with ~all"))
     if not spf.ending and "redirect=" not in spf.record.lower():
-        spf.notes.append("it has no final mechanism: end it with ~all")
+        spf.notes.append(Text("it has no final mechanism: end it with ~all"))

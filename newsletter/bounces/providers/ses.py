@@ -151,7 +151,7 @@ def _read_bounce(details: dict[str, Any]) -> Iterator[BounceResult]:
 
 
 def choose_class(kind: str, subtype: str, *, is_report: bool = True) -> BounceClass:
-    """Say what SES means by a bounce's type.
+    """Return the class of a bounce by the type that SES gives.
 
     A transient one that is no report of a mail server is mostly an automatic answer.
     """

@@ -131,21 +131,23 @@ def read_brevo(body: bytes) -> Iterator[ProviderEvent]:
         event = get_text(row, "event")
         email = get_text(row, "email")
         message_id = get_text(row, "message-id").strip("<> ")
-        event_id = (
-            f"{message_id}/{event}/{get_text(row, 'ts_event') or get_text(row, 'ts')}/{email}"
-        )
-        result: BounceResult | None = None
-        if event in ("spam", "complaint"):
-            result = complain(email)
-        elif event in ("unsubscribed", "unsubscribe"):
-            result = BounceResult(email[:320], BounceClass.UNSUBSCRIBE)
-        elif event == "blocked":
-            words = join_lines(get_text(row, "reason"))
-            result = BounceResult(email[:320], BREVO_CLASSES[event], "", words)
-        elif event in BREVO_CLASSES:
-            result = judge(email, get_text(row, "reason"), "", BREVO_CLASSES[event])
+        at = get_text(row, "ts_event") or get_text(row, "ts")
+        result = _judge_brevo(event, email, get_text(row, "reason"))
         if result is not None:
+            event_id = f"{message_id}/{event}/{at}/{email}"
             yield ProviderEvent(event_id, result, ReportEvidence(message_ids=(message_id,)))
+
+
+def _judge_brevo(event: str, email: str, reason: str) -> BounceResult | None:
+    if event in ("spam", "complaint"):
+        return complain(email)
+    if event in ("unsubscribed", "unsubscribe"):
+        return BounceResult(email[:320], BounceClass.UNSUBSCRIBE)
+    if event == "blocked":
+        return BounceResult(email[:320], BREVO_CLASSES[event], "", join_lines(reason))
+    if event in BREVO_CLASSES:
+        return judge(email, reason, "", BREVO_CLASSES[event])
+    return None
 
 
 def read_mailjet(body: bytes) -> Iterator[ProviderEvent]:

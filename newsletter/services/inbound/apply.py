@@ -235,7 +235,7 @@ def _carry_out(env: Environment, session: Session, event: BounceEvent, owner: Ow
         )
     elif event.effect is BounceEffect.UNSUBSCRIBED and owner.subscription is not None:
         leave(env, session, owner.subscription, Evidence(EvidenceSource.MAIL))
-    if owner.proof.valid and event.source is not BounceSource.SMTP:
+    if owner.proof.secret and event.source is not BounceSource.SMTP:
         run_guard.watch_run(env, session, event, subscriber)
 
 

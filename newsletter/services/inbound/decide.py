@@ -75,7 +75,8 @@ class Attempt:
 def decide(incident: Incident, history: AddressHistory, now: datetime) -> BounceEffect:
     """Decide what follows from an incident.
 
-    Nothing follows unless the event is proved and about the present address.
+    Nothing follows unless the event is proved and about the present address. What somebody could
+    have written who got the mail forwarded does as much as its links: it ends one subscription.
     """
     if not incident.proof.valid:
         return BounceEffect.ADVISORY
@@ -83,6 +84,10 @@ def decide(incident: Incident, history: AddressHistory, now: datetime) -> Bounce
         case BounceClass.UNSUBSCRIBE:
             return BounceEffect.UNSUBSCRIBED
         case BounceClass.HARD | BounceClass.SOFT | BounceClass.COMPLAINT if not incident.current:
+            return BounceEffect.NOTED
+        case BounceClass.HARD | BounceClass.COMPLAINT if not incident.proof.secret:
+            return BounceEffect.NOTED if incident.dead_domain else BounceEffect.UNSUBSCRIBED
+        case BounceClass.SOFT if not incident.proof.secret:
             return BounceEffect.NOTED
         case BounceClass.COMPLAINT:
             return BounceEffect.SUPPRESSED

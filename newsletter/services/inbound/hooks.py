@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from sqlalchemy.orm import Session
@@ -41,7 +42,7 @@ def receive(
     Raises `NotFound` for a wrong secret and for a provider that is not set up, `NotVerified` and
     `NotReadable` for the report, `DatabaseError`.
     """
-    source = _find_source(env, provider, secret)
+    source = _get_source(env, provider, secret)
     events = list(_read(env, source, body, headers))
     for event in events:
         bounce = Bounce(source, f"{source.value} {event.id}", event.result, once=event.once)
@@ -49,7 +50,7 @@ def receive(
     return len(events)
 
 
-def _find_source(env: Environment, provider: str, secret: str) -> BounceSource:
+def _get_source(env: Environment, provider: str, secret: str) -> BounceSource:
     hook = env.settings.bounces.hooks.find(provider)
     expected = hook.secret.get_secret_value() if hook.secret else ""
     signed = provider in SIGNED and hook.key is not None
@@ -119,7 +120,7 @@ def _find_owner(env: Environment, event: ProviderEvent, session: Session) -> Own
     """Find whose a verified event is: by our own marks in it, else by the address it names."""
     owner = find_owner(env, session, event.evidence, "")
     if owner.proof.valid:
-        return owner
+        return owner if owner.proof.secret else replace(owner, proof=BounceProof.HOOK)
     leaves = event.result.bounce_class is BounceClass.UNSUBSCRIBE
     if leaves and count_active(session, event.result.recipient) != 1:
         return NOBODY  # nothing tells which subscription somebody ended at the provider

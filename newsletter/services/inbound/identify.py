@@ -13,19 +13,18 @@ from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.bounce_vocabulary import BounceProof
 from newsletter.bounces.types import ReportEvidence
-from newsletter.errors import InvalidInput, LinkError
-from newsletter.link_purposes import LinkPurpose
+from newsletter.errors import InvalidInput
 from newsletter.models import ConsentEvent, Delivery, RetiredHandle, Subscriber, Subscription
 from newsletter.services.inbound.own_address import read_plus
 from newsletter.services.runtime import Environment
 from newsletter.tokens import open_unsubscribe_address
-from newsletter.vocabulary import SubscriptionStatus
+from newsletter.vocabulary import ConsentKind, SubscriptionStatus
 
 _MOVED = (
     select(ConsentEvent.id)
     .where(
         ConsentEvent.subscription_id == Delivery.subscription_id,
-        ConsentEvent.kind == "moved",
+        ConsentEvent.kind == ConsentKind.MOVED,
         ConsentEvent.at >= func.coalesce(Delivery.finished_at, Delivery.created_at),
     )
     .exists()
@@ -70,14 +69,17 @@ def find_owner(
 
     The bare address comes last, and proves nothing.
     """
-    for proof, reference in _list_references(evidence):
-        delivery_id = find_delivery_id(session, reference)
-        owner = own_delivery(session, delivery_id, proof) if delivery_id else None
-        if owner is not None:
+    references = outbox.get_references(session)
+    for proof, reference in _list_reports(evidence):
+        if owner := _own(session, references.find_report(_read_name(reference)), proof):
             return owner
     owner = _find_by_token(env, session, evidence.unsubscribe)
     if owner.subscription is not None:
         return owner
+    for message_id in evidence.message_ids:
+        delivery_id = references.find_message(_read_name(message_id))
+        if owner := _own(session, delivery_id, BounceProof.MESSAGE_ID):
+            return owner
     return find_by_address(session, recipient)
 
 
@@ -91,19 +93,22 @@ def own_delivery(session: Session, delivery_id: int, proof: BounceProof) -> Owne
     return Owner(proof, subscription, delivery, to_other or (subscription is not None and moved))
 
 
-def _list_references(evidence: ReportEvidence) -> Iterator[tuple[BounceProof, str]]:
+def _own(session: Session, delivery_id: int | None, proof: BounceProof) -> Owner | None:
+    return own_delivery(session, delivery_id, proof) if delivery_id else None
+
+
+def _list_reports(evidence: ReportEvidence) -> Iterator[tuple[BounceProof, str]]:
     for address in evidence.sent_to:
         yield BounceProof.VERP, address
     for envelope_id in evidence.envelope_ids:
         yield BounceProof.ENVELOPE_ID, envelope_id
-    for message_id in evidence.message_ids:
-        yield BounceProof.MESSAGE_ID, message_id
+    for feedback_id in evidence.feedback_ids:
+        yield BounceProof.TOKEN, feedback_id
 
 
-def find_delivery_id(session: Session, reference: str) -> int | None:
-    """Read the id of our delivery that a return path, an envelope id or a Message-ID names."""
-    local = reference[:200].partition("@")[0].rpartition("+")[2].strip("<> ")
-    return outbox.get_references(session).find_delivery(local) if local else None
+def _read_name(text: str) -> str:
+    """Read the name of a delivery in a return path, an envelope id or a Message-ID."""
+    return text[:200].partition("@")[0].rpartition("+")[2].strip("<> ")
 
 
 def _find_by_token(env: Environment, session: Session, headers: Iterable[str]) -> Owner:
@@ -116,15 +121,15 @@ def _find_by_token(env: Environment, session: Session, headers: Iterable[str]) -
 
 
 def _read_handle(env: Environment, target: str) -> str:
-    """Return the handle in an address of our List-Unsubscribe headers, or ""."""
-    if target.lower().startswith("mailto:"):
-        address = read_plus(target[len("mailto:") :].partition("?")[0])
-        return open_unsubscribe_address(env.settings.signing_keys, address)
-    _, mark, token = target.partition("/unsubscribe/")
-    try:
-        return env.tokens.open(LinkPurpose.UNSUBSCRIBE, token, env.now) if mark else ""
-    except LinkError:
+    """Return the handle in the address of our List-Unsubscribe headers, or "".
+
+    The link beside it proves nothing: it stands in the text of the mail as well, and whoever gets a
+    forwarded mail has it.
+    """
+    if not target.lower().startswith("mailto:"):
         return ""
+    address = read_plus(target[len("mailto:") :].partition("?")[0])
+    return open_unsubscribe_address(env.settings.signing_keys, address)
 
 
 def find_by_handle(session: Session, handle: str) -> Owner:

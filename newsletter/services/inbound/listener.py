@@ -16,6 +16,7 @@ from newsletter.services.inbound.apply_queue import ApplyQueue
 from newsletter.services.inbound.mail_data import MailData
 from newsletter.services.inbound.messages import ReceivedMail
 from newsletter.services.inbound.own_address import is_own_address
+from newsletter.services.inbound.places import Place, Places
 from newsletter.services.runtime import EXTENSION, Environment
 
 SIZE_AT_MOST = 100 * 1024 * 1024
@@ -27,8 +28,14 @@ KEPT_AT_MOST = 2 * BYTES_AT_MOST
 MAILS_AT_MOST = 20
 """Mails received at a time, so that memory stays below `KEPT_AT_MOST` times this."""
 
+CONNECTIONS_AT_MOST = 200
+"""Connections at a time; for one more the oldest goes of those that send no mail."""
+
 IDLE_SECONDS = 60
 """Seconds after which a silent client is let go."""
+
+MAIL_SECONDS = 600
+"""Seconds in which a whole mail must come, however often its client sends a byte."""
 
 READ_AT_ONCE = 1024 * 1024
 """Bytes that are read at once, more than a stream ever holds back."""
@@ -56,24 +63,30 @@ class LmtpOrSmtp(SMTP):
             await self.push("503 5.5.1 Error: need RCPT command")
         elif argument:
             await self.push("501 5.5.4 Syntax: DATA")
-        elif not self.event_handler.begin_mail():
+        elif (place := self.event_handler.begin_mail(self)) is None:
             await self.push("451 4.3.2 Too many messages at once; try again")
         else:
             try:
-                await self.push(await self._receive_mail(tuple(self.envelope.rcpt_tos)))
+                await self.push(await self._receive_mail(tuple(self.envelope.rcpt_tos), place))
+            except TimeoutError:
+                self.drop()
             finally:
-                self.event_handler.end_mail()
+                self.event_handler.end_mail(self)
 
-    async def _receive_mail(self, to: tuple[str, ...]) -> str:
+    async def _receive_mail(self, to: tuple[str, ...], place: Place) -> str:
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         data = MailData(KEPT_AT_MOST)
         rest = None
+        end = self.loop.time() + MAIL_SECONDS
         while rest is None:
-            rest = data.feed(await self._reader.read(READ_AT_ONCE))
+            async with asyncio.timeout_at(end):
+                rest = data.feed(await self._reader.read(READ_AT_ONCE))
             self._reset_timeout()
+            place.size = data.size
             if data.size > 2 * SIZE_AT_MOST:
                 self._writer.close()  # it does not end, or does not heed our limit
                 return "552 5.3.4 Error: too much mail data"
+        place.complete = True
         if rest:
             self._reader.feed_data(rest)  # the next command, which did not wait for the answer
         self.envelope = self._create_envelope()
@@ -81,6 +94,21 @@ class LmtpOrSmtp(SMTP):
             return "552 5.3.4 Error: too much mail data"
         mail = ReceivedMail(data.content(), BounceSource.LISTENER, to)
         return await self.event_handler.apply(mail)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin a conversation."""
+        super().connection_made(transport)
+        self.event_handler.begin_connection(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """End a conversation."""
+        self.event_handler.end_connection(self)
+        super().connection_lost(error)
+
+    def drop(self) -> None:
+        """Close the connection at once; a mail system sends what it holds again."""
+        if isinstance(self.transport, asyncio.Transport):
+            self.transport.abort()
 
 
 class BounceListener(Controller):
@@ -91,7 +119,8 @@ class BounceListener(Controller):
 
     def __init__(self, app: Flask, host: str, port: int) -> None:
         self.env: Environment = app.extensions[EXTENSION]
-        self.mails = 0
+        self._places: Places[LmtpOrSmtp] = Places(MAILS_AT_MOST)
+        self._connections: dict[LmtpOrSmtp, None] = {}
         self._queue = ApplyQueue(app)
         super().__init__(self, hostname=host, port=port)
 
@@ -126,16 +155,29 @@ class BounceListener(Controller):
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
-    def begin_mail(self) -> bool:
-        """Let a mail begin; False while too many are under way."""
-        if self.mails >= MAILS_AT_MOST:
-            return False
-        self.mails += 1
-        return True
+    def begin_connection(self, client: LmtpOrSmtp) -> None:
+        """Take a connection; where there are too many, the oldest without a mail goes."""
+        self._connections[client] = None
+        if len(self._connections) > CONNECTIONS_AT_MOST:
+            idle = (one for one in self._connections if not self._places.has(one))
+            next(idle, client).drop()
 
-    def end_mail(self) -> None:
-        """Note that a mail was received, or given up."""
-        self.mails -= 1
+    def end_connection(self, client: LmtpOrSmtp) -> None:
+        """Record that a connection has ended."""
+        self._connections.pop(client, None)
+
+    def begin_mail(self, client: LmtpOrSmtp) -> Place | None:
+        """Let a mail begin, in the place of a slow one if need be; None while all are in use."""
+        place, slow = self._places.take(client, self.loop.time())
+        if slow is not None:
+            slow.drop()
+        return place
+
+    def end_mail(self, client: LmtpOrSmtp) -> None:
+        """Record that a mail was received, or given up; its connection counts as new."""
+        self._places.leave(client)
+        if client in self._connections:
+            self._connections[client] = self._connections.pop(client)
 
     async def apply(self, mail: ReceivedMail) -> str:
         """Apply a mail and return the answer; when that fails it stays with its sender."""

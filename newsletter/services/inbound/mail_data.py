@@ -26,7 +26,7 @@ class MailData:
         return self._before_last + len(self._last) - 2
 
     def feed(self, chunk: bytes) -> bytes | None:
-        """Take what arrived; return what stands behind the final dot, None before that came."""
+        """Take bytes that arrived; return what follows the final dot, None before it came."""
         window = self._last + chunk
         end = window.find(_END)
         text = window if end < 0 else window[: end + 2]

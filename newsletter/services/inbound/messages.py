@@ -45,7 +45,7 @@ _NO_REPORTS = (BounceClass.REPLY, BounceClass.AUTO_REPLY, BounceClass.IGNORE)
 
 @dataclass(frozen=True, slots=True)
 class AppliedMessage:
-    """The outcome of a message.
+    """The outcome of one returned message.
 
     `ours`: it is proved to be about a message of ours and may be deleted.
     """
@@ -54,7 +54,10 @@ class AppliedMessage:
 
     @property
     def ours(self) -> bool:
-        """Tell whether the message is proved to be ours, understood, and no person's reply."""
+        """Tell whether the message may be deleted.
+
+        It is proved to be about our mail, understood, and no person's reply.
+        """
         return any(
             event.proof.valid
             and event.effect is not BounceEffect.UNKNOWN
@@ -148,7 +151,7 @@ def _find(env: Environment, evidence: ReportEvidence, recipient: str, session: S
 
 
 def _find_unsubscribe_handle(env: Environment, report: Report, evidence: ReportEvidence) -> str:
-    """Return the handle of the subscription that a mail to its unsubscribe address ends, or ""."""
+    """Return the handle in the unsubscribe address that the mail went to, or ""."""
     if report.from_system:
         return ""
     keys = env.settings.signing_keys
@@ -176,6 +179,9 @@ def _choose(env: Environment, report: Report, evidence: ReportEvidence) -> list[
 
 
 def choose_result(results: Sequence[BounceResult], email_key: str) -> BounceResult:
-    """Choose the result about `email_key`, else the mildest, so that a part suppresses nobody."""
+    """Choose the result about `email_key`, else the mildest.
+
+    So one dead mailbox behind a forwarder suppresses nobody.
+    """
     matching = [result for result in results if result.recipient.lower() == email_key]
     return min(matching or results, key=lambda result: MILDEST_FIRST.index(result.bounce_class))

@@ -11,6 +11,7 @@ from newsletter.bounce_vocabulary import BounceClass, BounceEffect
 from newsletter.models import BounceEvent, Delivery, Subscription
 from newsletter.services.inbound.decide import AddressHistory, Attempt, find_soft_row
 from newsletter.services.inbound.identify import Owner
+from newsletter.vocabulary import DeliveryStatus
 
 ATTEMPTS_AT_MOST = 60
 """Messages to an address that are looked at, newest first."""
@@ -26,7 +27,7 @@ def read_history(
     *,
     dead_domain: bool = True,
 ) -> AddressHistory:
-    """Read what the decision about an event of this class needs, and nothing for other classes.
+    """Read the earlier events that the decision about a class needs, none for other classes.
 
     A dead mailbox has no history that matters; a `dead_domain` has.
     """
@@ -72,7 +73,7 @@ def _read_soft_row(
         soft.setdefault(present, now)
     for delivery_id, finished_at, status in _read_deliveries(session, subscriber_id):
         bounced_at = finished_at if delivery_id in soft else None
-        attempts.append(Attempt(finished_at, status == "sent", bounced_at))
+        attempts.append(Attempt(finished_at, status == DeliveryStatus.SENT, bounced_at))
         soft.pop(delivery_id, None)
     if present is None or present in soft:  # its outcome is not written down yet
         attempts.append(Attempt(now, sent=False, soft_at=now))
@@ -86,7 +87,7 @@ def _read_deliveries(session: Session, subscriber_id: int) -> list[tuple[int, da
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(
             Subscription.subscriber_id == subscriber_id,
-            Delivery.status.in_(("sent", "failed")),
+            Delivery.status.in_((DeliveryStatus.SENT, DeliveryStatus.FAILED)),
             Delivery.finished_at.is_not(None),
         )
         .order_by(Delivery.id.desc())

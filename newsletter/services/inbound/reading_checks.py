@@ -8,8 +8,9 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from newsletter.db.session import reading
+from newsletter.i18n import Text
 from newsletter.models import MailingList
-from newsletter.services.checks import Check
+from newsletter.services.checks import BAD, GOOD, WARN, Check
 from newsletter.services.inbound import receivers
 from newsletter.services.inbound.apply import count_unproved
 from newsletter.services.inbound.poll import name_mailbox, read_address
@@ -18,7 +19,7 @@ from newsletter.services.runtime import Environment
 SILENT_FOR = timedelta(hours=1)
 """A mailbox that was not read for this long is not being read: a worker looks every minute."""
 
-WHY = "addresses that are gone go on being mailed, and providers close accounts for that"
+WHY = Text("addresses that are gone go on being mailed, and providers close accounts for that")
 
 
 def check_readers(env: Environment) -> Iterator[Check]:
@@ -28,13 +29,15 @@ def check_readers(env: Environment) -> Iterator[Check]:
         waiting = count_unproved(session)
         reply_to = session.execute(select(MailingList.reply_to, MailingList.from_email)).all()
     if waiting:
-        text = f"{waiting} returned mails are not proved or not understood"
-        yield Check("bounces_unknown", "warn", text, "newsletter bounce ls --unknown")
+        text = Text("%(waiting)s returned mails are not proved or not understood", waiting=waiting)
+        yield Check("bounces_unknown", WARN, text, "newsletter bounce ls --unknown")
     address = (env.settings.bounces.address or "").lower()
     if address in {(row[0] or row[1]).lower() for row in reply_to}:
-        text = f"Reply-To is the bounce mailbox {address}"
-        hint = "set another address with `newsletter list edit SLUG --reply-to`"
-        yield Check("reply_to", "bad", text, hint, "people's replies would be read by a program")
+        text = Text("Reply-To is the bounce mailbox %(address)s", address=address)
+        hint = Text("set another address with `newsletter list edit SLUG --reply-to`")
+        yield Check(
+            "reply_to", BAD, text, hint, Text("people's replies would be read by a program")
+        )
 
 
 def _check_reader(env: Environment) -> Check:
@@ -45,16 +48,24 @@ def _check_reader(env: Environment) -> Check:
             problem = receivers.find_problem(session, name)
             ran_at = receivers.find_last_run(session, name)
         if problem:
-            return Check("mailbox", "bad", problem, "check bounces.mailbox", WHY)
+            return Check("mailbox", BAD, problem, Text("check bounces.mailbox"), WHY)
         if ran_at is None or env.now - ran_at > SILENT_FOR:
             hint = "newsletter bounce poll, or start a worker"
             return Check(
-                "mailbox", "warn", "the mailbox of returned mail was not read yet", hint, WHY
+                "mailbox", WARN, Text("the mailbox of returned mail was not read yet"), hint, WHY
             )
-        return Check("mailbox", "good", f"returned mail was read {ran_at:%Y-%m-%d %H:%M} UTC")
+        return Check(
+            "mailbox",
+            GOOD,
+            Text("returned mail was read %(at)s UTC", at=f"{ran_at:%Y-%m-%d %H:%M}"),
+        )
     if env.settings.bounces.listen is not None:
-        return Check("mailbox", "good", f"returned mail comes to {env.settings.bounces.listen}")
+        return Check(
+            "mailbox",
+            GOOD,
+            Text("returned mail comes to %(address)s", address=env.settings.bounces.listen),
+        )
     if receivers.pipe_runs(env):
-        return Check("mailbox", "good", "returned mail is piped in")
-    hint = "set bounces.mailbox, or pipe returned mail into `newsletter bounce process`"
-    return Check("mailbox", "warn", "nothing reads returned mail", hint, WHY)
+        return Check("mailbox", GOOD, Text("returned mail is piped in"))
+    hint = Text("set bounces.mailbox, or pipe returned mail into `newsletter bounce process`")
+    return Check("mailbox", WARN, Text("nothing reads returned mail"), hint, WHY)

@@ -29,7 +29,7 @@ CLAIMED_FOR = timedelta(minutes=5)
 
 
 def note_run(env: Environment, name: str, *, problem: str = "") -> None:
-    """Note that a receiver ran, and its problem if it had one."""
+    """Record that a receiver ran, and its problem if it had one."""
     now = env.now
     with reading() as session:
         row = session.get(BounceReceiver, name)

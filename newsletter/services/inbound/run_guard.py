@@ -1,4 +1,4 @@
-"""Guard a run: pause it over dead addresses, rest refusing domains, tell the author once."""
+"""React to returned mail while a campaign is sent: pause it, rest a domain, tell the author."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from sqlalchemy import BindParameter, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.bounce_vocabulary import BounceClass
+from newsletter.i18n import Text
 from newsletter.models import BounceEvent, Campaign, Delivery, Subscriber
 from newsletter.services import notifications
 from newsletter.services.campaigns import state
 from newsletter.services.campaigns.state import PauseCause
-from newsletter.services.domain_rest import rest_domain
+from newsletter.services.domain_rest import REFUSALS, rest_domain
 from newsletter.services.inbound.decide import FIRST_OF_RUN, is_harmful_run
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import CampaignStatus
-
-POLICY_STREAK = 3
-"""Returned refusals of one domain within a day that let it rest."""
+from newsletter.vocabulary import CampaignStatus, DeliveryStatus
 
 POLICY_WITHIN = timedelta(days=1)
 """Refusals older than this are not counted together."""
@@ -41,7 +39,7 @@ _first = (
 )
 _settled = (
     select(_first.c.id)
-    .where(_first.c.status.in_(("sent", "failed")))
+    .where(_first.c.status.in_((DeliveryStatus.SENT, DeliveryStatus.FAILED)))
     .order_by(_first.c.id)
     .limit(FIRST_OF_RUN)
     .subquery()
@@ -79,7 +77,11 @@ def _pause_harmful(env: Environment, session: Session, campaign_id: int | None) 
     sent, dead = session.execute(_FIRST_OF_RUN, {"campaign": campaign_id}).one()
     if is_harmful_run(sent, dead):
         campaign = session.get_one(Campaign, campaign_id)
-        reason = f"{dead} of the first {sent} messages came back: the addresses are dead"
+        reason = Text(
+            "%(dead)s of the first %(sent)s messages came back: the addresses are dead",
+            dead=dead,
+            sent=sent,
+        )
         state.pause(session, campaign, reason, PauseCause.RETURNS, env.now)
         notifications.notify_campaign_paused(env, session, campaign)
 
@@ -101,7 +103,7 @@ def _rest(
             Subscriber.email_key.endswith(f"@{domain}", autoescape=True),
         )
     )
-    if (refusals or 0) % POLICY_STREAK == 0:
+    if (refusals or 0) % REFUSALS == 0:
         rest_domain(env, session, domain, event.reason, campaign_id=campaign.id)
 
 

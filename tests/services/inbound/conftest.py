@@ -14,14 +14,14 @@ from tests.services.sending.test_run import make_campaign
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Settings with an address for returned mail."""
+    """Return settings with an address for returned mail."""
     bounces = settings.bounces.model_copy(update={"address": "bounces@news.example.com"})
     return settings.model_copy(update={"bounces": bounces})
 
 
 @pytest.fixture
 def sent(env: Environment, sink: Sink) -> list[Outgoing]:
-    """The messages of a campaign to four subscribers, in order of their addresses."""
+    """Return the messages of a campaign to four subscribers, in order of their addresses."""
     make_campaign(4)
     sending.send_due(env)
     return sorted(sink.accepted, key=lambda outgoing: outgoing.recipient)

@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
+from tests.programs import find_program
+from tests.waiting import PATIENCE
 
 CONFIGURATION = """\
 base_dir = {folder}/run
@@ -67,7 +66,7 @@ service anvil {{
 
 @dataclass
 class Dovecot:
-    """Where it listens and keeps its mails."""
+    """The port and folder of a running server."""
 
     folder: Path
     imap_port: int
@@ -94,22 +93,26 @@ class Dovecot:
         return [file.read_bytes() for file in sorted(files, key=lambda file: file.name)]
 
     def unread(self) -> int:
-        """How many mails nobody has opened."""
-        return sum(":2," not in file.name or "S" not in file.name.rpartition(",")[2]
-                   for name in ("new", "cur") for file in (self.folder / "Maildir" / name).iterdir())  # fmt: skip
+        """Return how many mails nobody has opened."""
+        return sum(
+            ":2," not in file.name or "S" not in file.name.rpartition(",")[2]
+            for name in ("new", "cur")
+            for file in (self.folder / "Maildir" / name).iterdir()
+        )
 
     def kick(self) -> None:
         """End every session, as a restart of the server does."""
         subprocess.run(
             ["doveadm", "-c", str(self.folder / "dovecot.conf"), "kick", "bounces"],
-            check=True, capture_output=True,
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+        )
 
     def forget_index(self) -> None:
         """Lose what the server knew: every mail gets a new UID under a new UIDVALIDITY."""
         list_ = self.folder / "Maildir/dovecot-uidlist"
         changed = re.sub(
-            r"V(\d+)", lambda found: f"V{int(found[1]) + 1000}", list_.read_text(), count=1
+            r"V(\d+)", lambda match: f"V{int(match[1]) + 1000}", list_.read_text(), count=1
         )
         for file in (self.folder / "Maildir").glob("dovecot.*index*"):
             file.unlink()
@@ -123,7 +126,7 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int) -> None:
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + PATIENCE
     while time.monotonic() < ends:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -136,10 +139,7 @@ def _wait_for(port: int) -> None:
 @contextmanager
 def running_dovecot() -> Iterator[Dovecot]:
     """Start one and stop it at the end."""
-    if DOVECOT is None or os.geteuid() != 0:
-        if os.environ.get("TESTS_MUST_RUN"):
-            pytest.fail("there is no Dovecot that can be started, and nothing may be skipped here")
-        pytest.skip("needs Debian's dovecot-imapd and dovecot-pop3d, and root to start them")
+    dovecot = find_program("dovecot", "dovecot-imapd and dovecot-pop3d", as_root=True)
     folder = Path(tempfile.mkdtemp(prefix="newsletter-dovecot-", dir="/tmp"))
     folder.chmod(0o755)
     uid = 65534
@@ -154,7 +154,7 @@ def running_dovecot() -> Iterator[Dovecot]:
     )
     (folder / "dovecot.conf").write_text(text)
     process = subprocess.Popen(
-        [DOVECOT, "-F", "-c", str(folder / "dovecot.conf")], stderr=subprocess.PIPE
+        [dovecot, "-F", "-c", str(folder / "dovecot.conf")], stderr=subprocess.PIPE
     )
     try:
         try:
@@ -162,8 +162,8 @@ def running_dovecot() -> Iterator[Dovecot]:
         except AssertionError:
             log = (folder / "log").read_text() if (folder / "log").exists() else ""
             process.terminate()
-            said = process.stderr.read().decode() if process.stderr else ""
-            raise AssertionError(f"Dovecot does not start: {log} {said}") from None
+            errors = process.stderr.read().decode() if process.stderr else ""
+            raise AssertionError(f"Dovecot does not start: {log} {errors}") from None
         yield server
     finally:
         process.terminate()

@@ -40,7 +40,9 @@ def fake_server(talk: Talk) -> Iterator[int]:
 
 
 def imap(*, fetched: Callable[[bytes, socket.socket], None], uids: bytes = b"1") -> Talk:
-    """An IMAP server with one mail (or `uids`), whose FETCH is answered by `fetched(tag, connection)`."""
+    """Script an IMAP server with one mail (or `uids`), whose FETCH is answered by `fetched(tag,
+    connection)`.
+    """
 
     def talk(connection: socket.socket) -> None:
         connection.sendall(b"* OK [CAPABILITY IMAP4rev1 UIDPLUS] ready\r\n")
@@ -65,7 +67,7 @@ def imap(*, fetched: Callable[[bytes, socket.socket], None], uids: bytes = b"1")
 
 
 def pop3(*, listed: Callable[[socket.socket], None]) -> Talk:
-    """A POP3 server whose UIDL is answered by `listed(connection)`."""
+    """Script a POP3 server whose UIDL is answered by `listed(connection)`."""
 
     def talk(connection: socket.socket) -> None:
         connection.sendall(b"+OK ready\r\n")

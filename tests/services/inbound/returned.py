@@ -1,4 +1,6 @@
-"""Returned mail as servers write it, about messages that were really sent; and who is in the database."""
+"""Returned mail as servers write it, about messages that were really sent; and who is in the
+database.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,20 @@ BLOCKED = ("5.7.1", "550 5.7.1 Message rejected due to blocklist")
 
 
 def headers_of(outgoing: Outgoing, *, without: str = "") -> str:
-    """The header of a message that was sent, but for fields whose names match `without`."""
+    """Return the header of a message that was sent, but for fields whose names match `without`."""
     head = re.sub(r"\r\n[ \t]+", " ", outgoing.data.partition(b"\r\n\r\n")[0].decode())
     lines = [line for line in head.split("\r\n") if not (without and re.match(without, line, re.I))]
     return "\n".join(lines) + "\n"
 
 
+def message_id_of(outgoing: Outgoing) -> str:
+    """Return the Message-ID of a message that was sent, in angle brackets."""
+    return re.findall(r"^Message-ID: (<\S+>)", headers_of(outgoing), re.M)[0]
+
+
 def dsn(
     outgoing: Outgoing,
-    said: tuple[str, str] = USER_UNKNOWN,
+    reply: tuple[str, str] = USER_UNKNOWN,
     *,
     to: str = "bounces@news.example.com",
     recipient: str = "",
@@ -37,8 +44,8 @@ def dsn(
     message_id: str = "",
     action: str = "failed",
 ) -> bytes:
-    """A report of failure (RFC 3464) about a message; `to` is where the report goes."""
-    status, reason = said
+    """Return a report of failure (RFC 3464) about a message; `to` is where the report goes."""
+    status, reason = reply
     about = f"Original-Envelope-Id: {envelope_id}\n" if envelope_id else ""
     quoted = headers_of(outgoing) if original is None else original
     return f"""\
@@ -77,7 +84,7 @@ Content-Type: text/rfc822-headers
 def complaint(
     outgoing: Outgoing, *, original: str | None = None, kind: str = "abuse", recipient: str = ""
 ) -> bytes:
-    """A complaint (RFC 5965), redacted unless `recipient` is named."""
+    """Return a complaint (RFC 5965), redacted unless `recipient` is named."""
     named = f"Original-Rcpt-To: {recipient}\n" if recipient else ""
     return f"""\
 From: complaints@provider.example
@@ -116,7 +123,7 @@ def mail(
     headers: str = "",
     sender: str = "x@example.org",
 ) -> bytes:
-    """A mail that a person wrote."""
+    """Return a mail that a person wrote."""
     return f"""\
 From: {sender}
 To: {to}
@@ -128,7 +135,7 @@ Message-ID: <m{next(_numbers)}@example.org>
 
 
 def suppressed() -> dict[str, str]:
-    """Who is suppressed, and why."""
+    """Return who is suppressed, and why."""
     db.session.rollback()
     return {
         row.email_key or "": row.reason.value for row in db.session.scalars(select(Suppression))

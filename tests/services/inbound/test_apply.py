@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -34,6 +36,7 @@ from newsletter.services.subscribers import history, privacy
 from newsletter.tokens import unsubscribe_address
 from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Clock, Sink
+from tests.people import add_list
 from tests.services.inbound.returned import (
     BLOCKED,
     FULL,
@@ -68,13 +71,21 @@ def test_each_proof_alone_is_enough(env: Environment, sent: list[Outgoing]) -> N
         env, dsn(first, to=first.sender, original=FOREIGN, recipient="other@x.example"), PIPE
     ).ours
     assert apply_message(env, dsn(second, original=FOREIGN, envelope_id=reference), PIPE).ours
-    assert apply_message(env, dsn(third, original=headers_of(third, without="list-")), PIPE).ours
-    assert apply_message(
-        env, dsn(fourth, original=headers_of(fourth, without="message-id")), PIPE
-    ).ours
+    only_feedback_id = headers_of(third, without="list-|message-id")
+    assert apply_message(env, dsn(third, original=only_feedback_id), PIPE).ours
+    handle = db.session.scalars(
+        select(Subscription.handle).join(Subscriber).where(Subscriber.email == fourth.recipient)
+    ).one()
+    key = env.settings.signing_keys[0]
+    to = unsubscribe_address(key, "bounces@news.example.com", handle)
+    only_address = f"{FOREIGN}List-Unsubscribe: <https://x.example/>, <mailto:{to}>\n"
+    assert apply_message(env, dsn(fourth, original=only_address), PIPE).ours
     assert [event[:2] for event in bounce_events()] == [
-        ("hard", "verp"), ("hard", "envid"), ("hard", "message-id"), ("hard", "token"),
-    ]  # fmt: skip
+        ("hard", "verp"),
+        ("hard", "envid"),
+        ("hard", "token"),
+        ("hard", "token"),
+    ]
     assert suppressed() == dict.fromkeys([outgoing.recipient for outgoing in sent], "bounce")
 
 
@@ -84,7 +95,9 @@ def test_an_upper_case_return_path_still_proves(env: Environment, sent: list[Out
 
 
 def test_b05_a_bare_address_is_advisory(env: Environment, sent: list[Outgoing]) -> None:
-    """Knowing who subscribes is enough to write a bounce or a complaint, and not enough to do anything."""
+    """Knowing who subscribes is enough to write a bounce or a complaint, and not enough to do
+    anything.
+    """
     for data in (
         dsn(sent[0], original=FOREIGN),
         complaint(sent[0], original=FOREIGN, recipient=sent[0].recipient),
@@ -111,6 +124,60 @@ def test_b05_forged_proofs_are_none(env: Environment, sent: list[Outgoing]) -> N
     for url in (token[:-1] + "A", crossed.replace("/preferences/", "/unsubscribe/")):
         apply_message(env, complaint(sent[0], original=f"List-Unsubscribe: <{url}>\n"), PIPE)
     assert suppressed() == {}
+
+
+def test_b05_what_a_forwarded_mail_shows_proves_no_report(
+    env: Environment, sent: list[Outgoing]
+) -> None:
+    """Its links end one subscription at most, and a forged report must not do more than they.
+
+    Mail programs put the Message-ID of what they forward or answer into In-Reply-To and References.
+    """
+    link = re.search(r"https://\S+/unsubscribe/[\w.-]+", sent[0].data.decode())
+    assert link is not None
+    original = f"{FOREIGN}List-Unsubscribe: <{link[0]}>\n"
+    apply_message(env, dsn(sent[0], original=original), PIPE)
+    apply_message(env, complaint(sent[0], original=original), PIPE)
+    assert suppressed() == {}
+    assert set(subscription_statuses().values()) == {"active"}
+    assert {event[1] for event in bounce_events()} <= {"address", "none"}
+    header = re.search(r"Message-ID: <(([a-z2-7]+)@\S+)>", sent[0].data.decode())
+    assert header is not None
+    to = f"bounces+{header[2]}@news.example.com"
+    original = f"{FOREIGN}List-Unsubscribe: <mailto:{to}>\nCFBL-Feedback-ID: {header[1]}\n"
+    apply_message(env, dsn(sent[0], to=to, original=original, envelope_id=header[2]), PIPE)
+    assert suppressed() == {}
+    assert set(subscription_statuses().values()) == {"active"}
+
+
+@pytest.mark.parametrize("report", [dsn, complaint])
+def test_b05_a_message_id_ends_the_one_subscription_that_a_link_beside_it_ends(
+    env: Environment, sent: list[Outgoing], report: Callable[..., bytes]
+) -> None:
+    """It is known to whoever got the mail forwarded; so is the link that ends this subscription."""
+    with transaction() as session:
+        [about] = session.scalars(
+            select(Subscription).join(Subscriber).where(Subscriber.email == sent[0].recipient)
+        )
+        session.add(
+            Subscription(
+                handle="elsewhere123",
+                list_id=add_list(session, "second").id,
+                subscriber_id=about.subscriber_id,
+                status="active",
+                cadence=about.cadence,
+                created_at=about.created_at,
+            )
+        )
+        ended = about.handle
+    original = headers_of(sent[0], without="list-|cfbl")
+    assert apply_message(env, report(sent[0], original=original), PIPE).ours
+    assert suppressed() == {}
+    db.session.rollback()
+    rows = db.session.execute(select(Subscription.handle, Subscription.status))
+    assert [handle for handle, status in rows if status == "unsubscribed"] == [ended]
+    [(_, proof, effect, _)] = bounce_events()
+    assert (proof, effect) == ("message-id", "unsubscribed")
 
 
 def test_the_bounce_of_a_forwarder_counts_for_the_address_we_mailed(
@@ -163,9 +230,9 @@ def test_a_hard_bounce_suppresses_and_the_next_campaign_skips(
     assert why.got is False
     assert "came back on" in why.verdict
     assert "User unknown" in why.verdict
-    told = history.get_history(env, sent[2].recipient)
-    assert any("returned mail: hard (pipe): suppressed" in event.what for event in told.events)
-    assert told.suppressed.startswith("bounce")
+    result = history.get_history(env, sent[2].recipient)
+    assert any("returned mail: hard (pipe): suppressed" in event.what for event in result.events)
+    assert result.suppressed.startswith("bounce")
     view = campaigns.to_json(campaigns.get_campaign(campaign_id))
     assert (view["bounced"], view["complained"], view["replied"]) == (1, 0, 0)
     assert not history.get_history(env, sent[0].recipient).suppressed
@@ -182,8 +249,11 @@ def test_what_waits_for_a_dead_address_is_cancelled(env: Environment, sent: list
         select(Delivery.status, Delivery.text).where(Delivery.mail == "goodbye")
     )
     assert sorted((row[0].value, row[1] or "") for row in statuses) == [
-        ("cancelled", "suppressed: bounce"), ("queued", ""), ("queued", ""), ("queued", ""),
-    ]  # fmt: skip
+        ("cancelled", "suppressed: bounce"),
+        ("queued", ""),
+        ("queued", ""),
+        ("queued", ""),
+    ]
 
 
 def test_an_unknown_domain_is_suppressed_on_the_second_day(
@@ -287,14 +357,14 @@ def test_an_address_refused_while_sending_is_suppressed(
     env: Environment, sink: Sink, clock: Clock
 ) -> None:
     make_campaign(6)
-    said = {
+    replies = {
         "reader0@example.com": (550, "5.1.1", "No such user"),
         "reader1@example.com": (550, "5.7.1", "Blocked by spamhaus"),
         "reader2@example.com": (550, "5.1.2", "Domain not found"),
         "reader3@example.com": (552, "5.2.2", "Mailbox full"),
         "reader4@example.com": (450, "4.2.1", "Try again later"),
     }
-    sink.script = lambda o: refusal(o, *said[o.recipient]) if o.recipient in said else None
+    sink.script = lambda o: refusal(o, *replies[o.recipient]) if o.recipient in replies else None
     sending.send_due(env)
     assert suppressed() == {"reader0@example.com": "bounce"}
     assert {event[3]: event[:3] for event in bounce_events()}["reader2@example.com"] == (
@@ -346,7 +416,8 @@ def test_what_is_not_understood_is_kept_for_a_person(
     env: Environment, sent: list[Outgoing]
 ) -> None:
     odd = (
-        b"Return-Path: <>\nFrom: MAILER-DAEMON@x.example\nSubject: Undelivered Mail Returned to Sender\n\n"
+        b"Return-Path: <>\nFrom: MAILER-DAEMON@x.example\n"
+        b"Subject: Undelivered Mail Returned to Sender\n\n"
         b"Something could not be delivered.\n"
     )
     assert not apply_message(env, odd, PIPE).ours
@@ -432,8 +503,8 @@ def test_an_address_set_free_is_confirmed_anew(
     sending.send_due(env)
     [confirmation] = sink.to(sent[0].recipient)
     assert "/confirm/" in confirmation.as_string()
-    told = history.get_history(env, sent[0].recipient)
-    assert any("released by author (the server was wrong)" in event.what for event in told.events)
+    result = history.get_history(env, sent[0].recipient)
+    assert any("released by author (the server was wrong)" in event.what for event in result.events)
 
 
 def test_a_manual_suppression_is_only_lifted(env: Environment, sent: list[Outgoing]) -> None:
@@ -476,20 +547,27 @@ def test_a_mail_to_an_unsubscribe_address_ends_that_subscription(
 
 
 WAYS_TO_WRITE = {
-    "a name in other letters": "From: =?utf-8?B?w4FubmE=?= <a@b.example>\nTo: =?utf-8?Q?Abmelden_=E2=80=93?=\n =?utf-8?Q?_Blog?= <{to}>\n",
+    "a name in other letters": "From: =?utf-8?B?w4FubmE=?= <a@b.example>\n"
+    "To: =?utf-8?Q?Abmelden_=E2=80=93?=\n"
+    " =?utf-8?Q?_Blog?= <{to}>\n",
     "folded": "From: a@b.example\nTo:\n <{to}>\n",
     "quoted, with others": 'From: a@b.example\nTo: "{to}" <{to}>, someone@else.example\n',
     "in a group": "From: a@b.example\nTo: undisclosed-recipients:;\nCc: {to}\n",
     "only delivered there": "Delivered-To: {to}\nFrom: a@b.example\nTo: undisclosed-recipients:;\n",
-    "an answer from a phone": "From: a@b.example\nTo: {to}\nIn-Reply-To: <x@y.example>\nSubject: Re: \nX-Mailer: iPhone Mail (20H115)\n",
-    "an automatic one": "From: a@b.example\nTo: {to}\nAuto-Submitted: auto-generated\nPrecedence: bulk\n",
-    "with a list's headers": "From: a@b.example\nTo: {to}\nList-Unsubscribe: <https://x.example/>\nList-Id: <x.example>\n",
+    "an answer from a phone": "From: a@b.example\nTo: {to}\n"
+    "In-Reply-To: <x@y.example>\nSubject: Re: \n"
+    "X-Mailer: iPhone Mail (20H115)\n",
+    "an automatic one": "From: a@b.example\nTo: {to}\n"
+    "Auto-Submitted: auto-generated\nPrecedence: bulk\n",
+    "with a list's headers": "From: a@b.example\nTo: {to}\nList-Unsubscribe: <https://x.example/>\n"
+    "List-Id: <x.example>\n",
     "marked as spam": "From: a@b.example\nTo: {to}\nX-Spam-Flag: YES\n",
-    "from an administrator": "From: Mail Administrator <postmaster@b.example>\nTo: {to}\nSubject: please unsubscribe\n",
+    "from an administrator": "From: Mail Administrator <postmaster@b.example>\n"
+    "To: {to}\nSubject: please unsubscribe\n",
     "html alone": "From: a@b.example\nTo: {to}\nContent-Type: text/html\n",
     "escaped as in a link": "From: a@b.example\nTo: <{escaped}>\n",
     "forwarded": "From: a@b.example\nTo: {to}\nSubject: WG: Fwd: Drei neue Beitr\u00e4ge\n",
-}  # fmt: skip
+}
 
 
 def test_however_a_mail_program_writes_it_the_subscription_ends(

@@ -1,4 +1,4 @@
-"""What follows from a bounce event: a table of decisions, without a database."""
+"""Test what follows from a bounce event: a table of decisions, without a database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_nothing_follows_from_what_is_not_proved(
     assert decide(Incident(bounce_class, proof), AddressHistory(), START) is BounceEffect.ADVISORY
 
 
-@pytest.mark.parametrize("proof", [proof for proof in BounceProof if proof.valid])
+@pytest.mark.parametrize("proof", [proof for proof in BounceProof if proof.secret])
 @pytest.mark.parametrize(
     ("bounce_class", "effect"),
     [
@@ -49,6 +49,15 @@ def test_a_proved_event_has_the_effect_of_its_class(
     bounce_class: BounceClass, effect: BounceEffect, proof: BounceProof
 ) -> None:
     assert decide(Incident(bounce_class, proof), AddressHistory(), START) is effect
+
+
+@pytest.mark.parametrize("bounce_class", list(BounceClass))
+def test_what_a_forwarded_mail_shows_suppresses_nobody(bounce_class: BounceClass) -> None:
+    row = tuple(START + day * DAY for day in range(0, 40, 2))
+    history = AddressHistory(frozenset({START.date() - DAY}), soft_row=row)
+    for dead_domain in (False, True):
+        incident = Incident(bounce_class, BounceProof.MESSAGE_ID, dead_domain)
+        assert decide(incident, history, START) in (BounceEffect.NOTED, BounceEffect.UNSUBSCRIBED)
 
 
 def test_an_unknown_domain_counts_on_two_different_days() -> None:

@@ -1,4 +1,6 @@
-"""Mailbox servers that hang, trickle, lie or break off: an error in bounded time and memory, and nothing is lost."""
+"""Mailbox servers that hang, trickle, lie or break off: an error in bounded time and memory, and
+nothing is lost.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ def hang(*_: object) -> None:
 
 
 def trickle(connection: socket.socket) -> None:
-    """A byte now and then keeps every timeout of a single read from running out."""
+    """Send a byte now and then, which keeps every timeout of a single read from running out."""
     with contextlib.suppress(OSError):
         for _ in range(60):
             connection.sendall(b"x")

@@ -1,4 +1,6 @@
-"""The mailbox of returned mail, on a real Dovecot: what is ours goes, what is not stays, and all counts once."""
+"""The mailbox of returned mail, on a real Dovecot: what is ours goes, what is not stays, and all
+counts once.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +31,7 @@ from tests.services.inbound.returned import (
     complaint,
     dsn,
     mail,
+    message_id_of,
     suppressed,
 )
 
@@ -123,9 +126,12 @@ def test_kill_9_between_applying_and_deleting(
         "from newsletter.cli import main; main(['bounce', 'poll'])"
     )
     environment = {
-        **inherited_environment(), "NEWSLETTER_SECRET_KEY": SECRET, "NEWSLETTER_DATABASE_URL": env.settings.database_url,
-        "NEWSLETTER_BOUNCES__MAILBOX": dovecot.url(kind), "NEWSLETTER_BOUNCES__ADDRESS": "bounces@news.example.com",
-    }  # fmt: skip
+        **inherited_environment(),
+        "NEWSLETTER_SECRET_KEY": SECRET,
+        "NEWSLETTER_DATABASE_URL": env.settings.database_url,
+        "NEWSLETTER_BOUNCES__MAILBOX": dovecot.url(kind),
+        "NEWSLETTER_BOUNCES__ADDRESS": "bounces@news.example.com",
+    }
     db.session.rollback()
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -166,7 +172,7 @@ def test_a_new_uidvalidity_counts_nothing_twice(
     reply = mail(
         "bounces@news.example.com",
         subject="Re: x",
-        headers=f"In-Reply-To: <{sent[0].envelope_id}@x.example>\n",
+        headers=f"In-Reply-To: {message_id_of(sent[0])}\n",
     )
     dovecot.deliver(reply)
     assert poll.poll_mailbox(env).replies == 1

@@ -1,4 +1,6 @@
-"""A real Postfix bounces, warns and gives up; a real Dovecot keeps its reports; nobody lends a hand."""
+"""A real Postfix bounces, warns and gives up; a real Dovecot keeps its reports; nobody lends a
+hand.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +28,16 @@ from tests.people import add_entry, add_feed, add_list, add_reader
 from tests.servers.postfix import Postfix, find_port, run_postfix
 from tests.services.inbound.dovecot import Dovecot, running_dovecot
 from tests.services.inbound.returned import bounce_events, mail, suppressed
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.postfix, pytest.mark.dovecot, pytest.mark.xdist_group("postfix")]
-
-EXPIRES_AFTER = 6
-"""Seconds after which this Postfix gives a message up."""
 
 
 class Receiver:
     """The recipients' mail server: some are unknown, some mailboxes are full for ever."""
 
     def __init__(self) -> None:
-        self.taken: list[str] = []
+        self.accepted: list[str] = []
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
@@ -47,7 +47,7 @@ class Receiver:
         if address.startswith("full"):
             return "452 4.2.2 The mailbox is full"
         envelope.rcpt_tos.append(address)
-        self.taken.append(address)
+        self.accepted.append(address)
         return "250 Ok"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
@@ -61,24 +61,34 @@ class World:
     env: Environment
     postfix: Postfix
     dovecot: Dovecot
-    taken: list[str]
+    accepted: list[str]
 
 
 @pytest.fixture(params=["imap", "pop3"])
 def world(request: pytest.FixtureRequest, env: Environment) -> Iterator[World]:
-    receiver, port = Receiver(), find_port()
+    receiver = Receiver()
+    port = find_port()
     controller = Controller(receiver, hostname="127.0.0.1", port=port)
     controller.start()
     with running_dovecot() as dovecot:
         settings = {
-            "default_transport": "smtp", "relay_transport": "smtp", "relayhost": f"[127.0.0.1]:{port}",
-            "virtual_mailbox_domains": "news.example.com", "virtual_mailbox_maps": "static:Maildir/",
-            "virtual_mailbox_base": str(dovecot.folder), "virtual_uid_maps": f"static:{dovecot.uid}",
-            "virtual_gid_maps": f"static:{dovecot.uid}", "virtual_minimum_uid": "1",
-            "recipient_delimiter": "+", "maximal_queue_lifetime": f"{EXPIRES_AFTER}s",
-            "delay_warning_time": "1s", "queue_run_delay": "1s", "minimal_backoff_time": "1s",
-            "maximal_backoff_time": "1s", "smtpd_reject_unlisted_recipient": "no",
-        }  # fmt: skip
+            "default_transport": "smtp",
+            "relay_transport": "smtp",
+            "relayhost": f"[127.0.0.1]:{port}",
+            "virtual_mailbox_domains": "news.example.com",
+            "virtual_mailbox_maps": "static:Maildir/",
+            "virtual_mailbox_base": str(dovecot.folder),
+            "virtual_uid_maps": f"static:{dovecot.uid}",
+            "virtual_gid_maps": f"static:{dovecot.uid}",
+            "virtual_minimum_uid": "1",
+            "recipient_delimiter": "+",
+            "maximal_queue_lifetime": "1d",
+            "delay_warning_time": "1s",
+            "queue_run_delay": "1s",
+            "minimal_backoff_time": "1s",
+            "maximal_backoff_time": "1s",
+            "smtpd_reject_unlisted_recipient": "no",
+        }
         with run_postfix(settings) as postfix:
             bounces = env.settings.bounces.model_copy(
                 update={"mailbox": SecretStr(dovecot.url(str(request.param)))}
@@ -92,12 +102,14 @@ def world(request: pytest.FixtureRequest, env: Environment) -> Iterator[World]:
                         [server], timeout=20, hello="news.example.com", connections=1
                     ),
                 ),
-                postfix, dovecot, receiver.taken,
-            )  # fmt: skip
+                postfix,
+                dovecot,
+                receiver.accepted,
+            )
     controller.stop()
 
 
-def until(done: Callable[[], bool], seconds: float = 30) -> None:
+def until(done: Callable[[], bool], seconds: float = PATIENCE) -> None:
     ends = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < ends, "it does not come"
@@ -135,6 +147,8 @@ def test_a_dead_address_is_suppressed_without_a_human_hand(world: World, clock: 
         assert poll_mailbox(world.env).problem == ""
         return len(bounce_events())
 
+    until(lambda: read_events() >= 2)  # one is refused, the other's sender is warned
+    world.postfix.change("maximal_queue_lifetime", "1s")  # it gives up now
     until(lambda: read_events() >= 3)
     assert suppressed() == {"dead@example.org": "bounce"}
     assert world.dovecot.mails() == [foreign], "only ours is deleted"
@@ -145,8 +159,8 @@ def test_a_dead_address_is_suppressed_without_a_human_hand(world: World, clock: 
     assert len(events) == 3
     second = digest(world, clock, "Second")
     assert second != first
-    until(lambda: world.taken.count("lives@example.org") == 2)
-    assert "dead@example.org" not in world.taken
+    until(lambda: world.accepted.count("lives@example.org") == 2)
+    assert "dead@example.org" not in world.accepted
     answer = explain_delivery(world.env, second, "dead@example.org")
     assert answer.got is False
     assert "suppressed" in answer.verdict

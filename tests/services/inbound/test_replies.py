@@ -1,4 +1,6 @@
-"""A person's reply goes to the author as it was written, and a wish in it is proposed, not obeyed."""
+"""A person's reply goes to the author as it was written, and a wish in it is proposed, not
+obeyed.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +33,13 @@ from tests.services.sending.test_run import refusal
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Settings that forward replies."""
+    """Return settings that forward replies."""
     bounces = settings.bounces.model_copy(update={"forward_replies": True})
     return settings.model_copy(update={"bounces": bounces})
 
 
 def reply(outgoing: Outgoing, body: str = "Thank you!", **options: str) -> bytes:
-    """A person's answer to a message that was sent."""
+    """Return a person's answer to a message that was sent."""
     [message_id] = re.findall(rb"Message-ID: (<\S+>)", outgoing.data)
     options.setdefault("sender", "Eva <eva@home.example>")
     headers = f"In-Reply-To: {message_id.decode()}\n" + options.pop("headers", "")
@@ -86,12 +88,15 @@ def test_a_reply_is_forwarded_whole_and_its_copy_goes(
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
-        ("Content-Type: text/plain; charset=latin-1\nContent-Transfer-Encoding: 8bit\n", "Grüße " * 300),
+        (
+            "Content-Type: text/plain; charset=latin-1\nContent-Transfer-Encoding: 8bit\n",
+            "Grüße " * 300,
+        ),
         ('Content-Type: multipart/mixed; boundary="b"\n', ".preamble\n--b\n\nhello\n--b--\n"),
         ("X-Odd: Grüße\n", "hello"),
         ("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n", "\x00\x01é"),
     ],
-)  # fmt: skip
+)
 def test_whatever_a_reply_holds_the_forward_can_be_sent(
     env: Environment, sink: Sink, sent: list[Outgoing], headers: str, body: str
 ) -> None:
@@ -135,8 +140,8 @@ def test_doctor_refuses_a_loop(env: Environment) -> None:
 
     with transaction() as session:
         add_list(session, reply_to="", from_email="bounces@news.example.com")
-    found = {check.id: check.verdict for check in doctor.examine(env)}
-    assert found["reply_to"] == "bad"
+    verdicts = {check.id: check.verdict for check in doctor.examine(env)}
+    assert verdicts["reply_to"] == "bad"
 
 
 def test_nobody_can_flood_the_author(env: Environment, sent: list[Outgoing]) -> None:
@@ -189,16 +194,22 @@ def test_a_wish_is_proposed_and_accepted_with_one_command(
 @pytest.mark.parametrize(
     ("body", "asks"),
     [
-        ("please unsubscribe me", True), ("Take me off this list!", True), ("Bitte melde mich ab.", True),
-        ("Ich möchte keine Mails mehr.", True), ("Merci de me désabonner", True), ("quiero darme de baja", True),
-        ("Vă rog să mă dezabonați", True), ("أريد إلغاء الاشتراك", True), ("Thank you, I love it", False),
+        ("please unsubscribe me", True),
+        ("Take me off this list!", True),
+        ("Bitte melde mich ab.", True),
+        ("Ich möchte keine Mails mehr.", True),
+        ("Merci de me désabonner", True),
+        ("quiero darme de baja", True),
+        ("Vă rog să mă dezabonați", True),
+        ("أريد إلغاء الاشتراك", True),
+        ("Thank you, I love it", False),
         ("Thanks!\n\n> To unsubscribe, click here", False),
         ("Danke!\n\nAm 3. Mai 2026 schrieb Ana Coach:\nAbmelden: https://x", False),
         ("Yes.\n\nFrom: Ana\nSent: Monday\n\nUnsubscribe", False),
         ("Hello", False),
     ],
-)  # fmt: skip
-def test_whose_words_ask(body: str, asks: bool) -> None:
+)
+def test_a_reply_that_asks_to_leave_is_told_from_others(body: str, asks: bool) -> None:
     data = mail("b@x.org", subject="Re: Hello", headers="In-Reply-To: <a@b>\n", body=body)
     assert read_message(data).asks_to_leave is asks
 

@@ -12,7 +12,7 @@ from newsletter.feeds.post import Poster
 from newsletter.mail.smtp.types import Outgoing
 from newsletter.services import webhook_delivery, webhooks
 from newsletter.services.inbound.listener import BounceListener
-from newsletter.services.row_names import find_row
+from newsletter.services.row_names import get_row_id
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers import views
 from newsletter.settings import Settings
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.any_database
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Settings that may post to the loopback."""
+    """Return settings that may post to the loopback."""
     allowed = settings.webhooks.model_copy(update={"allow_private_addresses": True})
     return settings.model_copy(update={"webhooks": allowed})
 
@@ -44,12 +44,12 @@ def test_what_comes_back_is_told_to_a_webhook(
             with smtplib.LMTP("127.0.0.1", receiving.port) as client:
                 client.sendmail("", [outgoing.sender], report.replace(b"\n", b"\r\n"))
         webhook_delivery.send_due(posting)
-        told = [verify(env, secret, request) for request in receiver.requests]
-    assert {event["type"]: event["data"]["email"] for event in told} == {
+        events = [verify(env, secret, request) for request in receiver.requests]
+    assert {event["type"]: event["data"]["email"] for event in events} == {
         "delivery.bounced": sent[0].recipient,
         "delivery.complained": sent[1].recipient,
     }
-    for event in told:
-        number = find_row(NamedRow.SUBSCRIBER, event["data"]["subscriber"])
+    for event in events:
+        number = get_row_id(NamedRow.SUBSCRIBER, event["data"]["subscriber"])
         assert views.get_view(number).email == event["data"]["email"]
         assert event["data"]["campaign"] > 0

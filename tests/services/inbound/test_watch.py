@@ -1,4 +1,6 @@
-"""IMAP IDLE on a real Dovecot: mail is noticed at once, a stop is heeded, a lost connection is said."""
+"""IMAP IDLE on a real Dovecot: mail is noticed at once, a stop is heeded, a lost connection is
+said.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,7 @@ def test_a_lost_connection_is_said_and_the_claim_given_back(
     assert not watch.wait_for_mail(watching, stop=lambda: time.monotonic() - began > 0.5)
 
 
-def test_one_worker_waits(watching: Environment) -> None:
+def test_one_worker_alone_waits_at_a_mailbox(watching: Environment) -> None:
     address = read_address(watching)
     assert address is not None
     assert receivers.claim(watching, f"{name_mailbox(address)}:idle", "another")

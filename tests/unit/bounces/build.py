@@ -1,4 +1,7 @@
-"""Build returned messages as the manuals of mail systems describe them. All addresses are examples."""
+"""Build returned messages as the manuals of mail systems describe them.
+
+All addresses are examples.
+"""
 
 from __future__ import annotations
 

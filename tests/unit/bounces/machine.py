@@ -61,7 +61,7 @@ REASONS = [
     ("german", "5.1.1", "550 5.1.1 Empfaenger unbekannt", "hard"),
     ("french-orange", "5.1.1", "550 5.1.1 Adresse d au moins un destinataire invalide. Invalid recipient. OFR204_418 [418]", "hard"),
     ("relay-denied", "5.7.1", "554 5.7.1 <ann@example.org>: Relay access denied", "policy"),
-]  # fmt: skip
+]
 
 SAMPLES = [
     Sample(

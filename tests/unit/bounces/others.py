@@ -59,4 +59,4 @@ SAMPLES = [
     Sample("empty", b"", [("", "ignore")]),
     Sample("binary", bytes(range(256)) * 20, [("", "ignore")]),
     Sample("success-in-a-report", report("Final-Recipient: rfc822; ann@example.org\nAction: delivered\nStatus: 2.1.5\n", subject="Delivery Status Notification (Success)"), [(DEAD, "ignore")]),
-]  # fmt: skip
+]

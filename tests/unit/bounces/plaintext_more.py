@@ -59,7 +59,7 @@ TABLE = [
     ("exim-long-failure", "Mail Delivery System <Mailer-Daemon@host.example>", "Mail delivery failed: returning message to sender", "This message was created automatically by mail delivery software.\n\nA message that you sent could not be delivered to one or more of its\nrecipients. This is a permanent error. The following address(es) failed:\n\n  ann@example.org\n    retry time not reached for any host after a long failure period\n", "soft"),
     ("no-route", "MAILER-DAEMON@mx.example.jp", "Undelivered Mail Returned to Sender", "This is the Postfix program at host mx.example.jp.\n\n<ann@example.org>: connect to mx.example.org[192.0.2.1]: No route to host\n", "soft"),
     ("aborted", "Mail Delivery System <postmaster@messaging.example>", "Delivery status notification", "      This is an automatically generated Delivery Status Notification.\n\nDelivery to the following recipients was aborted after 4 second(s):\n\n  * ann@example.org\n", "soft"),
-]  # fmt: skip
+]
 
 for name, sender, subject, body, expected in TABLE:
     SAMPLES.append(

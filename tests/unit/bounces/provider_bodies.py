@@ -57,7 +57,7 @@ SES_MAIL = {
         "from": ["John Doe <john@example.com>"], "date": "Wed, 27 Jan 2026 14:05:45 +0000",
         "to": [f"Jane Doe <{WHO}>"], "messageId": f"<{MESSAGE_ID}>", "subject": "Hello",
     },
-}  # fmt: skip
+}
 
 
 def ses_bounce(kind: str, subtype: str, **recipient: str) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def ses_complaint(kind: str | None, subtype: str | None = None) -> dict[str, Any
 
 
 def ses_event(kind: str, **details: Any) -> dict[str, Any]:
-    """An event of a configuration set, which is named by `eventType`."""
+    """Return an event of a configuration set, which is named by `eventType`."""
     return {"eventType": kind, "mail": SES_MAIL, **details}
 
 
@@ -140,12 +140,12 @@ SES = [
     Body("ses", "open", ses_event("Open", open={"ipAddress": "192.0.2.1", "timestamp": "2026-08-09T22:00:19.652Z", "userAgent": "Mozilla/5.0"})),
     Body("ses", "delay", ses_event("DeliveryDelay", deliveryDelay={"timestamp": "2026-06-16T00:25:40.095Z", "delayType": "TransientCommunicationFailure", "expirationTime": "2026-06-16T00:25:40.914Z", "delayedRecipients": [{"emailAddress": WHO, "status": "4.4.1", "diagnosticCode": "smtp; 421 4.4.1 Unable to connect to remote host"}]})),
     Body("ses", "rendering failure", ses_event("Rendering Failure", failure={"errorMessage": "Attribute 'attributeName' is not present in the rendering data.", "templateName": "MyTemplate"})),
-]  # fmt: skip
+]
 
 # --- Postmark ---
 
 
-def postmark(kind: str, code: int, description: str, details: str = "", **changes: Any) -> dict[str, Any]:  # fmt: skip
+def postmark(kind: str, code: int, description: str, details: str = "", **changes: Any) -> dict[str, Any]:
     return {
         "RecordType": "Bounce", "ID": 4323372036854775807, "Type": kind, "TypeCode": code,
         "Name": kind, "Tag": "Test", "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483",
@@ -154,7 +154,7 @@ def postmark(kind: str, code: int, description: str, details: str = "", **change
         "BouncedAt": "2026-08-01T13:28:10.2735393-04:00", "DumpAvailable": True,
         "Inactive": kind in ("HardBounce", "BadEmailAddress"), "CanActivate": True,
         "Subject": "Hello", "Metadata": {"example": "value"}, **changes,
-    }  # fmt: skip
+    }
 
 
 def postmark_change(reason: str | None, origin: str, *, suppress: bool = True) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def postmark_change(reason: str | None, origin: str, *, suppress: bool = True) -
         "ServerID": 123456, "MessageStream": "broadcast", "ChangedAt": "2026-02-01T10:53:34.416071Z",
         "Recipient": WHO, "Origin": origin, "SuppressSending": suppress,
         "SuppressionReason": reason, "Tag": "my-tag", "Metadata": {},
-    }  # fmt: skip
+    }
 
 
 _SERVER_UNAVAILABLE = (
@@ -202,7 +202,7 @@ POSTMARK = [
     Body("postmark", "reactivated", postmark_change(None, "Recipient", suppress=False)),
     Body("postmark", "delivery", {"RecordType": "Delivery", "ServerID": 23, "MessageID": "00000000-0000-0000-0000-000000000000", "Recipient": WHO, "Tag": "welcome", "DeliveredAt": "2026-01-01T16:34:52Z", "Details": "Test delivery webhook details", "Metadata": {}}),
     Body("postmark", "open", {"RecordType": "Open", "FirstOpen": True, "Recipient": WHO, "MessageID": "00000000-0000-0000-0000-000000000000", "ReceivedAt": "2026-01-01T16:34:52Z"}),
-]  # fmt: skip
+]
 
 # --- SendGrid ---
 
@@ -212,7 +212,7 @@ def sendgrid(event: str, **changes: Any) -> list[dict[str, Any]]:
         "email": WHO, "timestamp": 1769525978, "event": event, "sg_event_id": f"e-{event}",
         "sg_message_id": "14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0",
         "smtp-id": f"<{MESSAGE_ID}>", "category": ["newsletter"], **changes,
-    }]  # fmt: skip
+    }]
 
 
 SENDGRID = [
@@ -242,7 +242,7 @@ SENDGRID = [
     Body("sendgrid", "open", sendgrid("open", useragent="Mozilla/4.0", ip="255.255.255.255", sg_machine_open=False)),
     Body("sendgrid", "click", sendgrid("click", url="https://sendgrid.com/")),
     Body("sendgrid", "several", sendgrid("delivered") + sendgrid("bounce", type="bounce", status="5.1.1", reason="550 5.1.1 user unknown") + sendgrid("spamreport", email="other@example.com"), ((WHO, "hard"), ("other@example.com", "complaint"))),
-]  # fmt: skip
+]
 
 # --- Mailgun ---
 
@@ -260,14 +260,14 @@ def mailgun(event: str, **changes: Any) -> dict[str, Any]:
             "storage": {"key": "message_key", "url": "https://se.api.mailgun.net/v3/domains/example.com/messages/message_key"},
             **changes,
         },
-    }  # fmt: skip
+    }
 
 
-def mailgun_failed(severity: str, reason: str, code: int, message: str, **status: Any) -> dict[str, Any]:  # fmt: skip
+def mailgun_failed(severity: str, reason: str, code: int, message: str, **status: Any) -> dict[str, Any]:
     return mailgun(
         "failed", severity=severity, reason=reason,
         **{"delivery-status": {"attempt-no": 1, "code": code, "description": "", "message": message, "mx-host": "mx.example.com", "session-seconds": 0.43, "tls": True, "utf8": True, **status}},
-    )  # fmt: skip
+    )
 
 
 MAILGUN = [
@@ -288,7 +288,7 @@ MAILGUN = [
     Body("mailgun", "accepted", mailgun("accepted")),
     Body("mailgun", "delivered", mailgun("delivered", **{"delivery-status": {"code": 250, "message": "OK"}})),
     Body("mailgun", "opened", mailgun("opened", **{"client-info": {"user-agent": "Mozilla/5.0"}})),
-]  # fmt: skip
+]
 
 # --- Brevo ---
 
@@ -299,7 +299,7 @@ def brevo(event: str, **changes: Any) -> dict[str, Any]:
         "ts": 1769525978, "ts_event": 1769525978, "ts_epoch": 1769525978223,
         "message-id": f"<{MESSAGE_ID}>", "subject": "Hello",
         "sending_ip": "185.41.28.109", "tags": [], **changes,
-    }  # fmt: skip
+    }
 
 
 BREVO = [
@@ -318,7 +318,7 @@ BREVO = [
     Body("brevo", "delivered", brevo("delivered")),
     Body("brevo", "opened", brevo("opened")),
     Body("brevo", "click", brevo("click", link="https://example.com/")),
-]  # fmt: skip
+]
 
 # --- Mailjet ---
 
@@ -329,11 +329,11 @@ def mailjet(event: str, **changes: Any) -> dict[str, Any]:
         "Message_GUID": "1ab23cd4-e567-8901-2345-6789f0gh1i2j", "email": WHO,
         "mj_campaign_id": 7257, "mj_contact_id": 4, "customcampaign": "", "CustomID": "",
         "Payload": "", **changes,
-    }  # fmt: skip
+    }
 
 
 def mailjet_bounce(error: str, related: str, *, hard: bool, comment: str = "") -> dict[str, Any]:
-    return mailjet("bounce", blocked=hard, hard_bounce=hard, error_related_to=related, error=error, comment=comment)  # fmt: skip
+    return mailjet("bounce", blocked=hard, hard_bounce=hard, error_related_to=related, error=error, comment=comment)
 
 
 def mailjet_blocked(error: str, related: str) -> dict[str, Any]:
@@ -367,7 +367,7 @@ MAILJET = [
     Body("mailjet", "sent", mailjet("sent", mj_message_id="19421777835146490", smtp_reply="sent (250 2.0.0 OK 4242424242 fa5si855896wjc.199 - gsmtp)")),
     Body("mailjet", "open", mailjet("open", ip="127.0.0.1", geo="US", agent="Mozilla/5.0")),
     Body("mailjet", "several", [mailjet("open"), mailjet_bounce("user unknown", "recipient", hard=True), mailjet("spam", email="other@example.com")], ((WHO, "hard"), ("other@example.com", "complaint"))),
-]  # fmt: skip
+]
 
 # --- Resend ---
 
@@ -383,7 +383,7 @@ def resend(event: str, **changes: Any) -> dict[str, Any]:
             "headers": [{"name": "Message-ID", "value": f"<{MESSAGE_ID}>"}],
             "tags": {"category": "confirm_email"}, **changes,
         },
-    }  # fmt: skip
+    }
 
 
 RESEND = [
@@ -401,6 +401,6 @@ RESEND = [
     Body("resend", "delivered", resend("email.delivered")),
     Body("resend", "opened", resend("email.opened")),
     Body("resend", "a contact", {"type": "contact.updated", "created_at": "2026-10-11T23:47:56.678Z", "data": {"id": "e169aa45-1ecf-4183-9955-b1499d5701d3", "email": WHO, "unsubscribed": True}}),
-]  # fmt: skip
+]
 
 BODIES = [*SES, *POSTMARK, *SENDGRID, *MAILGUN, *BREVO, *MAILJET, *RESEND]

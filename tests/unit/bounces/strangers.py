@@ -224,7 +224,7 @@ REASONS = [
     ("smtputf8", "5.6.7", "SMTPUTF8 is required, but was not offered by host mx.example.org[192.0.2.1]", "content"),
     ("duplicate-from", "5.7.1", "550-5.7.1 [192.0.2.10] Messages with multiple addresses in From: header are not accepted.", "content"),
     ("mail-size", "5.3.4", "message size 31457280 exceeds size limit 10485760 of server mx.example.org[192.0.2.1]", "content"),
-]  # fmt: skip
+]
 """Policy and content are one where suppression is concerned; the set counts them as such."""
 
 MACHINE = [
@@ -280,11 +280,11 @@ VARIANTS = [
     ("nested-forward", None, [(DEAD, "hard")]),
     ("status-with-spaces", report("Final-Recipient: rfc822; ann@example.org\nAction: failed\nStatus: 5.1.1   \nDiagnostic-Code: smtp;550 5.1.1 <ann@example.org>... User unknown\n"), [(DEAD, "hard")]),
     ("multi-line-diagnostic-unfolded", report("Final-Recipient: rfc822; ann@example.org\nAction: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550-Requested action not taken\n 550-mailbox unavailable\n 550 for more see our page\n"), [(DEAD, "hard")]),
-]  # fmt: skip
+]
 
 
 def _encode_report(encoding: str) -> bytes:
-    """A report part in base64 or quoted-printable, which RFC 3464 forbids and gateways do."""
+    """Return a report part in base64 or quoted-printable: RFC 3464 forbids it, gateways do it."""
     text = "Reporting-MTA: dns; mx.example.org\n\nFinal-Recipient: rfc822; ann@example.org\nAction: failed\nStatus: 5.1.1\n"
     encode = base64.encodebytes if encoding == "base64" else quopri.encodestring
     placed = encode(text.encode()).decode()
@@ -294,7 +294,7 @@ def _encode_report(encoding: str) -> bytes:
 
 
 def _forward() -> bytes:
-    """A report that a gateway has put into another message."""
+    """Return a report that a gateway has put into another message."""
     inner = report(group(status="5.1.1", reason=BAD)).decode()
     return f"""\
 Return-Path: <>
@@ -332,7 +332,7 @@ MACHINE += [
     Sample("ends-crcrlf", _lines.replace(b"\n", b"\r\r\n"), [(DEAD, "hard")]),
     Sample("mbox-line", b"From MAILER-DAEMON Tue Nov 24 09:00:00 2026\n" + _lines, [(DEAD, "hard")]),
     Sample("8bit-headers", _lines.replace(b"From: MAILER", b"X-Odd: \xe9\xff\xfe\nFrom: MAILER"), [(DEAD, "hard")]),
-]  # fmt: skip
+]
 
 # ── complaints ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -355,7 +355,7 @@ COMPLAINTS = [
     ("two-recipients", complaint("abuse", f"Original-Rcpt-To: <{DEAD}>\nOriginal-Rcpt-To: <bob@example.org>\n"), [(DEAD, "complaint"), ("bob@example.org", "complaint")]),
     ("yahoo", complaint("abuse", "Original-Rcpt-To: ann@yahoo.example\nOriginal-Mail-From: b@bounce.example.com\nReceived-Date: Tue, 24 Nov 2026 09:00:00 +0000\nReported-Domain: example.com\nAuthentication-Results: dkim=pass\n"), [("ann@yahoo.example", "complaint")]),
     ("jmrp-2026", complaint("abuse", "", HEAD.replace(f"To: {DEAD}\n", ""), "text/rfc822-headers"), [("", "complaint")]),
-]  # fmt: skip
+]
 MACHINE += [Sample(f"arf-{name}", data, expected) for name, data, expected in COMPLAINTS]
 
 # ── plain text, as mail systems word it for people ─────────────────────────────────────────────────
@@ -498,7 +498,7 @@ PLAIN = [
     ("notes-de", plain("Ihr Dokument:\tThree new posts\nkonnte nicht gesendet werden an:\tann@example.org\nweil:\tUser ann (ann@example.org) nicht im Domino-Verzeichnis gefunden\n", sender="Postmaster@notes.example.org", subject="Zustellfehler: User ann nicht im Domino-Verzeichnis", charset="utf-8"), [(DEAD, "hard")]),
     ("iso2022jp", plain("以下の宛先への配送に失敗しました。\n\nann@docomo.example\n550 Unknown user ann@docomo.example\n", sender="MAILER-DAEMON@docomo.example", subject="Mail System Error - Returned Mail", charset="iso-2022-jp"), [("ann@docomo.example", "hard")]),
     ("wrong-charset", plain("Votre message n'a pas pu être délivré :\n\nann@example.org : utilisateur inconnu\n", sender="MAILER-DAEMON@example.org", subject="Undelivered Mail", charset="utf-8").replace(b"charset=utf-8", b"charset=us-ascii"), [(DEAD, "hard")]),
-]  # fmt: skip
+]
 TEXTS = [Sample(f"text-{name}", data, expected, machine=False) for name, data, expected in PLAIN]
 
 
@@ -546,7 +546,7 @@ AWAY = {
     "ko": ("자동 회신: Three new posts", "휴가 중입니다."),
     "ar": ("رد تلقائي: Three new posts", "أنا خارج المكتب."),
     "he": ("מענה אוטומטי: Three new posts", "אני מחוץ למשרד."),
-}  # fmt: skip
+}
 _AUTO = "Auto-Submitted: auto-replied\nX-Auto-Response-Suppress: All\nIn-Reply-To: <h4ndle0f0urs@example.com>\n"
 NOTHING = [
     *[
@@ -558,7 +558,7 @@ NOTHING = [
         Sample(f"away-bare-{language}", mail(subject, body), [(DEAD, "auto-reply")], machine=False)
         for language, (subject, body) in AWAY.items()
     ],
-]  # fmt: skip
+]
 _TLS = """\
 From: noreply-smtp-tls-reporting@google.example
 To: tls@example.com
@@ -642,7 +642,7 @@ NOTHINGS = [
     ("delay-exchange", office("Delivery is delayed to these recipients or groups:\n\nann@example.org\n\nSubject: Three new posts\n\nThis message hasn't been delivered yet. Delivery will continue to be attempted.\n", "Delivery delayed: Three new posts"), None),
     ("delay-exchange-de", office("Die Zustellung an die folgenden Empfänger oder Gruppen verzögert sich:\n\nann@example.org\n\nDie Nachricht wurde noch nicht zugestellt. Es wird weiterhin versucht, sie zuzustellen.\n", "Verzögert: Three new posts"), None),
     ("delay-exchange-fr", office("La remise à ces destinataires ou groupes est retardée :\n\nann@example.org\n\nCe message n'a pas encore été remis. Les tentatives de remise vont se poursuivre.\n", "Remise retardée : Three new posts"), None),
-]  # fmt: skip
+]
 NOTHING += [
     Sample(
         f"nothing-{name}",

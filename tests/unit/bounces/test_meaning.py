@@ -1,4 +1,6 @@
-"""What the reason of a report means: wordings that no rule was written for, by whether the address is dead."""
+"""Test what the reason of a report means: wordings that no rule was written for, by whether the
+address is dead.
+"""
 
 from __future__ import annotations
 
@@ -158,7 +160,7 @@ def test_where_a_reply_code_stands(text: str, code: int) -> None:
         ("", "", ""),
     ],
 )
-def test_which_status_counts(reported: str, spoken: str, status: str) -> None:
+def test_the_more_exact_status_of_a_report_counts(reported: str, spoken: str, status: str) -> None:
     assert choose_status(reported, spoken) == status
 
 

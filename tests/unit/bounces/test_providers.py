@@ -1,4 +1,4 @@
-"""What providers report: each kind of event, and odd values in every place of a report."""
+"""Test what providers report: each kind of event, and odd values in every place of a report."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def put_everywhere(row: Any, odd: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("odd", [None, 7, 1e400, "\ud800\0", [], {}, [[None]], True])
 def test_an_odd_value_anywhere_is_no_error(odd: Any) -> None:
-    seen = set()
+    providers = set()
     for body in BODIES:
-        if body.provider in seen or not body.expected:
+        if body.provider in providers or not body.expected:
             continue
-        seen.add(body.provider)
+        providers.add(body.provider)
         for row in put_everywhere(body.row, odd):
             try:
                 for event in read(body.provider, row):

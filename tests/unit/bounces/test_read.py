@@ -1,4 +1,4 @@
-"""What returned mail means: a corpus by class, targets over it, and any bytes at all."""
+"""Test what returned mail means: a corpus by class, targets over it, and any bytes at all."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from hypothesis import strategies as st
 
 from newsletter.bounces import BounceClass, BounceResult, read_bounce
 from newsletter.bounces.mime import BYTES_AT_MOST
-from tests.unit.bounces import machine, others, plaintext, plaintext_more
+from tests.unit.bounces import machine, more_systems, others, plaintext, plaintext_more
 from tests.unit.bounces.build import DEAD, ORIGINAL, VERP, Sample, complaint, group, plain, report
 
 pytestmark = pytest.mark.any_database
 
-SAMPLES = [*machine.SAMPLES, *plaintext.SAMPLES, *plaintext_more.SAMPLES, *others.SAMPLES]
+SAMPLES = [
+    *machine.SAMPLES,
+    *plaintext.SAMPLES,
+    *plaintext_more.SAMPLES,
+    *more_systems.SAMPLES,
+    *others.SAMPLES,
+]
 
 
 def said(results: list[BounceResult]) -> list[tuple[str, str]]:
@@ -134,13 +140,16 @@ REASON
 
 
 def test_what_the_returned_message_says_decides_nothing() -> None:
-    shouting = (
-        ORIGINAL
-        + "\n550 5.1.1 user unknown\nmailbox full, blocked using zen.spamhaus.org\nThe user does not exist.\n"
+    shouting = ORIGINAL + (
+        "\n550 5.1.1 user unknown\nmailbox full, blocked using zen.spamhaus.org\n"
+        "The user does not exist.\n"
     )
     soft = report(group(DEAD, "4.4.1", "connection timed out"), original=shouting)
     assert said(read_bounce(soft)) == [(DEAD, "soft")]
-    words = "<ann@example.org>:\nRemote host said: 552 5.2.2 Mailbox full\n\n--- Below this line is a copy of the message.\n\n"
+    words = (
+        "<ann@example.org>:\nRemote host said: 552 5.2.2 Mailbox full\n\n"
+        "--- Below this line is a copy of the message.\n\n"
+    )
     assert said(read_bounce(plain(words + shouting))) == [(DEAD, "soft")]
 
 
@@ -168,8 +177,8 @@ def test_plain_text_and_complaints_yield_proofs_too() -> None:
 
 def test_text_of_strangers_stays_one_short_harmless_line() -> None:
     nasty = (
-        "550 5.1.1 user unknown \x1b[31m\u202e<script>alert(1)</script>'; DROP TABLE subscribers; --"
-        + "x" * 9_000
+        "550 5.1.1 user unknown \x1b[31m\u202e<script>alert(1)</script>'; DROP TABLE "
+        "subscribers; --" + "x" * 9_000
     )
     [result] = read_bounce(report(group(DEAD, "5.1.1", nasty)))
     assert len(result.reason) <= 300

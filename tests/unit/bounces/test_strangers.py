@@ -24,7 +24,7 @@ def found(samples: list[Sample]) -> float:
     return sum(address in classes(name) for name, address in pairs) / len(pairs)
 
 
-def test_recipients_are_found() -> None:
+def test_recipients_are_found_in_nearly_all_reports_of_strangers() -> None:
     assert found(MACHINE) >= 0.99
     assert found(TEXTS) >= 0.97
 

@@ -1,4 +1,6 @@
-"""The vendors' corpus, scored by class against targets; and twenty thousand mutations of everything."""
+"""The vendors' corpus, scored by class against targets; and twenty thousand mutations of
+everything.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,15 @@ SECONDS_AT_MOST = 2.0
 """Processor time of one mutation; the largest has 512 KB."""
 
 ALL = [
-    *machine.SAMPLES, *plaintext.SAMPLES, *plaintext_more.SAMPLES, *others.SAMPLES,
-    *vendors.MACHINE, *vendors.SHAPES, *vendors.PLAIN, *vendors.NOTHING,
-]  # fmt: skip
+    *machine.SAMPLES,
+    *plaintext.SAMPLES,
+    *plaintext_more.SAMPLES,
+    *others.SAMPLES,
+    *vendors.MACHINE,
+    *vendors.SHAPES,
+    *vendors.PLAIN,
+    *vendors.NOTHING,
+]
 SUPPRESSING = ("hard", "complaint")
 
 
@@ -34,30 +42,34 @@ def share(part: int, whole: int) -> float:
 
 def score(samples: Sequence[Sample]) -> dict[str, float]:
     """Shares of recipients found, of wrong suppressions, and of dead addresses that were missed."""
-    expected = found = wrong = missed = dead = living = 0
+    expected = text = wrong = missed = dead = living = 0
     for sample in samples:
         results: list[BounceResult] = read_bounce(sample.data)
         suppressed = {result.recipient for result in results if result.suppress}
         named = {result.recipient for result in results}
         for address, kind in sample.expected:
             expected += 1
-            found += address in named
+            text += address in named
             dead += kind in SUPPRESSING
             living += kind not in SUPPRESSING
             missed += kind in SUPPRESSING and address not in suppressed
             wrong += kind not in SUPPRESSING and address in suppressed
         wrong += len(suppressed - {address for address, _ in sample.expected})
-    return {"found": share(found, expected), "wrong": share(wrong, living), "missed": share(missed, dead)}  # fmt: skip
+    return {
+        "found": share(text, expected),
+        "wrong": share(wrong, living),
+        "missed": share(missed, dead),
+    }
 
 
 @pytest.mark.parametrize(
-    ("samples", "found"),
+    ("samples", "expected"),
     [(vendors.MACHINE + vendors.SHAPES, 0.98), (vendors.PLAIN, 0.85)],
     ids=["machine", "plain"],
 )
-def test_the_vendors_corpus_meets_its_targets(samples: list[Sample], found: float) -> None:
+def test_the_vendors_corpus_meets_its_targets(samples: list[Sample], expected: float) -> None:
     shares = score(samples)
-    assert shares["found"] >= found
+    assert shares["found"] >= expected
     assert shares["wrong"] <= 0.02
     assert shares["missed"] <= 0.05
 
@@ -91,9 +103,11 @@ def mutate(data: bytes, others_data: bytes, chance: random.Random) -> bytes:
                 data[:place] + bytes(chance.randrange(256) for _ in range(20)) + data[place:],
                 data.replace(b"\n", chance.choice([b"\r\n", b"\r", b"\n\n", b"\x85", b"\n "])),
                 data.replace(chance.choice([b":", b"@", b"--", b"<", b";", b"="]), piece[:3]),
-                data[:place] + chance.choice([b"\0", b"(", b"<" * 9, b"=?x?q?"]) * 5_000 + data[place:],
+                data[:place]
+                + chance.choice([b"\0", b"(", b"<" * 9, b"=?x?q?"]) * 5_000
+                + data[place:],
             ]
-        )  # fmt: skip
+        )
     return data
 
 

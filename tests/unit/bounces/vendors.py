@@ -140,14 +140,14 @@ REASONS = [
     ("no-status-text", "5.0.0", "554 5.0.0 MAIL FROM rejected", "sender"),
     ("dead-in-words", "5.0.0", "550 sorry, no mailbox here by that name", "hard"),
     ("account-expired", "5.2.1", "550 5.2.1 Account expired, not accepting mail", "hard"),
-]  # fmt: skip
+]
 
 WRAPS = [
     {}, {"status_type": "message/global-delivery-status"}, {"original": HEAD},
     {"sender": "postmaster@gw.example", "subject": "Undeliverable: Three new posts"},
     {"notice": "Sorry.", "subject": "Zustellung fehlgeschlagen"},
     {"sender": "Mail Delivery Subsystem <mailer-daemon@googlemail.example>", "subject": "Delivery Status Notification (Failure)"},
-]  # fmt: skip
+]
 
 MACHINE = [
     Sample(name, report(group(DEAD, status, reason), **WRAPS[number % len(WRAPS)]), [(DEAD, kind)])  # type: ignore[arg-type]
@@ -156,7 +156,7 @@ MACHINE = [
 
 
 def encode_notice(text: str, encoding: str, charset: str) -> bytes:
-    """A plain notice in a transfer encoding and a charset."""
+    """Return a plain notice in a transfer encoding and a charset."""
     raw = text.encode(charset)
     body = base64.encodebytes(raw) if encoding == "base64" else quopri.encodestring(raw)
     head = plain(
@@ -184,14 +184,14 @@ SHAPES = [
     Sample("truncated-original", report(group(DEAD, "5.1.1", "550 user unknown"), original=ORIGINAL[:200])[:-12], [(DEAD, "hard")]),
     Sample("xtext", report("Original-Recipient: rfc822; ann+2Btag@example.org\nFinal-Recipient: rfc822; x@y.example\nAction: failed\nStatus: 5.1.1\n"), [("ann+tag@example.org", "hard")]),
     Sample("redacted-host", report(group(DEAD, "5.1.1", "550 5.1.1 <[redacted]>: user unknown")), [(DEAD, "hard")]),
-]  # fmt: skip
+]
 
 # ── plain text ─────────────────────────────────────────────────────────────────────────────────────
 
-EXIM = "This message was created automatically by mail delivery software.\n\nA message that you sent could not be delivered to one or more of its\nrecipients. This is a permanent error. The following address(es) failed:\n\n  ann@example.org\n    {}\n\n------ This is a copy of the message, including all the headers. ------\n\n" + ORIGINAL  # fmt: skip
-QMAIL = "Hi. This is the qmail-send program at mx.example.org.\nI'm afraid I wasn't able to deliver your message to the following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\n<ann@example.org>:\n{}\n\n--- Below this line is a copy of the message.\n\n" + ORIGINAL  # fmt: skip
-YAHOO = "Sorry, we were unable to deliver your message to the following address.\n\n<ann@example.org>:\n{}\n\n--- Below this line is a copy of the message.\n\n" + ORIGINAL  # fmt: skip
-POSTFIX = "This is the mail system at host mx.example.org.\n\nI'm sorry to have to inform you that your message could not\nbe delivered to one or more recipients. It's attached below.\n\n<ann@example.org>: {}\n"  # fmt: skip
+EXIM = "This message was created automatically by mail delivery software.\n\nA message that you sent could not be delivered to one or more of its\nrecipients. This is a permanent error. The following address(es) failed:\n\n  ann@example.org\n    {}\n\n------ This is a copy of the message, including all the headers. ------\n\n" + ORIGINAL
+QMAIL = "Hi. This is the qmail-send program at mx.example.org.\nI'm afraid I wasn't able to deliver your message to the following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\n<ann@example.org>:\n{}\n\n--- Below this line is a copy of the message.\n\n" + ORIGINAL
+YAHOO = "Sorry, we were unable to deliver your message to the following address.\n\n<ann@example.org>:\n{}\n\n--- Below this line is a copy of the message.\n\n" + ORIGINAL
+POSTFIX = "This is the mail system at host mx.example.org.\n\nI'm sorry to have to inform you that your message could not\nbe delivered to one or more recipients. It's attached below.\n\n<ann@example.org>: {}\n"
 
 PLAIN_TABLE = [
     ("exim-dns", EXIM, "all relevant MX records point to non-existent hosts", "hard"),
@@ -219,9 +219,9 @@ PLAIN_TABLE = [
     ("postfix-plain-quota", POSTFIX, 'can\'t create user output file. Command output:\n    maildrop: maildir over quota.', "soft"),
     ("postfix-plain-lost", POSTFIX, "lost connection with mx.example.org[192.0.2.1] while receiving the\n    initial server greeting", "soft"),
     ("postfix-plain-content", POSTFIX, "host mx.example.org[192.0.2.1] said: 552 5.7.0 attachment\n    type not allowed (in reply to end of DATA command)", "content"),
-]  # fmt: skip
+]
 
-EXCHANGE = "Your message did not reach some or all of the intended recipients.\n\n      Subject:\tThree new posts\n      Sent:\t24.11.2026 09:00\n\nThe following recipient(s) cannot be reached:\n\n      {}\n"  # fmt: skip
+EXCHANGE = "Your message did not reach some or all of the intended recipients.\n\n      Subject:\tThree new posts\n      Sent:\t24.11.2026 09:00\n\nThe following recipient(s) cannot be reached:\n\n      {}\n"
 
 PLAIN_OTHERS = [
     ("exchange-55", "System Administrator <postmaster@example.org>", "Undeliverable: Three new posts", EXCHANGE.format("ann@example.org on 24.11.2026 09:01\n            The recipient name is not recognized\n\tThe MTS-ID of the original message is: c=us;a= ;p=example"), "hard"),
@@ -252,7 +252,7 @@ PLAIN_OTHERS = [
     ("mimecast-ndr", "Mimecast Postmaster <postmaster@mimecast.example>", "[Postmaster] Email Delivery Failure", "This is a delivery failure notification message indicating that\nan email you addressed to email address :\n-- ann@example.org\n\ncould not be delivered. The problem appears to be :\n-- Recipient email address is possibly incorrect\n\nAdditional information follows :\n-- 5.1.1 The email account that you tried to reach does not exist.\n", "hard"),
     ("spamarrest-like-block", "postmaster@gw.example", "Delivery failure", "Delivery to ann@example.org failed: 550 5.7.1 Your message was blocked because your server has a poor reputation.\n", "policy"),
     ("forwarded", "MAILER-DAEMON@mx.example.org", "Undelivered Mail Returned to Sender", "<zoe@example.net> (expanded from <ann@example.org>): host mx.example.net[192.0.2.2] said:\n    550 5.1.1 User unknown\n", "hard"),
-]  # fmt: skip
+]
 
 PLAIN = [
     *(Sample(f"v-{name}", plain(shape.format(words)), [(DEAD, kind)], machine=False) for name, shape, words, kind in PLAIN_TABLE),
@@ -261,7 +261,7 @@ PLAIN = [
     Sample("v-qp-latin1", encode_notice("Ihre Nachricht konnte nicht zugestellt werden:\n\n<ann@example.org>: Empfänger unbekannt, 550 5.1.1\n", "quoted-printable", "latin-1"), [(DEAD, "hard")], machine=False),
     Sample("v-iso-2022-jp", encode_notice("次のあて先へのメールは配送できませんでした。\n\n<ann@example.org>: 550 5.1.1 User unknown\n", "base64", "iso-2022-jp"), [(DEAD, "hard")], machine=False),
     Sample("v-cr-only", plain(QMAIL.format("Sorry, no mailbox here by that name. (#5.1.1)")).replace(b"\n", b"\r"), [(DEAD, "hard")], machine=False),
-]  # fmt: skip
+]
 
 # ── what is nothing ────────────────────────────────────────────────────────────────────────────────
 
@@ -300,4 +300,4 @@ NOTHING = [
     Sample("dmarc-report", mail("Report Domain: example.com Submitter: isp.example Report-ID: 1", "This is an aggregate report.", sender="noreply-dmarc@isp.example"), [("", "ignore")]),
     Sample("arf-virus", complaint("virus", f"Original-Rcpt-To: {DEAD}\n"), [(DEAD, "ignore")]),
     Sample("arf-yahoo", complaint("abuse", f"Original-Mail-From: <{VERP}>\nOriginal-Rcpt-To: {DEAD}\nReceived-Date: Tue, 24 Nov 2026 09:00:00 +0000\n"), [(DEAD, "complaint")]),
-]  # fmt: skip
+]
