@@ -12,7 +12,7 @@ TIMEOUT = 5.0
 
 
 def read_certificate_end(url: str) -> datetime | None:
-    """Return when the certificate behind an https address ends, None where it cannot be read.
+    """Return the end of the certificate behind an https address, None where it cannot be read.
 
     It is not verified here: fetching the address does that.
     """

@@ -51,7 +51,7 @@ class Deadline:
         """Tell whether the time has passed."""
         return time.monotonic() >= self._ends_at
 
-    def left(self) -> float:
+    def get_seconds_left(self) -> float:
         """Return the seconds that are left.
 
         Raises `TimeoutError` if there are none.

@@ -14,6 +14,7 @@ from newsletter.feeds.html_tags import find_tags
 from newsletter.feeds.isolated import read_feed
 from newsletter.feeds.types import ParsedFeed
 from newsletter.html.links import make_absolute
+from newsletter.i18n import Text
 
 USUAL_PATHS = ("/feed/", "/feed.xml", "/atom.xml", "/rss.xml", "/index.xml", "/feed.json")
 _FEED_TYPES = (
@@ -83,7 +84,9 @@ def _discover(address: str, fetch: Fetch) -> Discovered:
     if empty is not None:
         return empty
     raise NotAFeed(
-        fetched.url, reason.reason, hint="no feed is linked there; give the feed's own address"
+        fetched.url,
+        reason.reason,
+        hint=Text("no feed is linked there; give the feed's own address"),
     )
 
 
@@ -105,7 +108,7 @@ def _is_of_comments(feed: ParsedFeed) -> bool:
 def _complete(address: str) -> str:
     address = address.strip()
     if not address:
-        raise FeedForbidden("", "no address was given")
+        raise FeedForbidden("", Text("no address was given"))
     if re.fullmatch(r"@[\w.-]{3,30}", address):
         return f"https://www.youtube.com/{address}"
     if "://" in address or re.match(r"[a-zA-Z][a-zA-Z+.-]*:(?!\d)", address):

@@ -105,7 +105,7 @@ def find_raw_id(item: Any) -> str:
 
 
 def find_date(item: Any) -> datetime | None:
-    """Return when an entry was published, else changed or created; None if no date is read."""
+    """Return the moment an entry was published, else changed or created; None without a date."""
     # feedparser's own get() takes one date for another
     values = (dict.get(item, name) for name in ("published", "updated", "created"))
     return next((date for date in map(read_date, values) if date), None)

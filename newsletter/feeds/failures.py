@@ -19,6 +19,7 @@ from urllib3.exceptions import DecodeError, InvalidChunkLength, NameResolutionEr
 
 from newsletter.errors import FeedForbidden, FeedUnavailable
 from newsletter.feeds.ssrf import PrivateAddress
+from newsletter.i18n import Text
 
 
 def describe_robot_check(
@@ -27,11 +28,17 @@ def describe_robot_check(
     """Name a robot check (robot_check.py) and how it is mended."""
     return FeedUnavailable(
         url,
-        f"a robot check stands before the feed ({vendor}, {describe_status(status)})",
+        Text(
+            "a robot check stands before the feed (%(vendor)s, %(status)s)",
+            vendor=vendor,
+            status=describe_status(status),
+        ),
         status=status,
         retry_after=retry_after,
-        hint="feeds are read by programs, which cannot pass it: let whoever runs the site or its "
-        "firewall exempt the feed's address from the check",
+        hint=Text(
+            "feeds are read by programs, which cannot pass it: let whoever runs the site or its "
+            "firewall exempt the feed's address from the check"
+        ),
     )
 
 
@@ -47,25 +54,29 @@ def translate_error(url: str, error: Exception, *, late: bool) -> FeedUnavailabl
     """Translate an error of a library; `late` if it came of the deadline."""
     causes = list(_walk_causes(error))
     if any(isinstance(cause, PrivateAddress) for cause in causes):
-        return FeedForbidden(url, "leads into a private network")
+        return FeedForbidden(url, Text("leads into a private network"))
     if late:
-        return FeedUnavailable(url, "took too long to answer")
+        return FeedUnavailable(url, Text("took too long to answer"))
     if any(isinstance(cause, NameResolutionError) for cause in causes):
-        return FeedUnavailable(url, "there is no such host")
+        return FeedUnavailable(url, Text("there is no such host"))
     if untrusted := next(
         (cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None
     ):
         return FeedUnavailable(
-            url, f"its certificate cannot be trusted: {_describe_distrust(untrusted)}"
+            url,
+            Text(
+                "its certificate cannot be trusted: %(why)s",
+                why=_describe_distrust(untrusted),
+            ),
         )
     if any(isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError) for cause in causes):
-        return FeedUnavailable(url, "took too long to answer")
+        return FeedUnavailable(url, Text("took too long to answer"))
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return FeedUnavailable(url, "refuses the connection")
+        return FeedUnavailable(url, Text("refuses the connection"))
     reason = next(
         (text for kinds, text in _FAILURES if any(isinstance(cause, kinds) for cause in causes)), ""
     )
-    return FeedUnavailable(url, reason or "the connection failed")
+    return FeedUnavailable(url, reason or Text("the connection failed"))
 
 
 def _walk_causes(error: BaseException) -> Iterator[BaseException]:
@@ -86,15 +97,18 @@ def _walk_causes(error: BaseException) -> Iterator[BaseException]:
 
 
 _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
-    ((IncompleteRead, InvalidChunkLength), "the answer ended before it was complete"),
-    ((DecodeError,), "the compressed answer is damaged"),
+    ((IncompleteRead, InvalidChunkLength), Text("the answer ended before it was complete")),
+    ((DecodeError,), Text("the compressed answer is damaged")),
     (
         (SSLError, ssl.SSLError),
-        "no secure connection could be made: its server or a proxy before it speaks no TLS there",
+        Text(
+            "no secure connection could be made: its server or a proxy before it speaks no TLS "
+            "there"
+        ),
     ),
     (
         (BadStatusLine, HTTPException, ConnectionError),
-        "the server ended the connection or did not answer in HTTP",
+        Text("the server ended the connection or did not answer in HTTP"),
     ),
 )
 """What went wrong, by the library's exception; the first that fits."""
@@ -103,12 +117,12 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 def _describe_distrust(error: ssl.SSLCertVerificationError) -> str:
     """Name what is wrong with a certificate, by OpenSSL's number (x509_vfy.h)."""
     return {
-        10: "it has expired",
-        9: "it is not valid yet",
-        18: "it is self-signed",
-        19: "it is self-signed",
-        20: "its issuer is unknown, or the server does not send the certificates between",
-        21: "its issuer is unknown, or the server does not send the certificates between",
-        62: "it was made for another host",
-        64: "it was made for another host",
-    }.get(error.verify_code, "it could not be verified")
+        10: Text("it has expired"),
+        9: Text("it is not valid yet"),
+        18: Text("it is self-signed"),
+        19: Text("it is self-signed"),
+        20: Text("its issuer is unknown, or the server does not send the certificates between"),
+        21: Text("its issuer is unknown, or the server does not send the certificates between"),
+        62: Text("it was made for another host"),
+        64: Text("it was made for another host"),
+    }.get(error.verify_code, Text("it could not be verified"))

@@ -6,13 +6,11 @@ Requests are conditional, bounded in size and time, and never reach a private ne
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from typing import Any, NoReturn, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -26,6 +24,7 @@ from newsletter.feeds.failures import describe_robot_check, describe_status, tra
 from newsletter.feeds.robot_check import detect_robot_check
 from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools
 from newsletter.feeds.tls import build_tls_context
+from newsletter.i18n import Text
 
 HOPS_AT_MOST = 5
 CHUNK = 65_536
@@ -102,10 +101,6 @@ class Fetcher:
         self._resolve = resolve
         self._connect = connect
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return build_tls_context(self._ca_certs)
-
     def __call__(
         self, url: str, *, etag: str | None = None, last_modified: str | None = None
     ) -> Fetched:
@@ -121,7 +116,7 @@ class Fetcher:
             )
         with Deadline(self._deadline) as deadline:
             pools = build_guarded_pools(
-                self._tls,
+                build_tls_context(self._ca_certs),
                 deadline,
                 self._connect_timeout,
                 resolve=self._resolve,
@@ -150,14 +145,14 @@ class Fetcher:
                 response.close()
             permanent = permanent and response.status in (301, 308)
             if not target:
-                raise FeedUnavailable(current, "redirects to nowhere", status=response.status)
+                raise FeedUnavailable(current, Text("redirects to nowhere"), status=response.status)
             try:
                 current = urljoin(current, target)
             except ValueError:
                 raise FeedUnavailable(
-                    current, "redirects to what is no address", status=response.status
+                    current, Text("redirects to an invalid address"), status=response.status
                 ) from None
-        raise FeedUnavailable(url, f"redirects more than {HOPS_AT_MOST} times")
+        raise FeedUnavailable(url, Text("redirects more than %(most)s times", most=HOPS_AT_MOST))
 
     def _check(self, url: str) -> None:
         """Refuse what we never ask: other schemes, passwords in addresses, unusual ports."""
@@ -165,19 +160,21 @@ class Fetcher:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise FeedForbidden(url[:200], "not a web address") from None
+            raise FeedForbidden(url[:200], Text("not a web address")) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise FeedForbidden(url[:200], "only http:// and https:// addresses are read")
+            raise FeedForbidden(url[:200], Text("only http:// and https:// addresses are read"))
         if parts.username is not None:
-            raise FeedForbidden(parts.hostname, "addresses with a user or password are not read")
+            raise FeedForbidden(
+                parts.hostname, Text("addresses with a user or password are not read")
+            )
         if port not in (None, 80, 443) and not self._allow_private:
-            raise FeedForbidden(url[:200], "only the web's usual ports are read")
+            raise FeedForbidden(url[:200], Text("only the web's usual ports are read"))
 
     def _request(
         self, url: str, headers: Mapping[str, str], pools: urllib3.PoolManager, deadline: Deadline
     ) -> Any:
         try:
-            left = deadline.left()
+            left = deadline.get_seconds_left()
             timeout = Timeout(
                 connect=min(self._connect_timeout, left), read=min(self._read_timeout, left)
             )
@@ -208,10 +205,10 @@ class Fetcher:
             "If-None-Match" in request_headers or "If-Modified-Since" in request_headers
         ):
             raise FeedUnavailable(
-                url, "says that nothing changed, though it was not asked", status=304
+                url, Text("says that nothing changed, though it was not asked"), status=304
             )
         if status == 410:
-            raise FeedGone(url, "410 Gone: its publisher says it will not come back")
+            raise FeedGone(url, Text("410 Gone: its publisher says it will not come back"))
         if status not in (200, 203, 304):
             self._refuse(url, response, retry_after)
         body = b"" if status == 304 else self._body(url, response, deadline)
@@ -239,7 +236,10 @@ class Fetcher:
         if vendor := detect_robot_check(status, response.headers, page):
             raise describe_robot_check(vendor, url, status, retry_after)
         raise FeedUnavailable(
-            url, f"answers {describe_status(status)}", status=status, retry_after=retry_after
+            url,
+            Text("answers %(status)s", status=describe_status(status)),
+            status=status,
+            retry_after=retry_after,
         )
 
     def _body(self, url: str, response: Any, deadline: Deadline) -> bytes:
@@ -253,17 +253,22 @@ class Fetcher:
             while chunk := response.read1(CHUNK):
                 body += chunk
                 if len(body) > self._max_bytes:
-                    raise FeedUnavailable(url, f"is larger than {self._max_bytes // 1_000_000} MB")
+                    raise FeedUnavailable(
+                        url,
+                        Text(
+                            "is larger than %(max_bytes)s MB", max_bytes=self._max_bytes // 1000000
+                        ),
+                    )
                 if deadline.is_over:
-                    raise FeedUnavailable(url, "took too long to answer")
+                    raise FeedUnavailable(url, Text("took too long to answer"))
         except (HTTPError, OSError, ValueError) as error:
             raise translate_error(url, error, late=deadline.is_over) from None
         if deadline.is_over:
-            raise FeedUnavailable(url, "took too long to answer")
+            raise FeedUnavailable(url, Text("took too long to answer"))
         if "gzip" in response.headers.get("Content-Encoding", "") and not _is_gzip_complete(
             response
         ):
-            raise FeedUnavailable(url, "the compressed answer ended before it was complete")
+            raise FeedUnavailable(url, Text("the compressed answer ended before it was complete"))
         return bytes(body)
 
 

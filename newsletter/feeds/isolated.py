@@ -23,6 +23,7 @@ from typing import Any
 
 from newsletter.errors import FeedError, NotAFeed
 from newsletter.feeds.types import BODY_AT_MOST, ParsedEntry, ParsedFeed
+from newsletter.i18n import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,11 @@ not add up."""
 IDLE = 60.0
 """Seconds without a feed after which the process is ended: most installations poll a few feeds
 every quarter of an hour."""
-TOO_LONG = "reading it takes longer than any feed should"
-TOO_LARGE = "reading it takes more memory than any feed should"
-NOT_STARTED = (
-    "the program that reads feeds could not be started on this machine: it may be out of memory, or"
-    " allow no more processes"
+TOO_LONG = Text("reading it takes longer than any feed should")
+TOO_LARGE = Text("reading it takes more memory than any feed should")
+NOT_STARTED = Text(
+    "the program that reads feeds could not be started on this machine: it may be out of memory, "
+    "or allow no more processes"
 )
 
 _ROOT = str(Path(__file__).parents[2])
@@ -173,7 +174,7 @@ class _Process:
             reason, hint = answer["refused"]
             return NotAFeed(url, reason, hint=hint)
         self.end()
-        return NotAFeed(url, "it is broken in a way that cannot be read")
+        return NotAFeed(url, Text("it is broken in a way that cannot be read"))
 
     @property
     def spent(self) -> bool:
@@ -272,7 +273,7 @@ def read_feed(
     """
     body = _unpack(body)
     if len(body) > BODY_AT_MOST:
-        raise NotAFeed(url, "larger than 10 MB")
+        raise NotAFeed(url, Text("larger than 10 MB"))
     return _READER.read(body, url=url, content_type=content_type, limits=limits)
 
 

@@ -20,6 +20,7 @@ from newsletter.html.links import make_absolute
 from newsletter.html.sanitize import find_first_picture
 from newsletter.html.text import to_plain_line
 from newsletter.html.video_embeds import find_video_id, get_picture_url
+from newsletter.i18n import Text
 
 HTML_AT_MOST = 400_000
 
@@ -37,12 +38,12 @@ def parse_json_feed(body: bytes, *, url: str) -> ParsedFeed:
     try:
         feed = json.loads(body.decode(json.detect_encoding(body), "replace"))
     except (ValueError, RecursionError):
-        raise NotAFeed(url, "broken JSON") from None
+        raise NotAFeed(url, Text("broken JSON")) from None
     items = feed.get("items") if isinstance(feed, dict) else None
     if not isinstance(items, list) or not (
         "jsonfeed" in str(feed.get("version")) or feed.get("home_page_url")
     ):
-        raise NotAFeed(url, "JSON, but no JSON Feed")
+        raise NotAFeed(url, Text("JSON, but no JSON Feed"))
     site = make_absolute(_as_text(feed.get("home_page_url")), base_url=url) or url
     entries = (
         _parse_entry(item, site) for item in items[:ENTRIES_AT_MOST] if isinstance(item, dict)

@@ -47,8 +47,9 @@ from newsletter.feeds.repair import (
 from newsletter.feeds.types import BODY_AT_MOST, ParsedEntry, ParsedFeed
 from newsletter.html.text import to_plain_line
 from newsletter.html.video_embeds import find_video_id
+from newsletter.i18n import Text
 
-HINT = "give the address of the feed, or of a page that links to one"
+HINT = Text("give the address of the feed, or of a page that links to one")
 
 
 _MORE = re.compile(r"""<span id="more-\d+">\s*</span>|<!--more\b.{0,200}?-->""", re.S)
@@ -60,9 +61,9 @@ def parse_feed(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
     Raises `NotAFeed` with the reason.
     """
     if not body.strip(b"\0 \t\r\n"):
-        raise NotAFeed(url, "an empty answer")
+        raise NotAFeed(url, Text("an empty answer"))
     if len(body) > BODY_AT_MOST:
-        raise NotAFeed(url, "larger than 10 MB")
+        raise NotAFeed(url, Text("larger than 10 MB"))
     if jsonfeed.is_json_feed(body):
         return _separate_identities(jsonfeed.parse_json_feed(body, url=url))
     return _separate_identities(_parse_xml(*decode_feed(trim(body), content_type), url=url))
@@ -73,7 +74,7 @@ def _parse_xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
     if not has_root(body):
         raise NotAFeed(url, _describe_content(body), hint=HINT)
     if is_too_deep(body):
-        raise NotAFeed(url, "its elements are nested too deeply to be a feed")
+        raise NotAFeed(url, Text("its elements are nested too deeply to be a feed"))
     headers = {
         "content-type": content_type or "application/xml",
         "content-location": _placeholder_location(url),
@@ -94,7 +95,7 @@ def _parse_xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
         AssertionError,
         OSError,
     ):
-        raise NotAFeed(url, "it is broken in a way that cannot be read") from None
+        raise NotAFeed(url, Text("it is broken in a way that cannot be read")) from None
     raw = parsed.get("entries", [])[:ENTRIES_AT_MOST]
     if not parsed.get("version") and not raw:
         raise NotAFeed(url, _describe_content(body), hint=HINT)
@@ -172,10 +173,10 @@ def _placeholder_location(url: str) -> str:
 def _describe_content(body: bytes) -> str:
     start = body[:2000].lower()
     if b"<html" in start or b"<!doctype html" in start:
-        return "a web page, not a feed"
+        return Text("a web page, not a feed")
     if b"<" not in start:
-        return "not a feed"
-    return "no feed that can be understood"
+        return Text("not a feed")
+    return Text("no feed that can be understood")
 
 
 def _describe_problem(parsed: Any) -> tuple[str, ...]:

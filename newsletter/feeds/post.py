@@ -7,10 +7,8 @@ little is read, and for a short time.
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 from urllib3.exceptions import HTTPError
@@ -62,15 +60,11 @@ class Poster:
         self._resolve = resolve
         self._connect = connect
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return build_tls_context(self._ca_certs)
-
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
         """Post `body`, and return the status of the answer."""
         with Deadline(self._deadline) as deadline:
             pools = build_guarded_pools(
-                self._tls,
+                build_tls_context(self._ca_certs),
                 deadline,
                 self._connect_timeout,
                 resolve=self._resolve,

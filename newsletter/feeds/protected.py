@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-PROTECTED = "password-protected on its blog: its text is not in the feed"
+from newsletter.i18n import Text
+
+PROTECTED = Text("password-protected on its blog: its text is not in the feed")
 """Why such a post is held."""
 
 _FORM = re.compile(r"post-password-form|action=postpass|\bname=[\"']?post_password\b", re.I)

@@ -55,7 +55,7 @@ A page that came with status 200 is a check only if it is short: blogs write abo
 
 
 def detect_robot_check(status: int, headers: Mapping[str, str], page: bytes) -> str:
-    """Return who stands before a site, judged by an answer and the beginning of its page, or ""."""
+    """Return the firewall before a site by an answer and the beginning of its page, or ""."""
     lowered = {name.lower(): value.lower() for name, value in headers.items()}
     refused = status in _REFUSALS
     for name, value, vendor in _HEADERS:

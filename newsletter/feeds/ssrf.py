@@ -102,7 +102,7 @@ class _GuardedConnection:
         ):
             raise PrivateAddress
         for address in addresses[:2]:
-            timeout = min(self.connect_timeout, self.deadline.left())
+            timeout = min(self.connect_timeout, self.deadline.get_seconds_left())
             try:
                 connection = self.connect_to((address, self.port), timeout=timeout)
             except OSError as error:
@@ -117,7 +117,7 @@ class _GuardedConnection:
         host = self._dns_host.strip("[]")
         answer = run_in_thread(self.resolve, host, self.port, 0, socket.SOCK_STREAM)
         try:
-            resolved = answer.result(timeout=self.deadline.left())
+            resolved = answer.result(timeout=self.deadline.get_seconds_left())
         except TimeoutError:
             raise
         except (OSError, UnicodeError) as error:

@@ -87,7 +87,7 @@ def narrow_feed(feed_url: str, leaves_out: Collection[str]) -> str:
 
 
 def read_video_page(page: str) -> VideoPage:
-    """Return what the page of a video says of it; nothing, if it is another page."""
+    """Return what the page of a video says of it; nothing from any other page."""
     live = '"isLiveContent":true' in page
     upcoming = '"isUpcoming":true' in page
     return VideoPage(

@@ -77,7 +77,7 @@ class _Tidier(HTMLParser):
             self._close()
 
     def _fit_into_list(self, tag: str) -> None:
-        """Put what stands in a list, and is no item, into one."""
+        """Wrap the content of a list that is no item into an item."""
         if self.open and self.open[-1].source == "" and tag == "li":
             self._close()
         if self.open and self.open[-1].name in _LISTS and tag != "li":

@@ -1,4 +1,8 @@
-"""Read from a class what it means for a mail: a note for pictures.py and reduce.py. Pure."""
+"""Read from a CSS class what it means for a mail: a note for pictures.py and reduce.py. Pure.
+
+"again" marks a link that repeats another; "apart" words that follow others, set off from them;
+"beside" a box that belongs to the post's page alone and is left out.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +14,55 @@ _LINE_NUMBERS = re.compile(
     r"(?:^|\s)(?:rouge-gutter|gutter|lineno|linenos|lnt?|line-numbers?|crayon-nums|blob-num|"
     r"hljs-ln-numbers)(?:$|\s)"
 )
+_PRISM = re.compile(r"(?:^|\s)(?:prism|lang(?:uage)?-[\w-]+)(?:$|\s)")
+"""Code that Prism numbers: the class `line-numbers` stands on the code itself."""
 _BESIDE = re.compile(
     r"(?:^|\s)(?:sharedaddy|jp-relatedposts|kg-audio-player|kg-video-player|"
     r"addtoany_share_save_container|heateor_sss_sharing_container|wp-block-jetpack-sharing-buttons|"
-    r"fake-input-wrapper|subscription-widget-wrap(?:-editor)?)(?:$|\s)"
+    r"fake-input-wrapper|subscription-widget-wrap(?:-editor)?|shariff|swp_social_panel|ssba|essb_links|"
+    r"a2a_kit|wp-block-outermost-social-sharing|ssp-playback|brlbs-cmpnt-cb-main|_brlbs-content-blocker|"
+    r"cookieconsent-optout-\w+|hide-text)(?:$|\s)"
 )
-"""Boxes around a post that are for its page: share buttons, related posts, a player's clock."""
+"""Boxes around a post that are for its page: share buttons, related posts, a player's clock, and
+the words with which a page asks for consent."""
+_GALLERY = re.compile(
+    r"blocks-gallery|gallery-ul|slideshow_swiper-wrapper|splide__list|swiper-wrapper"
+)
+"""Lists of pictures."""
+_PANEL = re.compile(
+    r"(?:tab|accordion|toggle|collapse|faq|panel)[_-]*(?:content|panel|body|answer)|"
+    r"(?:^|\s)wp-block-tab(?:$|\s)",
+    re.I,
+)
+"""Parts of a page that open when they are clicked: what is hidden there is the post's."""
+_TOGGLE = re.compile(r"(?:accordion|toggle)[\w-]{0,40}icon", re.I)
+"""The sign beside the heading of what opens."""
 _BUTTON = re.compile(r"(?:^|[\s_-])button(?:__link)?(?:$|\s)|(?:^|\s)(?:kg-)?btn(?:$|\s)")
 
 
 def note_class(tag: str, value: str) -> str | None:
-    """Return the meaning of a class, as a note for pictures.py and reduce.py."""
+    """Return the meaning of a CSS class as a note ("again", "beside"), or None."""
     if tag == "img":
         return "letter" if is_letter_class(value) else None
     if tag == "ul":
-        return "gallery" if "blocks-gallery" in value else None
-    if tag in ("div", "aside"):
-        return "beside" if _BESIDE.search(value) else None
+        return "gallery" if _GALLERY.search(value) else None
+    if tag in ("div", "aside", "label", "section"):
+        if _BESIDE.search(value):
+            return "beside"
+        return "panel" if _PANEL.search(value) else None
     if tag in ("pre", "td", "span"):
         if "kg-bookmark-publisher" in value:
             return "apart"
-        return "beside" if _LINE_NUMBERS.search(value) else None
+        is_beside = (
+            _TOGGLE.search(value)
+            if tag == "span" and "icon" in value
+            else _LINE_NUMBERS.search(value) and not (tag == "pre" and _PRISM.search(value))
+        )
+        return "beside" if is_beside else None
+    if tag == "object":
+        return "again" if "wp-block-file__embed" in value else None
+    if tag == "a" and "skip-link" in value:
+        return "again"
     if "wp-block-file__button" in value:
         return "again"
     return "button" if _BUTTON.search(value) else None

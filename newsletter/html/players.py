@@ -67,6 +67,8 @@ _VIDEO = (
     ("TED", r"embed\.ted\.com/talks/([\w/-]+)", "https://www.ted.com/talks/{0}"),
     ("TikTok", r"tiktok\.com/embed/(?:v2/)?(\d+)", "https://www.tiktok.com/embed/v2/{0}"),
     ("TikTok", r"tiktok\.com/(@[\w.]+/video/\d+)", "https://www.tiktok.com/{0}"),
+    ("VideoPress", r"(?:videopress\.com|video\.wordpress\.com)/embed/(\w+)",
+     "https://videopress.com/v/{0}"),
     ("Loom", r"loom\.com/embed/(\w+)", "https://www.loom.com/share/{0}"),
     ("Twitch", r"player\.twitch\.tv/\?(?:[\w=.%-]{1,80}&){0,5}video=v?(\d+)",
      "https://www.twitch.tv/videos/{0}"),
@@ -140,7 +142,7 @@ _STATUS = re.compile(r"(https?://[\w.-]+/@[\w.@-]+/\d+)/embed$")
 
 
 def find_frame_page(url: str) -> FramePage:
-    """Return what the frame at `url` shows; of an unknown site its host, and the frame itself."""
+    """Return the media of the frame at `url`; of an unknown site its host and the frame itself."""
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.")
     for read in _READERS:

@@ -5,7 +5,9 @@ formed (every tag closed, no angle bracket inside an attribute), and holds attri
 sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and `style="hidden"` (of a
 block, the words stay, for a page may show them when it is clicked or searched), `class="button"`,
 `class="again"` (a link repeated), `class="beside"` (for the post's page alone), `class="gallery"`
-(a list of pictures), `class="apart"` (words beside others), `href="#place"` (of the same page).
+(a list of pictures), `class="apart"` (words beside others),
+`class="panel"` (a part that opens when it is clicked), `data-name` (of a form that asks something),
+`href="#place"` (of the same page).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from newsletter.html.links import make_absolute
 from newsletter.html.pictures import is_placeholder
 from newsletter.html.players import MediaKind
 
-_FRAME_SOURCES = ("data-src", "data-lazy-src", "data-src-cmplz", "data-cookieblock-src", "src")
+_FRAME_SOURCES = ("data-src", "data-lazy-src", "src")
 _DROPPED = ("again", "beside")
 _BLOCK = re.compile(r"<(?:blockquote|div|figure|h[1-6]|ol|p|pre|section|table|ul)[ >]")
 FORM_AT_MOST = 2000
@@ -32,6 +34,8 @@ _INLINE = frozenset(
     {
         "a",
         "b",
+        "bdi",
+        "bdo",
         "cite",
         "code",
         "del",
@@ -51,7 +55,11 @@ _INLINE = frozenset(
     }
 )
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
+_NAMED_BY_BUTTONS = _PARAGRAPHS - {"p", "pre"} | {"a"}
+"""Elements whose words stand in a button: links, and headings of what opens when it is clicked."""
 _MEDIA = frozenset({"audio", "video", "object"})
+_PLAYS_ANYWHERE = re.compile(r"\.(?:mp4|mp3|m4a)(?:\?|$)", re.I)
+"""The file to link to, of several sources."""
 _HELD = _MEDIA | {"form", "select", "button", "summary"}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
@@ -92,7 +100,8 @@ def reduce_html(html: str, *, base_url: str = "") -> str:
 
 def _is_dim(attributes: dict[str, str]) -> bool:
     """Tell whether an element is hidden in a way that a page may undo."""
-    return attributes.get("style") == "hidden" or attributes.get("hidden") == "found"
+    hidden = attributes.get("style") == "hidden" or attributes.get("hidden") == "found"
+    return hidden and attributes.get("class") != "panel"
 
 
 class _Reducer:
@@ -130,13 +139,13 @@ class _Reducer:
         self.targets[-1].append(text)
 
     def _start(self, name: str, tag: str, attributes: dict[str, str]) -> None:
-        hidden = attributes.get("hidden") == "hidden"
+        note = attributes.get("class", "")
+        hidden = attributes.get("hidden") == "hidden" and note != "panel"
         if name in VOID:
             if not hidden:
                 self._void(name, tag, attributes)
             return
         dim = _is_dim(attributes)
-        note = attributes.get("class", "")
         place = attributes.get("href", "").startswith("#")
         held = hidden or note in _DROPPED or name in _HELD or place or (dim and name in _INLINE)
         in_gallery = name == "li" and bool(self.open) and self.open[-1].written == "div-list"
@@ -160,7 +169,9 @@ class _Reducer:
         if name == "source":
             for element in reversed(self.open):
                 if element.name in _MEDIA:
-                    element.source = element.source or attributes.get("src", "")
+                    source = attributes.get("src", "")
+                    if not element.source or _PLAYS_ANYWHERE.search(source):
+                        element.source = source
                     break
         elif name == "embed":
             self._frame(attributes, name)
@@ -195,12 +206,20 @@ class _Reducer:
             case "summary" if plain:
                 return inside if _BLOCK.search(inside) else f"<p><strong>{inside}</strong></p>"
             case "form" if plain:
-                return inside if len(re.sub(r"<[^<>]*>|\s+", "", inside)) > FORM_AT_MOST else ""
+                is_page = len(re.sub(r"<[^<>]*>|\s+", "", inside)) > FORM_AT_MOST
+                return inside if is_page else self._form(attributes.get("data-name", ""))
             case "button" if plain:
-                return inside if "<a " in inside or self._within({"a"}) else ""
+                return inside if "<a " in inside or self._within(_NAMED_BY_BUTTONS) else ""
             case "audio" | "video" | "object" if plain:
                 return self._media(element) or inside
         return ""
+
+    def _form(self, name: str) -> str:
+        """Return a link to the post for a form in it, which no mail can show; `name` is escaped."""
+        if not name or not self.base_url:
+            return ""
+        words = "" if name == "?" else unescape(name)
+        return self._card(video_embeds.describe_form(self.base_url, words))
 
     def _jump(self, place: str, inside: str) -> str:
         """Return a link within the post: a footnote's mark as it is, any other to the blog."""

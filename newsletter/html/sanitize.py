@@ -60,8 +60,6 @@ _CLIPPED = re.compile(
 FRAME_ADDRESSES = (
     "data-src",
     "data-lazy-src",
-    "data-src-cmplz",
-    "data-cookieblock-src",
     "data-page",
 )
 """Attributes of a frame that waits for consent or for being seen, and of its page."""
@@ -84,6 +82,8 @@ _TAGS = {
     "a",
     "article",
     "b",
+    "bdi",
+    "bdo",
     "blockquote",
     "br",
     "caption",
@@ -137,10 +137,10 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
 }
-for _tag in (
-    *("blockquote", "div", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6"),
-    *("li", "ol", "p", "pre", "section", "table", "td", "th", "ul"),
-):
+_HEADINGS = {f"h{level}" for level in range(1, 7)}
+_BLOCKS = {"blockquote", "div", "figcaption", "figure", "p", "pre", "section"}
+_LISTS_AND_TABLES = {"li", "ol", "table", "td", "th", "ul"}
+for _tag in {"bdi", "bdo"} | _HEADINGS | _BLOCKS | _LISTS_AND_TABLES:
     _ATTRIBUTES[_tag] = _ATTRIBUTES.get(_tag, set()) | {"dir"}
 _CARRIERS = _TAGS | {
     "audio",
@@ -148,6 +148,7 @@ _CARRIERS = _TAGS | {
     "embed",
     "form",
     "iframe",
+    "label",
     "object",
     "select",
     "source",
@@ -157,12 +158,13 @@ _CARRIERS = _TAGS | {
 }
 """Tags that are kept until reduce.py has made from them what a mail can show."""
 _CARRIED = {tag: _ATTRIBUTES.get(tag, set()) | {"hidden", "style"} for tag in _CARRIERS}
-for _tag in ("a", "aside", "div", "pre", "span", "td", "ul"):
+for _tag in ("a", "aside", "div", "label", "object", "pre", "section", "span", "td", "ul"):
     _CARRIED.setdefault(_tag, set()).add("class")
 _CARRIED["img"] |= {"class", *LAZY_ATTRIBUTES, *FILE_SIZES}
 _CARRIED["iframe"] |= {"src", "title", "width", "height", *FRAME_ADDRESSES}
 for _tag in ("audio", "video", "embed", "source"):
     _CARRIED[_tag] |= {"src", "data-src", "title", "aria-label", "poster"}
+_CARRIED["form"] |= {"data-name"}
 _CARRIED["object"] |= {"data", "title", "aria-label"}
 _ADDRESSES = frozenset(
     {"src", "data", "poster", "data-src", "data-lazy-src", "data-original", "data-orig-file"}
@@ -170,7 +172,9 @@ _ADDRESSES = frozenset(
 )
 _CLASSES = {"class": {"button"}}
 """The one class that clean HTML has: of a link that its blog shows as a button."""
-_SPAN = re.compile(r"</?span>")
+_EMPTY_CODE = re.compile(r"<pre>(?:<code>)?(?:</code>)?</pre>")
+"""A column of line numbers without them."""
+_SPAN = re.compile(r"</?(?:span|label)>")
 _NOT_CONTENT = {
     "script",
     "style",
@@ -214,7 +218,8 @@ def clean_html(html: str, *, base_url: str) -> str:
     # and so is "%EE%80%80" in the address of a frame or file, before its card is named.
     cleaned = UNPRINTABLE.sub("", cleaned)
     reduced = _SPAN.sub("", UNPRINTABLE.sub("", reduce_html(cleaned, base_url=base_url)))
-    result = _IMG.sub(rewrite_picture, reduced)
+    reduced = reduced.replace("<a></a>", "")
+    result = _EMPTY_CODE.sub("", _IMG.sub(rewrite_picture, reduced))
     if reduced != cleaned:
         result = nh3.clean(
             result,
@@ -268,7 +273,7 @@ def _make_filter(base_url: str) -> Callable[[str, str, str], str | None]:
 
 
 def _note_link(value: str, base_url: str) -> str | None:
-    """Return where a link leads; to a place of the same page as "#place", for reduce.py."""
+    """Return the target of a link; a place of the same page as "#place", for reduce.py."""
     link = make_absolute(value, base_url=base_url, mail=True)
     page, mark, place = (link or "").partition("#")
     return f"#{place}" if mark and page == base_url.partition("#")[0] else link

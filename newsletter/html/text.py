@@ -6,10 +6,10 @@ import re
 import unicodedata
 
 # Control characters, lone surrogates, line and paragraph separators, bidirectional overrides, and
-# the private-use characters that mark slots (mail/message.py).
+# private-use characters: two mark slots (mail/message.py), and icon fonts have theirs there.
 UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
-    "\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ue000-\ue001]"
+    "\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ue000-\uf8ff]"
 )
 _SPACE = re.compile(r"\s+")
 

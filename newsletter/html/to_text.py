@@ -13,6 +13,7 @@ WORDS_A_MINUTE = 220
 _SPACE = re.compile(r"\s+")
 _KEPT = re.compile(r" *(?:- |\d+\. )|    ")
 """Lines whose indentation says something: items of lists, and what was written out with spaces."""
+_BULLET = re.compile(r"\n *(?:-|\d+\.) $")
 QUOTED_AT_MOST = 3
 """Levels of nested quotations that are marked; deeper ones are part of the last."""
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -60,7 +61,9 @@ class _TextWriter(HTMLParser):
         if tag in self.SILENT:
             self.silent += 1
         elif tag in ("ul", "ol"):
-            self.lists.append(1 if tag == "ol" else None)
+            start = values.get("start") or "1"
+            first = int(start) if start.isdecimal() and len(start) < 5 else 1
+            self.lists.append(first if tag == "ol" else None)
         elif tag == "a":
             self.hrefs.append((values.get("href") or "", len(self.out)))
         elif tag == "img" and self.links and values.get("alt"):
@@ -71,13 +74,24 @@ class _TextWriter(HTMLParser):
             self.out.append("\n\n* * *\n\n")
         elif tag in self.LINES:
             self.out.append("\n")
-        elif tag in self.BREAKS and not (self.lists and (tag == "p" or len(self.lists) > 1)):
+        elif self.lists and tag in ("p", "div"):
+            if self.out and not _BULLET.search(self.out[-1]):
+                self.out.append("\n")
+        elif tag in self.BREAKS and len(self.lists) < 2:
             self.out.append("\n\n")
         self.raised += tag == "sup"
         self.written_out += tag == "pre"
         self.quoted += tag == "blockquote"
-        if tag in _HEADINGS or (tag == "blockquote" and self.quoted <= QUOTED_AT_MOST):
+        if self._is_captured(tag):
             self.captured.append(len(self.out))
+
+    def _is_captured(self, tag: str) -> bool:
+        """Tell whether what is in an element that is open is marked as a whole, at its end."""
+        return (
+            tag in _HEADINGS
+            or (tag == "blockquote" and self.quoted <= QUOTED_AT_MOST)
+            or (tag == "pre" and self.written_out == 1)
+        )
 
     def _bullet(self) -> str:
         indent = "  " * min(max(len(self.lists) - 1, 0), 5)
@@ -97,8 +111,12 @@ class _TextWriter(HTMLParser):
             if self.quoted <= QUOTED_AT_MOST and self.captured:
                 self._mark("> ", "{}")
             self.quoted = max(0, self.quoted - 1)
-        elif tag == "pre":
-            self.written_out = max(0, self.written_out - 1)
+        elif tag == "pre" and self.written_out:
+            if self.written_out == 1 and self.captured:
+                start = self.captured.pop()
+                text = "".join(self.out[start:]).strip("\n")
+                self.out[start:] = [re.sub("^", "    ", text, flags=re.M)]
+            self.written_out -= 1
         elif tag == "sup":
             self.raised = max(0, self.raised - 1)
         elif tag == "a" and self.hrefs:
@@ -113,6 +131,8 @@ class _TextWriter(HTMLParser):
             ):
                 while len(self.out) > start and not self.out[-1].strip():
                     self.out.pop()
+                if len(self.out) > start:
+                    self.out[-1] = self.out[-1].rstrip(" ")
                 self.out.append(f" <{href}>")
         if tag in self.BREAKS and not (tag in ("ul", "ol") and self.lists):
             self.out.append("\n\n")
@@ -134,9 +154,11 @@ class _TextWriter(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.written_out and not self.silent:
-            self.out.append(re.sub("^", "    ", data.strip("\n"), flags=re.M))
+            self.out.append(data)
             return
         text = _SPACE.sub(" ", data)
+        if self.out and self.out[-1].startswith(" <") and text[:1].isalnum():
+            text = f" {text}"
         if self.raised and re.fullmatch(r"[\d+-]{1,4}", text):
             text = text.translate(_POWERS)
         if not self.silent and not (

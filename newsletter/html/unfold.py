@@ -7,8 +7,13 @@ sanitize.py does.
 
 from __future__ import annotations
 
+import json
 import re
 from html import escape, unescape
+from urllib.parse import unquote
+
+from newsletter.html.boxes import fill_boxes
+from newsletter.html.late import show_late
 
 NOSCRIPT_AT_MOST = 4000
 """Characters of a `noscript` that are looked into; what stands for a picture or a link is short."""
@@ -22,6 +27,8 @@ _TAG = re.compile(r"<[^<>]*>")
 _IMG = re.compile(r"<img\b[^<>]*>", re.I)
 _SOURCE = re.compile(r"""\s(?:data-src|src)\s*=\s*["']([^"'<>]+)["']""", re.I)
 _PICTURE = re.compile(r"(?:-\d{2,4}x\d{2,4})?\.(?:jpe?g|png|gif|webp|avif)$", re.I)
+_RESIZED = re.compile(r"[?&]url=[^&]{1,2000}\.(?:jpe?g|png|gif|webp|avif)(?:&|$)", re.I)
+"""A picture that its blog sends through a program of its own (Next.js)."""
 _BUILT = re.compile(r"<(script|blockquote|div|lite-youtube|iframe|a)\s([^<>]*)>", re.I)
 _VALUE = re.compile(
     r"""(?<![a-z-])([a-z-]{1,40})\s{0,9}=\s{0,9}(?:"([^"<>]*)"|'([^'<>]*)')""", re.I
@@ -35,12 +42,14 @@ _EMBEDS = {
     "fb-video": "data-href",
     "tumblr-post": "data-href",
     "calendly-inline-widget": "data-url",
+    "rll-youtube-player": "data-src",
 }
 """Attributes with the page of what a script builds, by the class that the script looks for."""
 
 
 def unfold_html(html: str) -> str:
     """Return `html` with plain pictures, links and frames for what scripts would show."""
+    html = show_late(fill_boxes(html))
     lowered = html.lower()
     if "<noscript" in lowered:
         html = _open_noscripts(html)
@@ -79,8 +88,14 @@ def _keep_of_noscript(content: str, outside: str) -> str:
     pictures = []
     for tag in _IMG.findall(content):
         source = _SOURCE.search(tag)
-        path = unescape(source[1]).partition("?")[0] if source else ""
-        if _PICTURE.search(path) and _PICTURE.sub("", path).partition("//")[2] not in outside:
+        address = unescape(source[1]) if source else ""
+        path = address.partition("?")[0]
+        if not _PICTURE.search(path):
+            known = source[1] if source and _RESIZED.search(unquote(address)) else ""
+        else:
+            stem = _PICTURE.sub("", path)
+            known = stem.partition("//")[2] or stem
+        if known and known not in outside:
             pictures.append(tag)
     return "".join(pictures)
 
@@ -100,12 +115,16 @@ def _add_frames(html: str) -> str:
 
 
 def _find_rest(html: str, match: re.Match[str]) -> int:
-    """Return where a post goes on behind a frame: behind its box, where that holds no words."""
+    """Return where a post goes on behind a frame: behind its box or link if it is empty."""
     name = match[1].lower()
     if name == "iframe":
         return match.end()
     end = html.find(f"</{name}", match.end(), match.end() + EMBED_AT_MOST)
-    empty = name == "blockquote" and end > 0 and not _TAG.sub("", html[match.end() : end]).strip()
+    empty = (
+        name in ("a", "blockquote")
+        and end > 0
+        and not _TAG.sub("", html[match.end() : end]).strip()
+    )
     return html.find(">", end) + 1 if empty else match.start()
 
 
@@ -118,6 +137,8 @@ def _make_frame(html: str, match: re.Match[str]) -> str:
         return _frame(gist[0]) if gist else ""
     if name == "iframe":
         return _name_page(html, match) if "bandcamp.com/" in rest else ""
+    if name == "div" and "elementor-widget-video" in rest:
+        return _frame(_read_elementor(rest))
     if name not in ("lite-youtube", "a") and not any(word in rest for word in _EMBEDS):
         return ""
     if name == "a" and "data-pin-do" not in rest:
@@ -131,7 +152,24 @@ def _make_frame(html: str, match: re.Match[str]) -> str:
     words = values.get("class", "").split()
     page = next((values.get(_EMBEDS[word], "") for word in words if word in _EMBEDS), "")
     end = html.find(f"</{name}", match.end(), match.end() + EMBED_AT_MOST)
-    return "" if "<a " in html[match.end() : max(end, match.end())] else _frame(page)
+    return (
+        ""
+        if "<a " in html[match.end() : max(end, match.end())]
+        else _frame(page, values.get("data-alt", ""))
+    )
+
+
+def _read_elementor(attributes: str) -> str:
+    """Return the address of the video in the settings of Elementor's widget, escaped; or ""."""
+    settings = next(
+        (a or b for key, a, b in _VALUE.findall(attributes) if key == "data-settings"), ""
+    )
+    try:
+        values = json.loads(unescape(settings))
+        address = values.get(f"{values.get('video_type')}_url", "")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return escape(address) if isinstance(address, str) else ""
 
 
 def _name_page(html: str, match: re.Match[str]) -> str:

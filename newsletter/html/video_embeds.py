@@ -24,6 +24,7 @@ PICTURE_WIDTH = 480
 """Pixels: the width of a card's picture, which is that of YouTube's still pictures."""
 NAME_AT_MOST = 200
 """Characters of a frame's title; titles of videos have at most 100."""
+_FILE = re.compile(r"([^/]{1,200}\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|epub))$", re.I)
 _YOUTUBE = re.compile(
     r"(?:youtube(?:-nocookie)?\.com/"
     r"(?:embed/|v/|live/|watch\?(?:[\w=.%-]{1,80}&){0,5}v=|shorts/)|youtu\.be/)"
@@ -58,7 +59,7 @@ def get_picture_url(video: str) -> str:
 
 
 def describe_frame(url: str, title: str = "", *, page: str = "") -> Media:
-    """Return what the frame at `url` shows, with the page that people can open.
+    """Return the media of the frame at `url`, with the page that people can open.
 
     `page` is the one that a link within the frame leads to, if there is one.
     """
@@ -70,7 +71,9 @@ def describe_frame(url: str, title: str = "", *, page: str = "") -> Media:
         return describe_frame(f"https://www.youtube.com/watch?v={video}", title)
     if not _is_of_site(page, url):
         page = make_absolute(frame.page, base_url="") or url
-    return Media(frame.kind, page, _name_frame(title or frame.title, frame.site))
+    file = _FILE.search(urlsplit(page).path)
+    name = title or frame.title or (unquote(file[1]) if file else "")
+    return Media(frame.kind, page, _name_frame(name, frame.site))
 
 
 def _is_of_site(page: str, url: str) -> bool:
@@ -84,6 +87,12 @@ def describe_file(kind: MediaKind, url: str, title: str = "", picture: str = "")
     """Return the film or sound in the file at `url`, named by its title or else its file's name."""
     name = unquote(urlsplit(url).path.rpartition("/")[2]) or urlsplit(url).hostname or ""
     return Media(kind, url, title.strip() or name, picture)
+
+
+def describe_form(page: str, name: str) -> Media:
+    """Return the form called `name` on a page, as something that is there and not in the mail."""
+    host = (urlsplit(page).hostname or "").removeprefix("www.")
+    return Media(MediaKind.PAGE, page, _name_frame(name, host))
 
 
 def render_card(media: Media, *, width: int = PICTURE_WIDTH, picture: str | None = None) -> str:

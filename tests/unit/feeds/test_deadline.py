@@ -1,4 +1,6 @@
-"""The deadline of a fetch holds over TLS in every phase, and no fetch keeps others or the process from ending."""
+"""The deadline of a fetch holds over TLS in every phase, and no fetch keeps others or the process
+from ending.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,8 @@ import pytest
 from newsletter.errors import FeedUnavailable
 from newsletter.feeds.deadline import Deadline
 from newsletter.feeds.fetch import Fetcher
+from newsletter.feeds.post import Poster
+from tests.certificates import make_server_context, write_certificate
 from tests.feeds_server import item, rss
 
 DEADLINE = 0.7
@@ -30,24 +34,14 @@ Serve = Callable[[socket.socket, ssl.SSLContext], None]
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    key, file = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-days", "3650", "-subj", "/CN=blog.example", "-addext", "subjectAltName=DNS:blog.example",
-         "-keyout", str(key), "-out", str(file)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    file.write_text(file.read_text() + key.read_text())
-    return file
+    return write_certificate(tmp_path_factory.mktemp("tls") / "cert.pem")
 
 
 class TlsServer:
     """A listener on the loopback that hands each connection to `serve`, before any TLS."""
 
     def __init__(self, certificate: Path, serve: Serve) -> None:
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(certificate)
+        self.context = make_server_context(certificate)
         self._serve = serve
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -74,7 +68,8 @@ def silent(connection: socket.socket, context: ssl.SSLContext) -> None:
 
 def dripping_handshake(connection: socket.socket, context: ssl.SSLContext) -> None:
     """Shake hands correctly, a byte at a time."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    incoming = ssl.MemoryBIO()
+    outgoing = ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_side=True)
     while True:
         with suppress(ssl.SSLWantReadError):
@@ -143,6 +138,22 @@ def test_the_deadline_holds_over_tls_in_every_phase(
     assert time.monotonic() - begun < AT_MOST
 
 
+def test_the_deadline_of_a_post_holds_over_tls_in_every_phase(
+    slow_server: TlsServer, certificate: Path
+) -> None:
+    post = Poster(
+        user_agent="tests",
+        allow_private=True,
+        deadline=DEADLINE,
+        connect_timeout=20.0,
+        ca_certs=str(certificate),
+        resolve=loopback,
+    )
+    begun = time.monotonic()
+    post(f"https://blog.example:{slow_server.port}/hook", b"{}", {})
+    assert time.monotonic() - begun < AT_MOST
+
+
 def test_the_deadline_holds_over_many_redirects(certificate: Path) -> None:
     """Each hop is a connection of its own that begins before the deadline and answers slowly."""
 
@@ -183,15 +194,15 @@ def test_a_whole_answer_over_tls_is_read(certificate: Path) -> None:
 
 
 def test_a_connection_made_after_the_deadline_is_closed_at_once() -> None:
-    here, there = socket.socketpair()
-    with here, there, Deadline(0.01) as deadline:
+    near, far = socket.socketpair()
+    with near, far, Deadline(0.01) as deadline:
         time.sleep(0.2)
         with pytest.raises(TimeoutError):
-            deadline.watch(here)
+            deadline.watch(near)
         with pytest.raises(TimeoutError):
-            deadline.left()
-        there.settimeout(5)
-        assert there.recv(1) == b""
+            deadline.get_seconds_left()
+        far.settimeout(5)
+        assert far.recv(1) == b""
 
 
 def test_no_resolver_keeps_the_process_from_ending() -> None:

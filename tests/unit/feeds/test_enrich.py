@@ -1,4 +1,4 @@
-"""What is looked for in pages that strangers made."""
+"""Test what is looked for in pages that strangers made."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from tests.feeds_server import item, rss
 
 
 def test_tags_and_their_attributes() -> None:
-    page = """<LINK rel=alternate type='application/rss+xml' href="/a?b=1&amp;c=2" href="/evil"><meta content="x" name='y'/>
+    page = """<LINK rel=alternate type='application/rss+xml' href="/a?b=1&amp;c=2" href="/evil">
+    <meta content="x" name='y'/>
     <a title="a > b" href="z">"""
     assert list(find_tags(page, "link", "meta")) == [
-        {"rel": "alternate", "type": "application/rss+xml", "href": "/a?b=1&c=2"}, {"content": "x", "name": "y"},
-    ]  # fmt: skip
+        {"rel": "alternate", "type": "application/rss+xml", "href": "/a?b=1&c=2"},
+        {"content": "x", "name": "y"},
+    ]
     assert list(find_tags(page, "a")) == [{}], "what cannot be told is left out"
 
 
@@ -67,7 +69,7 @@ def test_a_page_cannot_lead_anywhere_but_to_the_web() -> None:
 
 
 def wordpress_page(*feeds: tuple[str, str]) -> bytes:
-    """A page with its feeds (title, address), in the order in which WordPress names them."""
+    """Return a page with its feeds (title, address), in the order in which WordPress names them."""
     links = (
         f'<link rel="alternate" type="application/rss+xml" title="{title}" href="{url}" />'
         for title, url in feeds
@@ -81,7 +83,7 @@ COMMENTS = ("Blog &raquo; Kommentar-Feed", f"{SITE}/comments/feed/")
 
 
 @pytest.mark.parametrize(
-    ("page", "own"),
+    ("page", "expected"),
     [
         ("/category/tea/", "/category/tea/feed/"),
         ("/category/tea", "/category/tea/feed/"),
@@ -90,13 +92,13 @@ COMMENTS = ("Blog &raquo; Kommentar-Feed", f"{SITE}/comments/feed/")
         ("/?cat=3", "/?feed=rss2&#038;cat=3"),
     ],
 )
-def test_a_page_of_a_category_leads_to_the_feed_of_that_category(page: str, own: str) -> None:
+def test_a_page_of_a_category_leads_to_the_feed_of_that_category(page: str, expected: str) -> None:
     fetch = FakeFetch()
     fetch.pages[SITE + page] = Fetched(
-        SITE + page, 200, wordpress_page(MAIN, COMMENTS, ("Tea", SITE + own))
+        SITE + page, 200, wordpress_page(MAIN, COMMENTS, ("Tea", SITE + expected))
     )
     fetch.pages[MAIN[1]] = rss(item("Everything"))
-    address = (SITE + own).replace("&#038;", "&")
+    address = (SITE + expected).replace("&#038;", "&")
     fetch.pages[address] = Fetched(address, 200, rss(item("Tea")))
     assert discover(SITE + page, fetch).feed_url == address
 
@@ -104,24 +106,26 @@ def test_a_page_of_a_category_leads_to_the_feed_of_that_category(page: str, own:
 @pytest.mark.parametrize("comments", [(), (item("Ben", link=f"{SITE}/2026/post/#comment-3"),)])
 def test_a_page_of_a_post_leads_to_the_feed_of_the_blog(comments: tuple[str, ...]) -> None:
     """Its own feed is that of its comments, whatever the blog's language calls it."""
-    page, own = f"{SITE}/2026/post/", f"{SITE}/2026/post/feed/"
+    page = f"{SITE}/2026/post/"
+    feed = f"{SITE}/2026/post/feed/"
     fetch = FakeFetch()
-    fetch.pages[page] = Fetched(page, 200, wordpress_page(MAIN, COMMENTS, ("Beitrag", own)))
+    fetch.pages[page] = Fetched(page, 200, wordpress_page(MAIN, COMMENTS, ("Beitrag", feed)))
     fetch.pages[MAIN[1]] = Fetched(MAIN[1], 200, rss(item("Everything")))
-    fetch.pages[own] = Fetched(own, 200, rss(*comments))
+    fetch.pages[feed] = Fetched(feed, 200, rss(*comments))
     assert discover(page, fetch).feed_url == MAIN[1]
 
 
 def test_a_new_blog_in_a_folder_has_an_empty_feed() -> None:
-    page, own = f"{SITE}/blog/", f"{SITE}/blog/feed/"
+    page = f"{SITE}/blog/"
+    feed = f"{SITE}/blog/feed/"
     fetch = FakeFetch()
-    fetch.pages[page] = Fetched(page, 200, wordpress_page(("Blog", own)))
-    fetch.pages[own] = Fetched(own, 200, rss())
-    assert discover(page, fetch).feed_url == own
+    fetch.pages[page] = Fetched(page, 200, wordpress_page(("Blog", feed)))
+    fetch.pages[feed] = Fetched(feed, 200, rss())
+    assert discover(page, fetch).feed_url == feed
 
 
 def featured(fetch: FakeFetch, *, link: str, guid: str, answer: object) -> str:
-    """The picture that is found for a post of a WordPress whose interface gives `answer`."""
+    """Return the picture that is found for a post of a WordPress whose interface gives `answer`."""
     body = rss(
         item("Post", link=link, guid=guid),
         extra="<generator>https://wordpress.org/?v=6.8</generator>",

@@ -6,7 +6,6 @@ import gzip
 import re
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 from newsletter.errors import FeedError, FeedForbidden, FeedGone, FeedUnavailable
 from newsletter.feeds.fetch import Fetcher
 from newsletter.feeds.ssrf import is_public
+from tests.certificates import make_server_context, write_certificate
 from tests.feeds_server import FeedsServer, drip, feeds_server, item, ok, raw, redirect, rss, status
 
 FEED = rss(item("One"))
@@ -41,16 +41,16 @@ def test_a_feed_is_fetched(server: FeedsServer) -> None:
         Last_Modified="Tue, 24 Nov 2026 09:00:00 GMT",
         Cache_Control="max-age=900",
     )
-    found = fetcher()(url)
-    assert (found.status, found.body, found.etag, found.max_age) == (200, FEED, '"1"', 900)
-    assert found.permanent_url is None
+    result = fetcher()(url)
+    assert (result.status, result.body, result.etag, result.max_age) == (200, FEED, '"1"', 900)
+    assert result.permanent_url is None
     assert server.requests[0][1]["user-agent"] == "newsletter tests"
 
 
 def test_both_validators_are_sent_and_304_is_believed(server: FeedsServer) -> None:
     server.answers["/feed"] = status(304, "Not Modified", ETag='"1"')
-    found = fetcher()(server.url + "/feed", etag='"1"', last_modified="yesterday")
-    assert (found.status, found.body) == (304, b"")
+    result = fetcher()(server.url + "/feed", etag='"1"', last_modified="yesterday")
+    assert (result.status, result.body) == (304, b"")
     assert server.requests[0][1]["if-none-match"] == '"1"'
     assert server.requests[0][1]["if-modified-since"] == "yesterday"
 
@@ -64,11 +64,21 @@ def test_f08_a_304_nobody_asked_for_is_an_error(server: FeedsServer) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "file:///etc/passwd", "FILE:///etc/passwd", "gopher://x/", "ftp://example.com/x", "data:text/xml,<rss/>",
-        "jar:http://x!/", "dict://x/", "http://", "//example.com/", "http://user:pw@example.com/feed",
-        "http://example.com:22/", "http://[::1", "javascript:alert(1)",
+        "file:///etc/passwd",
+        "FILE:///etc/passwd",
+        "gopher://x/",
+        "ftp://example.com/x",
+        "data:text/xml,<rss/>",
+        "jar:http://x!/",
+        "dict://x/",
+        "http://",
+        "//example.com/",
+        "http://user:pw@example.com/feed",
+        "http://example.com:22/",
+        "http://[::1",
+        "javascript:alert(1)",
     ],
-)  # fmt: skip
+)
 def test_f01_other_schemes_are_refused(url: str) -> None:
     with pytest.raises(FeedForbidden):
         fetcher(allow_private=False)(url)
@@ -77,11 +87,29 @@ def test_f01_other_schemes_are_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        "127.0.0.1", "localhost", "[::1]", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
-        "[fd00::1]", "100.64.0.1", "2130706433", "0x7f.1", "127.1", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]",
-        "[2002:7f00:1::]", "[fe80::1]", "224.0.0.1", "255.255.255.255", "192.0.0.8", "0",
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "0.0.0.0",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "[fd00::1]",
+        "100.64.0.1",
+        "2130706433",
+        "0x7f.1",
+        "127.1",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "[fe80::1]",
+        "224.0.0.1",
+        "255.255.255.255",
+        "192.0.0.8",
+        "0",
     ],
-)  # fmt: skip
+)
 def test_f02_private_addresses_are_refused(host: str) -> None:
     with pytest.raises(FeedForbidden):
         fetcher(allow_private=False)(f"http://{host}/feed")
@@ -102,8 +130,10 @@ def test_f02_a_name_that_leads_into_a_private_network_is_refused(server: FeedsSe
 
 
 class Internet:
-    """A world of which `server` is the public part: names and public addresses lead there. Notes whatever is connected
-    to, and opens no connection to anything else."""
+    """A world of which `server` is the public part: names and public addresses lead there.
+
+    Notes whatever is connected to, and opens no connection to anything else.
+    """
 
     PUBLIC: ClassVar[dict[str, list[str]]] = {
         "public.example": ["93.184.216.34"],
@@ -128,7 +158,7 @@ class Internet:
             )
         names = self.PUBLIC.get(host)
         return [
-            found for name in names or [host] for found in socket.getaddrinfo(name, port, *rest)
+            address for name in names or [host] for address in socket.getaddrinfo(name, port, *rest)
         ]
 
     def connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
@@ -140,15 +170,41 @@ class Internet:
 @pytest.mark.parametrize(
     "target",
     [
-        "http://127.0.0.1/", "http://10.0.0.5/", "http://169.254.169.254/latest/meta-data/", "http://localhost/", "http://0/",
-        "http://[::1]/", "http://[fd00::1]/", "http://[fe80::1%25eth0]/", "http://[::ffff:127.0.0.1]/", "http://[::7f00:1]/",
-        "http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/", "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/",
-        "http://127.1/", "https://127.0.0.1/", "//127.0.0.1/", "http://inside.example/", "http://half.example/",
-        "http://mapped.example/", "http://nat64.example/", "http://user@127.0.0.1/", "http://public.example@127.0.0.1/",
-        "http://127.0.0.1\\@public.example/", "http://127.0.0.1#@public.example/", "http://public.example:22/", "file:///etc/passwd",
-        "http://①②⑦.0.0.1/", "http://127。0。0。1/", "gopher://127.0.0.1/", "HTTP://LOCALHOST./", "http://rebinding.example/",
+        "http://127.0.0.1/",
+        "http://10.0.0.5/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://localhost/",
+        "http://0/",
+        "http://[::1]/",
+        "http://[fd00::1]/",
+        "http://[fe80::1%25eth0]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[::7f00:1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://[2002:7f00:1::]/",
+        "http://2130706433/",
+        "http://0x7f000001/",
+        "http://0177.0.0.1/",
+        "http://127.1/",
+        "https://127.0.0.1/",
+        "//127.0.0.1/",
+        "http://inside.example/",
+        "http://half.example/",
+        "http://mapped.example/",
+        "http://nat64.example/",
+        "http://user@127.0.0.1/",
+        "http://public.example@127.0.0.1/",
+        "http://127.0.0.1\\@public.example/",
+        "http://127.0.0.1#@public.example/",
+        "http://public.example:22/",
+        "file:///etc/passwd",
+        "http://①②⑦.0.0.1/",
+        "http://127。0。0。1/",
+        "gopher://127.0.0.1/",
+        "HTTP://LOCALHOST./",
+        "http://rebinding.example/",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("hops", [0, 4])
 def test_f02_f03_no_hop_leads_into_a_private_network(
     server: FeedsServer, target: str, hops: int
@@ -205,8 +261,8 @@ def test_f03_redirects_are_followed_and_noted(server: FeedsServer) -> None:
     server.answers["/older"] = redirect(308, "/old")
     server.answers["/for-now"] = redirect(302, "/new")
     assert fetcher()(server.url + "/older").permanent_url == target
-    found = fetcher()(server.url + "/for-now")
-    assert (found.permanent_url, found.url) == (None, target)
+    result = fetcher()(server.url + "/for-now")
+    assert (result.permanent_url, result.url) == (None, target)
 
 
 def test_f03_loops_and_dead_ends(server: FeedsServer) -> None:
@@ -328,19 +384,11 @@ def test_a_refused_connection_is_one_line() -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    file = tmp_path / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=blog.example", "-addext", "subjectAltName=DNS:blog.example", "-keyout", str(file), "-out", str(tmp_path / "c")],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    file.write_text(file.read_text() + (tmp_path / "c").read_text())
-    return file
+    return write_certificate(tmp_path / "cert.pem")
 
 
 def test_f11_certificates_are_verified(certificate: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = make_server_context(certificate)
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -372,10 +420,25 @@ def test_f11_certificates_are_verified(certificate: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "headers", "page", "vendor"),
     [
-        (403, {"cf_mitigated": "challenge", "Server": "cloudflare"}, "<title>Just a moment...</title>", "Cloudflare"),
+        (
+            403,
+            {"cf_mitigated": "challenge", "Server": "cloudflare"},
+            "<title>Just a moment...</title>",
+            "Cloudflare",
+        ),
         (503, {"Server": "cloudflare"}, "<title>Just a moment...</title>", "Cloudflare"),
-        (403, {"Server": "cloudflare"}, "<title>Attention Required! | Cloudflare</title>", "Cloudflare"),
-        (202, {"sg_captcha": "challenge"}, '<meta http-equiv="refresh" content="0;/.well-known/sgcaptcha/">', "SiteGround"),
+        (
+            403,
+            {"Server": "cloudflare"},
+            "<title>Attention Required! | Cloudflare</title>",
+            "Cloudflare",
+        ),
+        (
+            202,
+            {"sg_captcha": "challenge"},
+            '<meta http-equiv="refresh" content="0;/.well-known/sgcaptcha/">',
+            "SiteGround",
+        ),
         (403, {}, "<iframe src='/_Incapsula_Resource?x'></iframe>", "Imperva"),
         (307, {}, "", ""),
         (403, {}, "<script src='https://geo.captcha-delivery.com/c.js'></script>", "DataDome"),
@@ -391,13 +454,16 @@ def test_f11_certificates_are_verified(certificate: Path) -> None:
         (503, {}, "<h1>Back soon</h1>", ""),
         (404, {}, "<p>captcha</p>", ""),
     ],
-)  # fmt: skip
+)
 def test_b17_a_robot_check_is_named_with_what_mends_it(
     server: FeedsServer, code: int, headers: dict[str, str], page: str, vendor: str
 ) -> None:
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     body = page.encode()
-    head = f"HTTP/1.1 {code} X\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n{lines}\r\n"
+    head = (
+        f"HTTP/1.1 {code} X\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n"
+        f"{lines}\r\n"
+    )
     server.answers["/feed"] = raw(head.encode() + body)
     with pytest.raises(FeedUnavailable) as caught:
         fetcher()(server.url + "/feed")
@@ -414,7 +480,8 @@ def test_b17_a_robot_check_is_named_with_what_mends_it(
         rss(
             item(
                 "On captchas",
-                body="<p>Checking your browser: g-recaptcha, _Incapsula_Resource, just a moment...</p>",
+                body="<p>Checking your browser: g-recaptcha, _Incapsula_Resource, just a "
+                "moment...</p>",
             )
         ),
         b"<!doctype html><html><head><link rel=alternate></head>"
@@ -428,12 +495,19 @@ def test_b17_a_blog_about_robot_checks_is_none(server: FeedsServer, page: bytes)
 @pytest.mark.parametrize(
     "answer",
     [
-        HEAD + b"Content-Length: 150\r\n\r\nhalf", HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nx\r\n",
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhalf", HEAD + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf",
-        b"", b"garbage\r\n\r\n", b"HTTP/1.1 999 \x1b[31mweird\r\n\r\n", b"HTTP/9.9 200 OK\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n",
-        HEAD + b"Content-Length: -5\r\n\r\nhalf", b"HTTP/1.1 200 OK\r\n" + b"X" * 70_000,
+        HEAD + b"Content-Length: 150\r\n\r\nhalf",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nx\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhalf",
+        HEAD + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf",
+        b"",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 999 \x1b[31mweird\r\n\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        HEAD + b"Content-Length: -5\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\n" + b"X" * 70_000,
     ],
-)  # fmt: skip
+)
 def test_h8_no_words_of_a_library_reach_anybody(server: FeedsServer, answer: bytes) -> None:
     server.answers["/feed"] = raw(answer)
     try:
@@ -447,8 +521,8 @@ def test_h8_no_words_of_a_library_reach_anybody(server: FeedsServer, answer: byt
 
 def test_p4_a_content_type_is_printable(server: FeedsServer) -> None:
     head = (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\x00; charset=utf-8\x1b\r\nContent-Length: %d\r\n\r\n"
-        % len(FEED)
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\x00; charset=utf-8\x1b\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(FEED)
     )
     server.answers["/feed"] = raw(head + FEED)
     try:
@@ -460,11 +534,28 @@ def test_p4_a_content_type_is_printable(server: FeedsServer) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "3fff::1", "3ffe::1", "2001:20::1", "2001:2::1", "2001:db8::1", "2001:10::1", "2620:4f:8000::1", "4000::1", "5f00::1",
-        "192.31.196.1", "192.52.193.1", "192.175.48.1", "192.88.99.1", "198.18.0.1", "203.0.113.1", "240.0.0.1", "::ffff:192.52.193.1",
-        "100:0:0:1::1", "fec0::1", "::5db8:d822",
+        "3fff::1",
+        "3ffe::1",
+        "2001:20::1",
+        "2001:2::1",
+        "2001:db8::1",
+        "2001:10::1",
+        "2620:4f:8000::1",
+        "4000::1",
+        "5f00::1",
+        "192.31.196.1",
+        "192.52.193.1",
+        "192.175.48.1",
+        "192.88.99.1",
+        "198.18.0.1",
+        "203.0.113.1",
+        "240.0.0.1",
+        "::ffff:192.52.193.1",
+        "100:0:0:1::1",
+        "fec0::1",
+        "::5db8:d822",
     ],
-)  # fmt: skip
+)
 def test_p6_networks_that_nobody_reaches_are_not_public(address: str) -> None:
     assert not is_public(address)
 

@@ -1,4 +1,6 @@
-"""Reading strangers' feeds apart: what a feed costs is bounded, and none of it is this process's."""
+"""Reading strangers' feeds apart: what a feed costs is bounded, and none of it is this
+process's.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,7 @@ from newsletter.feeds import isolated
 from newsletter.feeds.isolated import FeedReader
 from newsletter.feeds.parse import parse_feed
 from tests.feeds_server import item, rss
+from tests.waiting import PATIENCE
 
 URL = "https://blog.example.com/feed/"
 LABELS = "".join(f"<category>{number}</category>" for number in range(150_000))
@@ -77,7 +80,10 @@ def test_a_feed_that_takes_too_long_is_ended_and_the_next_is_read(reader: FeedRe
 def test_a_feed_that_takes_too_much_memory_is_ended_and_the_next_is_read(
     reader: FeedReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    little = "import newsletter.feeds.reader_process as process; process.MEMORY = 60_000_000; process.main()"
+    little = (
+        "import newsletter.feeds.reader_process as process; process.MEMORY = 60_000_000; "
+        "process.main()"
+    )
     monkeypatch.setattr(isolated, "_PROGRAM", isolated._PROGRAM.rpartition("from ")[0] + little)
     assert reader.read(rss(item("A")), url=URL).entries[0].title == "A"
     with pytest.raises(NotAFeed, match="more memory"):
@@ -133,12 +139,12 @@ def test_a_process_is_replaced_after_so_many_feeds(
     reader: FeedReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(isolated, "FEEDS", 2)
-    seen = []
+    ids = []
     for _ in range(4):
         reader.read(rss(item("A")), url=URL)
-        seen.append(process_id(reader))
-    assert seen[0] == seen[1] != seen[2] == seen[3]
-    assert not is_alive(seen[0])
+        ids.append(process_id(reader))
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+    assert not is_alive(ids[0])
 
 
 def test_a_process_that_reads_nothing_is_ended(
@@ -148,7 +154,7 @@ def test_a_process_that_reads_nothing_is_ended(
     reader.read(rss(item("A")), url=URL)
     with reader._lock:
         process = reader._process
-    ends_at = time.monotonic() + 30
+    ends_at = time.monotonic() + PATIENCE
     while reader._process is not None and time.monotonic() < ends_at:
         time.sleep(0.05)
     assert reader._process is None
@@ -157,7 +163,9 @@ def test_a_process_that_reads_nothing_is_ended(
 
 
 def test_this_process_goes_on_while_a_hostile_feed_is_read(reader: FeedReader) -> None:
-    """Reading holds no lock of the interpreter: other threads run, and this process uses next to no time."""
+    """Reading holds no lock of the interpreter: other threads run, and this process uses next to no
+    time.
+    """
     reader.read(rss(item("A")), url=URL)
     begun = time.process_time()
 
@@ -198,7 +206,7 @@ def test_a_reader_knows_no_secrets_and_ends_with_its_parent(tmp_path: Path) -> N
         if variables.exists():
             assert b"do-not-hand-on" not in variables.read_bytes()
         parent.kill()
-    ends_at = time.monotonic() + 30
+    ends_at = time.monotonic() + PATIENCE
     while is_alive(process) and time.monotonic() < ends_at:
         stat = Path(f"/proc/{process}/stat")
         if stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":

@@ -1,4 +1,6 @@
-"""Feeds as blog programs write them, and as they go wrong: tests/feeds/, and what each says in expected.json."""
+"""Feeds as blog programs write them, and as they go wrong: tests/feeds/, and what each says in
+expected.json.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ EXPECTED: dict[str, list[list[str]] | None] = json.loads((FEEDS / "expected.json
 @pytest.mark.parametrize("name", EXPECTED)
 def test_each_feed_says_what_it_says(name: str) -> None:
     """Titles and links of its entries, in its order; null where it is none."""
-    body, url = (FEEDS / name).read_bytes(), "file:///feed.xml"
+    body = (FEEDS / name).read_bytes()
+    url = "file:///feed.xml"
     if EXPECTED[name] is None:
         with pytest.raises(NotAFeed):
             parse_feed(body, url=url)

@@ -20,17 +20,35 @@ BASE = "https://blog.example.com/"
 @pytest.mark.parametrize(
     ("html", "expected"),
     [
-        ("<h4>A</h4><h6>B</h6><h4>C</h4><h1>D</h1><h2>E</h2>", "<h2>A</h2><h3>B</h3><h2>C</h2><h2>D</h2><h3>E</h3>"),
+        (
+            "<h4>A</h4><h6>B</h6><h4>C</h4><h1>D</h1><h2>E</h2>",
+            "<h2>A</h2><h3>B</h3><h2>C</h2><h2>D</h2><h3>E</h3>",
+        ),
         ("<h2></h2><h3>&nbsp;</h3>x", "&nbsp;x"),
-        ("<ul><p>a</p><li>b</li>c<ul><li>d</li></ul></ul>", "<ul><li><p>a</p></li><li>b</li><li>c<ul><li>d</li></ul></li></ul>"),
+        (
+            "<ul><p>a</p><li>b</li>c<ul><li>d</li></ul></ul>",
+            "<ul><li><p>a</p></li><li>b</li><li>c<ul><li>d</li></ul></li></ul>",
+        ),
         ("<li>alone</li>", "<div>alone</div>"),
-        ("<dl><dt>a</dt><dd>b</dd></dl><section>c</section>", "<div><div>a</div><div>b</div></div><div>c</div>"),
-        ('<a href="https://x.example/"><img src="https://x.example/i.png" alt=""></a>', '<img src="https://x.example/i.png" alt="">'),
-        ('<a href="https://x.example/"><img src="i" alt="A lake"></a>', '<a href="https://x.example/"><img src="i" alt="A lake"></a>'),
-        ("<table><tr><th></th><th>b</th></tr></table>", "<table><tr><td></td><th>b</th></tr></table>"),
+        (
+            "<dl><dt>a</dt><dd>b</dd></dl><section>c</section>",
+            "<div><div>a</div><div>b</div></div><div>c</div>",
+        ),
+        (
+            '<a href="https://x.example/"><img src="https://x.example/i.png" alt=""></a>',
+            '<img src="https://x.example/i.png" alt="">',
+        ),
+        (
+            '<a href="https://x.example/"><img src="i" alt="A lake"></a>',
+            '<a href="https://x.example/"><img src="i" alt="A lake"></a>',
+        ),
+        (
+            "<table><tr><th></th><th>b</th></tr></table>",
+            "<table><tr><td></td><th>b</th></tr></table>",
+        ),
         ("a &amp; b &lt;script&gt; &#39;", "a &amp; b &lt;script&gt; &#39;"),
     ],
-)  # fmt: skip
+)
 def test_what_is_fit_to_be_heard(html: str, expected: str) -> None:
     assert make_accessible(html, below=1) == expected
 
@@ -66,7 +84,7 @@ SOUP = st.lists(
 
 
 def balanced(html: str) -> bool:
-    """Whether every tag that is opened is closed, in order."""
+    """Tell whether every tag that is opened is closed, in order."""
     stack: list[str] = []
     for closing, name in re.findall(r"<(/?)([a-z0-9]+)", html):
         if closing and (not stack or stack.pop() != name):
@@ -100,12 +118,12 @@ def test_a_text_is_cut_between_words() -> None:
 
 @given(st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))
 def test_links_and_buttons_can_be_read_whatever_the_colour(color: str) -> None:
-    made = make_theme(color)
-    assert contrast_ratio(made.link, PAPER) >= CONTRAST
-    assert contrast_ratio(made.link_dark, NIGHT) >= CONTRAST
-    assert contrast_ratio(made.on_accent, made.accent) >= 4
+    theme = make_theme(color)
+    assert contrast_ratio(theme.link, PAPER) >= CONTRAST
+    assert contrast_ratio(theme.link_dark, NIGHT) >= CONTRAST
+    assert contrast_ratio(theme.on_accent, theme.accent) >= 4
 
 
-def test_nonsense_has_defaults() -> None:
+def test_a_look_that_makes_no_sense_has_defaults() -> None:
     assert make_theme("red;}", "Comic Sans", 900) == make_theme("", "system", 24)
     assert (make_theme(radius=2).small_radius, make_theme(radius=10).small_radius) == (0, 6)

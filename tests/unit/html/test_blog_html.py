@@ -1,4 +1,6 @@
-"""Blog HTML keeps its sense in mail: judged with a feed that WordPress 6.1 made, and with what other blogs write."""
+"""Blog HTML keeps its sense in mail: judged with a feed that WordPress 6.1 made, and with what
+other blogs write.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ FEED = (Path(__file__).parents[2] / "feeds" / "wordpress_blocks.xml").read_bytes
 
 @pytest.fixture(scope="module")
 def posts() -> dict[str, str]:
-    """The cleaned HTML of each post, by its title."""
+    """Return the cleaned HTML of each post, by its title."""
     feed = parse_feed(FEED, url=f"{BASE}?feed=rss2")
     return {entry.title: clean_html(entry.content_html, base_url=BASE) for entry in feed.entries}
 
@@ -38,30 +40,49 @@ def test_a_post_of_emoji_has_no_lead_picture() -> None:
     assert images["A list, a quote, a caption"].endswith("meadow-1024x683.jpg")
 
 
-@pytest.mark.parametrize("tag", [
-    '<img class="wp-smiley" src="/x/a.png" alt="🙂">', '<img class="emoji" src="/x/a.png" alt="🙂" width="72" height="72">',
-    '<img src="https://s.w.org/images/core/emoji/15.0.3/72x72/1f642.png" alt="🙂">', '<img src="/img/smilies/a.gif" alt="🙂">',
-    '<img src="https://twemoji.maxcdn.com/v/latest/72x72/1f642.png" alt="🙂">', '<img src="/a.png" alt="🙂" width="20" height="20">',
-    '<img src="/a.png" alt="🙂" style="height:1em;width:1em">', '<img src="/a.png" alt="🙂" style="max-height: 1.2em">',
-    '<img src="/icons/a.svg" alt="🙂">', '<img class="social icon" src="/a.svg" alt="🙂" width="32" height="32">',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<img class="wp-smiley" src="/x/a.png" alt="🙂">',
+        '<img class="emoji" src="/x/a.png" alt="🙂" width="72" height="72">',
+        '<img src="https://s.w.org/images/core/emoji/15.0.3/72x72/1f642.png" alt="🙂">',
+        '<img src="/img/smilies/a.gif" alt="🙂">',
+        '<img src="https://twemoji.maxcdn.com/v/latest/72x72/1f642.png" alt="🙂">',
+        '<img src="/a.png" alt="🙂" width="20" height="20">',
+        '<img src="/a.png" alt="🙂" style="height:1em;width:1em">',
+        '<img src="/a.png" alt="🙂" style="max-height: 1.2em">',
+        '<img src="/icons/a.svg" alt="🙂">',
+        '<img class="social icon" src="/a.svg" alt="🙂" width="32" height="32">',
+    ],
+)
 def test_a_picture_that_stands_for_a_letter_is_its_letter(tag: str) -> None:
-    shown = clean_html(f"<p>Hi {tag}</p>", base_url=BASE)
+    html = clean_html(f"<p>Hi {tag}</p>", base_url=BASE)
     big = "72" in tag and "width" in tag
-    assert shown == "<p>Hi 🙂</p>" or (big and "<img" in shown)
+    assert html == "<p>Hi 🙂</p>" or (big and "<img" in html)
     assert big or find_first_picture(tag, base_url=BASE) == ("", "")
 
 
-@pytest.mark.parametrize("tag", [
-    '<img src="/photos/icons-of-rublev.jpg" width="800" height="600" alt="An icon">', '<img src="/iconic/a.jpg" alt="A">',
-    '<img src="/a.jpg" style="height:10em" alt="A">', '<img class="wp-image-7" src="/a.jpg" alt="A">',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<img src="/photos/icons-of-rublev.jpg" width="800" height="600" alt="An icon">',
+        '<img src="/iconic/a.jpg" alt="A">',
+        '<img src="/a.jpg" style="height:10em" alt="A">',
+        '<img class="wp-image-7" src="/a.jpg" alt="A">',
+    ],
+)
 def test_other_pictures_stay_pictures(tag: str) -> None:
     assert "<img" in clean_html(tag, base_url=BASE)
 
 
-@pytest.mark.parametrize(("url", "emoji"), [("https://s.w.org/images/core/emoji/15/72x72/1f642.png", True),
-    ("https://blog.test/emoji/smile.png", True), ("https://blog.test/a/meadow.jpg", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("url", "emoji"),
+    [
+        ("https://s.w.org/images/core/emoji/15/72x72/1f642.png", True),
+        ("https://blog.test/emoji/smile.png", True),
+        ("https://blog.test/a/meadow.jpg", False),
+    ],
+)
 def test_lead_pictures_are_no_emoji(url: str, emoji: bool) -> None:
     assert is_letter_address(url) is emoji
 
@@ -87,30 +108,71 @@ def test_frames_films_and_sounds_leave_a_named_link_in_both_parts(posts: dict[st
     assert not re.search(r"<(?:iframe|audio|video|source)", html)
 
 
-@pytest.mark.parametrize(("html", "name", "url"), [
-    ('<iframe src="about:blank" data-src="https://player.vimeo.com/video/7?h=ab1"></iframe>', "▶ Vimeo", "https://vimeo.com/7/ab1"),
-    ('<iframe src="https://www.youtube-nocookie.com/embed/videoseries?list=PLx"></iframe>', "▶ YouTube",
-     "https://www.youtube.com/playlist?list=PLx"),
-    ('<iframe src="https://w.soundcloud.com/player/?url=https%3A%2F%2Fsoundcloud.com%2Fa%2Fb"></iframe>', "♫ SoundCloud",
-     "https://soundcloud.com/a/b"),
-    ('<video><source src="/a.webm"><source src="/a.mp4">No video here.</video>', "▶ a.webm", "https://blog.test/a.webm"),
-    ('<p>x <audio title="Breathe" src="/a.mp3"></audio></p>', "♫ Breathe", "https://blog.test/a.mp3"),
-    ('<embed src="https://www.youtube.com/v/dQw4w9WgXcQ">', "▶ YouTube", "https://www.youtube.com/watch?v=dQw4w9WgXcQ"),
-    ('<object data="/a.pdf" aria-label="The plan">x</object>', "↗ The plan (blog.test)", "https://blog.test/a.pdf"),
-    ('<iframe src="https://x.org/post/embed/#?secret=Ab" title="A post"></iframe>', "↗ A post (x.org)", "https://x.org/post/"),
-])  # fmt: skip
-def test_other_players(html: str, name: str, url: str) -> None:
+@pytest.mark.parametrize(
+    ("html", "name", "url"),
+    [
+        (
+            '<iframe src="about:blank" data-src="https://player.vimeo.com/video/7?h=ab1"></iframe>',
+            "▶ Vimeo",
+            "https://vimeo.com/7/ab1",
+        ),
+        (
+            '<iframe src="https://www.youtube-nocookie.com/embed/videoseries?list=PLx"></iframe>',
+            "▶ YouTube",
+            "https://www.youtube.com/playlist?list=PLx",
+        ),
+        (
+            "<iframe "
+            'src="https://w.soundcloud.com/player/?url=https%3A%2F%2Fsoundcloud.com%2Fa%2Fb">'
+            "</iframe>",
+            "♫ SoundCloud",
+            "https://soundcloud.com/a/b",
+        ),
+        (
+            '<video><source src="/a.webm"><source src="/a.mp4">No video here.</video>',
+            "▶ a.mp4",
+            "https://blog.test/a.mp4",
+        ),
+        (
+            '<p>x <audio title="Breathe" src="/a.mp3"></audio></p>',
+            "♫ Breathe",
+            "https://blog.test/a.mp3",
+        ),
+        (
+            '<embed src="https://www.youtube.com/v/dQw4w9WgXcQ">',
+            "▶ YouTube",
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        ),
+        (
+            '<object data="/a.pdf" aria-label="The plan">x</object>',
+            "↗ The plan (blog.test)",
+            "https://blog.test/a.pdf",
+        ),
+        (
+            '<iframe src="https://x.org/post/embed/#?secret=Ab" title="A post"></iframe>',
+            "↗ A post (x.org)",
+            "https://x.org/post/",
+        ),
+    ],
+)
+def test_players_of_others_become_links(html: str, name: str, url: str) -> None:
     cleaned = clean_html(html, base_url=BASE)
     assert f'href="{url}"' in cleaned
     assert f"<strong>{name}</strong>" in cleaned
     assert "No video here" not in cleaned
 
 
-@pytest.mark.parametrize("frame", [
-    '<iframe src="https://t.example/c" width="1" height="1"></iframe>', '<iframe src="https://t.example/c" hidden></iframe>',
-    '<iframe src="https://t.example/c" style="display:none"></iframe>', '<div hidden><audio src="https://t.example/c"></audio></div>',
-    '<iframe src="javascript:alert(1)"></iframe>', '<iframe srcdoc="<b>x</b>"></iframe>',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '<iframe src="https://t.example/c" width="1" height="1"></iframe>',
+        '<iframe src="https://t.example/c" hidden></iframe>',
+        '<iframe src="https://t.example/c" style="display:none"></iframe>',
+        '<div hidden><audio src="https://t.example/c"></audio></div>',
+        '<iframe src="javascript:alert(1)"></iframe>',
+        '<iframe srcdoc="<b>x</b>"></iframe>',
+    ],
+)
 def test_frames_that_nobody_sees_leave_nothing(frame: str) -> None:
     assert "<a" not in clean_html(f"<p>A</p>{frame}", base_url=BASE)
 
@@ -123,18 +185,24 @@ def test_forms_go_with_their_words(posts: dict[str, str]) -> None:
     assert posts["Protected: For members"] == ""
 
 
-@pytest.mark.parametrize(("html", "shown"), [
-    ("<p>A<select><option>one<option>two</select>B</p>", "<p>AB</p>"),
-    ("<p>A <button>Play</button>B</p>", "<p>A B</p>"),
-    ('<a href="/x"><button>Book</button></a>', '<a href="https://blog.test/x">Book</a>'),
-    ('<button><a href="/x">Book</a></button>', '<a href="https://blog.test/x">Book</a>'),
-    ("<p>A</p><div hidden><p>B</p></div>", "<p>A</p>"),
-    ('<p>A</p><div hidden="until-found"><p>B</p></div>', "<p>A</p><div><p>B</p></div>"),
-    ('<a href="/1">one</a><a href="/2">two</a>', '<a href="https://blog.test/1">one</a> <a href="https://blog.test/2">two</a>'),
-    ("<form><p>" + "word " * 900 + "</p></form>", "<p>" + "word " * 900 + "</p>"),
-])  # fmt: skip
-def test_controls_and_hidden_parts_go_and_links_stay(html: str, shown: str) -> None:
-    assert clean_html(html, base_url=BASE) == shown
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>A<select><option>one<option>two</select>B</p>", "<p>AB</p>"),
+        ("<p>A <button>Play</button>B</p>", "<p>A B</p>"),
+        ('<a href="/x"><button>Book</button></a>', '<a href="https://blog.test/x">Book</a>'),
+        ('<button><a href="/x">Book</a></button>', '<a href="https://blog.test/x">Book</a>'),
+        ("<p>A</p><div hidden><p>B</p></div>", "<p>A</p>"),
+        ('<p>A</p><div hidden="until-found"><p>B</p></div>', "<p>A</p><div><p>B</p></div>"),
+        (
+            '<a href="/1">one</a><a href="/2">two</a>',
+            '<a href="https://blog.test/1">one</a> <a href="https://blog.test/2">two</a>',
+        ),
+        ("<form><p>" + "word " * 900 + "</p></form>", "<p>" + "word " * 900 + "</p>"),
+    ],
+)
+def test_controls_and_hidden_parts_go_and_links_stay(html: str, expected: str) -> None:
+    assert clean_html(html, base_url=BASE) == expected
 
 
 def test_buttons_and_files_stay_links(posts: dict[str, str]) -> None:
@@ -157,27 +225,48 @@ def test_headings_quotes_captions_and_code_are_told_apart_in_the_text(
 
 
 def test_an_excerpt_keeps_its_parts_apart(posts: dict[str, str]) -> None:
-    said = "Three things · Breathe · Walk · slowly · Rest · Be quick, but do not hurry · Slow is smooth"
-    assert make_excerpt(posts["A list, a quote, a caption"]) == said
+    text = (
+        "Three things · Breathe · Walk · slowly · Rest · Be quick, but do not hurry · Slow "
+        "is smooth"
+    )
+    assert make_excerpt(posts["A list, a quote, a caption"]) == text
     assert make_excerpt("<h2>Only</h2>") == "Only"
     assert make_excerpt("<p>" + "word " * 80 + "</p>", words=3) == "word word word …"
 
 
-@pytest.mark.parametrize("tag", [
-    '<img src="data:image/gif;base64,R0lG" data-src="/a.jpg">', '<img src="/img/placeholder.png" data-lazy-src="/a.jpg">',
-    '<img data-original="/a.jpg">', '<img src="/blank.gif" srcset="/s.jpg 300w, /a.jpg 1100w, /l.jpg 2400w">',
-    '<img data-srcset="/s.jpg 300w, /a.jpg 900w">', '<img srcset="/a.jpg">', '<img srcset="/s.jpg 1x, /a.jpg 2x" src="/a.jpg">',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<img src="data:image/gif;base64,R0lG" data-src="/a.jpg">',
+        '<img src="/img/placeholder.png" data-lazy-src="/a.jpg">',
+        '<img data-original="/a.jpg">',
+        '<img src="/blank.gif" srcset="/s.jpg 300w, /a.jpg 1100w, /l.jpg 2400w">',
+        '<img data-srcset="/s.jpg 300w, /a.jpg 900w">',
+        '<img srcset="/a.jpg">',
+        '<img srcset="/s.jpg 1x, /a.jpg 2x" src="/a.jpg">',
+    ],
+)
 def test_pictures_that_load_late_are_shown(tag: str) -> None:
     assert 'src="https://blog.test/a.jpg"' in clean_html(tag, base_url=BASE)
 
 
-@pytest.mark.parametrize("html", [
-    "<iframe src='https://x.org/a'>" * 30_000, "<form><button>x" * 60_000, "<span hidden>x" * 60_000, '<img class="' + " " * 400_000 + '">',
-    "<blockquote><p>x</p></blockquote>" * 20_000, "<video><source src=/a>" * 20_000, '<img srcset="' + "a" * 900_000 + '">',
-    '<iframe src="https://player.vimeo.com/video/1?' + "a&" * 300_000 + '">', "<pre>" + "\n" * 500_000, '<img style="' + "width:" * 90_000 + '">',
-    "<h2>x</h2>" * 40_000, '<a class="' + "button " * 90_000 + '">x',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<iframe src='https://x.org/a'>" * 30_000,
+        "<form><button>x" * 60_000,
+        "<span hidden>x" * 60_000,
+        '<img class="' + " " * 400_000 + '">',
+        "<blockquote><p>x</p></blockquote>" * 20_000,
+        "<video><source src=/a>" * 20_000,
+        '<img srcset="' + "a" * 900_000 + '">',
+        '<iframe src="https://player.vimeo.com/video/1?' + "a&" * 300_000 + '">',
+        "<pre>" + "\n" * 500_000,
+        '<img style="' + "width:" * 90_000 + '">',
+        "<h2>x</h2>" * 40_000,
+        '<a class="' + "button " * 90_000 + '">x',
+    ],
+)
 def test_hostile_html_takes_time_by_its_length_only(html: str) -> None:
     began = time.process_time()
     make_excerpt(html)

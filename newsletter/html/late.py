@@ -1,0 +1,176 @@
+"""Make plain what a page loads late: when it is seen, or when a visitor agrees. Pure.
+
+Plugins keep the address of a picture or frame in attributes of their own, or a whole embed in
+Base64. Forms get the name by which a mail links to them. Nothing here makes HTML safe; sanitize.py
+does.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import b64decode
+from collections.abc import Callable
+from html import escape, unescape
+from itertools import islice
+
+FOUND_AT_MOST = 100
+"""Parts of one post that are looked into, so that a hostile one costs no more."""
+BLOCKED_AT_MOST = 40_000
+"""Characters of an embed in Base64."""
+LOOKED_AT = 20_000
+"""Characters of a form or picture that are looked into."""
+_LATE = re.compile(r"<(?:img|iframe)\b[^<>]*>", re.I)
+_NAMES = re.compile(
+    r"(\s)(?:data-(?:envira-src|orig-src|ezsrc|breeze|pagespeed-lazy-src|opt-src|cfsrc|lazyload|"
+    r"wpfc-original-src|suppressedsrc|cmplz-src|cookieblock-src|src-cmplz)|nitro-lazy-src|"
+    r"consent-original-src-_|uc-src)(?=\s{0,9}=)",
+    re.I,
+)
+"""Attributes of Envira, Avada, Ezoic, Breeze, PageSpeed, Optimole, Cloudflare, WPBakery, WP Fastest
+Cache, iubenda, Complianz, Cookiebot, NitroPack, Real Cookie Banner and Usercentrics."""
+_FADES_IN = re.compile(r"opacity\s{0,9}:\s{0,9}0\s{0,9}(?=[;\"'])", re.I)
+"""A picture that waits for its file is shown by a script (Gatsby)."""
+_SIGN = re.compile(
+    r"<a\s([^<>]{1,600})>\s{0,9}(?:\#|¶|§|🔗|&para;|&sect;|&\#182;)\s{0,9}</a\s{0,9}>", re.I
+)
+"""The sign behind a heading that links to it."""
+_PICTURE = re.compile(r"<picture\b[^<>]*>", re.I)
+_IMG = re.compile(r"<img\b[^<>]*>", re.I)
+_HAS_ADDRESS = re.compile(r"""\s(?:data-[a-z-]*)?src(?:set)?\s*=\s*["']?(?!data:|["'\s])""", re.I)
+_OFFERED = re.compile(
+    r"""<source\b[^<>]*?\s(?:data-(?:lazy-)?)?srcset\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')""", re.I
+)
+_BLOCKED = re.compile(
+    r'<div\b[^<>]*?\sdata-borlabs-cookie-content="([\w+/=]{8,})"[^<>]*>|'
+    r'<script type="text/template">([\w+/=]{8,})</script>',
+    re.I,
+)
+"""Embeds that Borlabs Cookie keeps until a visitor agrees (versions 3 and 2)."""
+_COVER = re.compile(r"<div\b[^<>]*?\bwp-block-cover[^<>]*>", re.I)
+_BACKGROUND = re.compile(
+    r"background-image\s*:\s*url\(\s*(?:&quot;|&\#0?39;|[\"'])?"
+    r"((?:[^\"'()<>\s&]|&(?!quot;|\#0?39;))++)",
+    re.I,
+)
+_LABEL = re.compile(r"""\saria-label\s*=\s*"([^"<>]*)\"""", re.I)
+_MATH = re.compile(r"<math\b[^<>]*>", re.I)
+_FORMULA = re.compile(r"""\salttext\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')""", re.I)
+_SOURCE = re.compile(r"<annotation\b[^<>]*>([^<>]{1,2000})<", re.I)
+_TAG = re.compile(r"<[^<>]*>")
+_FORM = re.compile(r"<form\b([^<>]*)>", re.I)
+_ASKS = re.compile(
+    r"<textarea\b|<select\b|<input\b[^<>]*?\stype\s*=\s*[\"']?(?:radio|checkbox|text|tel|number|date|"
+    r"range|file|url)\b",
+    re.I,
+)
+_FOR_THE_PAGE = re.compile(
+    r"type\s*=\s*[\"']?(?:search|password)\b|role\s*=\s*[\"']?search|commentform|"
+    r"mc4wp|newsletter|subscri|search-?form",
+    re.I,
+)
+"""Forms for searching, logging in, commenting and signing up."""
+_FORM_NAMES = (
+    re.compile(r"<legend\b[^<>]*>([^<>]{2,200})<", re.I),
+    re.compile(r"<h[1-6]\b[^<>]*>([^<>]{2,200})<", re.I),
+    re.compile(r"<button\b[^<>]*>\s*([^<>]{2,80})<", re.I),
+    re.compile(
+        r"<input\b(?=[^<>]*\stype\s*=\s*[\"']?submit)[^<>]*?\svalue\s*=\s*[\"']([^<>\"']{2,80})",
+        re.I,
+    ),
+)
+
+
+def show_late(html: str) -> str:
+    """Return `html` with the addresses of pictures and frames where every program looks for them.
+
+    Blocked embeds stand in the place of their boxes, and forms that ask something are
+    named (`data-name`).
+    """
+    html = _SIGN.sub(lambda match: "" if "#" in match[1] else match[0], html)
+    lowered = html.lower()
+    if "<img" in lowered or "<iframe" in lowered:
+        html = _LATE.sub(_rename, html)
+    if "<picture" in lowered:
+        html = _replace(html, _PICTURE, _note_offer)
+    if "borlabs" in lowered:
+        html = _replace(html, _BLOCKED, _unblock)
+    if "wp-block-cover" in lowered and "background-image" in lowered:
+        html = _replace(html, _COVER, _show_background)
+    if "<math" in lowered:
+        html = _replace(html, _MATH, _write_formula)
+    if "<form" in lowered:
+        html = _replace(html, _FORM, _name_form)
+    return html
+
+
+def _rename(match: re.Match[str]) -> str:
+    tag = match[0]
+    if " data-src=" not in tag:
+        return _NAMES.sub(r"\1data-src", tag, count=1)
+    return _FADES_IN.sub("", tag)
+
+
+def _note_offer(html: str, match: re.Match[str]) -> str:
+    """Put a picture before a `<picture>` whose own one names no address; that one is dropped."""
+    end = html.find("</picture", match.end(), match.end() + LOOKED_AT)
+    inside = html[match.end() : max(end, match.end())]
+    image = _IMG.search(inside)
+    offered = _OFFERED.search(inside)
+    if not image or not offered or _HAS_ADDRESS.search(image[0]):
+        return match[0]
+    return f'{image[0].rstrip("/>")} srcset="{offered[1] or offered[2]}">{match[0]}'
+
+
+def _show_background(html: str, match: re.Match[str]) -> str:
+    """Put the picture that a cover has as its background before it."""
+    address = _BACKGROUND.search(match[0])
+    label = _LABEL.search(match[0])
+    picture = f'<img src="{address[1]}" alt="{label[1] if label else ""}">' if address else ""
+    return picture + match[0]
+
+
+def _write_formula(html: str, match: re.Match[str]) -> str:
+    """Put a formula before its MathML, as its author wrote it, or else its letters."""
+    end = html.find("</math", match.end(), match.end() + LOOKED_AT)
+    inside = html[match.end() : max(end, match.end())]
+    named = _FORMULA.search(match[0])
+    source = _SOURCE.search(inside)
+    letters = " ".join(_TAG.sub(" ", inside).split())
+    written = (named[1] or named[2]) if named else source[1] if source else letters
+    return f"<code>{written}</code>{match[0]}"
+
+
+def _unblock(html: str, match: re.Match[str]) -> str:
+    """Return the box of a blocked embed with the embed in it."""
+    code = match[1] or match[2]
+    if len(code) > BLOCKED_AT_MOST:
+        return match[0]
+    try:
+        embed = b64decode(code, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return match[0]
+    return embed if match[2] else match[0] + embed
+
+
+def _name_form(html: str, match: re.Match[str]) -> str:
+    """Return the tag of a form, with its name where it asks something."""
+    end = html.find("</form", match.end(), match.end() + LOOKED_AT)
+    inside = html[match.end() : max(end, match.end())]
+    if not _ASKS.search(inside) or _FOR_THE_PAGE.search(match[0] + inside):
+        return match[0]
+    names = (pattern.search(inside) for pattern in _FORM_NAMES)
+    name = next((unescape(words[1]).strip() for words in names if words), "")
+    return f'<form data-name="{escape(name or "?")}"{match[1]}>'
+
+
+def _replace(
+    html: str, pattern: re.Pattern[str], write: Callable[[str, re.Match[str]], str]
+) -> str:
+    """Return `html` with the first matches of a pattern replaced; the rest stays as it is."""
+    parts: list[str] = []
+    position = 0
+    for match in islice(pattern.finditer(html), FOUND_AT_MOST):
+        parts += [html[position : match.start()], write(html, match)]
+        position = match.end()
+    return "".join([*parts, html[position:]])
