@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from newsletter.errors import Refused
 from newsletter.files import clean_name
+from newsletter.i18n import Text
 
 BYTES_AT_MOST = 2 << 30
 WORDS_AT_MOST = 128 << 20
@@ -73,7 +74,9 @@ def unpack(file: Path) -> Iterator[list[Path]]:
         with file.open("rb") as raw:
             packed = raw.read(4) == _ZIP
     except OSError as error:
-        raise Refused(f"{file.name} cannot be read: {error.strerror}") from None
+        raise Refused(
+            Text("%(name)s cannot be read: %(reason)s", name=file.name, reason=error.strerror)
+        ) from None
     if not packed:
         yield [file]
         return
@@ -82,7 +85,12 @@ def unpack(file: Path) -> Iterator[list[Path]]:
             inside = list(_inside(file, Path(folder)))
         except OSError as error:
             raise Refused(
-                f"{file.name} cannot be unpacked: {error.strerror}", hint=f"into {folder}"
+                Text(
+                    "%(name)s cannot be unpacked: %(reason)s",
+                    name=file.name,
+                    reason=error.strerror,
+                ),
+                hint=Text("into %(folder)s", folder=folder),
             ) from None
         yield inside
 
@@ -115,7 +123,8 @@ def _archive(file: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         raise Refused(
-            f"{file.name} is a ZIP archive that is damaged or cut off", hint="download it again"
+            Text("%(name)s is a ZIP archive that is damaged or cut off", name=file.name),
+            hint=Text("download it again"),
         ) from None
 
 
@@ -124,8 +133,8 @@ def _tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     members = archive.infolist()
     if len(members) > MEMBERS_AT_MOST:
         raise Refused(
-            f"{file.name} holds {len(members):,} files",
-            hint="unpack it, and import the one you mean",
+            Text("%(name)s holds %(members)s files", name=file.name, members=f"{len(members):,}"),
+            hint=Text("unpack it, and import the one you mean"),
         )
     return [
         member
@@ -155,13 +164,24 @@ def _extract(
     Raises `Refused` if there is no `room` for it.
     """
     if member.flag_bits & 0x1:
-        raise Refused(f"{file.name} is locked by a password", hint="unpack it first")
+        raise Refused(
+            Text("%(name)s is locked by a password", name=file.name), hint=Text("unpack it first")
+        )
     try:
         with archive.open(member) as packed, to.open("wb") as out:
             return _copy(file, packed, out, room)
     except _DAMAGED:
-        hint = "it is damaged, or packed in an unusual way: unpack it and give the file inside"
-        raise Refused(f"{file.name}: {member.filename} cannot be unpacked", hint=hint) from None
+        hint = Text(
+            "it is damaged, or packed in an unusual way: unpack it and give the file inside"
+        )
+        raise Refused(
+            Text(
+                "%(name)s: %(filename)s cannot be unpacked",
+                name=file.name,
+                filename=member.filename,
+            ),
+            hint=hint,
+        ) from None
 
 
 def _copy(file: Path, packed: IO[bytes], out: IO[bytes], room: int) -> int:
@@ -169,7 +189,10 @@ def _copy(file: Path, packed: IO[bytes], out: IO[bytes], room: int) -> int:
     while chunk := _read(packed):
         length += len(chunk)
         if length > room:
-            raise Refused(f"{file.name} holds far more than its size", hint="unpack it first")
+            raise Refused(
+                Text("%(name)s holds far more than its size", name=file.name),
+                hint=Text("unpack it first"),
+            )
         out.write(chunk)
     return length
 
@@ -193,7 +216,9 @@ def _sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path
     }  # zipfile reads no more than they say
     words = sum(size for name, size in sizes.items() if not name.startswith(_SHEETS))
     if sum(sizes.values()) > _room(file) or words > WORDS_AT_MOST:
-        raise Refused(f"{file.name} is too large to be read as a workbook", hint=_SAVE)
+        raise Refused(
+            Text("%(name)s is too large to be read as a workbook", name=file.name), hint=_SAVE
+        )
     import openpyxl  # only for this: a tenth of a second
 
     try:
@@ -211,7 +236,9 @@ def _sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path
     except (Refused, GeneratorExit):
         raise
     except Exception:  # whatever a hostile or broken one makes of the library
-        raise Refused(f"{file.name} cannot be read as a workbook", hint=_SAVE) from None
+        raise Refused(
+            Text("%(name)s cannot be read as a workbook", name=file.name), hint=_SAVE
+        ) from None
 
 
 class _Budget:
@@ -243,7 +270,9 @@ class _Budget:
 
     def _check(self) -> None:
         if min(self._bytes, self._cells, self._filled, self._characters) < 0:
-            raise Refused(f"{self._name} is too large to be read as a workbook", hint=_SAVE)
+            raise Refused(
+                Text("%(name)s is too large to be read as a workbook", name=self._name), hint=_SAVE
+            )
 
 
 def _sheet(sheet: Any, to: Path, budget: _Budget) -> Iterator[Path]:

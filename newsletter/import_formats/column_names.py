@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from newsletter.import_formats.vocabulary import StatusWord
+
 EMAIL = (
     "email",
     "email address",
@@ -94,6 +96,7 @@ STATUS = (
     "status da lista",
 )
 STATE = ("state", "estado")
+"""May hold a status, or California: only words that are known count."""
 # A flag that is true: the subscriber may be mailed.
 WANTED = (
     "subscribed",
@@ -108,8 +111,8 @@ WANTED = (
     "accepts marketing",
     "accepts email marketing",
 )
-"""May hold a status, or California: only words that are known count."""
 ENABLED = ("enabled", "active", "is active", "mailable", "deliverable")
+"""A flag that is false: the subscriber must not be mailed. True says nothing of consent."""
 # A flag that is true: the address answered for itself.
 CONFIRMED = (
     "confirmed",
@@ -119,9 +122,8 @@ CONFIRMED = (
     "optin confirmed",
     "opt in confirmed",
 )
-"""A flag that is false: the subscriber must not be mailed. True says nothing of consent."""
 UNWANTED = {
-    "no": (
+    StatusWord.NO: (
         "email disabled",
         "unsubscribed",
         "is unsubscribed",
@@ -167,7 +169,7 @@ UNWANTED = {
         "unsubscribe reason",
         "unsubscribed reason",
     ),
-    "bounced": (
+    StatusWord.BOUNCED: (
         "bounced",
         "hard bounced",
         "has bounced",
@@ -186,7 +188,7 @@ UNWANTED = {
         "clean campaign title",
         "bounce reason",
     ),
-    "complained": (
+    StatusWord.COMPLAINED: (
         "complained",
         "spam complaint",
         "complaint",
@@ -194,7 +196,7 @@ UNWANTED = {
         "complained at",
         "spam reported at",
     ),
-    "blocked": (
+    StatusWord.BLOCKED: (
         "suppressed",
         "email suppressed",
         "is suppressed",

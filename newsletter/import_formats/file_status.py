@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from newsletter.import_formats import column_names, opt_out
+from newsletter.import_formats.vocabulary import StatusWord
 
 _NAMED = re.compile(
     r"(?:mailchimp[ _-]*)?"
@@ -14,7 +15,7 @@ _NAMED = re.compile(
 _SHEET = re.compile(r"^sheet \d+ \((.*)\)$")
 
 
-def find_file_status(header: Sequence[str], file: str, email_at: int) -> str:
+def find_file_status(header: Sequence[str], file: str, email_at: int) -> StatusWord:
     """Return the status that holds for every row of a file.
 
     Mailchimp exports unsubscribed and cleaned addresses as files of their own, with columns of
@@ -22,7 +23,9 @@ def find_file_status(header: Sequence[str], file: str, email_at: int) -> str:
     the name of the file (``suppressions.csv``) or of the address column (``Bounced address``).
     """
     if match := _NAMED.match(file.lower()):
-        return "bounced" if match["cleaned"] else "no" if match["left"] else "pending"
+        if match["cleaned"]:
+            return StatusWord.BOUNCED
+        return StatusWord.NO if match["left"] else StatusWord.PENDING
     stem = _SHEET.sub(r"\1", re.sub(r"\.\w{3,4}$", "", file))
     title = header[email_at] if email_at < len(header) else ""
     if word := opt_out.find_first_word(stem) or opt_out.find_word(opt_out.spell(title)):
@@ -32,5 +35,5 @@ def find_file_status(header: Sequence[str], file: str, email_at: int) -> str:
     cleaned = names & column_names.CLEANED_THERE
     # A file of the whole audience: each row has a status of its own.
     if "last changed" in names or bool(left) == bool(cleaned):
-        return "silent"
-    return "no" if left else "bounced"
+        return StatusWord.SILENT
+    return StatusWord.NO if left else StatusWord.BOUNCED

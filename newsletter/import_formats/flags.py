@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from newsletter.import_formats import opt_out
 from newsletter.import_formats.moments import parse_moment
-from newsletter.import_formats.statuses import MEANING, NO_VALUES, YES_VALUES, normalize_word
+from newsletter.import_formats.statuses import (
+    MEANING,
+    NO_VALUES,
+    YES_VALUES,
+    normalize_word,
+)
+from newsletter.import_formats.vocabulary import StatusWord
 
 
-def read_flag(text: str, *, negative: str) -> str:
+def read_flag(text: str, *, negative: StatusWord) -> StatusWord:
     value = text.strip().lower()
     if not value:
-        return "silent"
+        return StatusWord.SILENT
     if value in YES_VALUES or parse_moment(text):
-        return "yes"
+        return StatusWord.YES
     return negative if value in NO_VALUES else _warning(value)
 
 
-def read_enabled(text: str) -> str:
+def read_enabled(text: str) -> StatusWord:
     value = text.strip().lower()
-    return "no" if value in NO_VALUES - {""} else _warning(value)
+    return StatusWord.NO if value in NO_VALUES - {""} else _warning(value)
 
 
-def _warning(text: str) -> str:
+def _warning(text: str) -> StatusWord:
     """Return the status of a word where yes or no is expected, as in a column *Subscribed*."""
     plain_text = normalize_word(text)
-    meaning = MEANING.get(plain_text) or opt_out.find_word(plain_text) or "silent"
-    return "silent" if meaning == "yes" else meaning
+    meaning = MEANING.get(plain_text) or opt_out.find_word(plain_text) or StatusWord.SILENT
+    return StatusWord.SILENT if meaning == StatusWord.YES else meaning

@@ -8,6 +8,7 @@ from io import StringIO
 
 from newsletter.errors import Refused
 from newsletter.html.text import to_plain_line
+from newsletter.i18n import Text
 from newsletter.import_formats import column_names
 from newsletter.import_formats.platforms import find_positions
 from newsletter.import_formats.statuses import is_status
@@ -31,7 +32,7 @@ def read_header(lines: Lines, name: str) -> tuple[list[str], str]:
     declared = _SEP.fullmatch(first_lines[filled[0]].strip().lstrip("\ufeff")) if filled else None
     filled = filled[1:] if declared else filled
     if not filled:
-        raise Refused(f"{name} is empty")
+        raise Refused(Text("%(name)s is empty", name=name))
     for index in filled[:10]:
         for delimiter in declared[1] if declared else _delimiters(first_lines[index]):
             header, consumed = _first_row(first_lines[index:], delimiter)

@@ -35,7 +35,7 @@ def parse_moment(
     trimmed = text.strip().strip("'")
     if len(trimmed) < 6 or not any(letter.isdecimal() for letter in trimmed):
         return None
-    parsed = _iso(trimmed) or _epoch(trimmed) or _written(trimmed)
+    parsed = _parse_iso(trimmed) or _parse_epoch(trimmed) or _parse_written(trimmed)
     if parsed is None:
         return None
     parsed = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
@@ -44,7 +44,7 @@ def parse_moment(
     return parsed.astimezone(UTC)
 
 
-def _iso(text: str) -> datetime | None:
+def _parse_iso(text: str) -> datetime | None:
     if text.isdecimal():
         return None
     try:
@@ -57,13 +57,13 @@ def _iso(text: str) -> datetime | None:
         return None
 
 
-def _epoch(text: str) -> datetime | None:
+def _parse_epoch(text: str) -> datetime | None:
     if not text.isdecimal() or len(text) not in (10, 13):
         return None
     return datetime.fromtimestamp(int(text) / (1000 if len(text) == 13 else 1), UTC)
 
 
-def _written(text: str) -> datetime | None:
+def _parse_written(text: str) -> datetime | None:
     for form in _FORMATS:
         for time in _TIMES:
             try:

@@ -12,17 +12,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
+from newsletter.i18n import Text
 from newsletter.import_formats import column_names
 from newsletter.import_formats import opt_out_words as words
 from newsletter.import_formats.moments import parse_moment
-from newsletter.import_formats.statuses import MEANING, Word, find_strictest, normalize_word
-
-Kind = Literal["flag", "date", "reason", "negated"]
-"""How a column speaks: yes or no; when; why; or in a way that cannot be relied on (``Not
-blocked``).
-"""
+from newsletter.import_formats.statuses import MEANING, find_strictest, normalize_word
+from newsletter.import_formats.vocabulary import ColumnKind, StatusWord
 
 IGNORE = "ignore"
 OPT_OUT = "opt-out"
@@ -43,8 +39,8 @@ class OptOut:
 
     position: int
     name: str
-    word: Word
-    kind: Kind
+    word: StatusWord
+    kind: ColumnKind
     declared: bool = False
 
 
@@ -57,7 +53,7 @@ class OptIn:
 
     position: int
     name: str
-    negative: Word
+    negative: StatusWord
 
 
 def spell(name: str) -> str:
@@ -68,13 +64,13 @@ def spell(name: str) -> str:
     return normalize_word(_SPLIT.sub(" ", name))
 
 
-def find_word(text: str) -> Word | None:
-    """Return the strictest thing that the words of a text say against sending mail."""
+def find_word(text: str) -> StatusWord | None:
+    """Return the strictest opt-out word in a text, or None."""
     return next((word for word, pattern in words.PATTERNS if pattern.search(text)), None)
 
 
-def find_first_word(name: str) -> Word | None:
-    """Return what a name says against everybody if it begins with it.
+def find_first_word(name: str) -> StatusWord | None:
+    """Return the opt-out word that a name begins with, or None.
 
     Such as the name of a file, ``suppression-list``.
     """
@@ -97,34 +93,38 @@ def find_opt_outs(
         key = column_names.normalize_name(title)
         text = spell(title)
         choice = choices.get(key)
-        word: Word | None = names.get(key) or _in_name(title)  # type: ignore[assignment]
+        word: StatusWord | None = names.get(key) or _in_name(title)
         if choice == OPT_OUT:
-            opt_outs.append(OptOut(position, title, word or "no", "flag", declared=True))
+            opt_outs.append(
+                OptOut(position, title, word or StatusWord.NO, ColumnKind.FLAG, declared=True)
+            )
         elif choice == IGNORE or position in known or word is None:
             continue
         elif words.LINK.search(text):
-            others[position] = "a link"
+            others[position] = Text("a link")
         elif key not in names and words.OTHER_CHANNEL.search(text) and not words.EMAIL.search(text):
-            others[position] = "another channel than e-mail"
+            others[position] = Text("another channel than e-mail")
         else:
             opt_outs.append(OptOut(position, title, word, _kind(text)))
     return opt_outs, others
 
 
-def _in_name(title: str) -> Word | None:
-    """Return what the words of a column's name say.
+def _in_name(title: str) -> StatusWord | None:
+    """Return the strictest opt-out word in a column's name, or None.
 
     A name in capitals, or without spaces, is read as one word too.
     """
     soft = "soft" in title.lower()
     meanings = [word for text in (spell(title), normalize_word(title)) if (word := find_word(text))]
-    return None if not meanings else "no" if soft else find_strictest(meanings)
+    return None if not meanings else StatusWord.NO if soft else find_strictest(meanings)
 
 
-def _kind(text: str) -> Kind:
+def _kind(text: str) -> ColumnKind:
     if words.NEGATED.search(text):
-        return "negated"
-    return "reason" if words.REASON.search(text) else "date" if words.DATE.search(text) else "flag"
+        return ColumnKind.NEGATED
+    if words.REASON.search(text):
+        return ColumnKind.REASON
+    return ColumnKind.DATE if words.DATE.search(text) else ColumnKind.FLAG
 
 
 def find_opt_ins(
@@ -140,9 +140,9 @@ def find_opt_ins(
         if position in known or column_names.normalize_name(title) in choices or find_word(text):
             continue
         if words.CONFIRMED.match(text):
-            opt_ins.append(OptIn(position, title, "pending"))
+            opt_ins.append(OptIn(position, title, StatusWord.PENDING))
         elif parts & words.OPT_IN_CORE and parts <= words.OPT_IN_CORE | words.OPT_IN_FILLER:
-            opt_ins.append(OptIn(position, title, "no"))
+            opt_ins.append(OptIn(position, title, StatusWord.NO))
     return opt_ins
 
 
@@ -158,31 +158,31 @@ def is_status_name(title: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def judge(column: OptOut, text: str) -> Word | None:
+def judge(column: OptOut, text: str) -> StatusWord | None:
     """Judge a cell of an opt-out column; return None if it cannot be understood."""
     value = text.strip().strip("'\"").lower()
     plain = normalize_word(value)
     if not value:
-        return "silent"
-    if column.kind == "negated" and not column.declared:
+        return StatusWord.SILENT
+    if column.kind is ColumnKind.NEGATED and not column.declared:
         return None
     if value in words.NO or value in words.NOTHING or plain in words.NOTHING:
-        return "silent"
+        return StatusWord.SILENT
     if "soft" in plain.split():
-        return "no"
-    if column.declared or column.kind == "reason":
+        return StatusWord.NO
+    if column.declared or column.kind is ColumnKind.REASON:
         return column.word
     if words.NEGATED.search(plain):
-        return "silent"
+        return StatusWord.SILENT
     if value in words.YES or plain in words.YES or parse_moment(text) or _is_count(value):
         return column.word
     if word := find_word(plain):
         return find_strictest((word, column.word))
-    if column.kind == "date" and any(letter.isdecimal() for letter in value):
+    if column.kind is ColumnKind.DATE and any(letter.isdecimal() for letter in value):
         return column.word
     meaning = MEANING.get(plain)
-    if meaning == "yes" and plain not in ("active", "confirmed", "regular", "aktiv"):
-        return "silent"
+    if meaning == StatusWord.YES and plain not in ("active", "confirmed", "regular", "aktiv"):
+        return StatusWord.SILENT
     return None
 
 
@@ -195,12 +195,12 @@ def _is_count(value: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def judge_opt_in(column: OptIn, text: str) -> Word:
+def judge_opt_in(column: OptIn, text: str) -> StatusWord:
     """Judge a cell of an opt-in column: a no is an opt-out, a yes alone is no proof."""
     value = text.strip().strip("'\"").lower()
     plain = normalize_word(value)
     if value in words.NO or (
-        value == "2" and column.negative == "pending"
+        value == "2" and column.negative == StatusWord.PENDING
     ):  # Brevo's category for no
         return column.negative
     if plain in (
@@ -212,6 +212,6 @@ def judge_opt_in(column: OptIn, text: str) -> Word:
         "denied",
         "declined",
     ):
-        return "no"
-    meaning = find_word(plain) or MEANING.get(plain, "silent")
-    return "silent" if meaning == "yes" else meaning
+        return StatusWord.NO
+    meaning = find_word(plain) or MEANING.get(plain, StatusWord.SILENT)
+    return StatusWord.SILENT if meaning == StatusWord.YES else meaning

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 
-from newsletter.import_formats.statuses import Word
+from newsletter.import_formats.vocabulary import StatusWord
 
-STEMS: dict[Word, str] = {
-    "complained": r"complain|spam|abus[ei]|abuz|junk|beschwer|plainte|queja|reclamati",
-    "blocked": (
+STEMS: dict[StatusWord, str] = {
+    StatusWord.COMPLAINED: r"complain|spam|abus[ei]|abuz|junk|beschwer|plainte|queja|reclamati",
+    StatusWord.BLOCKED: (
         r"block(?!chain|buster)|black ?list|suppress|\bbann?(?:ed)?\b|deny ?list|gesperrt"
         r"|sperr(?:e|liste|vermerk)\b"
         r"|werbesperre|robinson|liste noire|bloqu|lista negra|blocat|lista neagra|bloccat"
         r"|schwarze liste"
     ),
-    "bounced": (
+    StatusWord.BOUNCED: (
         r"bounc|\bhard\b|\bcleaned\b|undeliver|non ?deliver|invalid|not ?valid|quarantin"
         r"|unreachable|malformed"
         r"|unzustellbar|ungultig|zuruckgewiesen|unerreichbar|rejet|no ?valid|rebot|respins"
         r"|rimbalz|devolvid"
     ),
-    "no": (
+    StatusWord.NO: (
         r"(?<!ad)(?<!co )opt(?:ed|s|ing)? ?outs?|unsub|un ?subscri|(?:not|never"
         r"|no longer) ?subscri|de ?subscri"
         r"|(?:do|does|did) ?not ?(?:bulk|allow|send|want|contact|disturb|market|e ?mail|mail"
@@ -51,7 +51,7 @@ STEMS: dict[Word, str] = {
         r"|afgemeld|wypisan|odhlasen"
     ),
 }
-PATTERNS: tuple[tuple[Word, re.Pattern[str]], ...] = tuple(
+PATTERNS: tuple[tuple[StatusWord, re.Pattern[str]], ...] = tuple(
     (word, re.compile(stem)) for word, stem in STEMS.items()
 )
 NEGATED = re.compile(

@@ -18,22 +18,20 @@ from typing import Any
 from newsletter.html.text import to_plain_line, to_plain_lines
 from newsletter.import_formats.formula_injection import unguard_cell
 from newsletter.import_formats.moments import parse_moment
-from newsletter.import_formats.statuses import Word
 from newsletter.import_formats.types import ConsentRecord, SubscriberRow
-from newsletter.vocabulary import ConsentKind
+from newsletter.import_formats.vocabulary import StatusWord
+from newsletter.vocabulary import ConsentKind, SubscriptionStatus, SuppressionReason
 
 ANSWERS_AT_MOST = 50
 EVENTS_AT_MOST = 800_000
 """Characters that the events of one subscription may take in a cell; a line of a million is not
 read any more. The newest are written where there are more.
 """
-SUPPRESSIONS = ("bounce", "complaint", "manual", "erased")
 
-_WORDS: Mapping[str, Word] = {
-    "active": "yes",
-    "unsubscribed": "no",
-    "pending": "pending",
-    "": "silent",
+_WORDS: Mapping[str, StatusWord] = {
+    SubscriptionStatus.ACTIVE: StatusWord.YES,
+    SubscriptionStatus.UNSUBSCRIBED: StatusWord.NO,
+    SubscriptionStatus.PENDING: StatusWord.PENDING,
 }
 _EVENT_TEXTS = {
     "kind": 20,
@@ -101,7 +99,7 @@ def _read_event(row: object) -> ConsentRecord | None:
 
 
 def read_answers(text: str) -> dict[str, Any]:
-    """Read what somebody answered in the author's own fields: words, numbers, yes or no."""
+    """Read the answers in the author's own fields: words, numbers, yes or no."""
     answers = _parse_json(text)
     if not isinstance(answers, dict):
         return {}
@@ -126,7 +124,9 @@ def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
     text = {name: unguard_cell(cell) for name, cell in cells.items()}
     status = text.get("status", "")
     slug = text.get("list", "")
-    word = _WORDS.get(status, "unknown") if status or not slug else "unknown"
+    word = _WORDS.get(status, StatusWord.UNKNOWN)
+    if not status and not slug:
+        word = StatusWord.SILENT
     hashed = text.get("suppressed hash", "")
     return SubscriberRow(
         line=line,
@@ -165,11 +165,11 @@ def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
 
 
 def read_reason(text: str) -> str:
-    """Read why an address is suppressed.
+    """Read the reason of a suppression.
 
     Any text that is not a no and not one of our reasons counts as `manual`.
     """
     reason = text.strip().lower()
-    if reason in SUPPRESSIONS:
+    if reason in tuple(SuppressionReason):
         return reason
     return "" if reason in ("", "0", "no", "false", "none", "-") else "manual"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from newsletter.import_formats.column_names import (
@@ -13,6 +13,7 @@ from newsletter.import_formats.column_names import (
     normalize_name,
 )
 from newsletter.import_formats.own_columns import OUR_SIGN
+from newsletter.import_formats.vocabulary import StatusWord
 
 CSV = "csv"
 OURS = "newsletter"
@@ -30,7 +31,7 @@ class Platform:
     name: str
     title: str
     signs: tuple[frozenset[str], ...] = ()
-    words: dict[str, str] = field(default_factory=dict)
+    words: Mapping[str, StatusWord] = field(default_factory=dict)
     status: tuple[str, ...] = ()
     signed_up: tuple[str, ...] = ()
 
@@ -40,19 +41,30 @@ def _signs(*texts: str) -> tuple[frozenset[str], ...]:
 
 
 _BUTTONDOWN = {
-    "paused": "yes",
-    "past due": "yes",
-    "churning": "yes",
-    "churned": "yes",
-    "trialed": "yes",
-    "gifted": "yes",
-    "premium": "yes",
-    "upcoming": "yes",
-    "unpaid": "pending",
-    "removed": "no",
+    "paused": StatusWord.YES,
+    "past due": StatusWord.YES,
+    "churning": StatusWord.YES,
+    "churned": StatusWord.YES,
+    "trialed": StatusWord.YES,
+    "gifted": StatusWord.YES,
+    "premium": StatusWord.YES,
+    "upcoming": StatusWord.YES,
+    "unpaid": StatusWord.PENDING,
+    "removed": StatusWord.NO,
 }
-_KIT = {"inactive": "pending", "cold": "yes", "confirmed": "yes", "cancelled": "no"}
-_TINYNEWS = {"1": "yes", "2": "yes", "0": "no", "3": "no", "4": "no"}
+_KIT = {
+    "inactive": StatusWord.PENDING,
+    "cold": StatusWord.YES,
+    "confirmed": StatusWord.YES,
+    "cancelled": StatusWord.NO,
+}
+_TINYNEWS = {
+    "1": StatusWord.YES,
+    "2": StatusWord.YES,
+    "0": StatusWord.NO,
+    "3": StatusWord.NO,
+    "4": StatusWord.NO,
+}
 
 PLATFORMS = (
     Platform(OURS, "newsletter", (OUR_SIGN,)),
@@ -86,7 +98,7 @@ PLATFORMS = (
         "listmonk",
         "listmonk",
         _signs("email; name; attributes", "email; name; attribs"),
-        {"active": "silent"},
+        {"active": StatusWord.SILENT},
     ),
     Platform(
         "mailpoet",
@@ -128,7 +140,7 @@ PLATFORMS = (
         _KIT,
     ),
     Platform("medium", "Medium"),
-    Platform(CSV, "the file", words={"active": "silent"}),
+    Platform(CSV, "the file", words={"active": StatusWord.SILENT}),
 )
 BY_NAME = {platform.name: platform for platform in PLATFORMS}
 

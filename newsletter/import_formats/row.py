@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import cast
 
 from newsletter.html.text import to_plain_line
 from newsletter.import_formats import column_names, opt_out, platforms
@@ -25,20 +24,20 @@ from newsletter.import_formats.own_format import read_row
 from newsletter.import_formats.platforms import OURS, Platform, find_positions
 from newsletter.import_formats.statuses import (
     MEANING,
-    Word,
     find_strictest,
     normalize_word,
 )
 from newsletter.import_formats.types import SubscriberRow
+from newsletter.import_formats.vocabulary import StatusWord
 
 NOT_READ = "not read"
 _LABELS = {
-    "yes": "subscribed",
-    "pending": "not confirmed",
-    "no": "unsubscribed",
-    "bounced": "bounced",
-    "blocked": "blocked",
-    "complained": "complained",
+    StatusWord.YES: "subscribed",
+    StatusWord.PENDING: "not confirmed",
+    StatusWord.NO: "unsubscribed",
+    StatusWord.BOUNCED: "bounced",
+    StatusWord.BLOCKED: "blocked",
+    StatusWord.COMPLAINED: "complained",
 }
 
 
@@ -184,9 +183,9 @@ class RowParser:
             line=line,
             email=_address(_cell(cells, self._email)),
             word=word,
-            name=self._named(cells),
+            name=self._read_name(cells),
             created_at=self._moment(cells, self._made_at) or requested_at or confirmed_at,
-            consented_at=(confirmed_at or requested_at) if word == "yes" else None,
+            consented_at=(confirmed_at or requested_at) if word == StatusWord.YES else None,
             left_at=self._moment(cells, self._opt_out_positions),
             ip=to_plain_line(self._text(cells, self._ip), limit=45),
             tags=_tags(self._text(cells, self._tags)),
@@ -202,48 +201,51 @@ class RowParser:
         extra = cells[len(self.header) :]
         return len(extra) if any(cell.strip() for cell in extra) else 0
 
-    def _word(self, cells: Sequence[str], *, agreed: bool) -> tuple[Word, str]:
+    def _word(self, cells: Sequence[str], *, agreed: bool) -> tuple[StatusWord, str]:
         """Return the strictest word of a row, and its unknown word or ""."""
-        words = [self._everybody, "yes" if agreed else "silent"]
+        words = [self._everybody, StatusWord.YES if agreed else StatusWord.SILENT]
         unknown = ""
         for position in self._status:
             text = normalize_word(_cell(cells, position))
-            meaning = self._meaning(text) or opt_out.find_word(text) or "unknown"
-            unknown = text if meaning == "unknown" else unknown
+            meaning = self._find_meaning(text) or opt_out.find_word(text) or StatusWord.UNKNOWN
+            unknown = text if meaning == StatusWord.UNKNOWN else unknown
             words.append(meaning)
         words += [
-            self._meaning(normalize_word(_cell(cells, position))) or "silent"
+            self._find_meaning(normalize_word(_cell(cells, position))) or StatusWord.SILENT
             for position in self._state
         ]
-        words += [read_flag(_cell(cells, position), negative="no") for position in self._opted_in]
+        words += [
+            read_flag(_cell(cells, position), negative=StatusWord.NO) for position in self._opted_in
+        ]
         words += [read_enabled(_cell(cells, position)) for position in self._enabled]
         words += [
-            read_flag(_cell(cells, position), negative="pending") for position in self._confirmed
+            read_flag(_cell(cells, position), negative=StatusWord.PENDING)
+            for position in self._confirmed
         ]
         words += self._consent_words(cells)
         if self._count_extra(cells) and self.hides_consent:
-            words.append("unknown")
-        return find_strictest(cast(list[Word], words)), unknown
+            words.append(StatusWord.UNKNOWN)
+        return find_strictest(words), unknown
 
-    def _meaning(self, text: str) -> str:
-        return self.platform.words.get(text) or MEANING.get(text) or ""
+    def _find_meaning(self, text: str) -> StatusWord | None:
+        return self.platform.words.get(text) or MEANING.get(text)
 
-    def _consent_words(self, cells: Sequence[str]) -> list[str]:
-        words: list[str] = []
+    def _consent_words(self, cells: Sequence[str]) -> list[StatusWord]:
+        words: list[StatusWord] = []
         for column in self._opt_outs:
-            word = judge(column, _cell(cells, column.position)) or "unknown"
+            word = judge(column, _cell(cells, column.position)) or StatusWord.UNKNOWN
             is_negative = self.platform.name == "substack" and _cell(
                 cells, column.position
             ).strip().lower() in (
                 "false",
                 "0",
             )
-            words.append("yes" if is_negative and word == "silent" else word)
+            words.append(StatusWord.YES if is_negative and word == StatusWord.SILENT else word)
         return words + [
             judge_opt_in(column, _cell(cells, column.position)) for column in self._opt_ins
         ]
 
-    def _named(self, cells: Sequence[str]) -> str:
+    def _read_name(self, cells: Sequence[str]) -> str:
         full_name = self._text(cells, self._name)
         parts = (_cell(cells, position).strip() for position in self._parts)
         name = full_name if self._parts == self._name else " ".join(filter(None, parts))
@@ -267,7 +269,7 @@ class RowParser:
         return None
 
     def _note(
-        self, word: Word, confirmed_at: datetime | None, requested_at: datetime | None
+        self, word: StatusWord, confirmed_at: datetime | None, requested_at: datetime | None
     ) -> str:
         parts = [f"asked {requested_at:%Y-%m-%d %H:%M} UTC"] if requested_at else []
         parts += [f"confirmed {confirmed_at:%Y-%m-%d %H:%M} UTC"] if confirmed_at else []
@@ -281,9 +283,9 @@ class RowParser:
         words = [
             row.word,
             *self._consent_words(cells),
-            *(["unknown"] if self._count_extra(cells) else []),
+            *([StatusWord.UNKNOWN] if self._count_extra(cells) else []),
         ]
-        word = find_strictest(cast(list[Word], words))
+        word = find_strictest(words)
         return replace(row, word=word, extra=self._count_extra(cells))
 
 

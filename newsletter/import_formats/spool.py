@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from newsletter.errors import Refused
+from newsletter.i18n import Text
 from newsletter.import_formats.archive import BYTES_AT_MOST
 
 STANDARD_INPUT = Path("-")
@@ -38,7 +39,13 @@ def open_rereadable(file: Path) -> Iterator[Path]:
             with _open(file) as source, copy.open("wb") as out:
                 _copy(source, out, name)
         except OSError as error:
-            raise Refused(f"{name} cannot be read: {error.strerror or error}") from None
+            raise Refused(
+                Text(
+                    "%(name)s cannot be read: %(reason)s",
+                    name=name,
+                    reason=error.strerror or error,
+                )
+            ) from None
         yield copy
 
 
@@ -46,7 +53,9 @@ def _is_ordinary(file: Path) -> bool:
     try:
         return stat.S_ISREG(file.stat().st_mode)
     except OSError as error:
-        raise Refused(f"{file.name} cannot be read: {error.strerror}") from None
+        raise Refused(
+            Text("%(name)s cannot be read: %(reason)s", name=file.name, reason=error.strerror)
+        ) from None
 
 
 @contextmanager
@@ -64,6 +73,7 @@ def _copy(source: IO[bytes], out: IO[bytes], name: str) -> None:
         room -= len(chunk)
         if room < 0:
             raise Refused(
-                f"{name} holds more than {BYTES_AT_MOST >> 30} GB", hint="import it in parts"
+                Text("%(name)s holds more than %(bytes)s GB", name=name, bytes=BYTES_AT_MOST >> 30),
+                hint=Text("import it in parts"),
             )
         out.write(chunk)

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from typing import Literal
 
 from newsletter.import_formats.column_names import normalize_name
+from newsletter.import_formats.vocabulary import StatusWord
 
-Word = Literal["silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained"]
-"""Statuses in the order of strictness.
-
-``silent``: the row says nothing of consent; ``yes``: the program it comes from says that they
-agreed; ``pending``: they were asked and have not answered.
-"""
-
-STRICTNESS: tuple[Word, ...] = (
-    "silent",
-    "yes",
-    "unknown",
-    "pending",
-    "no",
-    "bounced",
-    "blocked",
-    "complained",
-)
-_RANKS = {word: rank for rank, word in enumerate(STRICTNESS)}
+_RANKS = {word: rank for rank, word in enumerate(StatusWord)}
 
 
-def find_strictest(words: Iterable[Word]) -> Word:
+def find_strictest(words: Iterable[StatusWord]) -> StatusWord:
     """Return the strictest of `words`, which are at least one."""
     return max(words, key=_RANKS.__getitem__)
 
@@ -63,21 +46,21 @@ YES_VALUES = frozenset(
 )
 """Cells that say yes in a column of yes and no."""
 
-_WORDS: dict[Word, str] = {
-    "yes": (
+_WORDS: dict[StatusWord, str] = {
+    StatusWord.YES: (
         "active; subscribed; confirmed; regular; opted in; double opt in; abonniert; bestätigt; "
         "abonné; abonnée; "
         "inscrit; inscrite; suscrito; suscrita; iscritto; iscritta; inscrito; inscrita; "
         "geabonneerd; ingeschreven; "
         "abonat; abonata; confirmé; confirmado; confermato; bevestigd; confirmat"
     ),
-    "silent": (
+    StatusWord.SILENT: (
         "; express; explicit; implicit; implied; granted; given; marketing contact; ok; "
         "enabled; new; none; free; paid; comp; gift; valid; deliverable; aktiv; actif; activo; "
         "ativo; attivo; "
         "actief; activ"
     ),
-    "pending": (
+    StatusWord.PENDING: (
         "non marketing contact; "
         "pending; unconfirmed; not confirmed; unactivated; validating; unverified; needs "
         "attention; waiting; invited; "
@@ -87,7 +70,7 @@ _WORDS: dict[Word, str] = {
         "confermato; in attesa; "
         "não confirmado; onbevestigd; neconfirmat; in asteptare"
     ),
-    "no": (
+    StatusWord.NO: (
         "denied; "
         "unsubscribed; unsubscribe; inactive; cancelled; canceled; removed; disabled; opted out; "
         "opt out; archived; "
@@ -101,15 +84,15 @@ _WORDS: dict[Word, str] = {
         "inativo; não inscrito; "
         "uitgeschreven; afgemeld; inactief; dezabonat; dezabonata; inactiv; wypisany; odhlášen"
     ),
-    "bounced": (
+    StatusWord.BOUNCED: (
         "bounced; bounce; cleaned; hard bounced; hard bounce; unreachable; undeliverable; invalid; "
         "malformed; "
         "zurückgewiesen; unzustellbar; bereinigt; rejeté; rebotado; rimbalzato; devolvido; respins"
     ),
-    "complained": (
+    StatusWord.COMPLAINED: (
         "complained; complaint; spam; spam complaint; marked as spam; reported spam; junk; abuse"
     ),
-    "blocked": (
+    StatusWord.BLOCKED: (
         "blocklisted; blacklisted; blocklist; blacklist; blocked; suppressed; banned; spammy; "
         "gesperrt; bloqué; "
         "bloqueado; bloccato"
@@ -127,7 +110,7 @@ def normalize_word(text: str) -> str:
     )
 
 
-MEANING: dict[str, Word] = {
+MEANING: dict[str, StatusWord] = {
     normalize_word(word): meaning for meaning, words in _WORDS.items() for word in words.split("; ")
 }
 """The meaning of each word, by its normalised spelling."""
@@ -135,4 +118,4 @@ MEANING: dict[str, Word] = {
 
 def is_status(text: str) -> bool:
     """Tell whether a cell holds one of the words for a status."""
-    return MEANING.get(normalize_word(text), "silent") != "silent"
+    return MEANING.get(normalize_word(text), StatusWord.SILENT) is not StatusWord.SILENT

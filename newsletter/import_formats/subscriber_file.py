@@ -11,6 +11,7 @@ from pathlib import Path
 
 from newsletter.errors import Refused
 from newsletter.html.text import to_plain_line
+from newsletter.i18n import Text
 from newsletter.import_formats import column_names, platforms
 from newsletter.import_formats.archive import unpack
 from newsletter.import_formats.header import LOOK_AHEAD, list_columns, read_header, skip_lines
@@ -19,6 +20,7 @@ from newsletter.import_formats.platforms import BY_NAME, CSV, OURS, Platform
 from newsletter.import_formats.row import RowParser
 from newsletter.import_formats.table import Lines, TableRow, detect_encoding, read_rows
 from newsletter.import_formats.types import SubscriberRow
+from newsletter.stored_texts import Stored
 
 UNCLEAR_SHOWN = 5
 
@@ -118,16 +120,18 @@ def _choose(file: Path, inside: list[Path]) -> list[Path]:
             (others if layout.platform.name == CSV else known).append(table)
     if not known and not others:
         raise Refused(
-            f"{file.name} holds no table with a column of addresses",
-            hint="export the subscribers as CSV",
+            Text("%(name)s holds no table with a column of addresses", name=file.name),
+            hint=Text("export the subscribers as CSV"),
         )
     if (
         not known and len({table.parent for table in others}) > 1
     ):  # the sheets of one workbook lie together
         names = ", ".join(table.name for table in others[:5])
         raise Refused(
-            f"{file.name} holds several tables of addresses: {names}",
-            hint="import the one you mean alone",
+            Text(
+                "%(name)s holds several tables of addresses: %(names)s", name=file.name, names=names
+            ),
+            hint=Text("import the one you mean alone"),
         )
     return known or others[:1]
 
@@ -168,9 +172,14 @@ def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[R
             escaped = True
     if survey.unclear:
         raise Refused(
-            f"{file.name}: {'; '.join(survey.unclear)}",
-            hint="nothing was imported; write yes or no there, or say what the column means: "
-            "--column NAME=ignore, or --column NAME=opt-out where any text in it is an opt-out",
+            Text(
+                "%(name)s: %(problems)s", name=file.name, problems=Stored("; ".join(survey.unclear))
+            ),
+            hint=Text(
+                "nothing was imported; write yes or no there, or say what the column means: "
+                "--column NAME=ignore, or --column NAME=opt-out where any text in it is an "
+                "opt-out"
+            ),
         )
     return parser, escaped
 
@@ -183,7 +192,8 @@ def _require_columns(file: Path, choices: Mapping[str, str], header: Sequence[st
     names = set(map(column_names.normalize_name, header))
     if missing := [name for name in choices if name not in names]:
         raise Refused(
-            f"{file.name} has no column {missing[0]!r}", hint=f"its columns: {list_columns(header)}"
+            Text("%(name)s has no column %(missing)s", name=file.name, missing=f"{missing[0]!r}"),
+            hint=Text("its columns: %(columns)s", columns=list_columns(header)),
         )
 
 
@@ -199,16 +209,23 @@ def _lay_out(file: Path, platform_name: str | None) -> _Layout:
     email_at = platforms.find_email_position(header, sample)
     if email_at is None:
         raise Refused(
-            f"{file.name} has no column of addresses; its columns: {list_columns(header)}",
-            hint="name it `email` in the first line",
+            Text(
+                "%(name)s has no column of addresses; its columns: %(columns)s",
+                name=file.name,
+                columns=list_columns(header),
+            ),
+            hint=Text("name it `email` in the first line"),
         )
     if platform.name == OURS and (
         missing := OUR_SIGN - set(map(column_names.normalize_name, header))
     ):
         raise Refused(
-            f"{file.name} is no export of this program: it has no column "
-            f"{', '.join(sorted(missing))}",
-            hint="leave out --from, or say --from csv",
+            Text(
+                "%(name)s is no export of this program: it has no column %(names)s",
+                name=file.name,
+                names=", ".join(sorted(missing)),
+            ),
+            hint=Text("leave out --from, or say --from csv"),
         )
     return _Layout(name_of_encoding, header, delimiter, start, platform, email_at)
 
@@ -230,10 +247,13 @@ def _survey(file: Path, layout: _Layout, parser: RowParser, *, escaped: bool) ->
 
 
 def _tell_unclear(line: int, title: str, text: str) -> str:
-    """Say where it stands; an address is not repeated."""
+    """Describe where the row stands, without its address."""
     value = "…" if "@" in text else to_plain_line(text, limit=30)
-    return (
-        f"line {line}: {value!r} in the column {to_plain_line(title, limit=60)!r} is not understood"
+    return Text(
+        "line %(line)s: %(value)s in the column %(column)s is not understood",
+        line=line,
+        value=repr(value),
+        column=repr(to_plain_line(title, limit=60)),
     )
 
 

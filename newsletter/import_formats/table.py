@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from newsletter.errors import Refused
+from newsletter.i18n import Text
 
 LINE_AT_MOST = 1_000_000
 """Characters of a line that are read; the csv module stops at 131,072 in one cell, and a record of
@@ -68,10 +69,19 @@ def detect_encoding(file: Path) -> str:
         with file.open("rb") as raw:
             head = raw.read(4096)
     except OSError as error:
-        raise Refused(f"{file.name} cannot be read: {error.strerror}") from None
+        raise Refused(
+            Text("%(name)s cannot be read: %(reason)s", name=file.name, reason=error.strerror)
+        ) from None
     for mark, format_name, hint in _NO_TEXT:
         if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(mark):
-            raise Refused(f"{file.name} is {format_name}, not a CSV file", hint=hint)
+            raise Refused(
+                Text(
+                    "%(name)s is %(format_name)s, not a CSV file",
+                    name=file.name,
+                    format_name=format_name,
+                ),
+                hint=hint,
+            )
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     odd_zeros = head[1::2].count(0)
@@ -79,7 +89,10 @@ def detect_encoding(file: Path) -> str:
     if max(odd_zeros, even_zeros) > len(head) / 5:
         return "utf-16-le" if odd_zeros > even_zeros else "utf-16-be"
     if len(head.translate(None, _CONTROLS)) < len(head) * 0.95:
-        raise Refused(f"{file.name} is not a text file", hint="export the subscribers as CSV")
+        raise Refused(
+            Text("%(name)s is not a text file", name=file.name),
+            hint=Text("export the subscribers as CSV"),
+        )
     return "utf-8-sig" if _mostly_utf8(file) else _western(file)
 
 

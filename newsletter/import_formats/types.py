@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from newsletter.import_formats.statuses import Word
+from newsletter.import_formats.vocabulary import StatusWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class SubscriberRow:
 
     line: int
     email: str
-    word: Word = "silent"
+    word: StatusWord = StatusWord.SILENT
     name: str = ""
     created_at: datetime | None = None
     consented_at: datetime | None = None

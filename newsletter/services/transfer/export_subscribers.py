@@ -42,6 +42,7 @@ from newsletter.services import tags
 from newsletter.services.lists.topics import unpack_topics
 from newsletter.services.lookup import get_list
 from newsletter.services.transfer.hash_keys import fingerprint_keys
+from newsletter.vocabulary import SubscriptionStatus
 
 PAGE = 1000
 """Rows that are read in one query."""
@@ -62,7 +63,9 @@ Cells = dict[str, object]
 """The cells of a row by the names of their columns."""
 
 
-def export_to_file(file: Path, *, slug: str | None = None, status: str | None = None) -> int:
+def export_to_file(
+    file: Path, *, slug: str | None = None, status: SubscriptionStatus | None = None
+) -> int:
     """Write the export to `file`, and return the number of rows.
 
     An ordinary file appears in the place of what was there, readable by its owner only, once it is
@@ -98,7 +101,7 @@ def _is_written_through(file: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _replace(file: Path, *, slug: str | None, status: str | None) -> int:
+def _replace(file: Path, *, slug: str | None, status: SubscriptionStatus | None) -> int:
     part = file.parent / f"{file.name}.part"
     try:
         part.unlink(missing_ok=True)  # left by a run that was killed
@@ -120,7 +123,9 @@ def _replace(file: Path, *, slug: str | None, status: str | None) -> int:
     return count
 
 
-def export_to_text(out: TextIO, *, slug: str | None = None, status: str | None = None) -> int:
+def export_to_text(
+    out: TextIO, *, slug: str | None = None, status: SubscriptionStatus | None = None
+) -> int:
     """Write the export to `out`, and return the number of rows.
 
     With `slug` or `status` only the subscriptions of that list or status are written.
@@ -160,7 +165,7 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _rows(slug: str | None, status: str | None) -> Iterator[Cells]:
+def _rows(slug: str | None, status: SubscriptionStatus | None) -> Iterator[Cells]:
     """Yield every row.
 
     Addresses that are suppressed without being a subscriber's come first, so that no other row of
@@ -221,7 +226,9 @@ def _read_unlisted(session: Session, after: int) -> list[Cells]:
     return [dict(row._mapping) | {"tags": ", ".join(tagged.get(row.id, ()))} for row in rows]
 
 
-def _page(session: Session, after: int, slug: str | None, status: str | None) -> list[Cells]:
+def _page(
+    session: Session, after: int, slug: str | None, status: SubscriptionStatus | None
+) -> list[Cells]:
     query = (
         select(
             Subscription.id,

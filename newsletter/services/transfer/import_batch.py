@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import assert_never
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import Address
+from newsletter.closed_sets import find_member
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import find_language
 from newsletter.import_formats.types import ConsentRecord, SubscriberRow
 from newsletter.models import ConsentEvent, MailingList
-from newsletter.schedule import CADENCES
 from newsletter.services.lists.topics import find_offers, pack_topics
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hash_address
@@ -34,7 +35,7 @@ from newsletter.services.transfer.import_rows import (
     RowWriter,
     Transition,
 )
-from newsletter.vocabulary import ConsentKind, SubscriptionStatus, SuppressionReason
+from newsletter.vocabulary import Cadence, ConsentKind, SubscriptionStatus, SuppressionReason
 
 CONFIRMATIONS = (ConsentKind.CONFIRMED, ConsentKind.REAFFIRMED, ConsentKind.RESUBSCRIBED)
 """Evidence that a subscriber agreed here to be mailed."""
@@ -123,7 +124,7 @@ class ImportBatch:
         has_left = status is SubscriptionStatus.UNSUBSCRIBED or (
             status is not SubscriptionStatus.ACTIVE and (known.left or _has_left_there(row))
         )
-        new_cadence = self._rows.subscriptions.get(key, {}).get("cadence", "")
+        new_cadence = self._rows.subscriptions.get(key, {}).get("cadence")
         cadence = cadence or known.cadence or new_cadence
         after = KnownSubscription(status, has_left, cadence, known.subscription_id)
         self.known.set_subscription(address.key, slug, after)
@@ -217,11 +218,16 @@ class ImportBatch:
     ) -> None:
         mailing_list = self.lists[key[1]]
         values: Columns = {"status": status}
-        if status is SubscriptionStatus.ACTIVE:
-            values["confirmed_at"] = row.consented_at or self._env.now
-            values["unsubscribed_at"] = None
-        elif status is SubscriptionStatus.UNSUBSCRIBED:
-            values["unsubscribed_at"] = row.left_at or self._env.now
+        match status:
+            case SubscriptionStatus.PENDING:
+                pass
+            case SubscriptionStatus.ACTIVE:
+                values["confirmed_at"] = row.consented_at or self._env.now
+                values["unsubscribed_at"] = None
+            case SubscriptionStatus.UNSUBSCRIBED:
+                values["unsubscribed_at"] = row.left_at or self._env.now
+            case _:
+                assert_never(status)
         if known.subscription_id is None:
             if key not in self._rows.subscriptions:
                 self._rows.subscriptions[key] = self._new_subscription(mailing_list, row)
@@ -238,7 +244,7 @@ class ImportBatch:
         """
         return {
             "list_id": mailing_list.id,
-            "cadence": row.cadence if row.cadence in CADENCES else mailing_list.default_cadence,
+            "cadence": find_member(Cadence, row.cadence) or mailing_list.default_cadence,
             "paused_until": row.paused_until,
             "created_at": row.created_at or self._env.now,
             "cursor": mailing_list.entry_seq,
@@ -249,7 +255,7 @@ class ImportBatch:
             "unsubscribed_at": row.left_at if row.ours else None,
         }
 
-    def _set_cadence(self, key: Key, known: KnownSubscription, cadence: str) -> None:
+    def _set_cadence(self, key: Key, known: KnownSubscription, cadence: Cadence) -> None:
         if known.subscription_id is not None:
             changes = self._rows.subscription_changes.setdefault(known.subscription_id, {})
             changes["cadence"] = cadence
@@ -301,9 +307,11 @@ def _new_language(row: SubscriberRow, known: KnownAddress) -> str:
     return language if language != known.language and not (known.language and known.chosen) else ""
 
 
-def _new_cadence(row: SubscriberRow, address: KnownAddress, known: KnownSubscription) -> str:
-    cadence = row.cadence if row.cadence in CADENCES else ""
-    return cadence if cadence != known.cadence and not address.chosen else ""
+def _new_cadence(
+    row: SubscriberRow, address: KnownAddress, known: KnownSubscription
+) -> Cadence | None:
+    cadence = find_member(Cadence, row.cadence)
+    return cadence if cadence != known.cadence and not address.chosen else None
 
 
 def _has_left_there(row: SubscriberRow) -> bool:

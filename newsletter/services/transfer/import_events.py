@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from sqlalchemy.orm import Session
 
@@ -61,14 +62,16 @@ def record_import_batch(
 
 
 def _count(row: ImportedTransition, now: datetime) -> Counted:
-    if row.after is SubscriptionStatus.PENDING:
-        figure = Figure.ASKED
-    elif row.after is SubscriptionStatus.ACTIVE:
-        figure = Figure.JOINED
-    elif row.before is SubscriptionStatus.ACTIVE:
-        figure = Figure.LEFT
-    else:
-        figure = Figure.UNCONFIRMED
+    match row.after:
+        case SubscriptionStatus.PENDING:
+            figure = Figure.ASKED
+        case SubscriptionStatus.ACTIVE:
+            figure = Figure.JOINED
+        case SubscriptionStatus.UNSUBSCRIBED:
+            was_active = row.before is SubscriptionStatus.ACTIVE
+            figure = Figure.LEFT if was_active else Figure.UNCONFIRMED
+        case _:
+            assert_never(row.after)
     return Counted(row.list_id, figure, now, ConsentKind.IMPORTED.value)
 
 

@@ -98,7 +98,9 @@ def keep_file(
     name = clean_name(filename[-80:], otherwise="subscribers")
     with reading() as session:
         if session.scalar(_count_query()) >= WAITING_AT_MOST:
-            raise Refused("there are too many files already", hint="import or discard one first")
+            raise Refused(
+                Text("there are too many files already"), hint=Text("import or discard one first")
+            )
     path = _folder(env) / handle / name
     path.parent.mkdir(mode=0o700)
     try:
@@ -156,8 +158,8 @@ def _copy(source: IO[bytes], path: Path) -> int:
             size += len(chunk)
             if size > BYTES_AT_MOST:
                 raise Refused(
-                    f"the file holds more than {BYTES_AT_MOST >> 20} MB",
-                    hint="import it on the command line",
+                    Text("the file holds more than %(bytes)s MB", bytes=BYTES_AT_MOST >> 20),
+                    hint=Text("import it on the command line"),
                 )
             out.write(chunk)
     if not size:
@@ -221,7 +223,9 @@ def _decide(
     with transaction() as session:
         row = get_row(session, import_id)
         if row.state not in before:
-            raise Refused(f"this file is {row.state} by now", hint="reload the page")
+            raise Refused(
+                Text("this file is %(state)s by now", state=row.state), hint=Text("reload the page")
+            )
         for name, value in columns.items():
             setattr(row, name, value)
         row.state = state

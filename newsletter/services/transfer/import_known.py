@@ -17,7 +17,7 @@ from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscriptio
 from newsletter.services import tags
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hash_address
-from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus
+from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource, SubscriptionStatus
 
 CHOICES = (
     ConsentKind.CONFIRMED,
@@ -53,7 +53,7 @@ class KnownSubscription:
 
     status: SubscriptionStatus | None = None
     left: bool = False
-    cadence: str = ""
+    cadence: Cadence | None = None
     subscription_id: int | None = None
 
 
@@ -133,7 +133,7 @@ class BatchKnowledge:
         return {tag for tag in missing if self._find_before((key, "tag", tag)) is None}
 
     def add_tags(self, key: str, words: set[str]) -> None:
-        """Note that an address has these tags."""
+        """Record that an address has these tags."""
         self._tags.setdefault(key, set()).update(words)
         for tag in words:
             self._keep_for_dry_run((key, "tag", tag), _NO_ADDRESS)
@@ -143,7 +143,7 @@ class BatchKnowledge:
         return email_hash in self._hashes or self._find_before((email_hash, "hash")) is not None
 
     def add_hash(self, email_hash: str) -> None:
-        """Note that the hash of an erased address is stored."""
+        """Record that the hash of an erased address is stored."""
         self._hashes.add(email_hash)
         self._keep_for_dry_run((email_hash, "hash"), _NO_ADDRESS)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from newsletter.i18n import Text
+
 PROBLEMS_SHOWN = 20
 """Problems that are kept, the first ones: more would only fill the screen."""
 
@@ -75,8 +77,15 @@ class ImportResult:
             self._add_one(outcome.standing)
             self.inactive += outcome.standing is not RowStanding.ACTIVE
         if outcome.problem and len(self.problems) < PROBLEMS_SHOWN:
-            table = f"{self.tables[-1]}, " if self.tables else ""
-            self.problems.append(f"{table}line {line}: {outcome.problem}")
+            problem: str = Text("line %(line)s: %(problem)s", line=line, problem=outcome.problem)
+            if self.tables:
+                problem = Text(
+                    "%(table)s, line %(line)s: %(problem)s",
+                    table=self.tables[-1],
+                    line=line,
+                    problem=outcome.problem,
+                )
+            self.problems.append(problem)
 
     def _add_one(self, name: RowResult | RowStanding) -> None:
         setattr(self, name.value, getattr(self, name.value) + 1)

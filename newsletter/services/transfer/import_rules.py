@@ -9,15 +9,17 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import assert_never
 
-from newsletter.import_formats.statuses import Word
+from newsletter.i18n import Text
 from newsletter.import_formats.types import SubscriberRow
+from newsletter.import_formats.vocabulary import StatusWord
+from newsletter.schedule import CADENCES
 from newsletter.services.transfer.import_known import KnownSubscription
-from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
+from newsletter.vocabulary import EvidenceSource, SubscriptionStatus, SuppressionReason
 
-SUPPRESSED_FOR: dict[Word, SuppressionReason] = {
-    "bounced": SuppressionReason.BOUNCE,
-    "complained": SuppressionReason.COMPLAINT,
-    "blocked": SuppressionReason.MANUAL,
+SUPPRESSED_FOR: dict[StatusWord, SuppressionReason] = {
+    StatusWord.BOUNCED: SuppressionReason.BOUNCE,
+    StatusWord.COMPLAINED: SuppressionReason.COMPLAINT,
+    StatusWord.BLOCKED: SuppressionReason.MANUAL,
 }
 """The reason to suppress an address for a word of another program's."""
 
@@ -28,13 +30,13 @@ def target_status(row: SubscriberRow, because: str) -> SubscriptionStatus:
     `because` is the author's statement that everybody in the file has agreed.
     """
     match row.word:
-        case "yes":
+        case StatusWord.YES:
             return SubscriptionStatus.ACTIVE
-        case "silent":
+        case StatusWord.SILENT:
             return SubscriptionStatus.ACTIVE if because else SubscriptionStatus.PENDING
-        case "unknown" | "pending":
+        case StatusWord.UNKNOWN | StatusWord.PENDING:
             return SubscriptionStatus.PENDING
-        case "no" | "bounced" | "blocked" | "complained":
+        case StatusWord.NO | StatusWord.BOUNCED | StatusWord.BLOCKED | StatusWord.COMPLAINED:
             return SubscriptionStatus.UNSUBSCRIBED
         case _:
             assert_never(row.word)
@@ -67,7 +69,7 @@ def has_left_after_all(left_at: datetime | None, confirmed_at: datetime | None) 
 
 def make_note(row: SubscriberRow, because: str) -> str:
     """Make the note of the evidence from what the row and the author say."""
-    if row.source != "import":
+    if row.source != EvidenceSource.IMPORT:
         return row.note
     return "; ".join(part for part in (row.note, because) if part)
 
@@ -80,10 +82,44 @@ def choose_list(slug: str, lists: Collection[str], row: SubscriberRow) -> tuple[
     """
     if not row.list:
         slug = slug or (next(iter(lists)) if len(lists) == 1 else "")
-        return slug, "" if slug else "it names no list, and --list does not either"
+        return slug, "" if slug else Text("it names no list, and --list does not either")
     if not slug:
-        return row.list, "" if row.list in lists else f"there is no list {row.list!r}"
+        return row.list, "" if row.list in lists else Text(
+            "there is no list %(list)s", list=f"{row.list!r}"
+        )
     if row.list != slug and (row.ours or row.list in lists):
-        problem = f"it is of the list {row.list!r}, and --list reads {slug} alone"
+        problem = Text(
+            "it is of the list %(list)s, and --list reads %(slug)s alone",
+            list=f"{row.list!r}",
+            slug=slug,
+        )
         return slug, problem
     return slug, ""
+
+
+def find_problem(row: SubscriberRow, slug: str, unknown_topics: Collection[str]) -> str:
+    """Describe what was not understood in a row that counts, or return ""."""
+    if row.extra:
+        return _describe_extra_cells(row)
+    if row.word == StatusWord.UNKNOWN:
+        return Text("the status %(status)s is unknown; kept as pending", status=f"{row.status!r}")
+    if row.cadence and row.cadence not in CADENCES:
+        return Text(
+            "the cadence %(cadence)s is unknown; use one of %(names)s",
+            cadence=f"{row.cadence!r}",
+            names=", ".join(CADENCES),
+        )
+    if unknown_topics:
+        return Text(
+            "%(slug)s has no topic %(names)s", slug=slug, names=", ".join(sorted(unknown_topics))
+        )
+    return ""
+
+
+def _describe_extra_cells(row: SubscriberRow) -> str:
+    if row.word == StatusWord.UNKNOWN:
+        return Text(
+            "it has %(extra)s more cells than the header; they were not read; kept as pending",
+            extra=row.extra,
+        )
+    return Text("it has %(extra)s more cells than the header; they were not read", extra=row.extra)

@@ -18,12 +18,13 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import Address, parse_address
 from newsletter.db.session import reading, transaction
 from newsletter.errors import Conflict, DatabaseError, InvalidInput
+from newsletter.i18n import Text
 from newsletter.import_formats.platforms import OURS
 from newsletter.import_formats.spool import open_rereadable
 from newsletter.import_formats.subscriber_file import SubscriberFile, open_tables
 from newsletter.import_formats.table import TableRow
 from newsletter.import_formats.types import SubscriberRow
-from newsletter.schedule import CADENCES
+from newsletter.import_formats.vocabulary import StatusWord
 from newsletter.services.lookup import get_list_slug
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
@@ -41,6 +42,7 @@ from newsletter.services.transfer.import_rules import (
     SUPPRESSED_FOR,
     choose_list,
     decide,
+    find_problem,
     has_left_after_all,
     make_note,
     target_status,
@@ -64,9 +66,9 @@ SAME_MOMENT = (
 """Constraints that a sign-up, an erasure or another import at the same moment breaks: the batch is
 tried again.
 """
-FOREIGN_HASH = (
-    "an erased address whose hash was made with the key of another installation; "
-    "it is stored, but the address cannot be recognised here and may be added again"
+FOREIGN_HASH = Text(
+    "an erased address whose hash was made with the key of another installation; it is stored, "
+    "but the address cannot be recognised here and may be added again"
 )
 
 Progress = Callable[[ImportResult], None]
@@ -202,7 +204,7 @@ def _import_batch(
 
 
 def _is_silent(row: SubscriberRow | TableRow) -> bool:
-    return isinstance(row, SubscriberRow) and row.word == "silent" and bool(row.email)
+    return isinstance(row, SubscriberRow) and row.word == StatusWord.SILENT and bool(row.email)
 
 
 def _parse_address(env: Environment, row: SubscriberRow | TableRow) -> Address | str:
@@ -210,7 +212,7 @@ def _parse_address(env: Environment, row: SubscriberRow | TableRow) -> Address |
     if isinstance(row, TableRow):
         return row.problem
     if not row.email.strip():
-        return Address("", "") if row.suppressed_hash else "there is no address"
+        return Address("", "") if row.suppressed_hash else Text("there is no address")
     try:
         if row.ours and not row.list:
             return parse_address(row.email)
@@ -257,7 +259,8 @@ def _import_subscription(
         and not batch.corrects(row, address.key, slug)
         and not batch.known.find_new_tags(address.key, row.tags)
     )
-    problem = _find_problem(batch, subscription, row, slug)
+    unknown = () if subscription.status else batch.find_unknown_topics(row, slug)
+    problem = find_problem(row, slug, unknown)
     if not is_same:
         note = make_note(row, request.because)
         batch.put(row, address, slug, status, note=note, suppress=suppress)
@@ -291,22 +294,6 @@ def _import_without_list(batch: ImportBatch, row: SubscriberRow, address: Addres
     is_new = batch.put_subscriber(row, address)
     standing = RowStanding.SUPPRESSED if row.suppressed else RowStanding.UNSUBSCRIBED
     return RowOutcome(RowResult.NEW if is_new else RowResult.DUPLICATE, standing)
-
-
-def _find_problem(
-    batch: ImportBatch, subscription: KnownSubscription, row: SubscriberRow, slug: str
-) -> str:
-    """Describe what was not understood in a row that counts, or return ""."""
-    if row.extra:
-        consequence = "; kept as pending" if row.word == "unknown" else ""
-        return f"it has {row.extra} more cells than the header; they were not read{consequence}"
-    if row.word == "unknown":
-        return f"the status {row.status!r} is unknown; kept as pending"
-    if row.cadence and row.cadence not in CADENCES:
-        return f"the cadence {row.cadence!r} is none of {', '.join(CADENCES)}"
-    if not subscription.status and (names := batch.find_unknown_topics(row, slug)):
-        return f"{slug} has no topic {', '.join(sorted(names))}"
-    return ""
 
 
 def _has_left_after_all(

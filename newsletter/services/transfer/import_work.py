@@ -16,8 +16,9 @@ from sqlalchemy import or_, select, update
 
 from newsletter.access_vocabulary import ImportState
 from newsletter.db.session import reading, transaction
-from newsletter.errors import DatabaseError, NewsletterError
-from newsletter.logs import happened
+from newsletter.errors import DatabaseError, NewsletterError, place_of
+from newsletter.i18n import Text
+from newsletter.logs import name_event
 from newsletter.models import ImportFile
 from newsletter.services.runtime import Environment
 from newsletter.services.transfer.import_files import (
@@ -35,6 +36,7 @@ log = logging.getLogger("newsletter.imports")
 
 LEASE = timedelta(minutes=5)
 """How long a worker has a file for itself without a word from it. Two at once would do no harm."""
+FAILED = Text("this program failed on it; what was read before that is saved. See its log")
 TRIES_AT_MOST = 3
 """How often a worker may begin with a file before it counts as one that ends workers."""
 
@@ -76,7 +78,12 @@ def _work(env: Environment, import_id: int, file: Path, stop: Callable[[], bool]
     with reading() as session:
         tries = get_row(session, import_id).tries
     if tries > TRIES_AT_MOST:
-        _finish(env, view, ImportState.REFUSED, problem="a worker could not finish it, three times")
+        _finish(
+            env,
+            view,
+            ImportState.REFUSED,
+            problem=Text("a worker could not finish it, three times"),
+        )
         return
 
     def report(done: ImportResult) -> None:
@@ -103,11 +110,14 @@ def _work(env: Environment, import_id: int, file: Path, stop: Callable[[], bool]
         raise
     except NewsletterError as error:
         _finish(env, view, ImportState.REFUSED, problem=str(error))
+    except Exception as error:
+        log.error("subscriber file %s: %s", import_id, place_of(error))
+        _finish(env, view, ImportState.REFUSED, problem=FAILED)
     else:
         state = ImportState.CHECKED if is_check else ImportState.DONE
         _finish(env, view, state, result=result)
         if not is_check:
-            log.info("a subscriber file is imported: %s", import_id, extra=happened("import"))
+            log.info("a subscriber file is imported: %s", import_id, extra=name_event("import"))
 
 
 def _report(env: Environment, view: ImportFileView, done: ImportResult) -> bool:

@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
-from newsletter.models import Event, MailingList, Subscription
+from newsletter.models import DailyFigure, Event, MailingList, Subscription
 from newsletter.services.runtime import Environment
 from newsletter.services.transfer.import_events import ImportedTransition, record_import_batch
 from newsletter.services.transfer.import_subscribers import import_file
+from newsletter.statistics_vocabulary import Figure
 from newsletter.vocabulary import Actor, EventKind, SubscriptionStatus
+from tests.figures import fold_all
 from tests.people import add_list, add_reader
 
 ACTIVE = SubscriptionStatus.ACTIVE
@@ -57,6 +59,32 @@ def test_an_import_writes_its_events_as_a_set(env: Environment, pair: tuple[int,
         (pair[0], EventKind.SUBSCRIPTION_CONFIRMED, Actor.IMPORT, "imported"),
         (pair[1], EventKind.SUBSCRIPTION_ENDED, Actor.IMPORT, "imported"),
     ]
+
+
+def test_an_import_counts_on_the_list_of_each_change(
+    env: Environment, pair: tuple[int, int]
+) -> None:
+    lists = [db.session.get_one(Subscription, number).list_id for number in pair]
+    with transaction() as session:
+        record_import_batch(
+            session,
+            [
+                ImportedTransition(pair[0], lists[0], None, ACTIVE),
+                ImportedTransition(pair[0], lists[0], None, SubscriptionStatus.PENDING),
+                ImportedTransition(pair[1], lists[1], ACTIVE, UNSUBSCRIBED),
+                ImportedTransition(pair[1], lists[1], SubscriptionStatus.PENDING, UNSUBSCRIBED),
+                ImportedTransition(pair[1], lists[1], None, UNSUBSCRIBED),
+            ],
+            env.now,
+        )
+    fold_all()
+    rows = db.session.scalars(select(DailyFigure).where(DailyFigure.name == "imported"))
+    assert {(row.list_id, row.figure): row.count for row in rows} == {
+        (lists[0], Figure.JOINED): 1,
+        (lists[0], Figure.ASKED): 1,
+        (lists[1], Figure.LEFT): 1,
+        (lists[1], Figure.UNCONFIRMED): 1,
+    }
 
 
 @pytest.fixture

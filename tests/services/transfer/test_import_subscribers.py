@@ -1,4 +1,6 @@
-"""Importing and exporting subscribers, on both databases: who becomes what, and that doing it again changes nothing."""
+"""Importing and exporting subscribers, on both databases: who becomes what, and that doing it again
+changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ from newsletter.services.transfer.import_known import KnownSubscription
 from newsletter.services.transfer.import_report import ImportResult
 from newsletter.services.transfer.import_rules import decide
 from newsletter.services.transfer.import_subscribers import import_file
-from newsletter.vocabulary import EvidenceSource, SubscriptionStatus
+from newsletter.vocabulary import EvidenceSource, SubscriptionStatus, SuppressionReason
 from tests.fakes import START
 from tests.people import add_list, add_reader
 from tests.platforms import FILES
@@ -77,9 +79,15 @@ def balanced(done: ImportResult) -> bool:
 
 
 BECOMES = {
-    "yes": "active", "silent": "active", "pending": "pending", "unknown": "pending", "no": "unsubscribed",
-    "bounced": "unsubscribed", "blocked": "unsubscribed", "complained": "unsubscribed",
-}  # fmt: skip
+    "yes": "active",
+    "silent": "active",
+    "pending": "pending",
+    "unknown": "pending",
+    "no": "unsubscribed",
+    "bounced": "unsubscribed",
+    "blocked": "unsubscribed",
+    "complained": "unsubscribed",
+}
 
 
 @pytest.mark.parametrize(
@@ -148,11 +156,13 @@ def test_who_bounced_or_complained_elsewhere_is_never_mailed_here(
     load(
         env,
         tmp_path,
-        "email,status\na@example.com,cleaned\nb@example.com,complained\nc@example.com,unsubscribed\n",
+        "email,status\na@example.com,cleaned\nb@example.com,complained\n"
+        "c@example.com,unsubscribed\n",
     )
     assert {row.email: row.reason for row in suppressions.list_suppressions()} == {
-        "a@example.com": "bounce", "b@example.com": "complaint",
-    }  # fmt: skip
+        "a@example.com": "bounce",
+        "b@example.com": "complaint",
+    }
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -172,15 +182,20 @@ def test_a_persons_own_later_yes_stands_above_a_file(env: Environment, tmp_path:
         from newsletter.services.lookup import get_list
 
         mine = get_list(session, "blog")
-        own = add_reader(session, mine, "own@example.com")
+        reader = add_reader(session, mine, "own@example.com")
         note_consent(
-            session, own.id, "confirmed", Evidence(EvidenceSource.FORM), START - timedelta(days=30)
+            session,
+            reader.id,
+            "confirmed",
+            Evidence(EvidenceSource.FORM),
+            START - timedelta(days=30),
         )
         add_reader(session, mine, "theirs@example.com")
     load(
-        env, tmp_path,
+        env,
+        tmp_path,
         "email,unsubscribed at\nown@example.com,2020-01-01\ntheirs@example.com,2020-01-01\n",
-    )  # fmt: skip
+    )
     assert standing() == {"own@example.com": "active", "theirs@example.com": "unsubscribed"}
     load(env, tmp_path, "email,unsubscribed at\nown@example.com,2026-11-20\n")
     assert standing()["own@example.com"] == "unsubscribed"
@@ -219,14 +234,14 @@ def test_c05_totals_balance_over_many_batches(
     for number in range(3500):
         rows.append("broken" if number % 1000 == 7 else f"r{number}@example.com")
     rows += [f"R{number}@Example.com" for number in range(0, 3500, 500)]
-    seen: list[int] = []
+    progress: list[int] = []
     content = "email\n" + "\n".join(rows) + "\n"
     planned = load(env, tmp_path, content, because="x", dry_run=True)
-    done = load(env, tmp_path, content, because="x", progress=lambda now: seen.append(now.rows))
+    done = load(env, tmp_path, content, because="x", progress=lambda now: progress.append(now.rows))
     assert asdict(planned) == asdict(done)
     assert (done.rows, done.new, done.duplicate, done.rejected) == (3507, 3496, 7, 4)
     assert balanced(done)
-    assert seen == [1000, 2000, 3000, 3507]
+    assert progress == [1000, 2000, 3000, 3507]
     assert len(standing()) == 3496
 
 
@@ -258,18 +273,21 @@ def test_c06_two_imports_at_once(app: Flask, env: Environment, tmp_path: Path) -
 
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(work, range(2)))
-    assert [balanced(each) for each in done] == [True, True]
-    assert sum(each.new for each in done) == 3000
+    assert [balanced(report) for report in done] == [True, True]
+    assert sum(report.new for report in done) == 3000
     assert len(standing()) == 3000
     assert db.session.scalar(select(func.count(ConsentEvent.id))) == 3000
 
 
 def test_c08_our_own_export_comes_back_unchanged(env: Environment, tmp_path: Path) -> None:
     load(
-        env, tmp_path,
-        'email,name,status,subscribed_at\n+plus@example.com,"=HYPERLINK(""x"")",subscribed,2021-02-04\n'
-        "-minus@example.com,'@quoted,unsubscribed,\nb@example.com,Zoë; \"Z\",bounced,\np@example.com,,,\n",
-    )  # fmt: skip
+        env,
+        tmp_path,
+        "email,name,status,subscribed_at\n"
+        '+plus@example.com,"=HYPERLINK(""x"")",subscribed,2021-02-04\n'
+        '-minus@example.com,\'@quoted,unsubscribed,\nb@example.com,Zoë; "Z",bounced,\n'
+        "p@example.com,,,\n",
+    )
     load(env, tmp_path, 'email,tags\n+plus@example.com,"berlin,=vip"\n')
     file = tmp_path / "out.csv"
     assert export_subscribers.export_to_file(file) == 4
@@ -297,10 +315,8 @@ def test_c08_what_a_reader_chose_and_answered_goes_along(env: Environment, tmp_p
         mine = get_list(session, "blog")
         her = add_reader(session, mine, "a@example.com", cadence="monthly")
         her.subscriber.language = "ro"
-        her.paused_until, her.answers = (
-            START + timedelta(days=90),
-            {"city": "Iași", "size": 3, "agrees": True},
-        )
+        her.paused_until = START + timedelta(days=90)
+        her.answers = {"city": "Iași", "size": 3, "agrees": True}
         topics.choose_topics(session, her, ["walks; slow", "=Sums"])
         add_reader(session, mine, "b@example.com")
     file = tmp_path / "out.csv"
@@ -334,14 +350,17 @@ def without_evidence(text: str) -> list[dict[str, str]]:
 def test_c04_whatever_stands_in_a_file_that_looks_like_ours(
     env: Environment, tmp_path: Path
 ) -> None:
-    header = "email,list,status,cadence,name,language,consent_source,consent_note,consent_ip,tags,topics,answers,created_at\n"
-    long, hostile = (
-        "x" * 5000,
-        '{""a\\u0000"": ""b\\u0000"", ""c"": [1], ""d"": null, ""e"": true, ""f"": 1e999}',
+    header = (
+        "email,list,status,cadence,name,language,consent_source,consent_note,consent_ip,tags,"
+        "topics,answers,created_at\n"
     )
+    long = "x" * 5000
+    hostile = '{""a\\u0000"": ""b\\u0000"", ""c"": [1], ""d"": null, ""e"": true, ""f"": 1e999}'
     rows = [
-        f'a@example.com,blog,active,hourly,{long},{long},{long},{long},{long},{long},{long},"{hostile}",never',
-        'b@example.com,blog,active,weekly,a\0b,d\0e,im\0port,n\0te,1\0,t\0g,top\0ic,"[1]",2024-01-01',
+        f"a@example.com,blog,active,hourly,{long},{long},{long},{long},{long},{long},{long},"
+        f'"{hostile}",never',
+        'b@example.com,blog,active,weekly,a\0b,d\0e,im\0port,n\0te,1\0,t\0g,top\0ic,"[1]",'
+        "2024-01-01",
         "c@example.com,blog,active,weekly,,,,,,,,nonsense,",
         f'd@example.com,blog,active,weekly,,,,,,,,"{"[" * 20_000}",',
     ]
@@ -364,8 +383,8 @@ def test_a_list_that_is_not_there_is_said(env: Environment, tmp_path: Path) -> N
     content = exporting_text().replace(",blog,", ",other,")
     done = load(env, tmp_path, content, slug=None)
     assert (done.rejected, done.problems) == (1, ["line 2: there is no list 'other'"])
-    told = load(env, tmp_path, content)
-    assert (told.rejected, told.problems) == (
+    result = load(env, tmp_path, content)
+    assert (result.rejected, result.problems) == (
         1,
         ["line 2: it is of the list 'other', and --list reads blog alone"],
     )
@@ -412,11 +431,11 @@ def test_d02_a_full_disk_in_the_middle_says_how_to_go_on(
     db.session.connection().exec_driver_sql(f"PRAGMA max_page_count={pages + 150}")
     with pytest.raises(DatabaseError, match=r"full.*000 rows were read.*goes on from there"):
         load(env, tmp_path, content, because="x")
-    kept = len(standing())
-    assert 0 < kept < 5000
+    count = len(standing())
+    assert 0 < count < 5000
     db.session.connection().exec_driver_sql("PRAGMA max_page_count=1000000")
     again = load(env, tmp_path, content, because="x")
-    assert (again.duplicate, again.new) == (kept, 5000 - kept)
+    assert (again.duplicate, again.new) == (count, 5000 - count)
 
 
 @pytest.mark.any_database
@@ -438,12 +457,12 @@ def test_who_left_elsewhere_did_not_leave_here(env: Environment, tmp_path: Path)
         tmp_path,
         "email,status\nx@a.example,unsubscribed\ny@a.example,complained\nz@a.example,bounced\n",
     )
-    suppressions.suppress(env, "here@a.example", reason="bounce")
+    suppressions.suppress(env, "here@a.example", reason=SuppressionReason.BOUNCE)
     subscribers.unsubscribe(env, "here@a.example", "blog")
-    found = status.read_status(env)
-    assert found.lists[0].unsubscribed == 4
-    assert (found.lists[0].growth.left, found.bounces, found.complaints) == (1, 1, 0), (
-        "she alone was a reader here"
+    result = status.read_status(env)
+    assert result.lists[0].unsubscribed == 4
+    assert (result.lists[0].growth.left, result.bounces, result.complaints) == (1, 1, 0), (
+        "they alone were a subscriber here"
     )
 
 
@@ -526,8 +545,11 @@ def test_u5_nobody_joins_a_list_that_the_file_does_not_name(
     assert on_lists() == {("b@example.com", "news"), ("c@example.com", "news")}
     assert load(env, tmp_path, content, slug=None).new == 2
     assert on_lists() == {
-        ("a@example.com", "blog"), ("b@example.com", "blog"), ("b@example.com", "news"), ("c@example.com", "news"),
-    }  # fmt: skip
+        ("a@example.com", "blog"),
+        ("b@example.com", "blog"),
+        ("b@example.com", "news"),
+        ("c@example.com", "news"),
+    }
     with pytest.raises(Refused, match="which list"):
         load(env, tmp_path, "email\nd@example.com\n", because="x", slug=None)
 
@@ -541,8 +563,9 @@ def test_u5_a_plain_table_may_name_lists_too(env: Environment, tmp_path: Path) -
     done = load(env, tmp_path, content, because="x", slug=None)
     assert on_lists() == {("a@example.com", "news"), ("b@example.com", "blog")}
     assert done.problems == [
-        "line 4: there is no list 'other'", "line 5: it names no list, and --list does not either",
-    ]  # fmt: skip
+        "line 4: there is no list 'other'",
+        "line 5: it names no list, and --list does not either",
+    ]
     done = load(env, tmp_path, content, because="x", slug="blog")
     assert (done.new, done.duplicate, done.rejected) == (2, 1, 1)
 
@@ -566,7 +589,9 @@ def forget_all() -> None:
 
 
 def test_u5_language_and_cadence_of_somebody_known(env: Environment, tmp_path: Path) -> None:
-    """A file gives what is missing and corrects what another file gave; what subscribers chose themselves stays."""
+    """A file gives what is missing and corrects what another file gave; what subscribers chose
+    themselves stays.
+    """
     load(
         env,
         tmp_path,
@@ -574,33 +599,44 @@ def test_u5_language_and_cadence_of_somebody_known(env: Environment, tmp_path: P
         because="x",
     )
     with transaction() as session:
-        own = session.scalars(
+        result = session.scalars(
             select(Subscription).join(Subscriber).where(Subscriber.email == "own@example.com")
         ).one()
-        own.subscriber.language = "fr"
+        result.subscriber.language = "fr"
         note_consent(
-            session, own.id, "changed", Evidence(EvidenceSource.LINK, note="daily → weekly"), START
+            session,
+            result.id,
+            "changed",
+            Evidence(EvidenceSource.LINK, note="daily → weekly"),
+            START,
         )
-    content = "email,cadence,language\na@example.com,monthly,de-AT\nown@example.com,monthly,de\nc@example.com,hourly,xx\n"
+    content = (
+        "email,cadence,language\na@example.com,monthly,de-AT\nown@example.com,monthly,de\n"
+        "c@example.com,hourly,xx\n"
+    )
     planned = load(env, tmp_path, content, because="x", dry_run=True)
     done = load(env, tmp_path, content, because="x")
     assert asdict(planned) == asdict(done)
     assert (done.updated, done.duplicate) == (1, 2)
     assert done.problems == [
-        "line 4: the cadence 'hourly' is none of instant, daily, weekly, monthly"
+        "line 4: the cadence 'hourly' is unknown; use one of instant, daily, weekly, monthly"
     ]
     rows = db.session.execute(
         select(Subscriber.email, Subscriber.language, Subscription.cadence).join(Subscription)
     )
     assert {tuple(row) for row in rows} == {
-        ("a@example.com", "de", "monthly"), ("own@example.com", "fr", "weekly"), ("c@example.com", "", "weekly"),
-    }  # fmt: skip
+        ("a@example.com", "de", "monthly"),
+        ("own@example.com", "fr", "weekly"),
+        ("c@example.com", "", "weekly"),
+    }
     db.session.rollback()
     assert load(env, tmp_path, content, because="x").duplicate == 3
 
 
 def test_a_name_that_is_added_is_that_persons_alone(env: Environment, tmp_path: Path) -> None:
-    """Kills the change that would give one name, language or status to everybody in the database."""
+    """Kills the change that would give one name, language or status to everybody in the
+    database.
+    """
     load(env, tmp_path, "email,name,language\nz@example.com,Zoë,ro\n", because="x")
     load(
         env, tmp_path, "email,status\n" + "".join(f"r{at}@example.com,pending\n" for at in range(4))
@@ -623,10 +659,12 @@ def test_a_name_that_is_added_is_that_persons_alone(env: Environment, tmp_path: 
         Subscription.cadence,
     )
     assert {tuple(row) for row in db.session.execute(query.join(Subscription))} == {
-        ("z@example.com", "Zoë", "ro", "active", "weekly"), ("r0@example.com", "", "", "pending", "weekly"),
-        ("r1@example.com", "One", "", "active", "daily"), ("r2@example.com", "", "de", "unsubscribed", "weekly"),
+        ("z@example.com", "Zoë", "ro", "active", "weekly"),
+        ("r0@example.com", "", "", "pending", "weekly"),
+        ("r1@example.com", "One", "", "active", "daily"),
+        ("r2@example.com", "", "de", "unsubscribed", "weekly"),
         ("r3@example.com", "Three", "fr", "pending", "weekly"),
-    }  # fmt: skip
+    }
     db.session.rollback()
 
 
@@ -660,8 +698,8 @@ def test_who_left_elsewhere_makes_no_growth_here(env: Environment, tmp_path: Pat
     assert standing()["a@a.example"] == standing()["b@a.example"] == "unsubscribed"
     assert status.read_status(env).lists[0].growth.left == 0
     load(env, tmp_path, "email,status\ngone@a.example,unsubscribed\n")
-    found = status.read_status(env).lists[0]
-    assert (found.growth.left, sum(found.growth.joined)) == (1, 2), (
+    result = status.read_status(env).lists[0]
+    assert (result.growth.left, sum(result.growth.joined)) == (1, 2), (
         "this one was active here until today"
     )
 

@@ -1,4 +1,6 @@
-"""What we write we read: an export of everything, imported into a database without subscribers, gives the same rows."""
+"""Test that what we write we read: an export of everything, imported into a database without
+subscribers, gives the same rows.
+"""
 
 from __future__ import annotations
 
@@ -49,34 +51,52 @@ moments = st.datetimes(datetime(1995, 1, 1), datetime(2090, 1, 1)).map(
 maybe = st.one_of(st.none(), moments)
 events = st.fixed_dictionaries(
     {
-        "kind": st.sampled_from(["requested", "confirmed", "imported", "changed", "unsubscribed", "reason", "moved"]),
-        "at": moments, "source": st.sampled_from(["form", "import", "author", "link", "json"]), "note": names,
-        "page": texts, "ip": st.sampled_from(["", "1.2.3.4", "2001:db8::/64"]), "user_agent": names,
-        "form": st.sampled_from(["", "page", "iframe"]), "message_id": st.sampled_from(["", "<a.b@example.com>"]),
-        "wording": st.sampled_from(["", "Yes, send me.", 'Two\nlines, "quoted"; =1\n', "Ja, ich will. " * 100]),
+        "kind": st.sampled_from(
+            ["requested", "confirmed", "imported", "changed", "unsubscribed", "reason", "moved"]
+        ),
+        "at": moments,
+        "source": st.sampled_from(["form", "import", "author", "link", "json"]),
+        "note": names,
+        "page": texts,
+        "ip": st.sampled_from(["", "1.2.3.4", "2001:db8::/64"]),
+        "user_agent": names,
+        "form": st.sampled_from(["", "page", "iframe"]),
+        "message_id": st.sampled_from(["", "<a.b@example.com>"]),
+        "wording": st.sampled_from(
+            ["", "Yes, send me.", 'Two\nlines, "quoted"; =1\n', "Ja, ich will. " * 100]
+        ),
     }
-)  # fmt: skip
+)
 subscriptions = st.fixed_dictionaries(
     {
         "status": st.sampled_from(["active", "pending", "unsubscribed"]),
-        "cadence": st.sampled_from(["instant", "daily", "weekly", "monthly"]), "paused_until": maybe,
-        "created_at": moments, "confirmed_at": maybe, "unsubscribed_at": maybe,
+        "cadence": st.sampled_from(["instant", "daily", "weekly", "monthly"]),
+        "paused_until": maybe,
+        "created_at": moments,
+        "confirmed_at": maybe,
+        "unsubscribed_at": maybe,
         "topics": st.sets(st.sampled_from(TOPICS)),
-        "answers": st.dictionaries(names.map(lambda text: to_plain_line(text, limit=60)).filter(bool), st.one_of(st.booleans(), st.integers(), names.map(to_plain_line)), max_size=3),
+        "answers": st.dictionaries(
+            names.map(lambda text: to_plain_line(text, limit=60)).filter(bool),
+            st.one_of(st.booleans(), st.integers(), names.map(to_plain_line)),
+            max_size=3,
+        ),
         "events": st.lists(events, max_size=3),
     }
-)  # fmt: skip
+)
 people = st.lists(
     st.fixed_dictionaries(
         {
-            "name": names.map(lambda text: to_plain_line(text, limit=200)), "language": st.sampled_from(["", "de", "ro", "ar"]),
-            "created_at": moments, "tags": st.lists(names.map(lambda text: text.replace(",", "")[:50]), max_size=3),
+            "name": names.map(lambda text: to_plain_line(text, limit=200)),
+            "language": st.sampled_from(["", "de", "ro", "ar"]),
+            "created_at": moments,
+            "tags": st.lists(names.map(lambda text: text.replace(",", "")[:50]), max_size=3),
             "suppressed": st.sampled_from(["", "", "", "bounce", "complaint", "manual"]),
             "subscriptions": st.dictionaries(st.sampled_from(LISTS), subscriptions, max_size=3),
         }
     ),
     max_size=5,
-)  # fmt: skip
+)
 suppressed = st.lists(
     st.tuples(st.sampled_from(["bounce", "manual", "erased"]), moments, names.map(to_plain_line)),
     max_size=3,
@@ -107,7 +127,8 @@ def test_everything_exported_comes_back_equal(
     fill(lists, everybody, others)
     file = tmp_path / "everything.csv"
     count = export_subscribers.export_to_file(file)
-    before, text = rows_of_everything(), file.read_text()
+    before = rows_of_everything()
+    text = file.read_text()
     again = import_file(lists, file)
     assert (again.new, again.updated, again.rejected, again.rows) == (0, 0, 0, count), (
         again.problems
@@ -144,9 +165,13 @@ def fill(
         for number, person in enumerate(everybody):
             email = f"R{number}+x@example.com"
             subscriber = Subscriber(
-                handle=new_handle(), email=email, email_key=email.lower(), name=person["name"],
-                language=person["language"], created_at=person["created_at"],
-            )  # fmt: skip
+                handle=new_handle(),
+                email=email,
+                email_key=email.lower(),
+                name=person["name"],
+                language=person["language"],
+                created_at=person["created_at"],
+            )
             session.add(subscriber)
             session.flush()
             session.add_all(
@@ -155,14 +180,14 @@ def fill(
             if person["suppressed"]:
                 suppress(env, email.lower(), person["suppressed"], START, "x; =1")
             for slug, values in sorted(person["subscriptions"].items()):
-                wanted = {
+                topic_ids = {
                     chosen[ids[slug], name]
                     for name in values["topics"]
                     if (ids[slug], name) in chosen
                 }
-                everything = len(wanted) == len(TOPICS)
+                everything = len(topic_ids) == len(TOPICS)
                 add_subscription(
-                    subscriber, ids[slug], values, "" if everything else pack_topics(wanted)
+                    subscriber, ids[slug], values, "" if everything else pack_topics(topic_ids)
                 )
         for number, (reason, at, note) in enumerate(others):
             suppress(env, f"s{number}@example.com", reason, at, note)
@@ -171,16 +196,29 @@ def fill(
 def add_subscription(
     subscriber: Subscriber, list_id: int, values: dict[str, Any], topic_ids: str
 ) -> None:
-    """A subscription in one of the states that there are: an active one is confirmed and has not left."""
+    """Add a subscription in one of the states that there are: an active one is confirmed and has
+    not left.
+    """
     status = values["status"]
     subscription = Subscription(
-        handle=new_handle(), list_id=list_id, subscriber_id=subscriber.id, status=status, topics=topic_ids,
-        cadence=values["cadence"], paused_until=values["paused_until"], created_at=values["created_at"],
+        handle=new_handle(),
+        list_id=list_id,
+        subscriber_id=subscriber.id,
+        status=status,
+        topics=topic_ids,
+        cadence=values["cadence"],
+        paused_until=values["paused_until"],
+        created_at=values["created_at"],
         answers=values["answers"],
-        confirmed_at=(values["confirmed_at"] or START) if status == "active" else values["confirmed_at"],
-        unsubscribed_at=None if status == "active" else (values["unsubscribed_at"] or START)
-        if status == "unsubscribed" else values["unsubscribed_at"],
-    )  # fmt: skip
+        confirmed_at=(values["confirmed_at"] or START)
+        if status == "active"
+        else values["confirmed_at"],
+        unsubscribed_at=None
+        if status == "active"
+        else (values["unsubscribed_at"] or START)
+        if status == "unsubscribed"
+        else values["unsubscribed_at"],
+    )
     db.session.add(subscription)
     db.session.flush()
     for event in values["events"] or [
@@ -201,9 +239,12 @@ def add_subscription(
 
 def suppress(env: Environment, key: str, reason: str, at: datetime, note: str) -> None:
     row = Suppression(
-        email_hash=hash_address(env, key)[0], email_key=None if reason == "erased" else key, reason=reason, created_at=at,
+        email_hash=hash_address(env, key)[0],
+        email_key=None if reason == "erased" else key,
+        reason=reason,
+        created_at=at,
         note=note,
-    )  # fmt: skip
+    )
     db.session.add(row)
 
 
@@ -215,17 +256,33 @@ def rows_of_everything() -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     known = select(*subscriber, Subscriber.name, Subscriber.language, Subscriber.created_at)
     subscribed = (
         select(
-            Subscriber.email, MailingList.slug, Subscription.status, Subscription.cadence, Subscription.topics,
-            Subscription.paused_until, Subscription.created_at, Subscription.confirmed_at, Subscription.unsubscribed_at,
+            Subscriber.email,
+            MailingList.slug,
+            Subscription.status,
+            Subscription.cadence,
+            Subscription.topics,
+            Subscription.paused_until,
+            Subscription.created_at,
+            Subscription.confirmed_at,
+            Subscription.unsubscribed_at,
             Subscription.answers,
         )
         .join(Subscription.subscriber)
         .join(Subscription.mailing_list)
-    )  # fmt: skip
+    )
     noted = (
         select(
-            Subscriber.email, MailingList.slug, ConsentEvent.kind, ConsentEvent.at, ConsentEvent.source, ConsentEvent.form,
-            ConsentEvent.page, ConsentEvent.ip, ConsentEvent.user_agent, ConsentEvent.message_id, ConsentEvent.note,
+            Subscriber.email,
+            MailingList.slug,
+            ConsentEvent.kind,
+            ConsentEvent.at,
+            ConsentEvent.source,
+            ConsentEvent.form,
+            ConsentEvent.page,
+            ConsentEvent.ip,
+            ConsentEvent.user_agent,
+            ConsentEvent.message_id,
+            ConsentEvent.note,
             ConsentText.text,
         )
         .join(Subscription, Subscription.id == ConsentEvent.subscription_id)
@@ -233,21 +290,21 @@ def rows_of_everything() -> tuple[list[Any], list[Any], list[Any], list[Any]]:
         .join(Subscription.mailing_list)
         .outerjoin(ConsentText, ConsentText.hash == ConsentEvent.wording_hash)
         .order_by(ConsentEvent.id)
-    )  # fmt: skip
-    barred = select(
+    )
+    suppressed_rows = select(
         Suppression.email_hash,
         Suppression.email_key,
         Suppression.reason,
         Suppression.note,
         Suppression.created_at,
     )
-    queries = (known, tagged, subscribed, noted, barred)
-    found = [[tuple(row) for row in db.session.execute(query)] for query in queries]
+    queries = (known, tagged, subscribed, noted, suppressed_rows)
+    tables = [[tuple(row) for row in db.session.execute(query)] for query in queries]
     db.session.rollback()
-    by_subscription = sorted(found[3], key=lambda row: row[:2])  # within one, in their order
+    by_subscription = sorted(tables[3], key=lambda row: row[:2])  # within one, in their order
     return (
-        sorted(found[0] + found[1], key=repr),
-        sorted(found[2], key=repr),
+        sorted(tables[0] + tables[1], key=repr),
+        sorted(tables[2], key=repr),
         by_subscription,
-        sorted(found[4], key=repr),
+        sorted(tables[4], key=repr),
     )

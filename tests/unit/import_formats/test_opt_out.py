@@ -1,4 +1,6 @@
-"""Opt-out and opt-in columns are recognised by the words in their names, in the spellings of many programs (B35)."""
+"""Opt-out and opt-in columns are recognised by the words in their names, in the spellings of many
+programs (B35).
+"""
 
 from __future__ import annotations
 
@@ -24,39 +26,110 @@ def read_words(
 
 
 def word_for(tmp_path: Path, column: str, value: str) -> str:
-    content = f'email,name,"{column}",city\nother@example.com,Bob,,Rome\na@example.com,Ana,"{value}",Oslo\n'
+    content = (
+        f'email,name,"{column}",city\nother@example.com,Bob,,Rome\n'
+        f'a@example.com,Ana,"{value}",Oslo\n'
+    )
     words = read_words(tmp_path, content)
     assert words["other@example.com"] == "silent"
     return words["a@example.com"]
 
 
 OUT = [
-    ("HasOptedOutOfEmail", "TRUE"), ("Un-Subscribed", "yes"), ("Un subscribed at", "2020-01-01"),
-    ("Unsubscribed from all email", "true"), ("EMAIL_BLACKLISTED", "true"),
-    ("Email Opt Out", "1"), ("email_opt-out", "Yes"), ("EmailOptOut", "on"), ("IsEmailBounced", "true"),
-    ("EmailBouncedDate", "2024-01-02T03:04:05.000Z"), ("EmailBouncedReason", "550 no such user"),
-    ("Opted out of email: Marketing Information", "Yes"), ("Email hard bounce reason", "UNKNOWN_USER"),
-    ("Invalid email address", "true"), ("Email address quarantined", "true"), ("Marketing emails bounced", "2"),
-    ("BLOCKLISTED", "1"), ("Blacklist?", "y"), ("Email Suppressions", "['USER_SUPPRESSED']"),
-    ("Email Suppressions Timestamp", "2024-01-02 03:04:05"), ("Is Do Not Email", "1"), ("doNotBulkEmail", "Do Not Allow"),
-    ("Black Listed", "true"), ("Email Suspended", "true"), ("Unsubscribed Reason", "too many"),
-    ("Confirmed Opt-Out Date", "01/02/2024 03:04 PM"), ("Stop Time", "2024-01-02 03:04:05"), ("Stop Status", "unsubscribed"),
-    ("Bounced (hard)", "1"), ("Bounced (soft)", "1"), ("deactivated_at", "1700000000"), ("is_deactivated", "t"),
-    ("Complained", "x"), ("Marked as spam", "✓"), ("spam_complaint_at", "2024-05-06"), ("cleaned", "yes"),
-    ("Abuse report", "1"), ("GDPR withdrawn", "yes"), ("Consent withdrawn on", "3.4.2023"), ("consent_revoked", "true"),
-    ("Do not email", "ja"), ("no newsletter", "x"), ("No E-Mail", "TRUE"), ("DNE", "1"), ("ShouldForget", "true"),
-    ("HasOptedOutProcessing", "true"), ("unsubscribe_date", "2020-01-01"), ("UnsubscribedOn", "2020-01-01"),
-    ("Never mail", "yes"), ("Suppressed?", "Bounced"), ("Unsub", "wahr"), ("optedout", "1"), ("HASOPTEDOUTOFEMAIL", "true"),
-    ("Abgemeldet", "ja"), ("Abgemeldet am", "03.04.2023"), ("Abmeldedatum", "03.04.2023"), ("Austragung", "ja"),
-    ("Widerruf am", "03.04.2023"), ("Keine Werbung", "ja"), ("Werbesperre", "x"), ("Gesperrt", "ja"), ("Sperrliste", "ja"),
-    ("Ungültig", "ja"), ("Unzustellbar", "ja"), ("Beschwerde", "ja"), ("Kein Newsletter", "1"), ("Deaktiviert", "wahr"),
-    ("Désabonné", "oui"), ("Désinscription le", "03/04/2023"), ("date_desinscription", "2023-04-03"), ("Bloqué", "oui"),
-    ("Liste noire", "vrai"), ("Plainte", "oui"), ("Ne pas contacter", "oui"), ("Pas de newsletter", "x"), ("Rejeté", "oui"),
-    ("Dado de baja", "sí"), ("Fecha de baja", "2023-04-03"), ("Baja", "si"), ("No contactar", "verdadero"),
-    ("Lista negra", "sí"), ("Rebotado", "si"), ("Suscripción cancelada", "si"), ("Queja", "si"), ("Bloqueado", "si"),
-    ("Dezabonat", "da"), ("Data dezabonării", "2023-04-03"), ("Nu contacta", "da"), ("Blocat", "adevărat"),
-    ("Lista neagră", "da"), ("Respins", "da"), ("Acord retras", "da"), ("Fără newsletter", "da"),
-]  # fmt: skip
+    ("HasOptedOutOfEmail", "TRUE"),
+    ("Un-Subscribed", "yes"),
+    ("Un subscribed at", "2020-01-01"),
+    ("Unsubscribed from all email", "true"),
+    ("EMAIL_BLACKLISTED", "true"),
+    ("Email Opt Out", "1"),
+    ("email_opt-out", "Yes"),
+    ("EmailOptOut", "on"),
+    ("IsEmailBounced", "true"),
+    ("EmailBouncedDate", "2024-01-02T03:04:05.000Z"),
+    ("EmailBouncedReason", "550 no such user"),
+    ("Opted out of email: Marketing Information", "Yes"),
+    ("Email hard bounce reason", "UNKNOWN_USER"),
+    ("Invalid email address", "true"),
+    ("Email address quarantined", "true"),
+    ("Marketing emails bounced", "2"),
+    ("BLOCKLISTED", "1"),
+    ("Blacklist?", "y"),
+    ("Email Suppressions", "['USER_SUPPRESSED']"),
+    ("Email Suppressions Timestamp", "2024-01-02 03:04:05"),
+    ("Is Do Not Email", "1"),
+    ("doNotBulkEmail", "Do Not Allow"),
+    ("Black Listed", "true"),
+    ("Email Suspended", "true"),
+    ("Unsubscribed Reason", "too many"),
+    ("Confirmed Opt-Out Date", "01/02/2024 03:04 PM"),
+    ("Stop Time", "2024-01-02 03:04:05"),
+    ("Stop Status", "unsubscribed"),
+    ("Bounced (hard)", "1"),
+    ("Bounced (soft)", "1"),
+    ("deactivated_at", "1700000000"),
+    ("is_deactivated", "t"),
+    ("Complained", "x"),
+    ("Marked as spam", "✓"),
+    ("spam_complaint_at", "2024-05-06"),
+    ("cleaned", "yes"),
+    ("Abuse report", "1"),
+    ("GDPR withdrawn", "yes"),
+    ("Consent withdrawn on", "3.4.2023"),
+    ("consent_revoked", "true"),
+    ("Do not email", "ja"),
+    ("no newsletter", "x"),
+    ("No E-Mail", "TRUE"),
+    ("DNE", "1"),
+    ("ShouldForget", "true"),
+    ("HasOptedOutProcessing", "true"),
+    ("unsubscribe_date", "2020-01-01"),
+    ("UnsubscribedOn", "2020-01-01"),
+    ("Never mail", "yes"),
+    ("Suppressed?", "Bounced"),
+    ("Unsub", "wahr"),
+    ("optedout", "1"),
+    ("HASOPTEDOUTOFEMAIL", "true"),
+    ("Abgemeldet", "ja"),
+    ("Abgemeldet am", "03.04.2023"),
+    ("Abmeldedatum", "03.04.2023"),
+    ("Austragung", "ja"),
+    ("Widerruf am", "03.04.2023"),
+    ("Keine Werbung", "ja"),
+    ("Werbesperre", "x"),
+    ("Gesperrt", "ja"),
+    ("Sperrliste", "ja"),
+    ("Ungültig", "ja"),
+    ("Unzustellbar", "ja"),
+    ("Beschwerde", "ja"),
+    ("Kein Newsletter", "1"),
+    ("Deaktiviert", "wahr"),
+    ("Désabonné", "oui"),
+    ("Désinscription le", "03/04/2023"),
+    ("date_desinscription", "2023-04-03"),
+    ("Bloqué", "oui"),
+    ("Liste noire", "vrai"),
+    ("Plainte", "oui"),
+    ("Ne pas contacter", "oui"),
+    ("Pas de newsletter", "x"),
+    ("Rejeté", "oui"),
+    ("Dado de baja", "sí"),
+    ("Fecha de baja", "2023-04-03"),
+    ("Baja", "si"),
+    ("No contactar", "verdadero"),
+    ("Lista negra", "sí"),
+    ("Rebotado", "si"),
+    ("Suscripción cancelada", "si"),
+    ("Queja", "si"),
+    ("Bloqueado", "si"),
+    ("Dezabonat", "da"),
+    ("Data dezabonării", "2023-04-03"),
+    ("Nu contacta", "da"),
+    ("Blocat", "adevărat"),
+    ("Lista neagră", "da"),
+    ("Respins", "da"),
+    ("Acord retras", "da"),
+    ("Fără newsletter", "da"),
+]
 
 
 @pytest.mark.parametrize(("column", "value"), OUT, ids=[column for column, _ in OUT])
@@ -72,10 +145,16 @@ def test_a_yes_in_an_opt_out_column_makes_nobody_active(
 @pytest.mark.parametrize(
     ("column", "word"),
     [
-        ("EmailBounced", "bounced"), ("Soft bounce", "no"), ("hard_bounce", "bounced"), ("Blocklisted", "blocked"),
-        ("Spam complaint", "complained"), ("opt-out", "no"), ("suppression", "blocked"), ("Invalid", "bounced"),
+        ("EmailBounced", "bounced"),
+        ("Soft bounce", "no"),
+        ("hard_bounce", "bounced"),
+        ("Blocklisted", "blocked"),
+        ("Spam complaint", "complained"),
+        ("opt-out", "no"),
+        ("suppression", "blocked"),
+        ("Invalid", "bounced"),
     ],
-)  # fmt: skip
+)
 def test_the_name_says_why(tmp_path: Path, column: str, word: str) -> None:
     assert word_for(tmp_path, column, "1") == word
 
@@ -83,11 +162,17 @@ def test_the_name_says_why(tmp_path: Path, column: str, word: str) -> None:
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("HasOptedOutOfEmail", "perhaps"), ("Unsubscribed", "see notes"), ("blacklist level", "gold"),
-        ("Not blocked", "true"), ("Not unsubscribed", "false"), ("opt-out", "active"), ("Widerruf am", "bald"),
-        ("bounced", "-3"), ("opted out", "pending"),
+        ("HasOptedOutOfEmail", "perhaps"),
+        ("Unsubscribed", "see notes"),
+        ("blacklist level", "gold"),
+        ("Not blocked", "true"),
+        ("Not unsubscribed", "false"),
+        ("opt-out", "active"),
+        ("Widerruf am", "bald"),
+        ("bounced", "-3"),
+        ("opted out", "pending"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_understood_stops_the_import_and_says_where(
     tmp_path: Path, column: str, value: str
 ) -> None:
@@ -102,8 +187,8 @@ def test_an_author_may_say_what_a_column_means(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="line 2: 'B12'"):
         read_words(tmp_path, content)
     assert read_words(tmp_path, content, choices={"block": "ignore"})["a@example.com"] == "silent"
-    told = read_words(tmp_path, content, choices={"block": "opt-out"})
-    assert told == {"a@example.com": "blocked", "b@example.com": "silent"}
+    words = read_words(tmp_path, content, choices={"block": "opt-out"})
+    assert words == {"a@example.com": "blocked", "b@example.com": "silent"}
     other = "email,level\na@example.com,out\nb@example.com,no\n"
     assert read_words(tmp_path, other, choices={"level": "opt-out"}) == {
         "a@example.com": "no",
@@ -122,11 +207,27 @@ def test_an_address_is_not_repeated_in_the_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "column",
     [
-        "Opted in", "email opt in", "OptIn", "EMAIL_OPT_IN", "Subscribed", "is_subscribed", "Newsletter", "Wants newsletter",
-        "gdpr_consent", "Email Consent", "Accepts Marketing", "Einwilligung", "Newsletter abonniert", "Consentement",
-        "Abonné", "Consentimiento", "Suscrito", "Acord", "Abonat",
+        "Opted in",
+        "email opt in",
+        "OptIn",
+        "EMAIL_OPT_IN",
+        "Subscribed",
+        "is_subscribed",
+        "Newsletter",
+        "Wants newsletter",
+        "gdpr_consent",
+        "Email Consent",
+        "Accepts Marketing",
+        "Einwilligung",
+        "Newsletter abonniert",
+        "Consentement",
+        "Abonné",
+        "Consentimiento",
+        "Suscrito",
+        "Acord",
+        "Abonat",
     ],
-)  # fmt: skip
+)
 def test_a_no_in_an_opt_in_column_is_an_opt_out(tmp_path: Path, column: str) -> None:
     for no in ("false", "0", "No", "nein", "off", "unsubscribed", "Opted out", "declined"):
         assert word_for(tmp_path, column, no) not in ("silent", "yes", "pending"), no
@@ -135,10 +236,28 @@ def test_a_no_in_an_opt_in_column_is_an_opt_out(tmp_path: Path, column: str) -> 
 
 @pytest.mark.parametrize(
     "column",
-    ["SMS_BLACKLISTED", "HasOptedOutOfFax", "DoNotCall", "Phone opt-out", "WhatsApp blocked", "SMS consent", "Unsubscribe URL",
-     "unsubscribe_link", "Active subscription", "Subscription plan", "Blockchain wallet", "Customer spend", "Hardware",
-     "Consent source", "Newsletter sent", "Last subscribed campaign", "Co-opted outsider", "bounty", "Number of posts"],
-)  # fmt: skip
+    [
+        "SMS_BLACKLISTED",
+        "HasOptedOutOfFax",
+        "DoNotCall",
+        "Phone opt-out",
+        "WhatsApp blocked",
+        "SMS consent",
+        "Unsubscribe URL",
+        "unsubscribe_link",
+        "Active subscription",
+        "Subscription plan",
+        "Blockchain wallet",
+        "Customer spend",
+        "Hardware",
+        "Consent source",
+        "Newsletter sent",
+        "Last subscribed campaign",
+        "Co-opted outsider",
+        "bounty",
+        "Number of posts",
+    ],
+)
 def test_other_columns_say_nothing_of_mail(tmp_path: Path, column: str) -> None:
     for value in ("true", "false", "https://example.com/u/1", "3"):
         assert word_for(tmp_path, column, value) == "silent"
@@ -151,11 +270,17 @@ def test_sms_and_email_together_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "word"),
     [
-        ("suppressions.csv", "blocked"), ("Opt-outs 2024.csv", "no"), ("bounces.csv", "bounced"), ("blocklist.csv", "blocked"),
-        ("spam complaints.csv", "complained"), ("removed contacts.csv", "no"), ("all.csv", "silent"),
-        ("subscribers.csv", "silent"), ("newsletter.csv", "silent"),
+        ("suppressions.csv", "blocked"),
+        ("Opt-outs 2024.csv", "no"),
+        ("bounces.csv", "bounced"),
+        ("blocklist.csv", "blocked"),
+        ("spam complaints.csv", "complained"),
+        ("removed contacts.csv", "no"),
+        ("all.csv", "silent"),
+        ("subscribers.csv", "silent"),
+        ("newsletter.csv", "silent"),
     ],
-)  # fmt: skip
+)
 def test_a_files_own_name_counts(tmp_path: Path, name: str, word: str) -> None:
     assert read_words(tmp_path, "email,name\na@example.com,Ana\n", name) == {"a@example.com": word}
 
@@ -169,14 +294,24 @@ def test_the_name_of_the_column_of_addresses_counts(tmp_path: Path) -> None:
 
 def test_every_column_is_named_with_what_became_of_it(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
-    header = "Email,First Name,City,HasOptedOutOfEmail,HasOptedOutOfFax,cadence,Language,Newsletter,,City"
+    header = (
+        "Email,First Name,City,HasOptedOutOfEmail,HasOptedOutOfFax,cadence,Language,"
+        "Newsletter,,City"
+    )
     file.write_text(f"{header}\na@example.com,Ana,Rome,FALSE,TRUE,monthly,de,yes,x,y\n")
     with open_subscriber_file(file) as table:
         assert table.uses == {
-            "Email": "address", "First Name": "name", "City": "not read", "HasOptedOutOfEmail": "opt-out",
-            "HasOptedOutOfFax": "not read (another channel than e-mail)", "cadence": "cadence", "Language": "language",
-            "Newsletter": "opt-in", "column 9": "not read", "City (10)": "not read",
-        }  # fmt: skip
+            "Email": "address",
+            "First Name": "name",
+            "City": "not read",
+            "HasOptedOutOfEmail": "opt-out",
+            "HasOptedOutOfFax": "not read (another channel than e-mail)",
+            "cadence": "cadence",
+            "Language": "language",
+            "Newsletter": "opt-in",
+            "column 9": "not read",
+            "City (10)": "not read",
+        }
         [person] = table.people
     assert isinstance(person, SubscriberRow)
     assert (person.cadence, person.language, person.word) == ("monthly", "de", "silent")

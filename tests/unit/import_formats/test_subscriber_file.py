@@ -1,4 +1,6 @@
-"""Subscriber files of other programs: what is read, and what a broken row does to its neighbours (C01, C02, C04, C08)."""
+"""Subscriber files of other programs: what is read, and what a broken row does to its neighbours
+(C01, C02, C04, C08).
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,12 @@ from tests.platforms import FILES
 
 
 def read(
-    tmp_path: Path, content: bytes | str, name: str = "x.csv", told: str | None = None
+    tmp_path: Path, content: bytes | str, name: str = "x.csv", platform: str | None = None
 ) -> list[SubscriberRow | TableRow]:
     file = tmp_path / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with open_subscriber_file(file, told) as found:
-        return list(found.people)
+    with open_subscriber_file(file, platform) as opened:
+        return list(opened.people)
 
 
 def people(tmp_path: Path, content: bytes | str, name: str = "x.csv") -> dict[str, SubscriberRow]:
@@ -53,10 +55,10 @@ def test_c01_c02_the_exports_of_every_platform(
 ) -> None:
     file = tmp_path / name
     file.write_text(content)
-    with open_subscriber_file(file) as found:
-        rows = list(found.people)
-        assert found.platform.name == platform
-        assert found.share() == 1
+    with open_subscriber_file(file) as opened:
+        rows = list(opened.people)
+        assert opened.platform.name == platform
+        assert opened.share() == 1
     assert {row.email: row.word for row in rows if isinstance(row, SubscriberRow)} == words
     assert len(rows) == len(words)
 
@@ -74,17 +76,18 @@ def test_c04_encodings_delimiters_and_line_ends(
         ["Jürgen", "j@example.com"],
         [f'"Zoë{mark} ""Z"""', "z@example.com"],
     ]
-    found = people(tmp_path, end.join(mark.join(row) for row in table).encode(encoding))
-    assert {email: person.name for email, person in found.items()} == {
-        "j@example.com": "Jürgen", "z@example.com": 'Zoë "Z"' if mark == "\t" else f'Zoë{mark} "Z"',
-    }  # fmt: skip
+    rows = people(tmp_path, end.join(mark.join(row) for row in table).encode(encoding))
+    assert {email: person.name for email, person in rows.items()} == {
+        "j@example.com": "Jürgen",
+        "z@example.com": 'Zoë "Z"' if mark == "\t" else f'Zoë{mark} "Z"',
+    }
 
 
 def test_c04_what_excel_wrote_on_a_mac(tmp_path: Path) -> None:
-    found = people(
+    rows = people(
         tmp_path, "Name;E-Mail\rJürgen Müßig;j@example.com\rZoë;z@example.com\r".encode("mac_roman")
     )
-    assert [person.name for person in found.values()] == ["Jürgen Müßig", "Zoë"]
+    assert [person.name for person in rows.values()] == ["Jürgen Müßig", "Zoë"]
 
 
 def test_c04_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
@@ -106,16 +109,16 @@ def test_c04_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
     assert [(row.line, row.problem) for row in rows if isinstance(row, TableRow)] == [
         (2, "a quotation mark is never closed"),
     ]
-    found = {row.email: (row.line, row.name) for row in rows if isinstance(row, SubscriberRow)}
-    assert found["b@example.com"] == (3, "Bob")
-    assert found["c@example.com"] == (4, "Cy of two lines"), "ragged, and nobody is swallowed"
-    assert found["d@example.com"] == (6, "Di of two lines")
-    assert found["e@example.com"] == (8, 'says "hi", twice')
-    assert found["f@example.com"] == (9, '5" pipe')
-    assert found["g@example.com"][1].startswith("Gil the")
-    assert found["\0h@example.com"] == (11, "Hal"), "as it stands, also at the edge"
-    assert found["i\0i@example.com"] == (12, "I"), "not somebody else's address"
-    assert found[""] == (14, "No address")
+    names = {row.email: (row.line, row.name) for row in rows if isinstance(row, SubscriberRow)}
+    assert names["b@example.com"] == (3, "Bob")
+    assert names["c@example.com"] == (4, "Cy of two lines"), "ragged, and nobody is swallowed"
+    assert names["d@example.com"] == (6, "Di of two lines")
+    assert names["e@example.com"] == (8, 'says "hi", twice')
+    assert names["f@example.com"] == (9, '5" pipe')
+    assert names["g@example.com"][1].startswith("Gil the")
+    assert names["\0h@example.com"] == (11, "Hal"), "as it stands, also at the edge"
+    assert names["i\0i@example.com"] == (12, "I"), "not somebody else's address"
+    assert names[""] == (14, "No address")
 
 
 def test_c04_a_hundred_thousand_open_quotation_marks_are_no_trap(tmp_path: Path) -> None:
@@ -125,18 +128,25 @@ def test_c04_a_hundred_thousand_open_quotation_marks_are_no_trap(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
-        (b"", "empty"), (b"\n\n  \n", "empty"), (b"PK\x03\x04rest", "ZIP archive"),
-            (bytes(range(256)) * 8, "not a text file"), (b"\xd0\xcf\x11\xe0", "Excel"),
-        (b"<!doctype html>", "web page"), (b'[{"email": 1}]', "JSON"), (b"name,city\nAna,Berlin\n", "no column"),
-        (b"%PDF-1.7", "PDF"), (b"\x1f\x8b", "compressed"), (b"sep=;\n", "empty"),
+        (b"", "empty"),
+        (b"\n\n  \n", "empty"),
+        (b"PK\x03\x04rest", "ZIP archive"),
+        (bytes(range(256)) * 8, "not a text file"),
+        (b"\xd0\xcf\x11\xe0", "Excel"),
+        (b"<!doctype html>", "web page"),
+        (b'[{"email": 1}]', "JSON"),
+        (b"name,city\nAna,Berlin\n", "no column"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\x1f\x8b", "compressed"),
+        (b"sep=;\n", "empty"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_table_of_subscribers_is_refused(
-    tmp_path: Path, content: bytes, said: str
+    tmp_path: Path, content: bytes, expected: str
 ) -> None:
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(Refused, match=expected):
         read(tmp_path, content)
 
 
@@ -156,28 +166,30 @@ def test_a_header_is_found_below_a_title_and_by_what_is_under_it(tmp_path: Path)
 
 
 def test_a_place_is_no_status(tmp_path: Path) -> None:
-    found = people(
+    rows = people(
         tmp_path, "email,city,state\na@example.com,LA,California\nb@example.com,NY,unsubscribed\n"
     )
-    assert [found[email].word for email in ("a@example.com", "b@example.com")] == ["silent", "no"]
+    assert [rows[email].word for email in ("a@example.com", "b@example.com")] == ["silent", "no"]
 
 
 def test_c02_a_word_against_her_counts_where_yes_or_no_is_expected(tmp_path: Path) -> None:
-    found = people(
+    rows = people(
         tmp_path,
         "email,subscribed,active,opt in,do not contact\n"
         "a@example.com,Unsubscribed,,,\nb@example.com,,inactive,,\nc@example.com,,bounced,,\n"
-        "d@example.com,,,Opted out,\ne@example.com,,,pending,\nf@example.com,,,,Bounced\ng@example.com,Subscribed,,,\n",
+        "d@example.com,,,Opted out,\ne@example.com,,,pending,\nf@example.com,,,,Bounced\n"
+        "g@example.com,Subscribed,,,\n",
     )
-    said = [found[f"{letter}@example.com"].word for letter in "abcdefg"]
-    assert said == ["no", "no", "bounced", "no", "pending", "bounced", "silent"]
+    words = [rows[f"{letter}@example.com"].word for letter in "abcdefg"]
+    assert words == ["no", "no", "bounced", "no", "pending", "bounced", "silent"]
 
 
 def test_c02_a_status_counts_without_a_header(tmp_path: Path) -> None:
-    found = people(tmp_path, "a@example.com,Ana,subscribed\nb@example.com,Bob,unsubscribed\n")
-    assert [(person.email, person.word) for person in found.values()] == [
-        ("a@example.com", "yes"), ("b@example.com", "no"),
-    ]  # fmt: skip
+    rows = people(tmp_path, "a@example.com,Ana,subscribed\nb@example.com,Bob,unsubscribed\n")
+    assert [(person.email, person.word) for person in rows.values()] == [
+        ("a@example.com", "yes"),
+        ("b@example.com", "no"),
+    ]
 
 
 def test_c04_a_line_of_megabytes_is_one_row_and_what_it_holds_is_nobody(tmp_path: Path) -> None:
@@ -192,14 +204,14 @@ def test_c04_a_line_of_megabytes_is_one_row_and_what_it_holds_is_nobody(tmp_path
 
 
 def test_in_a_file_of_nobody_knows_whose_active_is_no_consent(tmp_path: Path) -> None:
-    found = people(
+    rows = people(
         tmp_path,
         "email,status\na@example.com,active\nb@example.com,subscribed\nc@example.com,Bounced\n",
     )
-    assert [found[f"{letter}@example.com"].word for letter in "abc"] == ["silent", "yes", "bounced"]
+    assert [rows[f"{letter}@example.com"].word for letter in "abc"] == ["silent", "yes", "bounced"]
 
 
-def test_evidence_is_kept(tmp_path: Path) -> None:
+def test_evidence_of_consent_of_another_platform_is_kept(tmp_path: Path) -> None:
     person = people(tmp_path, FILES[0][1], "subscribed.csv")["a@example.com"]
     assert (
         person.note
@@ -213,19 +225,30 @@ def test_evidence_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "iso"),
     [
-        ("2021-02-04 07:55:20 +0000", "2021-02-04T07:55:20"), ("2023-03-24 10:23:10 UTC", "2023-03-24T10:23:10"),
-        ("2018-08-27T15:06:27.713Z", "2018-08-27T15:06:27.713000"), ("2021-02-04", "2021-02-04T00:00:00"),
-        ("2021-02-04T07:55:20+02:00", "2021-02-04T05:55:20"), ("1612425320", "2021-02-04T07:55:20"),
-        ("1612425320000", "2021-02-04T07:55:20"), ("04.02.2021 07:55", "2021-02-04T07:55:00"),
-        ("2/4/2021 7:55", "2021-02-04T07:55:00"), ("23/4/2021", "2021-04-23T00:00:00"),
-        ("Feb 4, 2021, 7:55 AM", "2021-02-04T07:55:00"), ("4 February 2021", "2021-02-04T00:00:00"),
-        ("0000-00-00 00:00:00", None), ("1970-01-01 00:00:00", None), ("never", None), ("", None), ("12", None),
-        ("9999-12-31", None), ("99999999999", None),
+        ("2021-02-04 07:55:20 +0000", "2021-02-04T07:55:20"),
+        ("2023-03-24 10:23:10 UTC", "2023-03-24T10:23:10"),
+        ("2018-08-27T15:06:27.713Z", "2018-08-27T15:06:27.713000"),
+        ("2021-02-04", "2021-02-04T00:00:00"),
+        ("2021-02-04T07:55:20+02:00", "2021-02-04T05:55:20"),
+        ("1612425320", "2021-02-04T07:55:20"),
+        ("1612425320000", "2021-02-04T07:55:20"),
+        ("04.02.2021 07:55", "2021-02-04T07:55:00"),
+        ("2/4/2021 7:55", "2021-02-04T07:55:00"),
+        ("23/4/2021", "2021-04-23T00:00:00"),
+        ("Feb 4, 2021, 7:55 AM", "2021-02-04T07:55:00"),
+        ("4 February 2021", "2021-02-04T00:00:00"),
+        ("0000-00-00 00:00:00", None),
+        ("1970-01-01 00:00:00", None),
+        ("never", None),
+        ("", None),
+        ("12", None),
+        ("9999-12-31", None),
+        ("99999999999", None),
     ],
-)  # fmt: skip
+)
 def test_moments_as_programs_write_them(text: str, iso: str | None) -> None:
-    found = parse_moment(text)
-    assert (found.replace(tzinfo=None).isoformat() if found else None) == iso
+    moment = parse_moment(text)
+    assert (moment.replace(tzinfo=None).isoformat() if moment else None) == iso
 
 
 @given(st.one_of(st.text(), st.text(alphabet=";'=+- a")))
@@ -270,26 +293,38 @@ def test_c02_of_two_columns_with_one_name_the_stricter_counts(tmp_path: Path) ->
         "a@example.com,subscribed,unsubscribed",
         "b@example.com,cleaned,subscribed",
     )
-    found = people(tmp_path, header_and_rows(*rows))
-    assert [found[email].word for email in ("a@example.com", "b@example.com")] == ["no", "bounced"]
+    result = people(tmp_path, header_and_rows(*rows))
+    assert [result[email].word for email in ("a@example.com", "b@example.com")] == ["no", "bounced"]
 
 
 @pytest.mark.parametrize(
-    ("said", "word"),
+    ("text", "word"),
     [
-        ("SUBSCRIBED", "yes"), ("  Unsubscribed ", "no"), ("Abgemeldet", "no"), ("Désabonnée", "no"), ("desabonne", "no"),
-        ("Disiscritto", "no"), ("Dezabonat", "no"), ("não inscrito", "no"), ("Iscritta", "yes"), ("Unbestätigt", "pending"),
-        ("Aktiv", "silent"), ("rejeté", "bounced"), ("needs_attention", "pending"), ("غير معروف", "unknown"),
+        ("SUBSCRIBED", "yes"),
+        ("  Unsubscribed ", "no"),
+        ("Abgemeldet", "no"),
+        ("Désabonnée", "no"),
+        ("desabonne", "no"),
+        ("Disiscritto", "no"),
+        ("Dezabonat", "no"),
+        ("não inscrito", "no"),
+        ("Iscritta", "yes"),
+        ("Unbestätigt", "pending"),
+        ("Aktiv", "silent"),
+        ("rejeté", "bounced"),
+        ("needs_attention", "pending"),
+        ("غير معروف", "unknown"),
     ],
-)  # fmt: skip
-def test_c02_status_words_of_other_languages(tmp_path: Path, said: str, word: str) -> None:
-    assert people(tmp_path, f"email,status\na@example.com,{said}\n")["a@example.com"].word == word
+)
+def test_c02_status_words_of_other_languages(tmp_path: Path, text: str, word: str) -> None:
+    assert people(tmp_path, f"email,status\na@example.com,{text}\n")["a@example.com"].word == word
 
 
 def test_a_table_in_the_middle_of_which_its_header_comes_again(tmp_path: Path) -> None:
     rows = read(
         tmp_path,
-        "email,status\na@example.com,subscribed\nemail,status\n\0\0\0\0\nb@example.com,subscribed\n",
+        "email,status\na@example.com,subscribed\nemail,status\n\0\0\0\0\n"
+        "b@example.com,subscribed\n",
     )
     assert [row.email for row in rows if isinstance(row, SubscriberRow)] == [
         "a@example.com",
@@ -298,7 +333,8 @@ def test_a_table_in_the_middle_of_which_its_header_comes_again(tmp_path: Path) -
     ]
 
 
-# ── archives and workbooks ─────────────────────────────────────────────────────────────────────────
+# ── archives and workbooks
+# ─────────────────────────────────────────────────────────────────────────
 
 
 def archive(**members: str | bytes) -> bytes:
@@ -324,9 +360,13 @@ def workbook(*sheets: list[list[object]]) -> bytes:
 def every(
     tmp_path: Path, content: bytes, name: str
 ) -> tuple[dict[str, str], list[str], tuple[str, ...]]:
-    """What the rows of all tables in a file say, which tables were read, and which were not."""
+    """Return what the rows of all tables in a file say, which tables were read, and which were
+    not.
+    """
     (tmp_path / name).write_bytes(content)
-    words, names, passed = {}, [], ()
+    words = {}
+    names = []
+    passed = ()
     for table in open_tables(tmp_path / name):
         words |= {row.email: row.word for row in table.people if isinstance(row, SubscriberRow)}
         names.append(table.name)
@@ -346,11 +386,11 @@ def test_c01_the_archive_of_an_audience_is_read_whole(tmp_path: Path) -> None:
 def test_c01_who_opened_which_mail_is_no_subscriber(tmp_path: Path) -> None:
     content = next(content for _, content, platform, _ in FILES if platform == "substack")
     opens = "post_id,timestamp,email\n1,2024-01-01,gone@example.com\n"
-    found = every(
+    result = every(
         tmp_path, archive(**{"email_list.csv": content, "posts__1.opens.csv": opens}), "export.zip"
     )
-    assert "gone@example.com" not in found[0]
-    assert found[1:] == (["email_list.csv"], ("1.opens.csv",))
+    assert "gone@example.com" not in result[0]
+    assert result[1:] == (["email_list.csv"], ("1.opens.csv",))
     with pytest.raises(Refused, match="several tables of addresses"):
         every(tmp_path, archive(a__csv="", **{"a.csv": opens, "b.csv": opens}), "two.zip")
 
@@ -376,20 +416,23 @@ def test_c01_a_workbook_is_read_by_its_first_sheet_with_addresses(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (archive(**{"a.html": "<p>", "b.json": "[]"}), "holds no table"),
         (archive(**{"a.csv": "email\n" + "a@example.com\n" * 99})[:70], "damaged"),
         (archive(**{"xl/workbook.xml": "<workbook/>"}), "cannot be read as a workbook"),
         (archive(**{"a.csv": "name\nAna\n", "b.xlsx": b"PK\3\4nonsense"}), "holds no table"),
-        (archive(**{f"{number}.csv": "" for number in range(MEMBERS_AT_MOST + 1)}), "holds 5,001 files"),
+        (
+            archive(**{f"{number}.csv": "" for number in range(MEMBERS_AT_MOST + 1)}),
+            "holds 5,001 files",
+        ),
     ],
     ids=["no table", "cut off", "no workbook", "broken inside", "many"],
-)  # fmt: skip
+)
 def test_archives_that_cannot_be_read_are_refused(
-    tmp_path: Path, content: bytes, said: str
+    tmp_path: Path, content: bytes, expected: str
 ) -> None:
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(Refused, match=expected):
         every(tmp_path, content, "x.zip")
 
 
@@ -419,11 +462,12 @@ def test_what_an_archive_holds_is_limited(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def sheets(content: str, *, times: int = 1) -> bytes:
-    """A workbook whose sheets are all one member of the archive, with these rows in it."""
+    """Return a workbook whose sheets are all one member of the archive, with these rows in it."""
     book = openpyxl.Workbook()
     for _ in range(times - 1):
         book.create_sheet()
-    packed, out = io.BytesIO(), io.BytesIO()
+    packed = io.BytesIO()
+    out = io.BytesIO()
     book.save(packed)
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     sheet = f'<worksheet xmlns="{space}"><sheetData>{content}</sheetData></worksheet>'
@@ -464,7 +508,9 @@ ADDRESS = '<row r="1"><c r="A1" t="inlineStr"><is><t>a@example.com</t></is></c><
 def test_p3_a_small_workbook_cannot_keep_the_program_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
-    """Each would run for minutes without bounds; here the bounds are a tenth, so that the test is quick."""
+    """Each would run for minutes without bounds; here the bounds are a tenth, so that the test is
+    quick.
+    """
     for name, value in (
         ("FLOOR", 1 << 20),
         ("CELLS_IN_ALL", 2_000_000),
@@ -503,8 +549,8 @@ def test_h2_the_standard_is_tried_first(tmp_path: Path) -> None:
         'b@example.com,"ends with \\",2',
         'c@example.com,"say ""hi""",3',
     ]
-    found = people(tmp_path, "email,name,n\n" + "\n".join(rows) + "\n")
-    assert [person.name for person in found.values()] == ['x \\" y', "ends with \\", 'say "hi"']
+    result = people(tmp_path, "email,name,n\n" + "\n".join(rows) + "\n")
+    assert [person.name for person in result.values()] == ['x \\" y', "ends with \\", 'say "hi"']
 
 
 def test_h2_another_dialect_holds_for_the_whole_file(tmp_path: Path) -> None:
@@ -513,8 +559,8 @@ def test_h2_another_dialect_holds_for_the_whole_file(tmp_path: Path) -> None:
         'b@example.com,"a ""b"" c:\\x",2',
         'c@example.com,"x \\"\\" y",3',
     ]
-    found = people(tmp_path, "email,name,n\n" + "\n".join(rows) + "\n")
-    assert [person.name for person in found.values()] == [
+    result = people(tmp_path, "email,name,n\n" + "\n".join(rows) + "\n")
+    assert [person.name for person in result.values()] == [
         'says "hi", twice',
         'a "b" c:\\x',
         'x "" y',
@@ -527,16 +573,21 @@ def test_h2_never_for_a_file_of_ours(tmp_path: Path) -> None:
         'a@example.com,blog,active,weekly,"x \\"" y"',
         'b@example.com,blog,active,weekly,"bad \\" one, two"',
     ]
-    found = people(tmp_path, header + "\n" + "\n".join(rows) + "\n")
-    assert found["a@example.com"].name == 'x \\" y'
+    result = people(tmp_path, header + "\n" + "\n".join(rows) + "\n")
+    assert result["a@example.com"].name == 'x \\" y'
 
 
 def test_h5_more_cells_than_the_header_are_counted(tmp_path: Path) -> None:
-    content = "email,name,unsubscribed\na@example.com,Coach, Ana,,yes\nb@example.com,Bob,,,\nc@example.com,Cy,\n"
-    found = people(tmp_path, content)
-    assert {email: (person.extra, person.word) for email, person in found.items()} == {
-        "a@example.com": (2, "unknown"), "b@example.com": (0, "silent"), "c@example.com": (0, "silent"),
-    }  # fmt: skip
+    content = (
+        "email,name,unsubscribed\na@example.com,Coach, Ana,,yes\nb@example.com,Bob,,,\n"
+        "c@example.com,Cy,\n"
+    )
+    rows = people(tmp_path, content)
+    assert {email: (person.extra, person.word) for email, person in rows.items()} == {
+        "a@example.com": (2, "unknown"),
+        "b@example.com": (0, "silent"),
+        "c@example.com": (0, "silent"),
+    }
     assert (
         people(tmp_path, "email,name\na@example.com,Coach, Ana\n")["a@example.com"].word == "silent"
     )
@@ -546,7 +597,7 @@ def test_h6_the_columns_that_were_found_are_named(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"no column of addresses; its columns: Nom, Ville"):
         read(tmp_path, "Nom,Ville\nAna,Rome\n")
     with pytest.raises(Refused, match="no export of this program: it has no column cadence, list"):
-        read(tmp_path, "email,status\na@example.com,active\n", told="newsletter")
+        read(tmp_path, "email,status\na@example.com,active\n", platform="newsletter")
 
 
 def test_a_row_alone_with_a_backslash_is_told_from_a_dialect_by_the_rest(tmp_path: Path) -> None:
