@@ -73,6 +73,12 @@ def end_act(act_id: int, outcome: ActOutcome) -> None:
         session.execute(update(AuthorAct).where(AuthorAct.id == act_id).values(outcome=outcome))
 
 
+def has_act(session: Session, author_id: int, act: str) -> bool:
+    """Tell whether an author has done something before, as far back as the record goes."""
+    query = select(AuthorAct.id).where(AuthorAct.author_id == author_id, AuthorAct.act == act)
+    return session.scalar(query.limit(1)) is not None
+
+
 def record_act(session: Session, author_id: int, act: str, subject: str, now: datetime) -> None:
     """Record something that is done in the same transaction."""
     session.add(

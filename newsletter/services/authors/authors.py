@@ -13,7 +13,7 @@ from newsletter.access_vocabulary import AuthorRole
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound
-from newsletter.models import Author, AuthorList, AuthorSession, MailingList
+from newsletter.models import Author, AuthorList, AuthorPasskey, AuthorSession, MailingList
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
 
@@ -73,14 +73,15 @@ def list_authors() -> list[AuthorView]:
 
 
 def revoke_author(env: Environment, address: str) -> AuthorView:
-    """End an author's access at once, in every browser; what they did stays in the record.
+    """End an author's access at once, in every browser and by every passkey.
 
-    Raises `InvalidInput`, `NotFound`.
+    What they did stays in the record. Raises `InvalidInput`, `NotFound`.
     """
     with transaction() as session:
         author = get_author(session, address)
         author.revoked_at = env.now
-        session.execute(delete(AuthorSession).where(AuthorSession.author_id == author.id))
+        for held in (AuthorSession, AuthorPasskey):
+            session.execute(delete(held).where(held.author_id == author.id))
         return describe_author(session, author)
 
 

@@ -18,10 +18,11 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import LinkExpired, LinkInvalid, LinkSpent
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import Author, AuthorLogin, AuthorSession, MailingList
-from newsletter.services import counters
+from newsletter.services import counters, request_limits
 from newsletter.services.authors.authors import describe_author, find_author, get_author
-from newsletter.services.authors.sessions import NewSession, start_session
-from newsletter.services.counters import ELSEWHERE, HOUR, Visit
+from newsletter.services.authors.sessions import KNOWN_FOR, NewSession, start_session
+from newsletter.services.counters import HOUR
+from newsletter.services.request_limits import ELSEWHERE, Visit
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.equal_work import roll_back
 from newsletter.services.suppressions import hash_address
@@ -59,9 +60,9 @@ def request_link(
     """
     typed = parse_address(address)
     visit = Visit(ELSEWHERE, ip, typed.key)
-    counters.require_room(env, visit)
+    request_limits.require_room(env, visit)
     with transaction() as session:
-        counters.count_request(env, session, visit)
+        request_limits.count_request(env, session, visit)
         name = f"log-in/{hash_address(env, typed.key)[0][:40]}"
         mails = counters.increment(session, name, now=int(env.now.timestamp()), seconds=HOUR)
         author = find_author(session, typed.key)
@@ -95,7 +96,9 @@ def inspect_link(env: Environment, token: str, *, browser: str) -> LinkedLogin:
         return LinkedLogin(login.browser in ("", browser))
 
 
-def use_link(env: Environment, token: str, *, browser: str, session_id: int | None) -> NewSession:
+def use_link(
+    env: Environment, token: str, *, browser: str, session_id: int | None, language: str = ""
+) -> NewSession:
     """Log an author in with a link, in the browser that asked, and end the session before it.
 
     Raises `LinkInvalid` also in another browser, `LinkExpired`, `LinkSpent`.
@@ -104,11 +107,11 @@ def use_link(env: Environment, token: str, *, browser: str, session_id: int | No
         login = _get_login(env, session, token)
         if login.browser not in ("", browser):
             raise LinkInvalid
-        return _enter(env, session, login, session_id)
+        return _enter(env, session, login, session_id, language)
 
 
 def use_code(
-    env: Environment, typed: str, *, browser: str, session_id: int | None
+    env: Environment, typed: str, *, browser: str, session_id: int | None, language: str = ""
 ) -> NewSession | None:
     """Log an author in with the code of the latest log-in that this browser asked for.
 
@@ -137,13 +140,15 @@ def use_code(
         allowed = session.execute(counted).first() is not None
         if not allowed or not env.tokens.check_code(login.handle, typed):
             return None
-        return _enter(env, session, login, session_id) if login.author_id else None
+        if not login.author_id:
+            return None
+        return _enter(env, session, login, session_id, language)
 
 
 def delete_old_logins(session: Session, now: datetime) -> None:
-    """Delete the log-ins and sessions whose time is over."""
+    """Delete the log-ins whose time is over, and sessions whose browser is not known any more."""
     session.execute(delete(AuthorLogin).where(AuthorLogin.expires_at < now - timedelta(days=1)))
-    session.execute(delete(AuthorSession).where(AuthorSession.expires_at < now))
+    session.execute(delete(AuthorSession).where(AuthorSession.expires_at < now - KNOWN_FOR))
 
 
 def _add_login(
@@ -187,7 +192,7 @@ def _get_login(env: Environment, session: Session, token: str) -> AuthorLogin:
 
 
 def _enter(
-    env: Environment, session: Session, login: AuthorLogin, session_id: int | None
+    env: Environment, session: Session, login: AuthorLogin, session_id: int | None, language: str
 ) -> NewSession:
     """Use a log-in up and start a session for its author.
 
@@ -202,5 +207,5 @@ def _enter(
     )
     if session.execute(used).first() is None or author.revoked_at is not None:
         raise LinkInvalid
-    started = start_session(env, session, author, replaces=session_id)
+    started = start_session(env, session, author, replaces=session_id, language=language)
     return replace(started, path=login.path)

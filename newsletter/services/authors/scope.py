@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import assert_never
 
@@ -13,7 +14,7 @@ from newsletter.models import Campaign, Entry, Feed, MailingList, Subscriber, Su
 from newsletter.services.authors.authors import AuthorView
 
 HIGHEST_ID = 2**31 - 1
-"""The highest number of a campaign, entry or feed that a database can be asked for."""
+"""The highest number of a row that every database can be asked for."""
 
 
 class Scope(StrEnum):
@@ -27,13 +28,17 @@ class Scope(StrEnum):
     """By the subscriber's handle."""
 
 
+def require_possible(values: Iterable[object]) -> None:
+    """Raise `NotFound` for a number that no row can have."""
+    if any(isinstance(value, int) and value > HIGHEST_ID for value in values):
+        raise NotFound("there is no such page")
+
+
 def require_visible(author: AuthorView, scope: Scope, value: object) -> None:
     """Raise `NotFound` unless a thing belongs to a list that the author may see.
 
     The answer is the same for what does not exist.
     """
-    if isinstance(value, int) and value > HIGHEST_ID:
-        raise NotFound("there is no such page")
     with reading() as session:
         lists = set(session.scalars(_lists_query(scope, value)))
     visible = bool(lists & author.lists.keys())

@@ -10,16 +10,22 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.db.session import reading, transaction
 from newsletter.models import Author, AuthorSession
-from newsletter.services.authors.acts import record_act
+from newsletter.services.authors.account_mail import queue_browser_notice
+from newsletter.services.authors.acts import has_act, record_act
 from newsletter.services.authors.authors import AuthorView, describe_author
 from newsletter.services.runtime import Environment
 
 LIFETIME = timedelta(days=30)
+LOG_IN_ACT = "log-in"
+"""The name of a log-in in the record of acts."""
 ROTATED_AFTER = timedelta(days=1)
 OVERLAP = timedelta(minutes=1)
 """The value before a rotation is accepted for this long, for requests that were under way."""
+KNOWN_FOR = timedelta(days=30)
+"""How long a browser is still known after its session has ended by its age or by a log-out."""
 CONFIRMED_FOR = timedelta(hours=1)
 """Sending, exporting and erasing ask again when the log-in is older."""
 
@@ -71,11 +77,25 @@ def new_cookie() -> str:
 
 
 def start_session(
-    env: Environment, session: Session, author: Author, *, replaces: int | None
+    env: Environment,
+    session: Session,
+    author: Author,
+    *,
+    replaces: int | None,
+    by: str = "",
+    language: str = "",
 ) -> NewSession:
-    """Start a session for an author under a new cookie, and end the one that it replaces."""
-    if replaces is not None:
-        session.execute(delete(AuthorSession).where(AuthorSession.id == replaces))
+    """Start a session for an author under a new cookie, and end the one that it replaces.
+
+    `by` is what the record says of the log-in, such as `passkey 3`. An author is told by mail of
+    every log-in but the first that does not replace a session of theirs: a browser that is new.
+    """
+    replaced = session.get(AuthorSession, replaces) if replaces is not None else None
+    known = replaced is not None and replaced.author_id == author.id
+    if replaced is not None:
+        session.delete(replaced)
+    if not known and has_act(session, author.id, LOG_IN_ACT):
+        queue_browser_notice(env, session, author, language=language)
     token = new_cookie()
     now = env.now
     session.add(
@@ -88,7 +108,7 @@ def start_session(
             expires_at=now + LIFETIME,
         )
     )
-    record_act(session, author.id, "log-in", "", now)
+    record_act(session, author.id, LOG_IN_ACT, by, now)
     return NewSession(token, describe_author(session, author))
 
 
@@ -129,6 +149,22 @@ def find_session(env: Environment, cookie: str) -> OpenSession | None:
     return OpenSession(session_id, view, created_at, recent, token)
 
 
+def may_write(env: Environment, session_id: int) -> bool:
+    """Tell whether a session is open still, of an author who may write."""
+    query = (
+        select(Author.role)
+        .join(AuthorSession, AuthorSession.author_id == Author.id)
+        .where(
+            AuthorSession.id == session_id,
+            AuthorSession.expires_at > env.now,
+            Author.revoked_at.is_(None),
+        )
+    )
+    with reading() as session:
+        role = session.scalar(query)
+        return role is not None and role.includes(AuthorRole.EDITOR)
+
+
 def _rotate(env: Environment, session_id: int, cookie_hash: str) -> str | None:
     """Replace the value of a session's cookie; None if another request was faster."""
     token = new_cookie()
@@ -140,6 +176,27 @@ def _rotate(env: Environment, session_id: int, cookie_hash: str) -> str | None:
     )
     with transaction() as session:
         return token if session.execute(replaced).first() is not None else None
+
+
+def find_ended_session(cookie: str) -> int | None:
+    """Return the ended session by which the browser with a cookie is known still, or None."""
+    query = select(AuthorSession.id).where(AuthorSession.token_hash == hash_cookie(cookie))
+    with reading() as session:
+        session_id: int | None = session.scalar(query)
+        return session_id
+
+
+def close_session(env: Environment, session_id: int) -> str:
+    """End a session with a log-out; return a new value of its cookie, by which it stays known."""
+    token = new_cookie()
+    closed = (
+        update(AuthorSession)
+        .where(AuthorSession.id == session_id)
+        .values(expires_at=env.now, token_hash=hash_cookie(token), previous_hash=None)
+    )
+    with transaction() as session:
+        session.execute(closed)
+    return token
 
 
 def end_session(session_id: int) -> None:

@@ -12,8 +12,8 @@ from newsletter.services.authors.authors import AuthorView
 from newsletter.services.campaigns import campaigns
 from newsletter.services.campaigns.campaigns import CampaignView
 from newsletter.services.digests import explain_list
-from newsletter.services.digests.explain_list import Outlook
 from newsletter.services.digests.find_due import list_cadences
+from newsletter.services.digests.outlook import Outlook
 from newsletter.services.lists.lists import list_time_zones
 from newsletter.services.lookup import get_list
 from newsletter.services.polling import entries, feeds
@@ -44,7 +44,7 @@ class ListToday:
 
     @property
     def next_at(self) -> datetime | None:
-        """Return when the next digest goes out, None where no day is known."""
+        """Return the moment when the next digest goes out, None where no day is known."""
         moments = [outlook.next_at for outlook in self.coming if outlook.next_at]
         return min(moments, default=None)
 
@@ -81,7 +81,8 @@ class Today:
 
 def read_today(env: Environment, author: AuthorView) -> Today:
     """Gather the first page of an author."""
-    lists = tuple(_read_list(env, slug) for slug in author.lists.values())
+    slugs = author.lists.values()
+    lists = tuple(_read_list(env, slug, lists=len(slugs)) for slug in slugs)
     unknown = 0
     proposals = 0
     if not author.limited:
@@ -102,12 +103,12 @@ def read_under_way(author: AuthorView) -> tuple[UnderWay, ...]:
     )
 
 
-def _read_list(env: Environment, slug: str) -> ListToday:
+def _read_list(env: Environment, slug: str, *, lists: int) -> ListToday:
     with reading() as session:
         mailing_list = get_list(session, slug)
         zone = mailing_list.timezone
         cadences = list_cadences(session, mailing_list)
-        outlooks = explain_list.explain_cadences(env, session, mailing_list, cadences)
+        outlooks = explain_list.explain_cadences(env, session, mailing_list, cadences, lists=lists)
     return ListToday(
         slug=slug,
         timezone=zone,

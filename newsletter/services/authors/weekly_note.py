@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -20,10 +21,11 @@ from newsletter.models import MailingList
 from newsletter.schedule import Period, latest_period
 from newsletter.services import figure_reading, installation, notifications
 from newsletter.services.digests import explain_list
-from newsletter.services.digests.explain_list import Outlook
+from newsletter.services.digests.outlook import Outlook
 from newsletter.services.mail_context import CADENCE_TEXT
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.subscriptions import REASON_WORDS
+from newsletter.services.unforeseen import do_each
 from newsletter.statistics_vocabulary import Figure
 from newsletter.vocabulary import Cadence, MailKind
 
@@ -42,14 +44,21 @@ class _DueNote:
 def send_notes(env: Environment) -> int:
     """Queue the note of every list whose Monday, at its hour, has come. Return how many lists.
 
-    Nothing happens while mail is held after a restore.
+    Nothing happens while mail is held after a restore. A list that goes wrong keeps no other from
+    its note.
     """
     if installation.find_hold():
         return 0
     with reading() as session:
         query = select(MailingList).where(MailingList.weekly_note)
-        due = [_find_due(env, row) for row in session.scalars(query)]
-    return sum(_queue(env, note) for note in due if note is not None)
+        due = [note for row in session.scalars(query) if (note := _find_due(env, row))]
+    queued: list[bool] = []
+
+    def queue(note: _DueNote) -> None:
+        queued.append(_queue(env, note))
+
+    do_each(*(partial(queue, note) for note in due))
+    return sum(queued)
 
 
 def _find_due(env: Environment, row: MailingList) -> _DueNote | None:
@@ -123,7 +132,7 @@ def _name_reasons(counts: Mapping[str, int], language: str) -> list[list[object]
 
 def _describe_outlook(row: MailingList, outlook: Outlook) -> dict[str, object]:
     when = ""
-    if outlook.next_at is not None and outlook.state not in ("held", "waits"):
+    if outlook.next_at is not None and not outlook.needs_release:
         when = day_and_time(outlook.next_at, row.language, row.zone, style="full")
     return {
         "cadence": say(CADENCE_TEXT[outlook.cadence], row.language),

@@ -26,7 +26,7 @@ AUTHOR = "ana@news.example.com"
 
 @pytest.fixture(autouse=True)
 def blog(env: Environment) -> None:
-    """A list with numbers of its first week, beside another with others."""
+    """Make a list with numbers of its first week, beside another with others."""
     with transaction() as session:
         for slug, sender, count in (("blog", AUTHOR, 3), ("talks", "tom@news.example.com", 70)):
             mailing_list = add_list(session, slug, title=slug.title(), from_email=sender)
@@ -43,10 +43,14 @@ def blog(env: Environment) -> None:
             ):
                 session.add(
                     DailyFigure(
-                        list_id=mailing_list.id, campaign_id=0, day="2026-11-27", figure=figure,
-                        name=name, count=number,
+                        list_id=mailing_list.id,
+                        campaign_id=0,
+                        day="2026-11-27",
+                        figure=figure,
+                        name=name,
+                        count=number,
                     )
-                )  # fmt: skip
+                )
 
 
 def tell(env: Environment) -> None:
@@ -72,8 +76,10 @@ def test_once_a_week_with_the_numbers_of_its_list(
         for words in ("Joined: 3", "Left: 2", "Too many mails: 1", "Other: 1", "complaint: 5"):
             assert words in text
         assert "New entries: 1; subscribers: 1" in text
+        assert "newsletter list edit blog --weekly-note off" in text
         for word in ("Ann", "@blog.example.com", "Joined: 70"):
             assert word not in text
+    assert "See it all on your pages:\nhttps://" in body(note)
     clock.now = MONDAY_8 + timedelta(days=20)
     tell(env)
     assert len(sink.to(AUTHOR)) == 2, "of the weeks that passed unseen, the last"
