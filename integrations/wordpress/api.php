@@ -10,6 +10,7 @@ const NEWSLETTER_DOOR_TOKEN = 'newsletter_door_token';
 const NEWSLETTER_DOOR_ENTRIES = 'newsletter_door_entries';
 const NEWSLETTER_DOOR_DOWN = 'newsletter_door_down';
 const NEWSLETTER_DOOR_SECONDS = 3;
+const NEWSLETTER_DOOR_AT_ONCE = 200;
 
 /** Tell whether the API can be asked. */
 function newsletter_door_has_token(): bool
@@ -23,7 +24,7 @@ function newsletter_door_has_token(): bool
  *
  * While the installation does not answer, nothing is asked for a minute.
  */
-function newsletter_door_request(string $method, string $path, string $key = ''): array
+function newsletter_door_request(string $method, string $path, string $key = '', ?array $sent = null): array
 {
     $settings = newsletter_door_settings();
     if (!newsletter_door_has_token() || get_transient(NEWSLETTER_DOOR_DOWN)) {
@@ -33,8 +34,12 @@ function newsletter_door_request(string $method, string $path, string $key = '')
     if ($key !== '') {
         $headers['Idempotency-Key'] = $key;
     }
+    if ($sent !== null) {
+        $headers['Content-Type'] = 'application/json';
+    }
     $answer = wp_remote_request($settings['url'] . '/api/v1' . $path, [
         'method' => $method,
+        'body' => $sent === null ? null : wp_json_encode($sent),
         'timeout' => NEWSLETTER_DOOR_SECONDS,
         'redirection' => 0,
         'limit_response_size' => 512 * 1024,
@@ -65,15 +70,62 @@ function newsletter_door_entries(): array
 /** Return the entry of a post, or null where the installation has not read it, or does not answer. */
 function newsletter_door_find(int $post): ?array
 {
-    $link = get_permalink($post);
-    $key = newsletter_door_link_key($link);
+    $key = newsletter_door_link_key(get_permalink($post));
     $known = newsletter_door_entries();
-    if (isset($known[$key]) || !is_string($link)) {
+    if ($key === '' || isset($known[$key])) {
         return $known[$key] ?? null;
     }
-    $query = ['list' => newsletter_door_settings()['list'], 'link' => $link];
-    $answer = newsletter_door_request('GET', '/entries?' . http_build_query($query));
-    return newsletter_door_read_entries($answer['body'])[$key] ?? null;
+    return newsletter_door_look_up($post)[$key] ?? null;
+}
+
+/**
+ * Look for a post that is not among the newest entries, and for the others of the page it stands on.
+ *
+ * Each post is asked for once while a page is made; all of a list of posts in one request.
+ */
+function newsletter_door_look_up(int $post): array
+{
+    global $newsletter_door_found, $newsletter_door_asked;
+    $newsletter_door_found = $newsletter_door_found ?? [];
+    $newsletter_door_asked = $newsletter_door_asked ?? [];
+    if (isset($newsletter_door_asked[$post])) {
+        return $newsletter_door_found;
+    }
+    $links = [];
+    foreach (newsletter_door_beside($post) as $id) {
+        if (count($links) === NEWSLETTER_DOOR_AT_ONCE) {
+            break;
+        }
+        $newsletter_door_asked[$id] = true;
+        $link = get_permalink($id);
+        if (is_string($link) && !isset(newsletter_door_entries()[newsletter_door_link_key($link)])) {
+            $links[] = $link;
+        }
+    }
+    $sent = ['list' => newsletter_door_settings()['list'], 'links' => $links];
+    $answer = newsletter_door_request('POST', '/entries/search', '', $sent);
+    return $newsletter_door_found += newsletter_door_read_entries($answer['body']);
+}
+
+/** Return a post, and the public ones in the same list of wp-admin that were not asked for yet. */
+function newsletter_door_beside(int $post): array
+{
+    global $wp_query, $newsletter_door_asked;
+    $ids = [$post];
+    foreach ($wp_query instanceof WP_Query ? (array) $wp_query->posts : [] as $row) {
+        if ($row instanceof WP_Post && $row->post_status === 'publish' && !isset($newsletter_door_asked[$row->ID])) {
+            $ids[] = $row->ID;
+        }
+    }
+    return array_values(array_unique($ids));
+}
+
+/** Forget what the installation has said of posts: it has changed. */
+function newsletter_door_forget(): void
+{
+    global $newsletter_door_found, $newsletter_door_asked;
+    $newsletter_door_found = $newsletter_door_asked = [];
+    delete_transient(NEWSLETTER_DOOR_ENTRIES);
 }
 
 /** Return what is wrong with the connection, in words; '' if nothing is. */
@@ -102,7 +154,7 @@ function newsletter_door_check(): string
 }
 
 add_action('update_option_' . NEWSLETTER_DOOR_OPTION, function ($old, $new): void {
-    delete_transient(NEWSLETTER_DOOR_ENTRIES);
+    newsletter_door_forget();
     delete_transient(NEWSLETTER_DOOR_DOWN);
     $before = is_array($old) ? (string) ($old['url'] ?? '') : '';
     $after = is_array($new) ? (string) ($new['url'] ?? '') : '';

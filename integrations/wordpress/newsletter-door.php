@@ -13,11 +13,12 @@
 defined('ABSPATH') || exit;
 
 const NEWSLETTER_DOOR_OPTION = 'newsletter_door';
-const NEWSLETTER_DOOR_META = '_newsletter_door_skip';
-const NEWSLETTER_DOOR_MARKER = 'no-newsletter';
+const NEWSLETTER_DOOR_VERSION = '0.1.0';
 
 require_once __DIR__ . '/plain.php';
 require_once __DIR__ . '/api.php';
+require_once __DIR__ . '/form.php';
+require_once __DIR__ . '/switch.php';
 if (is_admin()) {
     require_once __DIR__ . '/settings.php';
     require_once __DIR__ . '/posts.php';
@@ -39,41 +40,11 @@ function newsletter_door_clean($typed): array
     return ['url' => $url, 'list' => preg_match('/^[a-z0-9-]{1,60}$/D', $list) ? $list : ''];
 }
 
-/* The form: a frame with the list's own form, which needs no script and is never stale in a cache. */
-
-function newsletter_door_form($attributes = []): string
+/** Return a word that was posted, '' where none was; it has to be checked like everything typed. */
+function newsletter_door_posted(string $name): string
 {
-    $settings = newsletter_door_settings();
-    if ($settings['url'] === '' || $settings['list'] === '') {
-        return current_user_can('manage_options')
-            ? '<p>' . esc_html__('Newsletter: enter the address and list under Settings > Newsletter.', 'newsletter-door') . '</p>'
-            : '';
-    }
-    $attributes = is_array($attributes) ? $attributes : [];
-    $height = min(2000, max(100, absint($attributes['height'] ?? 420)));
-    $page = $settings['url'] . '/' . $settings['list'] . '/';
-    return sprintf(
-        '<iframe class="newsletter-door" src="%s" title="%s" height="%d" loading="lazy" style="width:100%%;border:0"></iframe><p><a href="%s">%s</a></p>',
-        esc_url($page . 'embed'),
-        esc_attr__('Subscribe to the newsletter', 'newsletter-door'),
-        $height,
-        esc_url($page),
-        esc_html__('Subscribe on a page of its own', 'newsletter-door')
-    );
+    return is_string($_POST[$name] ?? null) ? sanitize_text_field(wp_unslash($_POST[$name])) : '';
 }
-
-add_action('init', function (): void {
-    add_shortcode('newsletter', 'newsletter_door_form');
-    register_block_type(__DIR__, ['render_callback' => 'newsletter_door_form']);
-    register_post_meta('post', NEWSLETTER_DOOR_META, [
-        'type' => 'boolean',
-        'single' => true,
-        'show_in_rest' => false,
-        'auth_callback' => function ($allowed, $key, $post) {
-            return current_user_can('edit_post', $post);
-        },
-    ]);
-});
 
 /* The ping: on publishing and on taking back, once a request for all posts. */
 
@@ -97,7 +68,7 @@ function newsletter_door_ping()
     if (doing_action('shutdown') && function_exists('fastcgi_finish_request')) {
         fastcgi_finish_request(); // whoever publishes does not wait for it
     }
-    delete_transient(NEWSLETTER_DOOR_ENTRIES);
+    newsletter_door_forget();
     return wp_remote_post($settings['url'] . '/ping', [
         'timeout' => 3,
         'redirection' => 0,
@@ -105,41 +76,3 @@ function newsletter_door_ping()
         'body' => ['url' => get_bloginfo('rss2_url')],
     ]);
 }
-
-/* The switch: a box beside the post, and its marker in the feed. */
-
-add_action('add_meta_boxes_post', function (): void {
-    add_meta_box('newsletter-door', __('Newsletter', 'newsletter-door'), function ($post): void {
-        wp_nonce_field('newsletter_door_' . $post->ID, 'newsletter_door_nonce');
-        printf(
-            '<label><input type="checkbox" name="newsletter_door_skip" value="1"%s> %s</label>',
-            checked((bool) get_post_meta($post->ID, NEWSLETTER_DOOR_META, true), true, false),
-            esc_html__('Not in the newsletter', 'newsletter-door')
-        );
-    }, 'post', 'side');
-});
-
-add_action('save_post_post', function ($id): void {
-    $nonce = $_POST['newsletter_door_nonce'] ?? '';
-    if (!is_string($nonce) || !wp_verify_nonce(sanitize_text_field(wp_unslash($nonce)), 'newsletter_door_' . $id)) {
-        return;
-    }
-    if (wp_is_post_revision($id) || !current_user_can('edit_post', $id)) {
-        return;
-    }
-    if (empty($_POST['newsletter_door_skip'])) {
-        delete_post_meta($id, NEWSLETTER_DOOR_META);
-    } else {
-        update_post_meta($id, NEWSLETTER_DOOR_META, 1);
-    }
-});
-
-add_filter('the_category_rss', function ($list, $type) {
-    $id = get_the_ID();
-    if (!$id || !get_post_meta($id, NEWSLETTER_DOOR_META, true)) {
-        return $list;
-    }
-    return $list . ($type === 'atom'
-        ? '<category term="' . NEWSLETTER_DOOR_MARKER . '" />'
-        : '<category><![CDATA[' . NEWSLETTER_DOOR_MARKER . ']]></category>');
-}, 10, 2);

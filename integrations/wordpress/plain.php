@@ -66,3 +66,17 @@ function newsletter_door_origin(string $url): string
     $parts = parse_url($url) ?: [];
     return strtolower(($parts['scheme'] ?? '') . '://' . ($parts['host'] ?? '') . ':' . ($parts['port'] ?? ''));
 }
+
+/** Return what readers see of the form beside its frame, in the language of the page. */
+function newsletter_door_words(string $locale): array
+{
+    $words = [
+        'en' => ['Subscribe to the newsletter', 'Subscribe on a page of its own'],
+        'de' => ['Newsletter abonnieren', 'Auf einer eigenen Seite abonnieren'],
+        'fr' => ['S’abonner à la newsletter', 'S’abonner sur une page à part'],
+        'es' => ['Suscribirse al boletín', 'Suscribirse en una página aparte'],
+        'ro' => ['Abonează-te la newsletter', 'Abonează-te pe o pagină separată'],
+        'ar' => ['الاشتراك في النشرة', 'الاشتراك في صفحة مستقلة'],
+    ];
+    return $words[strtolower(substr($locale, 0, 2))] ?? $words['en'];
+}

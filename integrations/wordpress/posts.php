@@ -17,7 +17,7 @@ function newsletter_door_may_send(int $post): bool
 /** Say what becomes of a post, in words without any markup. */
 function newsletter_door_state(int $post): string
 {
-    if (get_post_meta($post, NEWSLETTER_DOOR_META, true)) {
+    if (newsletter_door_skips($post)) {
         return __('Not in the newsletter', 'newsletter-door');
     }
     if (get_post_status($post) !== 'publish' || !newsletter_door_has_token()) {
@@ -52,7 +52,7 @@ function newsletter_door_send(int $post, bool $now, string $key): string
     }
     $path = '/entries/' . $entry['id'] . ($now ? '/send-now' : '/send');
     $code = newsletter_door_request('POST', $path, $key)['code'];
-    delete_transient(NEWSLETTER_DOOR_ENTRIES);
+    newsletter_door_forget();
     if ($code === 200) {
         return $now
             ? __('The post is being sent.', 'newsletter-door')
@@ -69,18 +69,17 @@ function newsletter_door_send(int $post, bool $now, string $key): string
 /** Do what was posted to the page; return what came of it, '' where nothing was posted. */
 function newsletter_door_receive(int $post): string
 {
-    $how = is_string($_POST['newsletter_door_how'] ?? null) ? $_POST['newsletter_door_how'] : '';
-    $nonce = is_string($_POST['_wpnonce'] ?? null) ? sanitize_text_field(wp_unslash($_POST['_wpnonce'])) : '';
+    $how = newsletter_door_posted('newsletter_door_how');
     if (!in_array($how, ['now', 'next'], true)) {
         return '';
     }
-    if (!wp_verify_nonce($nonce, 'newsletter_door_send_' . $post) || !newsletter_door_may_send($post)) {
+    if (!wp_verify_nonce(newsletter_door_posted('_wpnonce'), 'newsletter_door_send_' . $post) || !newsletter_door_may_send($post)) {
         return __('Nothing was done: this page was too old. Try again.', 'newsletter-door');
     }
-    if (get_post_status($post) !== 'publish' || get_post_meta($post, NEWSLETTER_DOOR_META, true)) {
+    if (get_post_status($post) !== 'publish' || newsletter_door_skips($post)) {
         return __('Nothing was done: the post is not public, or not for the newsletter.', 'newsletter-door');
     }
-    $key = is_string($_POST['newsletter_door_key'] ?? null) ? $_POST['newsletter_door_key'] : '';
+    $key = newsletter_door_posted('newsletter_door_key');
     return newsletter_door_send($post, $how === 'now', preg_match('/^[0-9a-f-]{36}$/D', $key) ? $key : '');
 }
 
@@ -103,7 +102,7 @@ function newsletter_door_send_page(): void
         printf('<input type="hidden" name="newsletter_door_key" value="%s">', esc_attr(wp_generate_uuid4()));
         printf(
             '<p>%s</p><p><button class="button button-primary" name="newsletter_door_how" value="now">%s</button> <button class="button" name="newsletter_door_how" value="next">%s</button></p></form>',
-            esc_html__('Now means: every subscriber gets what they have not had yet, this post among it. It cannot be taken back.', 'newsletter-door'),
+            esc_html__('Now means: every subscriber who has not had this post gets it, alone, whatever they chose; what else they are owed comes with their digest. It cannot be taken back.', 'newsletter-door'),
             esc_html__('Send now', 'newsletter-door'),
             esc_html__('With the next digest', 'newsletter-door')
         );

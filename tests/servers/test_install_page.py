@@ -25,8 +25,10 @@ import pytest
 
 from tests.feeds_server import FeedsServer, feeds_server, item, rss
 from tests.processes import inherited_environment
-from tests.servers.test_proxies import CONFIGS, HOST, Proxy, free_port, require
+from tests.programs import find_program
+from tests.servers.test_proxies import CONFIGS, HOST, Proxy, free_port
 from tests.smtp.fault_server import FaultServer
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.proxy
 
@@ -34,7 +36,8 @@ ROOT = Path(__file__).parents[2]
 MACHINE = """
 set -eu
 apt-get() { echo "packages: $*"; }
-useradd() { mkdir -p "$FOLDER"; }
+useradd() { mkdir -p "$FOLDER"; cd "$FOLDER"; }
+install() { echo "install $*"; }
 systemctl() { echo "systemctl $*"; }
 certbot() { echo "certbot $*"; }
 nginx() { echo "nginx $*"; }
@@ -43,7 +46,9 @@ sudo() {
     if [ "$1" = -i ]; then cd "$FOLDER"; else "$@"; fi
 }
 leave() { cd /; }
-python3() { command python3 "$@" && echo "$LIBRARIES" > .venv/lib/$(ls .venv/lib)/site-packages/x.pth; }
+python3() {
+    command python3 "$@" && echo "$LIBRARIES" > .venv/lib/$(ls .venv/lib)/site-packages/x.pth
+}
 """
 """A machine on which everybody may do everything, and systemd does not run."""
 NOT_RUN = {
@@ -55,7 +60,7 @@ NOT_RUN = {
 
 @dataclass
 class Installed:
-    """What following the page has come to."""
+    """The result of following the page."""
 
     folder: Path
     etc: Path
@@ -86,7 +91,8 @@ def installed(
 ) -> Installed:
     """Type the blocks of the page, with names and folders of this test."""
     root = tmp_path_factory.mktemp("machine")
-    folder, etc = root / "srv/newsletter", root / "etc"
+    folder = root / "srv/newsletter"
+    etc = root / "etc"
     for part in ("etc/caddy", "etc/nginx/conf.d", "etc/systemd", "srv/newsletter"):
         (root / part).mkdir(parents=True)
     bring_wheel(folder)
@@ -95,14 +101,24 @@ def installed(
         localise(line, done, blog.url, mail.port) for line in lines_of_page()
     )
     environ = {
-        **inherited_environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "FOLDER": str(folder), "HOME": str(folder), "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1",
+        **inherited_environment(),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "FOLDER": str(folder),
+        "HOME": str(folder),
+        "PIP_NO_DEPS": "1",
+        "PIP_NO_INDEX": "1",
         "NEWSLETTER_FEEDS__ALLOW_PRIVATE_ADDRESSES": "true",
         "LIBRARIES": libraries(),
-    }  # fmt: skip
+    }
     ended = subprocess.run(
-        ["bash", "-c", script], env=environ, cwd=root, capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
+        ["bash", "-c", script],
+        env=environ,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
     done.output = ended.stdout + ended.stderr
     assert ended.returncode == 0, done.output
     return done
@@ -116,9 +132,20 @@ def libraries() -> str:
 def bring_wheel(folder: Path) -> None:
     """Put the release's wheel and its checksums into the user's folder."""
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--wheel-dir",
+            str(folder),
+            str(ROOT),
+        ],
+        check=True,
+        capture_output=True,
+    )
     [wheel] = folder.glob("*.whl")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     (folder / "SHA256SUMS").write_text(f"{digest}  {wheel.name}\n")
@@ -140,10 +167,18 @@ def localise(line: str, machine: Installed, blog: str, smtp_port: int) -> str:
         return "leave"
     if "newsletter init" in line:
         answers = [
-            "--from", "Ana <ana@news.example.com>", "--address", "1 Main Street", "--yes",
-            "--timezone", "Europe/Berlin", "--smtp", f"smtp://127.0.0.1:{smtp_port}",
-            "--base-url", f"https://{HOST}:{machine.https_port}",
-        ]  # fmt: skip
+            "--from",
+            "Ana <ana@news.example.com>",
+            "--address",
+            "1 Main Street",
+            "--yes",
+            "--timezone",
+            "Europe/Berlin",
+            "--smtp",
+            f"smtp://127.0.0.1:{smtp_port}",
+            "--base-url",
+            f"https://{HOST}:{machine.https_port}",
+        ]
         return f"{line.replace('https://your.blog', blog)} {shlex.join(answers)}"
     if line.endswith("service install"):
         user = "nobody" if os.geteuid() == 0 else ""
@@ -172,12 +207,12 @@ def test_the_page_is_followed_to_the_letter(installed: Installed, mail: FaultSer
 
 def wait_for_link(mail: FaultServer, reader: str) -> str:
     """Return the link of the mail that asks to confirm."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         for _, to, data in list(mail.accepted):
             text = data.replace(b"=\r\n", b"").decode("utf-8", "replace")
-            if to == reader and (found := re.search(r"https://\S+/confirm/[\w.-]+", text)):
-                return found[0]
+            if to == reader and (match := re.search(r"https://\S+/confirm/[\w.-]+", text)):
+                return match[0]
         time.sleep(0.05)
     raise AssertionError(f"no mail to {reader} in {[to for _, to, _ in mail.accepted]}")
 
@@ -185,15 +220,19 @@ def wait_for_link(mail: FaultServer, reader: str) -> str:
 def list_active(installed: Installed) -> str:
     return subprocess.run(
         [installed.folder / ".venv/bin/newsletter", "subscriber", "export", "--status", "active"],
-        cwd=installed.folder, env=inherited_environment(), capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        cwd=installed.folder,
+        env=inherited_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 class Running:
     """The unit's command, and the web server with the page's site in front of it."""
 
     def __init__(self, installed: Installed, kind: str, site: str) -> None:
-        require(kind)
+        find_program(kind)
         folder = installed.folder.parent / kind
         folder.mkdir()
         unit = (installed.etc / "systemd/newsletter.service").read_text()
@@ -203,9 +242,11 @@ class Running:
         site = site.replace(f"{certificates}/privkey.pem", str(folder / "key.pem"))
         proxy = CONFIGS[kind](folder, site, installed.https_port)
         environ = {
-            **inherited_environment(), "HOME": str(folder), "XDG_DATA_HOME": str(folder),
+            **inherited_environment(),
+            "HOME": str(folder),
+            "XDG_DATA_HOME": str(folder),
             "NEWSLETTER_SIGNUP__CHECK_DOMAINS": "false",
-        }  # fmt: skip
+        }
         self.output = (folder / "output.log").open("w")
         self.processes = [
             subprocess.Popen(words, env=environ, cwd=where, stdout=self.output, stderr=self.output)
@@ -215,7 +256,7 @@ class Running:
         self.port = installed.port
 
     def __enter__(self) -> Proxy:
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE
         while True:
             try:
                 urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5).close()

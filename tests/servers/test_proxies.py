@@ -31,10 +31,12 @@ from newsletter.services.operations.proxy_sites import write_site
 from newsletter.services.runtime import EXTENSION
 from newsletter.settings import Settings
 from newsletter.web import http_server
-from newsletter.web.uploads import make_ticket
+from tests.certificates import write_certificate
 from tests.conftest import SECRET
-from tests.people import add_list, add_reader
+from tests.people import add_list, add_reader, add_upload_ticket
 from tests.processes import inherited_environment
+from tests.programs import find_program
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.proxy, pytest.mark.any_database]
 
@@ -65,11 +67,14 @@ def https_port() -> int:
 def program(database_url: str, https_port: int, tmp_path: Path) -> Iterator[Program]:
     settings = Settings.model_validate(
         {
-            "secret_key": SECRET, "database_url": database_url, "folder": tmp_path,
-            "base_url": f"https://{HOST}:{https_port}", "signup": {"check_domains": False},
+            "secret_key": SECRET,
+            "database_url": database_url,
+            "folder": tmp_path,
+            "base_url": f"https://{HOST}:{https_port}",
+            "signup": {"check_domains": False},
             "web": {"trusted_proxies": 1},
         }
-    )  # fmt: skip
+    )
     app = create_app(settings)
     requests: Counter[str] = Counter()
     app.before_request(lambda: requests.update([request.path]))
@@ -88,15 +93,6 @@ def program(database_url: str, https_port: int, tmp_path: Path) -> Iterator[Prog
     thread.join(5)
     with app.app_context():
         db.engine.dispose()
-
-
-def require(program: str) -> str:
-    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
-        if os.environ.get("TESTS_MUST_RUN"):
-            pytest.fail(f"there is no {program}, and nothing may be skipped here")
-        pytest.skip(f"needs Debian's {program}")
-    return found
 
 
 @dataclass
@@ -132,11 +128,8 @@ class Proxy:
 
 def nginx_config(folder: Path, site: str, port: int) -> list[str]:
     """Put the printed site into a whole configuration on ports and folders of our own."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={HOST}", "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    certificate = write_certificate(folder / "certificate.pem", HOST)
+    shutil.copyfile(certificate, folder / "key.pem")  # both are in either
     site = re.sub(r" *listen \[::\].*\n", "", site)
     site = site.replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
     site = site.replace(f"listen {port} ssl", f"listen 127.0.0.1:{port} ssl")
@@ -144,10 +137,11 @@ def nginx_config(folder: Path, site: str, port: int) -> list[str]:
     (folder / "nginx.conf").write_text(
         f"daemon off; pid {folder}/pid; error_log {folder}/main.log; worker_processes 1; "
         + ("user root;" if os.geteuid() == 0 else "")
-        + f" events {{}} http {{ client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; "
-        f"fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n{site}}}"
+        + f" events {{}} http {{ client_body_temp_path {folder}/body; "
+        f"proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f; "
+        f"uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n{site}}}"
     )
-    return [require("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    return [find_program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
 
 def caddy_config(folder: Path, site: str, port: int) -> list[str]:
@@ -159,7 +153,14 @@ def caddy_config(folder: Path, site: str, port: int) -> list[str]:
     )
     site = site.replace(f"{HOST}:{port} {{", f"{HOST}:{port} {{\n\ttls internal")
     (folder / "Caddyfile").write_text(site)
-    return [require("caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]  # fmt: skip
+    return [
+        find_program("caddy"),
+        "run",
+        "--config",
+        str(folder / "Caddyfile"),
+        "--adapter",
+        "caddyfile",
+    ]
 
 
 CONFIGS = {"nginx": nginx_config, "caddy": caddy_config}
@@ -168,14 +169,17 @@ CONFIGS = {"nginx": nginx_config, "caddy": caddy_config}
 @contextmanager
 def running(kind: str, program: Program, port: int, folder: Path) -> Iterator[Proxy]:
     """Run a web server with the printed site in front of `port`."""
-    require(kind)
+    find_program(kind)
     https_port = int(program.app.extensions[EXTENSION].settings.base_url.rpartition(":")[2])
     folder /= kind
     folder.mkdir()
     site = write_site(
-        program.app.extensions[EXTENSION].settings, kind, port=port,
-        certificate=str(folder / "certificate.pem"), key=str(folder / "key.pem"),
-    )  # fmt: skip
+        program.app.extensions[EXTENSION].settings,
+        kind,
+        port=port,
+        certificate=str(folder / "certificate.pem"),
+        key=str(folder / "key.pem"),
+    )
     command = CONFIGS[kind](folder, site, https_port)
     environ = {**inherited_environment(), "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
     with (folder / "output.log").open("w") as output:
@@ -184,7 +188,7 @@ def running(kind: str, program: Program, port: int, folder: Path) -> Iterator[Pr
         )
     front = Proxy(kind, https_port, folder)
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE
         while True:
             try:
                 socket.create_connection(("127.0.0.1", https_port)).close()
@@ -212,9 +216,12 @@ def test_pages_come_over_tls_and_visitors_are_told_apart(program: Program, proxy
     assert b"/blog/subscribe" in body
     form = urlencode({"email": "new@example.com"}).encode()
     status, _, _ = proxy.ask(
-        "/blog/subscribe", "POST", form, Content_Type="application/x-www-form-urlencoded",
+        "/blog/subscribe",
+        "POST",
+        form,
+        Content_Type="application/x-www-form-urlencoded",
         X_Forwarded_For="192.0.2.99",
-    )  # fmt: skip
+    )
     assert status == 303
     with program.app.app_context():
         ips = set(db.session.scalars(select(ConsentEvent.ip).where(ConsentEvent.ip != "")))
@@ -236,7 +243,8 @@ def test_nothing_large_reaches_the_program(program: Program, proxy: Proxy) -> No
 
 
 def test_an_upload_is_passed_on_to_who_asks_for_a_log_in(program: Program, proxy: Proxy) -> None:
-    ticket = make_ticket(program.app.extensions[EXTENSION].settings)
+    with program.app.app_context():
+        ticket = add_upload_ticket(program.app.extensions[EXTENSION])
     path = f"/author/upload/subscribers?ticket={ticket}"
     status, _, _ = proxy.ask(path, "POST", b"a" * 2_000_000)
     assert status == 303
@@ -250,8 +258,15 @@ def test_signed_links_are_answered_by_the_program_and_stand_in_no_log(
         status, headers, _ = proxy.ask(program.unsubscribe)
         assert (status, headers["cache-control"]) == (200, "no-store")
     assert program.requests[program.unsubscribe] == 2
-    assert proxy.ask(program.unsubscribe, "POST", b"List-Unsubscribe=One-Click",
-                     Content_Type="application/x-www-form-urlencoded")[0] == 200  # fmt: skip
+    assert (
+        proxy.ask(
+            program.unsubscribe,
+            "POST",
+            b"List-Unsubscribe=One-Click",
+            Content_Type="application/x-www-form-urlencoded",
+        )[0]
+        == 200
+    )
     assert token not in proxy.log
 
 

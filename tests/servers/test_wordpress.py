@@ -1,4 +1,6 @@
-"""Posts of a real WordPress, from its feed to the mail: what is taken back, hidden, or out of its feed's window."""
+"""Posts of a real WordPress, from its feed to the mail: what is taken back, hidden, or out of its
+feed's window.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,12 @@ BEFORE = "2026-01-01 10:00:00"
 
 @pytest.fixture
 def world(env: Environment, clock: Clock, wordpress: WordPress) -> Environment:
-    """A blog with an old post on a list with an instant subscriber, beside a list without a feed."""
+    """Make a blog with an old post on a list with an instant subscriber, beside a list without a
+    feed.
+    """
     wordpress.run(
-        "foreach (get_posts(['numberposts' => -1, 'post_status' => 'any']) as $p) wp_delete_post($p->ID, true);"
+        "foreach (get_posts(['numberposts' => -1, 'post_status' => 'any']) as $p) "
+        "wp_delete_post($p->ID, true);"
         "echo json_encode(true);"
     )
     wordpress.publish("Old", at=BEFORE)
@@ -49,7 +54,7 @@ def poll_blog(world: Environment, clock: Clock, after: timedelta = timedelta(hou
 
 
 def mail(world: Environment, clock: Clock, sink: Sink) -> list[str]:
-    """What the subscriber gets once the grace time is over."""
+    """Return what the subscriber gets once the grace time is over."""
     clock.forward(timedelta(minutes=31))
     digests.compose_due(world)
     sending.send_due(world)

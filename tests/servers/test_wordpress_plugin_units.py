@@ -1,23 +1,37 @@
-"""What the WordPress plugin does without WordPress: typed tokens, links, and answers of the API."""
+"""Test what the WordPress plugin does without WordPress: typed tokens, links, and answers of the
+API.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.programs import find_program
+
 PLUGIN = Path(__file__).parents[2] / "integrations" / "wordpress"
-pytestmark = pytest.mark.skipif(shutil.which("php") is None, reason="needs php")
+pytestmark = pytest.mark.wordpress
 TOKEN = "nlt_" + "a" * 43
 
 
 def run(code: str, value: object) -> object:
-    program = f"require '{PLUGIN}/plain.php'; $v = json_decode(getenv('V'), true); echo json_encode({code});"
+    program = (
+        f"require '{PLUGIN}/plain.php'; $v = json_decode(getenv('V'), true); echo "
+        f"json_encode({code});"
+    )
     done = subprocess.run(
-        ["php", "-d", "display_errors=stderr", "-d", "error_reporting=-1", "-r", program],
+        [
+            find_program("php", "php-cli"),
+            "-d",
+            "display_errors=stderr",
+            "-d",
+            "error_reporting=-1",
+            "-r",
+            program,
+        ],
         env={"V": json.dumps(value)},
         capture_output=True,
         check=True,
@@ -72,12 +86,18 @@ def test_answers_of_another_shape_are_no_entries() -> None:
     assert entry["at_once"] is False
 
 
+def test_words_beside_the_form_are_in_the_language_of_the_page() -> None:
+    locales = ["de_DE_formal", "ar", "en_GB", "it_IT", ""]
+    words = run("array_map('newsletter_door_words', $v)", locales)
+    assert isinstance(words, list)
+    assert [first[:9] for first, _ in words] == ["Newslette", "الاشتراك ", *["Subscribe"] * 3]
+
+
 def test_the_code_keeps_to_a_standard() -> None:
     """PSR-12. The sniffs of WordPress are no Debian package."""
-    if shutil.which("phpcs") is None:
-        pytest.skip("needs php-codesniffer")
+    phpcs = find_program("phpcs", "php-codesniffer")
     files = [str(file) for file in sorted(PLUGIN.glob("*.php"))]
     done = subprocess.run(
-        ["phpcs", "-n", "--standard=PSR12", *files], capture_output=True, check=False, timeout=120
+        [phpcs, "-n", "--standard=PSR12", *files], capture_output=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stdout.decode()

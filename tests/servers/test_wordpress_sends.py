@@ -1,4 +1,6 @@
-"""A WordPress whose plugin holds a token: states of posts, "send now", and an API that is hostile."""
+"""A WordPress whose plugin holds a token: states of posts, "send now", and an API that is
+hostile.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from flask import Flask
+from flask import Flask, request
+from sqlalchemy import select
 
 from newsletter.access_vocabulary import TokenScope
 from newsletter.db.session import transaction
 from newsletter.feeds.fetch import Fetcher
+from newsletter.models import Feed
 from newsletter.services import api_tokens
 from newsletter.services.digests import asked
 from newsletter.services.polling import feeds, poll
@@ -23,7 +27,7 @@ from newsletter.services.sending import run as sending
 from newsletter.web.http_server import create_server
 from tests.fakes import Clock, Sink
 from tests.feeds_server import FeedsServer, feeds_server
-from tests.people import add_list, add_reader
+from tests.people import add_entry, add_list, add_reader
 from tests.servers.test_wordpress_plugin import blog, installation
 from tests.servers.wordpress import WordPress
 
@@ -56,7 +60,7 @@ FORGET = "delete_transient('newsletter_door_entries'); delete_transient('newslet
 
 @pytest.fixture
 def served(app: Flask) -> Iterator[str]:
-    """The address of the installation, on a real server."""
+    """Yield the address of the installation, on a real server."""
     server = create_server(app, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -67,17 +71,14 @@ def served(app: Flask) -> Iterator[str]:
 
 @pytest.fixture
 def world(env: Environment, clock: Clock, blog: WordPress, served: str) -> Environment:
-    """A list that reads the blog, a token for it, and another list with somebody else."""
+    """Make a list that reads the blog, a token for it, and another list with somebody else."""
     clock.now = datetime.now(UTC)
     world = replace(env, fetch=Fetcher(user_agent="newsletter", allow_private=True))
     with transaction() as session:
         mailing_list = add_list(session, "slow-letters")
         add_reader(session, mailing_list, "ana@example.com", cadence="monthly")
         add_reader(session, add_list(session, "other"), "ben@example.com")
-    blog.run(
-        "foreach (get_posts(['numberposts' => -1, 'post_status' => 'any']) as $p)"
-        " wp_delete_post($p->ID, true); echo json_encode(true);"
-    )
+    blog.empty()
     feeds.add(world, blog.feed, "slow-letters")
     token = api_tokens.add_token(env, "blog", TokenScope.PUBLISH, ["slow-letters"])
     blog.run(SETTINGS, o={"url": served, "list": "slow-letters"}, t=token)
@@ -216,6 +217,46 @@ def test_an_installation_that_hangs_costs_wp_admin_three_seconds_once(
     assert isinstance(first, float)
     assert first < 5, time.monotonic() - started
     assert float(str(again)) < 1
+
+
+LIST_OF_POSTS = (
+    "$q = new WP_Query(['post_type' => 'post', 'posts_per_page' => 999, 'order' => 'ASC']);"
+    "$GLOBALS['wp_query'] = $q; $states = []; foreach ($q->posts as $p) {"
+    " ob_start(); do_action('manage_post_posts_custom_column', 'newsletter', $p->ID);"
+    " $states[$p->post_title] = ob_get_clean(); } echo json_encode($states);"
+)
+
+
+def test_a_page_of_old_posts_asks_once(
+    world: Environment, blog: WordPress, served: str, app: Flask
+) -> None:
+    """Posts beyond the newest hundred entries: one request for all of them, not one for each."""
+    requests: list[str] = []
+    app.before_request(lambda: requests.append(f"{request.method} {request.path}"))
+    titles = [f"Old {number}" for number in range(230)]
+    blog.run(
+        "foreach ($v['t'] as $t) wp_insert_post(['post_title' => $t, 'post_status' => 'publish']);"
+        "echo 1;",
+        t=[*titles, "Not read"],
+    )
+    links = blog.run(
+        "$l = []; foreach (get_posts(['numberposts' => -1]) as $p)"
+        " $l[$p->post_title] = get_permalink($p); echo json_encode($l);"
+    )
+    assert isinstance(links, dict)
+    with transaction() as session:
+        feed = session.scalars(select(Feed)).one()
+        for title in titles:
+            add_entry(session, feed, title).link = links[title]
+    states = blog.run(FORGET + ADMIN + LIST_OF_POSTS)
+    assert isinstance(states, dict)
+    assert states.pop("Not read") == "Not read yet"
+    assert len(states) == 230
+    assert {state.partition(":")[0] for state in states.values()} == {"With the next digest"}
+    assert [line for line in requests if "/api/" in line] == [
+        "GET /api/v1/entries",
+        "POST /api/v1/entries/search",
+    ]
 
 
 def test_the_ping_arrives_within_a_second(blog: WordPress, installation: FeedsServer) -> None:

@@ -1,4 +1,6 @@
-"""A real WordPress on the loopback interface: Debian's packages, PHP's own server, MariaDB on a socket."""
+"""A real WordPress on the loopback interface: Debian's packages, PHP's own server, MariaDB on a
+socket.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
+
+from tests.waiting import PATIENCE
 
 SOURCE = Path("/usr/share/wordpress")
 THEMES = SOURCE / "wp-content" / "themes"
@@ -43,7 +47,7 @@ echo json_encode(true);
 
 
 def is_installed() -> bool:
-    """Whether this machine has WordPress and what it runs on."""
+    """Tell whether this machine has WordPress and what it runs on."""
     return SOURCE.is_dir() and all(shutil.which(program) for program in PROGRAMS)
 
 
@@ -108,6 +112,13 @@ class WordPress:
             "echo json_encode((bool) wp_update_post($v['post']));", post={"ID": post, **values}
         )
 
+    def empty(self) -> None:
+        """Delete every post."""
+        self.run(
+            "foreach (get_posts(['numberposts' => -1, 'post_status' => 'any']) as $p)"
+            " wp_delete_post($p->ID, true); echo json_encode(true);"
+        )
+
     def _php(self, code: str, values: dict[str, object]) -> object:
         done = subprocess.run(
             ["php", "-d", "display_errors=stderr", "-r", code],
@@ -127,8 +138,9 @@ class WordPress:
         for file in SOURCE.glob("*.php"):
             if file.name != "wp-config.php":
                 shutil.copy(file, self.root / file.name)
-        for folder in ("wp-admin", "wp-includes"):
-            (self.root / folder).symlink_to(SOURCE / folder)
+        # PHP resolves links: the pages of a linked wp-admin would load Debian's settings, not ours.
+        shutil.copytree(SOURCE / "wp-admin", self.root / "wp-admin")
+        (self.root / "wp-includes").symlink_to(SOURCE / "wp-includes")
         for folder in ("plugins", "uploads"):
             (self.root / "wp-content" / folder).mkdir(parents=True)
         (self.root / "wp-content" / "themes").symlink_to(THEMES)
@@ -193,7 +205,7 @@ class WordPress:
             )
         )
 
-    def _until(self, ready, seconds: float = 120.0) -> None:  # type: ignore[no-untyped-def]
+    def _until(self, ready, seconds: float = PATIENCE) -> None:  # type: ignore[no-untyped-def]
         ends_at = time.monotonic() + seconds
         while not ready():
             assert time.monotonic() < ends_at, "it does not start"
