@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.access_vocabulary import TokenScope
@@ -17,7 +17,7 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused, TooMany
 from newsletter.html.text import to_plain_line
 from newsletter.models import ApiToken, MailingList
-from newsletter.services import counters
+from newsletter.services import counters, request_limits
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
 
@@ -137,43 +137,59 @@ def identify_caller(
 ) -> tuple[Caller, RequestAllowance] | None:
     """Return whose a token is and what it may still ask for, or None for one that opens nothing.
 
-    Counts the request. Raises `TooMany` for a network that tries many wrong tokens.
+    Counts the request; one above its ceiling is refused without writing anything, for a flood must
+    not slow what is being sent. Raises `TooMany` for a network that tries many wrong tokens.
     """
     now = int(env.now.timestamp())
     left = MINUTE - now % MINUTE
-    with transaction() as session:
-        row = _find(session, token)
-        if row is None or (row.expires_at is not None and row.expires_at <= env.now):
-            place = counters.network_names(ip)[1]
-            failures = counters.increment(session, f"api/net/{place}", now=now, seconds=MINUTE)
-            caller = None
-        else:
-            count = counters.increment(session, f"api/token/{row.id}", now=now, seconds=MINUTE)
-            caller = _use(session, row, env.now)
+    with reading() as session:
+        row = _find(env, session, token)
+        name = f"api/token/{row.id}" if row else f"api/net/{request_limits.network_names(ip)[1]}"
+        most = REQUESTS_PER_MINUTE if row else FAILURES_PER_MINUTE
+        count = counters.count_since(session, [name], since=now - now % MINUTE)[name] + 1
+        caller = _describe_caller(session, row) if row else None
+    if count <= most:
+        with transaction() as session:
+            count = counters.increment(session, name, now=now, seconds=MINUTE)
+            if caller is not None:
+                _note_use(session, caller.token_id, env.now)
     if caller is not None:
-        remaining = max(-1, REQUESTS_PER_MINUTE - count)
-        return caller, RequestAllowance(REQUESTS_PER_MINUTE, remaining, left)
-    if failures > FAILURES_PER_MINUTE:
+        return caller, RequestAllowance(most, max(-1, most - count), left)
+    if count > most:
         raise TooMany("too many requests with a wrong token", retry_after=left)
     return None
 
 
-def _use(session: Session, row: ApiToken, now: datetime) -> Caller:
-    if row.last_used_at is None or now - row.last_used_at >= USED_EVERY:
-        row.last_used_at = now
+def may_write(env: Environment, token: str) -> bool:
+    """Tell whether a token is valid and covers the scope `write`; nothing is counted."""
+    with reading() as session:
+        row = _find(env, session, token)
+        return row is not None and row.scope.covers(TokenScope.WRITE)
+
+
+def _note_use(session: Session, token_id: int, now: datetime) -> None:
+    not_lately = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= now - USED_EVERY)
+    session.execute(
+        update(ApiToken).where(ApiToken.id == token_id, not_lately).values(last_used_at=now)
+    )
+
+
+def _describe_caller(session: Session, row: ApiToken) -> Caller:
     if row.list_ids is None:
         return Caller(row.id, row.name, row.scope, None)
     slugs = _read_slugs(session)
     return Caller(row.id, row.name, row.scope, frozenset(_name_lists(row.list_ids, slugs)))
 
 
-def _find(session: Session, token: str) -> ApiToken | None:
+def _find(env: Environment, session: Session, token: str) -> ApiToken | None:
+    """Return the row of a token that is valid now."""
     if not _TOKEN.fullmatch(token):
         return None
     row: ApiToken | None = session.scalar(
         select(ApiToken).where(ApiToken.token_hash == _hash(token))
     )
-    return row
+    expired = row is not None and row.expires_at is not None and row.expires_at <= env.now
+    return None if expired else row
 
 
 def _hash(token: str) -> str:

@@ -44,13 +44,6 @@ class BounceView:
     effect: BounceEffect
     campaign: int | None
 
-    def as_line(self) -> str:
-        """Say in one line what came back and what followed."""
-        details = " ".join(part for part in (self.status, self.reason) if part)
-        return f"{self.bounce_class} ({self.source}): {self.effect}" + (
-            f": {details}" if details else ""
-        )
-
     def as_json(self) -> dict[str, object]:
         """Give the event as `newsletter bounce ls --json` prints it."""
         return {
@@ -144,7 +137,7 @@ def count(session: Session, effects: Sequence[BounceEffect]) -> int:
 
 
 def list_of_subscriber(session: Session, subscriber_id: int) -> list[BounceView]:
-    """List what came back from a subscriber, oldest first."""
+    """List the bounces of a subscriber, oldest first."""
     query = select(BounceEvent).where(BounceEvent.subscriber_id == subscriber_id)
     return _views(session, query.order_by(BounceEvent.id))
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Verdict = Literal["good", "warn", "bad", "unknown"]
+from newsletter.setup_vocabulary import CheckVerdict
+
+BAD = CheckVerdict.BAD
+WARN = CheckVerdict.WARN
+UNKNOWN = CheckVerdict.UNKNOWN
+GOOD = CheckVerdict.GOOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +17,11 @@ class Check:
     """One thing looked at.
 
     `hint` says what to do where it is not good, `why` what comes of it, and `record` is the line to
-    publish in the DNS, where that is the mend. ``unknown``: it could not be looked at.
+    publish in the DNS, where that is the mend.
     """
 
     id: str
-    verdict: Verdict
+    verdict: CheckVerdict
     what: str
     hint: str = ""
     why: str = ""

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
+from newsletter.db.prepared import Prepared
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.html.text import to_plain_line, to_plain_lines
@@ -36,12 +37,14 @@ WORDING_AT_MOST = 5000
 
 _evidence = cast(Table, ConsentEvent.__table__)
 _wordings = cast(Table, ConsentText.__table__)
-_NOTED = insert(_evidence).returning(_evidence.c.id)
-_WORDING = select(_wordings.c.text).where(_wordings.c.hash == bindparam("hash"))
-_REMEMBERED = text(
-    "INSERT INTO consent_texts (hash, text, first_used_at) VALUES (:hash, :text, :now) "
-    "ON CONFLICT (hash) DO NOTHING"
-).bindparams(bindparam("now", type_=_wordings.c.first_used_at.type))
+_NOTED = Prepared(insert(_evidence).returning(_evidence.c.id))
+_WORDING = Prepared(select(_wordings.c.text).where(_wordings.c.hash == bindparam("hash")))
+_REMEMBERED = Prepared(
+    text(
+        "INSERT INTO consent_texts (hash, text, first_used_at) VALUES (:hash, :text, :now) "
+        "ON CONFLICT (hash) DO NOTHING"
+    ).bindparams(bindparam("now", type_=_wordings.c.first_used_at.type))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def hash_wording(text: str) -> str:
 def store_wording(session: Session, text: str, now: datetime) -> str:
     """Store a wording and return its version."""
     version = hash_wording(text)
-    session.connection().execute(_REMEMBERED, {"hash": version, "text": text, "now": now})
+    _REMEMBERED.run(session, {"hash": version, "text": text, "now": now})
     return version
 
 
@@ -85,7 +88,8 @@ def find_wording(session: Session, version: object, otherwise: str) -> str:
     A form that was pasted long ago goes on showing a text that the author has changed since.
     """
     if isinstance(version, str) and len(version) == 64 and version.isascii():
-        return session.connection().execute(_WORDING, {"hash": version}).scalar() or otherwise
+        known = _WORDING.run(session, {"hash": version})
+        return str(known[0].text) if known else otherwise
     return otherwise
 
 
@@ -141,8 +145,8 @@ def note_consent(
         "message_id": message_id,
         "note": to_plain_line(evidence.note, limit=500),
     }
-    result = session.connection().execute(_NOTED, event)
-    return int(result.scalar_one())
+    [noted] = _NOTED.run(session, event)
+    return int(noted.id)
 
 
 @dataclass(frozen=True, slots=True)

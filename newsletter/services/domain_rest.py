@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import mask_addresses
 from newsletter.models import Campaign, DomainBackoff
 from newsletter.services import notifications
 from newsletter.services.runtime import Environment
 
+REFUSALS = 3
+"""Refusals of a domain, in a row or returned within a day, after which it rests."""
 REST_FIRST = timedelta(minutes=15)
 REST_AT_MOST = timedelta(hours=4)
 """The longest rest of a domain; it doubles from `REST_FIRST` with each further refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestingDomain:
+    """A recipients' domain that no campaign is mailed to `until` then, and what it answered."""
+
+    domain: str
+    until: datetime
+    why: str
+
+
+def list_resting(session: Session, now: datetime) -> tuple[RestingDomain, ...]:
+    """List the domains that rest at `now`, by name."""
+    query = select(DomainBackoff).where(DomainBackoff.until > now).order_by(DomainBackoff.domain)
+    return tuple(RestingDomain(row.domain, row.until, row.why) for row in session.scalars(query))
 
 
 def rest_domain(
@@ -31,5 +51,5 @@ def rest_domain(
     seconds = max(row.seconds * 2, int(REST_FIRST.total_seconds()))
     row.seconds = min(seconds, int(REST_AT_MOST.total_seconds()))
     row.until = env.now + timedelta(seconds=row.seconds)
-    row.why = why[:500]
+    row.why = mask_addresses(why)[:500]
     return row.until

@@ -2,7 +2,8 @@
 
 History, webhooks, statistics and the author's pages read these rows. Only the modules that own a
 life cycle write them (services/subscription_state.py, services/campaigns/state.py,
-services/polling/entry_state.py), and an import, which writes its rows as a set.
+services/polling/entry_state.py), an import, which writes its rows as a set, and returned mail
+(services/inbound/apply.py). Failed deliveries are recorded by newsletter/outbox/failed_events.py.
 """
 
 from __future__ import annotations

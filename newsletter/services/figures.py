@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Table, delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
+from newsletter.db.prepared import Prepared
 from newsletter.db.session import transaction
 from newsletter.html.text import shorten_text
 from newsletter.models import DailyFigure, FigureNote, MailingList
@@ -28,14 +29,15 @@ QUARTER = 900
 NAME_AT_MOST = 120
 NOTES_AT_ONCE = 2000
 """Notes that are added up in one transaction."""
-PAGES_AT_MOST = 100
-"""Pages of sign-up forms that are told apart on one day: anybody may name a page."""
+NAMES_A_DAY = 100
+"""Names that visitors give (`BY_VISITORS`) and that are told apart on one day."""
 OTHERS = "…"
-"""The name of all that are too many to be told apart."""
-BY_PAGE = (Figure.ASKED_PAGE, Figure.CONFIRMED_PAGE)
+"""The name of all that are too many to be told apart; of a state, they are left out."""
+BY_VISITORS = (Figure.ASKED_PAGE, Figure.CONFIRMED_PAGE, Figure.FEED_READERS)
+"""Figures with names that anybody may make up: pages of forms, fetchers of feeds."""
 
 _notes = cast(Table, FigureNote.__table__)
-_NOTED = insert(_notes)
+_NOTED = Prepared(insert(_notes))
 _ADDED = """
 INSERT INTO daily_figures (list_id, campaign_id, day, figure, name, count)
 VALUES (:list_id, :campaign_id, :day, :figure, :name, :count)
@@ -58,7 +60,7 @@ class Counted:
 
 
 def note(session: Session, counted: Iterable[Counted]) -> None:
-    """Note what is counted, in the caller's transaction and in one statement."""
+    """Add to the figures, in the caller's transaction and in one statement."""
     sums: Counter[tuple[int, int, datetime, Figure, str]] = Counter()
     for row in counted:
         name = shorten_text(row.name, NAME_AT_MOST)
@@ -75,7 +77,7 @@ def note(session: Session, counted: Iterable[Counted]) -> None:
         for (list_id, campaign_id, at, figure, name), count in sums.items()
     ]
     if rows:
-        session.connection().execute(_NOTED, rows)
+        _NOTED.run_many(session, rows)
 
 
 def cut(moment: datetime) -> datetime:
@@ -126,16 +128,17 @@ def replace_states(
 
 def _add(session: Session, rows: Sequence[Any]) -> None:
     zones = _read_zones(session, {row.list_id for row in rows})
-    sums: Counter[tuple[int, int, str, str, str]] = Counter()
-    states: dict[tuple[int, int, str, str, str], int] = {}
+    counts: Counter[tuple[int, int, str, str, str]] = Counter()
     for row in rows:
         day = row.at.astimezone(zones[row.list_id]).date().isoformat()
         key = (row.list_id, row.campaign_id, day, row.figure.value, row.name)
         if row.figure.is_state:
-            states[key] = row.count
+            counts[key] = row.count
         else:
-            sums[key] += row.count
-    sums = _limit_pages(session, sums)
+            counts[key] += row.count
+    counts = _limit_names(session, counts)
+    states = {key: count for key, count in counts.items() if Figure(key[3]).is_state}
+    sums = {key: count for key, count in counts.items() if key not in states}
     # In order, so that two workers lock the totals alike.
     for statement, values in ((_ADD, sums), (_REPLACE, states)):
         if values:
@@ -163,33 +166,35 @@ def _read_zones(session: Session, list_ids: set[int]) -> dict[int, ZoneInfo]:
     return {list_id: zone_of(name) for list_id, name in rows}
 
 
-def _limit_pages(
-    session: Session, sums: Counter[tuple[int, int, str, str, str]]
+def _limit_names(
+    session: Session, counts: Counter[tuple[int, int, str, str, str]]
 ) -> Counter[tuple[int, int, str, str, str]]:
-    """Put pages together where a day has too many of them."""
+    """Put the names that visitors give together where a day has too many of them."""
     known: dict[tuple[int, str, str], set[str]] = {}
     grouped: Counter[tuple[int, int, str, str, str]] = Counter()
-    for (list_id, campaign_id, day, figure, name), count in sums.items():
-        if figure in BY_PAGE:
+    for (list_id, campaign_id, day, figure, name), count in counts.items():
+        if figure in BY_VISITORS:
             place = (list_id, day, figure)
             if place not in known:
-                known[place] = _read_names(session, *place)
-            if len(known[place]) < PAGES_AT_MOST:
+                known[place] = _read_names(session, list_id, day, Figure(figure))
+            if len(known[place]) < NAMES_A_DAY:
                 known[place].add(name)
             if name not in known[place]:
+                if Figure(figure).is_state:
+                    continue
                 name = OTHERS
         grouped[list_id, campaign_id, day, figure, name] += count
     return grouped
 
 
-def _read_names(session: Session, list_id: int, day: str, figure: str) -> set[str]:
+def _read_names(session: Session, list_id: int, day: str, figure: Figure) -> set[str]:
     return set(
         session.scalars(
             select(DailyFigure.name).where(
                 DailyFigure.list_id == list_id,
                 DailyFigure.campaign_id == 0,
                 DailyFigure.day == day,
-                DailyFigure.figure == Figure(figure),
+                DailyFigure.figure == figure,
             )
         )
     )

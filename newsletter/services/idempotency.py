@@ -9,13 +9,22 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.access_vocabulary import NamedRow
 from newsletter.db.session import transaction
 from newsletter.errors import Conflict
-from newsletter.models import IdempotencyKey
+from newsletter.models import (
+    AddressChange,
+    ConsentEvent,
+    IdempotencyKey,
+    Subscriber,
+    Subscription,
+)
+from newsletter.services.row_names import get_row_names
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import ConsentKind
 
 KEPT_FOR = timedelta(hours=24)
 RUNS_AT_MOST = timedelta(minutes=5)
@@ -106,11 +115,37 @@ def abandon(token_id: int, key: str) -> None:
         )
 
 
-def forget_answers(session: Session, text: str) -> None:
-    """Delete the answers that contain `text`, such as the address of somebody who was erased."""
-    session.execute(
-        delete(IdempotencyKey).where(IdempotencyKey.body.contains(text, autoescape=True))
+def forget_answers(session: Session, subscriber: Subscriber) -> None:
+    """Delete the answers that name a subscriber who is being deleted.
+
+    They may hold any of the addresses, in small letters or capitals.
+    """
+    body = func.lower(IdempotencyKey.body)
+    words = _list_names(session, subscriber)
+    named = [body.contains(word.lower(), autoescape=True) for word in words]
+    session.execute(delete(IdempotencyKey).where(or_(*named)))
+
+
+def _list_names(session: Session, subscriber: Subscriber) -> set[str]:
+    """List what answers call a subscriber: by the API's name, and by each address they have had."""
+    changed = select(AddressChange.old_email).where(AddressChange.subscriber_id == subscriber.id)
+    moved = (
+        select(ConsentEvent.note)
+        .join(Subscription, Subscription.id == ConsentEvent.subscription_id)
+        .where(Subscription.subscriber_id == subscriber.id, ConsentEvent.kind == ConsentKind.MOVED)
     )
+    return {
+        get_row_names(session)[NamedRow.SUBSCRIBER].name(subscriber.id),
+        subscriber.email,
+        subscriber.email_key,
+        *session.scalars(changed),
+        *(
+            word.strip(";")
+            for note in session.scalars(moved)
+            for word in note.split()
+            if "@" in word
+        ),
+    }
 
 
 def delete_old_answers(session: Session, now: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound, Refused
+from newsletter.i18n import Text
 from newsletter.models import Campaign, Installation
 from newsletter.outbox import single_mails
 from newsletter.outbox.types import DeliveryRow
@@ -21,11 +22,11 @@ from newsletter.tokens import fingerprint
 from newsletter.vocabulary import CampaignStatus
 
 RELEASE = "newsletter db release"
-FOREIGN_KEY = (
+FOREIGN_KEY = Text(
     "secret_key is not the key that signed this installation's links: "
     "links in mails sent so far do not open"
 )
-FOREIGN_KEY_HINT = (
+FOREIGN_KEY_HINT = Text(
     "put the old key into secret_key_fallbacks; if it is lost, newsletter db accept-key"
 )
 
@@ -144,7 +145,9 @@ def drop_waiting_mails(env: Environment, ids: Collection[int] | None) -> int:
     """
     with transaction() as session:
         if not is_held(session):
-            raise Refused("mail is not held")
+            raise Refused(
+                "mail is not held: there is nothing to drop", hint="see `newsletter status`"
+            )
         dropped = single_mails.drop_waiting_mails(
             session, ids, "dropped by the author after a restore", now=env.now
         )
@@ -162,7 +165,9 @@ def release_mail() -> None:
     """
     with transaction() as session:
         if not is_held(session):
-            raise Refused("mail is not held")
+            raise Refused(
+                "mail is not held: there is nothing to release", hint="see `newsletter status`"
+            )
         session.execute(update(Installation).values(held_at=None, held_because=""))
 
 

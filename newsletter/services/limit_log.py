@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from newsletter.db.session import reading
-from newsletter.logs import happened
+from newsletter.logs import name_event
 from newsletter.models import Counter
 from newsletter.services.runtime import Environment
 from newsletter.services.tally import Throttled
@@ -31,7 +31,7 @@ def note_limit(env: Environment, endpoint: str) -> None:
         log.warning(
             "a ceiling of requests is reached at %s; [signup] in the settings sets it",
             endpoint,
-            extra=happened("limit"),
+            extra=name_event("limit"),
         )
 
 

@@ -14,7 +14,7 @@ from newsletter.models import RetiredHandle, Subscriber, Subscription
 from newsletter.services.runtime import Environment
 
 
-def find_subscription(
+def open_subscription(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool = False
 ) -> tuple[Subscription, str]:
     """Return the subscription that a link names, and the rest of its payload.
@@ -24,10 +24,10 @@ def find_subscription(
     """
     if purpose.scope is not LinkScope.SUBSCRIPTION:
         raise ValueError(f"a link to {purpose} is about more than a subscription")
-    return _find(env, session, purpose, token, lock=lock)
+    return _open(env, session, purpose, token, lock=lock)
 
 
-def find_subscriber(
+def open_subscriber(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool = False
 ) -> tuple[Subscriber, Subscription, str]:
     """Return the subscriber of a link, its subscription, and the rest of its payload.
@@ -36,7 +36,7 @@ def find_subscriber(
     """
     if purpose.scope is not LinkScope.SUBSCRIBER:
         raise ValueError(f"a link to {purpose} is about a subscription only")
-    subscription, rest = _find(env, session, purpose, token, lock=lock)
+    subscription, rest = _open(env, session, purpose, token, lock=lock)
     return subscription.subscriber, subscription, rest
 
 
@@ -50,15 +50,15 @@ def find_retired(
     """
     handle, _, rest = env.tokens.open(purpose, token, env.now).partition(".")
     query = select(Subscription).join(RetiredHandle).where(RetiredHandle.handle == handle)
-    subscription = _get(session, query, lock=lock)
+    subscription = _find_one(session, query, lock=lock)
     return (subscription, rest) if subscription else None
 
 
-def _find(
+def _open(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool
 ) -> tuple[Subscription, str]:
     handle, _, rest = env.tokens.open(purpose, token, env.now).partition(".")
-    subscription = _get(
+    subscription = _find_one(
         session, select(Subscription).where(Subscription.handle == handle), lock=lock
     )
     if subscription is None:
@@ -66,7 +66,7 @@ def _find(
     return subscription, rest
 
 
-def _get(session: Session, query: Select[Subscription], *, lock: bool) -> Subscription | None:
+def _find_one(session: Session, query: Select[Subscription], *, lock: bool) -> Subscription | None:
     """Run a query for a subscription.
 
     With `lock`, its subscriber is locked first, as a sign-up does: otherwise two requests might

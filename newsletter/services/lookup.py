@@ -1,6 +1,7 @@
 """Look up what a command or request names: a mailing list by its slug, a feed by number or address.
 
-`get_x` raises an error that tells the author which names there are.
+`get_x` raises an error that tells the author which names there are. Public pages have statements of
+their own (signup/forms.py, lists/archived_campaigns.py), which tell a visitor nothing of the sort.
 """
 
 from __future__ import annotations

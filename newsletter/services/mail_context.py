@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -18,6 +19,7 @@ from newsletter.mail.slots import make_slot
 from newsletter.mail.theme import Theme, make_theme
 from newsletter.models import MailingList
 from newsletter.services.runtime import Environment
+from newsletter.urls import Links
 from newsletter.vocabulary import Cadence
 
 CADENCE_TEXT: dict[str, Text] = {
@@ -74,6 +76,13 @@ ANY_SUBSCRIBER = SubscriberContext(
     make_slot("why_url"),
 )
 """The subscriber of a mail that is rendered once and filled in for each recipient."""
+
+OWN_LINKS: dict[str, Callable[[Links, str, datetime], str]] = {
+    "unsubscribe_url": Links.unsubscribe,
+    "preferences_url": Links.preferences,
+    "why_url": Links.why,
+}
+"""The links about one subscription that may stand in its mails, by their slots."""
 
 
 def make_list_context(env: Environment, mailing_list: MailingList) -> ListContext:
@@ -146,3 +155,10 @@ def format_mail_date(now: datetime) -> str:
 @lru_cache(maxsize=2)
 def _format_second(second: int) -> str:
     return format_datetime(datetime.fromtimestamp(second, UTC))
+
+
+def make_own_links(
+    links: Links, handle: str, now: datetime, slots: Collection[str] = OWN_LINKS.keys()
+) -> dict[str, str]:
+    """Make those of a subscription's own links that a mail has `slots` for."""
+    return {name: make(links, handle, now) for name, make in OWN_LINKS.items() if name in slots}

@@ -10,6 +10,7 @@ no server took does not count.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import fold_address
+from newsletter.db.prepared import Prepared
 from newsletter.models import Mailbox, Subscription
 from newsletter.outbox import held
 from newsletter.services.runtime import Environment
@@ -67,15 +69,9 @@ class Allowance(StrEnum):
 PER_DAY = {Allowance.ASKED: 1, Allowance.LINK: 2, Allowance.OWN: 3}
 
 _mailboxes = cast(Table, Mailbox.__table__)
-_KNOWN = (
-    select(_mailboxes.c.mailbox_hash)
-    .where(_mailboxes.c.mailbox_hash.in_(bindparam("hashes", expanding=True)))
-    .order_by(_mailboxes.c.mailbox_hash)
-    .limit(1)
-)
 # Makes the row where there is none, so that there is something to lock: two requests for one
 # mailbox wait for each other, whichever spelling of its address they bring.
-_LOCK = (
+_LOCK = Prepared(
     text(
         "INSERT INTO mailboxes (mailbox_hash, unanswered, mails, last_at) "
         "VALUES (:hash, 0, '[]', :now) "
@@ -85,7 +81,11 @@ _LOCK = (
     .bindparams(bindparam("now", type_=_mailboxes.c.last_at.type))
     .columns(unanswered=Integer, mails=JSON)
 )
-_RECORD = update(_mailboxes).where(_mailboxes.c.mailbox_hash == bindparam("hash"))
+_RECORD = Prepared(
+    update(_mailboxes)
+    .where(_mailboxes.c.mailbox_hash == bindparam("hash"))
+    .values({name: bindparam(name) for name in ("unanswered", "mails", "last_at")})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,24 +153,34 @@ def lock_mailbox(env: Environment, session: Session, email_key: str) -> LockedMa
     The same statements for every address; a row stays behind for each, with nothing in it but the
     keyed hash.
     """
-    connection = session.connection()
-    known_as = hash_address(env, fold_address(email_key))
-    mailbox_hash = connection.execute(_KNOWN, {"hashes": known_as}).scalar() or known_as[0]
-    unanswered, mails = connection.execute(_LOCK, {"hash": mailbox_hash, "now": env.now}).one()
+    mailbox_hash = _find_hash(session, hash_address(env, fold_address(email_key)))
+    [row] = _LOCK.run(session, {"hash": mailbox_hash, "now": env.now})
     counted = tuple(
-        CountedMail(Allowance(allowance), at, delivery) for allowance, at, delivery in mails
+        CountedMail(Allowance(allowance), at, delivery) for allowance, at, delivery in row.mails
     )
     waiting = [mail.delivery for mail in counted if mail.allowance is not Allowance.RETURNED]
-    return LockedMailbox(mailbox_hash, unanswered, counted).without(
+    return LockedMailbox(mailbox_hash, row.unanswered, counted).without(
         held.find_untaken(session, waiting)
     )
+
+
+def _find_hash(session: Session, hashes: Sequence[str]) -> str:
+    """Return the hash that a mailbox is stored under; the first one if it is not stored.
+
+    There are several only where a restore has brought the keys of another database along.
+    """
+    if len(hashes) == 1:
+        return hashes[0]
+    known = select(_mailboxes.c.mailbox_hash).where(_mailboxes.c.mailbox_hash.in_(hashes))
+    query = known.order_by(_mailboxes.c.mailbox_hash).limit(1)
+    return str(session.connection().execute(query).scalar() or hashes[0])
 
 
 def record_mail(session: Session, mailbox: LockedMailbox, now: datetime) -> None:
     """Write down what is counted for a mailbox."""
     mails = [[mail.allowance.value, mail.at, mail.delivery] for mail in mailbox.mails]
     values: dict[str, Any] = {"unanswered": mailbox.unanswered, "mails": mails, "last_at": now}
-    session.connection().execute(_RECORD, {"hash": mailbox.mailbox_hash, **values})
+    _RECORD.run(session, {"hash": mailbox.mailbox_hash, **values})
 
 
 def queue_mail(

@@ -1,4 +1,4 @@
-"""Notify the author by mail, once for each trouble, of what only the author can mend."""
+"""Mail authors about problems that only they can fix, once per problem."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.access_vocabulary import AuthorRole
+from newsletter.addresses import mask_addresses
 from newsletter.feeds.protected import PROTECTED
 from newsletter.html.text import to_plain_line
 from newsletter.models import Author, AuthorList, Campaign, Feed, MailingList
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import MailKind
+from newsletter.vocabulary import FeedStatus, MailKind
 
 FAILING_FOR = timedelta(days=1)
 """Servers stumble for hours and get up again; YouTube's feeds do for days."""
@@ -22,13 +23,13 @@ FAILURES = 3
 
 
 def notify_feed_failing(env: Environment, session: Session, feed: Feed) -> None:
-    """Say that a feed has failed for a day, or is gone; once until it answers again."""
+    """Tell the author that a feed has failed for a day, or is gone; once until it answers again."""
     since = feed.failing_since or env.now
     lasting = feed.failures >= FAILURES and env.now - since >= FAILING_FOR
-    if feed.told_at is not None or not (lasting or feed.status == "gone"):
+    if feed.told_at is not None or not (lasting or feed.status == FeedStatus.GONE):
         return
     feed.told_at = env.now
-    if feed.status == "gone":
+    if feed.status == FeedStatus.GONE:
         subject = "A feed is gone and is not asked any more"
         next_ = "If your blog has moved, add its new feed:"
         commands = [
@@ -57,7 +58,7 @@ def notify_feed_failing(env: Environment, session: Session, feed: Feed) -> None:
 def notify_entries_held(
     env: Environment, session: Session, feed: Feed, reasons: Sequence[str]
 ) -> None:
-    """Ask whether entries that are held are to be mailed: one reason for each of them."""
+    """Ask the author whether held entries are to be mailed; `reasons` has one for each."""
     count = len(reasons)
     entries = f"{count} new entries" if count > 1 else "A new entry"
     paragraphs = [
@@ -81,7 +82,7 @@ def notify_entries_held(
 
 
 def notify_flood(env: Environment, session: Session, mailing_list: MailingList, count: int) -> None:
-    """Say that confirmations are held, because many sign up and few confirm."""
+    """Tell the author that confirmations are held, because many sign up and few confirm."""
     paragraphs = [
         f"Unusually many addresses were entered into the form of {mailing_list.title}, and very "
         "few of them were confirmed. A robot that fills in the addresses of strangers looks like "
@@ -101,7 +102,7 @@ def notify_flood(env: Environment, session: Session, mailing_list: MailingList, 
 
 
 def notify_campaign_paused(env: Environment, session: Session, campaign: Campaign) -> None:
-    """Say that a campaign has paused itself, and why."""
+    """Tell the author that a campaign has paused itself, and why."""
     paragraphs = [
         f"“{campaign.subject}” (campaign {campaign.id}) stopped by itself: {campaign.reason}",
         "No message is lost and none is sent twice: the remaining ones wait. Once the reason is "
@@ -125,7 +126,7 @@ def notify_campaign_paused(env: Environment, session: Session, campaign: Campaig
 def notify_domain_resting(
     env: Environment, session: Session, campaign: Campaign, domain: str, why: str
 ) -> None:
-    """Say that a domain refuses the messages of this sender."""
+    """Tell the author that a domain refuses the messages of this sender."""
     paragraphs = [
         f"{domain} refuses your mail while others take it. It says: {why}",
         "Such refusals are about the sender (SPF, DKIM, DMARC, reputation) and not about your "
@@ -153,7 +154,7 @@ def notify_sender_resting(
     until: datetime,
     setting: str,
 ) -> None:
-    """Say that the mail server lets no more mail through for now, in its own words."""
+    """Tell the author that the mail server lets no more mail through for now, in its own words."""
     paragraphs = [
         f"{server} takes no mail from this installation for now. It says: {why}",
         "No address is marked for it and no message is sent twice: what waits is sent once the "
@@ -182,7 +183,7 @@ def notify_pace_learnt(
     why: str,
     rate: float,
 ) -> None:
-    """Say that the mail server takes fewer messages a second than it was given."""
+    """Tell the author that the mail server takes fewer messages a second than it was given."""
     paragraphs = [
         f"{server} takes mail more slowly than it was offered. It says: {why}",
         f"Sending continues at about {rate:.1f} messages a second and slowly becomes faster "
@@ -203,7 +204,7 @@ def notify_pace_learnt(
 def notify_message_refused(
     env: Environment, session: Session, campaign: Campaign, why: str
 ) -> None:
-    """Say that servers refuse a campaign for what it is or for its sender."""
+    """Tell the author that servers refuse a campaign for its content or sender."""
     paragraphs = [
         f"Messages of “{campaign.subject}” (campaign {campaign.id}) come back. "
         f"A server says: {why}",
@@ -275,16 +276,16 @@ def notify(
     reply_id: int | None = None,
     page: str | None = None,
 ) -> int:
-    """Queue a notice to whoever writes a list, with a reply attached. Return its id.
+    """Queue a notice to a list's author, with a reply attached if given; return its id.
 
-    `page` is the page of the author that helps, below /author/; where the list has an author it is
-    linked to.
+    Addresses in the paragraphs are masked: servers repeat those of recipients. `page` is the page
+    of the author that helps, below /author/; where the list has an author it is linked to.
     """
     context = {
         "to": mailing_list.reply_to or mailing_list.from_email,
         "list_id": mailing_list.id,
         "subject": subject,
-        "paragraphs": [to_plain_line(text, limit=600) for text in paragraphs],
+        "paragraphs": [mask_addresses(to_plain_line(text, limit=600)) for text in paragraphs],
         "commands": commands,
         "foot": (
             "This comes from your own newsletter program, to you alone. "

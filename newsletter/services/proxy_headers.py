@@ -14,10 +14,11 @@ from ipaddress import ip_address
 from sqlalchemy import exists, select
 
 from newsletter.db.session import reading, transaction
-from newsletter.logs import happened
+from newsletter.i18n import Text
+from newsletter.logs import name_event
 from newsletter.models import Counter
 from newsletter.services import counters
-from newsletter.services.checks import Check
+from newsletter.services.checks import BAD, Check
 from newsletter.services.runtime import Environment
 
 log = logging.getLogger("newsletter.web")
@@ -25,17 +26,19 @@ log = logging.getLogger("newsletter.web")
 NAME = "proxy/ignored"
 REMEMBERED_FOR = timedelta(days=2)
 """Time for which `doctor` reports a proxy; counters are deleted after that time."""
-HINT = (
+HINT = Text(
     "set trusted_proxies = 1 under [web] (or NEWSLETTER_WEB__TRUSTED_PROXIES=1): "
     "the number of proxies between visitors and this program"
 )
-WHAT = "requests come through a proxy on this machine, and web.trusted_proxies is 0"
+WHAT = Text("requests come through a proxy on this machine, and web.trusted_proxies is 0")
 NO_HEADER = "proxy/headerless"
-HEADERLESS = "sign-ups come from this machine itself: the proxy in front does not say for whom"
-HEADERLESS_HINT = (
+HEADERLESS = Text(
+    "sign-ups come from this machine itself: the proxy in front does not say for whom"
+)
+HEADERLESS_HINT = Text(
     "let it set X-Forwarded-For (`newsletter proxy nginx` or `caddy` prints a site that does)"
 )
-WHY = "all visitors share one address, so that one of them uses up the ceiling of all"
+WHY = Text("all visitors share one address, so that one of them uses up the ceiling of all")
 
 
 def is_ignored_proxy(env: Environment, address: str, forwarded_for: str) -> bool:
@@ -60,14 +63,14 @@ def is_headerless_proxy(env: Environment, address: str, forwarded_for: str) -> b
 
 def record_headerless_proxy(env: Environment) -> None:
     """Log a proxy that names no visitor, and keep it for `doctor`."""
-    log.warning("%s: %s; %s", HEADERLESS, WHY, HEADERLESS_HINT, extra=happened("proxy"))
+    log.warning("%s: %s; %s", HEADERLESS, WHY, HEADERLESS_HINT, extra=name_event("proxy"))
     with transaction() as session:
         counters.increment(session, NO_HEADER, now=int(env.now.timestamp()), seconds=counters.HOUR)
 
 
 def record_ignored_proxy(env: Environment) -> None:
     """Log an ignored proxy, and keep it for `doctor`."""
-    log.warning("%s: %s; %s", WHAT, WHY, HINT, extra=happened("proxy"))
+    log.warning("%s: %s; %s", WHAT, WHY, HINT, extra=name_event("proxy"))
     with transaction() as session:
         counters.increment(session, NAME, now=int(env.now.timestamp()), seconds=counters.HOUR)
 
@@ -75,9 +78,9 @@ def record_ignored_proxy(env: Environment) -> None:
 def check_proxy(env: Environment) -> Iterator[Check]:
     """Check for `doctor` that no proxy is ignored."""
     if has_ignored_proxy(env):
-        yield Check("proxy", "bad", WHAT, HINT, WHY)
+        yield Check("proxy", BAD, WHAT, HINT, WHY)
     if _was_recorded(env, NO_HEADER):
-        yield Check("proxy_header", "bad", HEADERLESS, HEADERLESS_HINT, WHY)
+        yield Check("proxy_header", BAD, HEADERLESS, HEADERLESS_HINT, WHY)
 
 
 def has_ignored_proxy(env: Environment) -> bool:

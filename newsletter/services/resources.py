@@ -24,11 +24,13 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid, NotFound, Refused
 from newsletter.files import clean_name, open_private
 from newsletter.html.text import to_plain_line
+from newsletter.i18n import Text
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import Resource
-from newsletter.services.link_holders import find_subscription
+from newsletter.services.link_holders import open_subscription
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import is_suppressed
+from newsletter.vocabulary import SubscriptionStatus
 
 FOLDER = "resources"
 UNKNOWN_TYPE = "application/octet-stream"
@@ -107,16 +109,23 @@ def add_resource(
     """
     name = name or _name(file.stem)
     if not NAME.fullmatch(name):
-        raise InvalidInput({"name": "use small letters, digits and hyphens"})
+        raise InvalidInput({"name": Text("use small letters, digits and hyphens")})
     try:
         digest, size = _store_file(env, file)
     except OSError as error:
-        raise Refused(f"{file} cannot be read or copied: {error.strerror or error}") from None
+        raise Refused(
+            Text(
+                "%(file)s cannot be read or copied: %(reason)s",
+                file=file,
+                reason=error.strerror or error,
+            )
+        ) from None
     with transaction() as session:
         row: Resource | None = session.scalar(select(Resource).where(Resource.name == name))
         if row is not None and not replace:
             raise Refused(
-                f"there is a resource {name} already", hint="replace it, or choose another name"
+                Text("there is a resource %(name)s already", name=name),
+                hint=Text("replace it, or choose another name"),
             )
         before = row.digest if row else digest
         if row is None:
@@ -227,12 +236,12 @@ def open_resource(env: Environment, token: str) -> ResourceFile:
     Raises `LinkError`; `NotFound` where it was removed; `Refused` where the subscription has ended.
     """
     with reading() as session:
-        subscription, name = find_subscription(env, session, LinkPurpose.RESOURCE, token)
+        subscription, name = open_subscription(env, session, LinkPurpose.RESOURCE, token)
         row = _find(session, name)
         if is_suppressed(env, session, subscription.subscriber.email_key):
             raise LinkInvalid
-        if subscription.status != "active":
-            raise Refused("this file is for subscribers")
+        if subscription.status != SubscriptionStatus.ACTIVE:
+            raise Refused(Text("this file is for subscribers"))
         path = env.settings.folder / FOLDER / row.digest
         if not path.is_file():
             raise NotFound(f"the bytes of resource {name} are gone from {path}")
@@ -255,7 +264,8 @@ def _find(session: Session, name: str) -> Resource:
 
 
 def _missing(name: str) -> NotFound:
-    return NotFound(f"there is no resource {name}", hint="see `newsletter resource ls`")
+    problem = Text("there is no resource %(name)s", name=name)
+    return NotFound(problem, hint=Text("see `newsletter resource ls`"))
 
 
 def _view(row: Resource) -> ResourceView:

@@ -24,11 +24,12 @@ _known: WeakKeyDictionary[Engine, dict[NamedRow, RowNames]] = WeakKeyDictionary(
 
 
 def get_row_names(session: Session) -> dict[NamedRow, RowNames]:
-    """Return what names the rows of each kind; the key is read once a process."""
-    names = _known.get(db.engine)
+    """Return the namer of each kind of row in a session's database; its key is read once."""
+    engine = session.get_bind().engine
+    names = _known.get(engine)
     if names is None:
         key = bytes.fromhex(session.scalars(_KEY).one())
-        names = _known[db.engine] = {
+        names = _known[engine] = {
             kind: RowNames(hmac.digest(key, b"programs/" + kind.encode(), "sha256"))
             for kind in NamedRow
         }
@@ -40,7 +41,7 @@ def name_row(kind: NamedRow, row_id: int) -> str:
     return _load()[kind].name(row_id)
 
 
-def find_row(kind: NamedRow, name: str) -> int:
+def get_row_id(kind: NamedRow, name: str) -> int:
     """Return the id of the row with a name.
 
     Raises `NotFound` for what is no name of this kind. Not to be called inside a transaction.

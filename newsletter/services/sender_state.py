@@ -14,11 +14,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import mask_addresses
 from newsletter.db.session import reading, transaction
+from newsletter.i18n import Text
 from newsletter.mail.smtp.classify import Cause, Verdict
 from newsletter.models import MailingList, SenderState
 from newsletter.services import notifications
 from newsletter.services.runtime import Environment
+from newsletter.stored_texts import Stored
 
 SERVER = "server"
 CEILING = "ceiling"
@@ -60,16 +63,28 @@ class State:
     @property
     def sentence(self) -> str:
         """The state in one sentence, with the server's own words."""
-        because = f"{self.server} says: {self.why}" if self.server else self.why
+        because = (
+            Text("%(server)s says: %(why)s", server=self.server, why=Stored(self.why))
+            if self.server
+            else Stored(self.why)
+        )
         if self.cause == PACE:
-            return f"sending is slowed to {self.rate or 0:.1f} messages a second because {because}"
+            return Text(
+                "sending is slowed to %(rate)s messages a second because %(because)s",
+                rate=f"{self.rate or 0:.1f}",
+                because=because,
+            )
         if self.cause == COMPOSING:
-            return f"not composed: {because}"
-        return f"sending rests until {self.until:%Y-%m-%d %H:%M} UTC because {because}"
+            return Text("not composed: %(because)s", because=because)
+        return Text(
+            "sending rests until %(until)s UTC because %(because)s",
+            until=f"{self.until:%Y-%m-%d %H:%M}",
+            because=because,
+        )
 
 
 def read_states(session: Session, now: datetime) -> tuple[State, ...]:
-    """Return what slows or stops sending at `now`; what stops it comes first."""
+    """Return the causes that slow or stop sending at `now`; those that stop it come first."""
     rows = session.scalars(select(SenderState).order_by(SenderState.cause)).all()
     states = [_state(row) for row in rows if row.until > now or row.rate is not None]
     return tuple(sorted(states, key=lambda state: not state.stops))
@@ -101,15 +116,11 @@ class SenderStates:
 
     def resting(self) -> State | None:
         """Return the state for which nothing may be offered now, None if there is none."""
+        if not (known := self._states()):
+            return None
         now = self.env.now
-        return next(
-            (
-                state
-                for state in self._states().values()
-                if state.cause in STOPS and state.until > now
-            ),
-            None,
-        )
+        stops = (state for state in known.values() if state.cause in STOPS and state.until > now)
+        return next(stops, None)
 
     def _states(self) -> dict[str, State]:
         if time.monotonic() - self._read_at > FRESH_SECONDS:
@@ -121,8 +132,9 @@ class SenderStates:
         return self._known
 
     def note_taken(self) -> None:
-        """Note that a server took a message: what was held against servers is over."""
-        known = self._states()
+        """Record that a server took a message: what was held against servers is over."""
+        if not (known := self._states()):
+            return
         over = [
             cause
             for cause in (SERVER, *STOPS)
@@ -152,7 +164,7 @@ class SenderStates:
             rest = min(verdict.wait or doubled, longest)
             row.seconds = int(rest.total_seconds())
             row.until = now + rest
-            row.why = verdict.why[:500]
+            row.why = mask_addresses(verdict.why)[:500]
             row.server = server[:300]
             if row.told_at is None and list_id is not None:
                 row.told_at = now
@@ -181,7 +193,7 @@ class SenderStates:
         with transaction() as session:
             row = _row(session, cause, self.env.now)
             row.until = until
-            row.why = why[:500]
+            row.why = mask_addresses(why)[:500]
             row.server = server[:300]
         self._read_at = float("-inf")
 

@@ -32,12 +32,19 @@ class Sightings:
         """Count so many more of a figure; of a state, the number takes the place of the last."""
         key = (row.list_id, row.campaign_id, figures.cut(row.at), row.figure, row.name)
         with self._lock:
-            if key not in self._counts and len(self._counts) >= AT_MOST:
+            if key not in self._counts and not self._has_room(row.figure):
                 return
             if row.figure.is_state:
                 self._counts[key] = row.count
             else:
                 self._counts[key] += row.count
+
+    def _has_room(self, figure: Figure) -> bool:
+        """Tell whether one more can be told apart; names that visitors give take little of it."""
+        if figure in figures.BY_VISITORS:
+            known = sum(key[3] is figure for key in self._counts)
+            return known < figures.NAMES_A_DAY
+        return len(self._counts) < AT_MOST
 
     def take(self) -> list[Counted]:
         """Return the numbers and begin anew."""
@@ -51,7 +58,7 @@ class Sightings:
 
 
 def write_sightings(sightings: Sightings) -> None:
-    """Note what this process has seen; keep it where that fails."""
+    """Record what this process has seen; keep it where that fails."""
     rows = sightings.take()
     if not rows:
         return

@@ -10,9 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.db.prepared import Prepared
 from newsletter.models import MailingList, Subscriber, Subscription, SubscriptionRequest
 from newsletter.services import counting
 from newsletter.services.consent import Evidence, note_consent
@@ -31,7 +32,8 @@ EXPIRED = "expired"
 ENDED = SubscriptionStatus.UNSUBSCRIBED
 
 _subscriptions = cast(Table, Subscription.__table__)
-_REQUESTED = (
+_PENDING = Prepared(insert(_subscriptions).returning(_subscriptions.c.id))
+_REQUESTED = Prepared(
     update(_subscriptions)
     .where(_subscriptions.c.id == bindparam("which"))
     .values(
@@ -45,25 +47,22 @@ _REQUESTED = (
 # ── requests ─────────────────────────────────────────────────────────────────
 
 
-def insert_pending(connection: Connection, values: dict[str, Any]) -> int:
+def insert_pending(session: Session, values: dict[str, Any]) -> int:
     """Insert a pending subscription from a row of the other columns' `values`, and return its id.
 
     Past the ORM: every visitor of a form may cause it. `record_requested` writes the event.
     """
-    row = {**values, "status": SubscriptionStatus.PENDING}
-    statement = insert(_subscriptions).returning(_subscriptions.c.id)
-    return int(connection.execute(statement, row).scalar_one())
+    [inserted] = _PENDING.run(session, {**values, "status": SubscriptionStatus.PENDING})
+    return int(inserted.id)
 
 
-def mark_requested(
-    connection: Connection, subscription_id: int, number: int, now: datetime
-) -> None:
+def mark_requested(session: Session, subscription_id: int, number: int, now: datetime) -> None:
     """Make an existing subscription pending, for its request of this `number`.
 
     Past the ORM, as `insert_pending`.
     """
     values = {"which": subscription_id, "number": number, "requested_at": now}
-    connection.execute(_REQUESTED, values)
+    _REQUESTED.run(session, values)
 
 
 def record_requested(

@@ -9,12 +9,15 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
+from newsletter.db.prepared import Prepared
 from newsletter.db.session import db, reading, transaction
 from newsletter.errors import NotFound
 from newsletter.models import LastingKey, Subscriber, Subscription, Suppression
@@ -22,17 +25,13 @@ from newsletter.services import figures
 from newsletter.services.figures import Counted
 from newsletter.services.runtime import Environment
 from newsletter.statistics_vocabulary import Figure
-from newsletter.tokens import keyed_hash
+from newsletter.tokens import make_keyed_hash
 from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
 COUNTED_AT_MOST = 2_000
 """Suppressions that a page looks through: of more it shows what was counted in the last hour."""
 
 _KEYS = select(LastingKey.key).order_by(LastingKey.id)
-_SUPPRESSED = select(
-    exists().where(Suppression.email_hash.in_(bindparam("hashes", expanding=True)))
-)
-
 _SUBSCRIBED = (
     select(Subscription.id, Subscription.list_id, Subscription.status)
     .join(Subscriber)
@@ -53,7 +52,7 @@ class SuppressionView:
 
 def hash_address(env: Environment, email_key: str) -> list[str]:
     """Hash an address with every lasting key; the first hash is the one to store."""
-    return [keyed_hash(key, email_key) for key in read_lasting_keys(env)]
+    return [make_keyed_hash(key, email_key) for key in read_lasting_keys(env)]
 
 
 def read_lasting_keys(env: Environment) -> tuple[str, ...]:
@@ -79,9 +78,17 @@ def read_lasting_keys(env: Environment) -> tuple[str, ...]:
 
 def is_suppressed(env: Environment, session: Session, email_key: str) -> bool:
     """Tell whether an address must never be mailed."""
-    return bool(
-        session.connection().execute(_SUPPRESSED, {"hashes": hash_address(env, email_key)}).scalar()
-    )
+    hashes = hash_address(env, email_key)
+    values = {f"hash{number}": hashed for number, hashed in enumerate(hashes)}
+    [row] = _suppressed_query(len(hashes)).run(session, values)
+    return bool(row.suppressed)
+
+
+@cache
+def _suppressed_query(hashes: int) -> Prepared:
+    """Build the query for an address of so many hashes, one for each lasting key."""
+    places: list[Any] = [bindparam(f"hash{number}") for number in range(hashes)]
+    return Prepared(select(exists().where(Suppression.email_hash.in_(places)).label("suppressed")))
 
 
 def count_suppressed(session: Session, list_id: int) -> int:
@@ -95,7 +102,9 @@ def count_suppressed(session: Session, list_id: int) -> int:
         .select_from(Suppression)
         .join(Subscriber, Subscriber.email_key == Suppression.email_key)
         .join(Subscription, Subscription.subscriber_id == Subscriber.id)
-        .where(Subscription.list_id + 0 == list_id, Subscription.status == "active")
+        .where(
+            Subscription.list_id + 0 == list_id, Subscription.status == SubscriptionStatus.ACTIVE
+        )
     )
     return session.scalar(query) or 0
 
@@ -106,14 +115,20 @@ def has_many(session: Session) -> bool:
     return session.scalar(query) is not None
 
 
-def suppress(env: Environment, address: str, *, reason: str = "manual", note: str = "") -> bool:
+def suppress(
+    env: Environment,
+    address: str,
+    *,
+    reason: SuppressionReason = SuppressionReason.MANUAL,
+    note: str = "",
+) -> bool:
     """Suppress `address` and cancel what waits for it.
 
     Returns False where it was suppressed already.
     """
     key = parse_address(address).key
     with transaction() as session:
-        return suppress_key(env, session, key, SuppressionReason(reason), note)
+        return suppress_key(env, session, key, reason, note)
 
 
 def suppress_key(

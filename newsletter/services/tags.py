@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_line
+from newsletter.i18n import Text
 from newsletter.models import Tag
 
 
@@ -21,7 +22,14 @@ def clean_tags(words: Iterable[str]) -> tuple[str, ...]:
     for word in words:
         tag = to_plain_line(word, limit=200).lower().strip('"')
         if len(tag) > 60 or "," in tag:
-            raise InvalidInput({"tag": f"{tag[:40]!r} is no tag: at most 60 characters, no comma"})
+            raise InvalidInput(
+                {
+                    "tag": Text(
+                        "%(tag)s is not a tag; use at most 60 characters and no comma",
+                        tag=f"{tag[:40]!r}",
+                    )
+                }
+            )
         if tag:
             tags.append(tag)
     return tuple(dict.fromkeys(tags))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
 
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds, in seconds, of the classes of durations."""
+_BUCKET_NAMES = (*map(str, BUCKETS), "inf")
 
 DOMAIN_CLASSES = {
     "gmail.com": "google",
@@ -48,7 +50,7 @@ class Tally:
 
     def observe(self, name: str, seconds: float) -> None:
         """Count a duration in its class, and add it to the sum in milliseconds."""
-        bucket = next((str(bound) for bound in BUCKETS if seconds <= bound), "inf")
+        bucket = _BUCKET_NAMES[bisect_left(BUCKETS, seconds)]
         with self._lock:
             self._counts[f"{name}/{bucket}"] += 1
             self._counts[f"{name}/ms"] += round(seconds * 1000)

@@ -12,22 +12,26 @@ import hashlib
 import hmac
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from newsletter.access_vocabulary import NamedRow
 from newsletter.db.session import reading, transaction
 from newsletter.feeds.post import Posted
 from newsletter.models import MailingList, Subscriber, Webhook, WebhookMessage
+from newsletter.services import installation
 from newsletter.services.notifications import notify
 from newsletter.services.row_names import get_row_names
 from newsletter.services.runtime import Environment
+from newsletter.services.unforeseen import describe_error
 from newsletter.tokens import RowNames
 from newsletter.vocabulary import MessageStatus
 
@@ -39,8 +43,10 @@ HELD_FOR = timedelta(minutes=2)
 """Longer than any try takes; after that, whoever held a message is dead."""
 AT_ONCE = 8
 """Tries of one webhook at a time; one, while it fails."""
+TRIES_AT_MOST = 8 * AT_ONCE
+"""Tries of all webhooks at a time."""
 FAILING = 3
-"""Failures in a row after which a webhook counts as failing."""
+"""Failures in a row after which a webhook counts as failing: it rests as a whole."""
 WAITS = (5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600)
 """Seconds before the next try of a message, by the tries that failed; then the last of them."""
 GONE = 410
@@ -51,6 +57,7 @@ class ClaimedMessage:
     """A message that this worker holds until `held_until`, ready to be posted."""
 
     id: int
+    webhook_id: int
     held_until: datetime
     url: str
     body: bytes
@@ -58,26 +65,42 @@ class ClaimedMessage:
 
 
 def send_due(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> int:
-    """Send the messages that are due, until none is left; return how many were taken."""
+    """Send the messages that are due, until none is left; return how many were taken.
+
+    No webhook waits for the tries of another one. Nothing leaves while mail is held: receivers act
+    on what they are told, and a database that was restored tells of what is over.
+    """
     sent = 0
-    while not stop() and _is_any_due(env) and (claimed := _claim(env)):
-        with ThreadPoolExecutor(min(len(claimed), 4 * AT_ONCE)) as pool:
-            tries: dict[Future[Posted], ClaimedMessage] = {
-                pool.submit(env.post, message.url, message.body, message.headers): message
-                for message in claimed
-            }
-            for done in as_completed(tries):
-                sent += _record(env, tries[done], done.result())
-    return sent
+    tries: dict[Future[Posted], ClaimedMessage] = {}
+    with ThreadPoolExecutor(TRIES_AT_MOST) as pool:
+        while True:
+            if not stop() and not installation.find_hold():
+                in_flight = Counter(message.webhook_id for message in tries.values())
+                for message in _claim_due(env, in_flight):
+                    post = pool.submit(_post, env, message)
+                    tries[post] = message
+            if not tries:
+                return sent
+            for done in wait(tries, return_when=FIRST_COMPLETED).done:
+                sent += _record(env, tries.pop(done), done.result())
 
 
-def _is_any_due(env: Environment) -> bool:
+def _post(env: Environment, message: ClaimedMessage) -> Posted:
+    """Post a message; an error that nobody foresaw is that message's alone."""
+    try:
+        return env.post(message.url, message.body, message.headers)
+    except Exception as error:
+        return Posted(0, describe_error(error))
+
+
+def _claim_due(env: Environment, in_flight: Mapping[int, int]) -> list[ClaimedMessage]:
+    """Take the next messages of each webhook that has few `in_flight` (tries by its id)."""
+    busy = [webhook_id for webhook_id, count in in_flight.items() if count > AT_ONCE // 2]
+    conditions = (Webhook.paused_at.is_(None), Webhook.id.not_in(busy), *_due_clauses(env.now))
     with reading() as session:
-        return bool(
-            session.scalar(
-                select(exists().where(Webhook.paused_at.is_(None), *_due_clauses(env.now)))
-            )
-        )
+        if not session.scalar(select(exists().where(*conditions))):
+            return []
+    return _claim(env, in_flight)
 
 
 def _due_clauses(now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -102,18 +125,24 @@ def _due_clauses(now: datetime) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _claim(env: Environment) -> list[ClaimedMessage]:
+def _claim(
+    env: Environment, in_flight: Mapping[int, int] = MappingProxyType({})
+) -> list[ClaimedMessage]:
     """Take the next messages of each webhook for this worker."""
     claimed: list[ClaimedMessage] = []
     with transaction() as session:
         webhooks = session.scalars(select(Webhook).where(Webhook.paused_at.is_(None))).all()
         for webhook in webhooks:
+            at_once = AT_ONCE if webhook.failures < FAILING else 1
+            free = at_once - in_flight.get(webhook.id, 0)
+            if free <= 0:
+                continue
             query = (
                 select(WebhookMessage)
                 .join(Webhook, and_(*_due_clauses(env.now)))
                 .where(Webhook.id == webhook.id)
-                .order_by(WebhookMessage.id)
-                .limit(AT_ONCE if webhook.failures < FAILING else 1)
+                .order_by(WebhookMessage.due_at, WebhookMessage.id)
+                .limit(free)
                 .with_for_update(of=WebhookMessage, skip_locked=True)
             )
             rows = session.scalars(query).all()
@@ -123,7 +152,13 @@ def _claim(env: Environment) -> list[ClaimedMessage]:
                 row.held_until = env.now + HELD_FOR
                 row.first_tried_at = row.first_tried_at or env.now
                 email = addresses.get(row.subscriber_id or 0)
-                claimed.append(_prepare(webhook, row, email, names, env.now))
+                try:
+                    claimed.append(_prepare(webhook, row, email, names, env.now))
+                except Exception as error:  # that message waits, and the others go
+                    row.held_until = None
+                    row.attempts += 1
+                    row.text = describe_error(error)[:300]
+                    row.due_at = env.now + timedelta(seconds=WAITS[-1])
     return claimed
 
 
@@ -157,7 +192,7 @@ def _prepare(
         "Content-Type": "application/json",
         **sign_message(webhook.secret, row.handle, now, body),
     }
-    return ClaimedMessage(row.id, row.held_until, webhook.url, body, headers)
+    return ClaimedMessage(row.id, webhook.id, row.held_until, webhook.url, body, headers)
 
 
 def sign_message(secret: str, handle: str, now: datetime, body: bytes) -> dict[str, str]:
@@ -194,16 +229,52 @@ def _record(env: Environment, message: ClaimedMessage, posted: Posted) -> int:
         if is_taken:
             stored_message.status = MessageStatus.SENT
             stored_message.finished_at = env.now
+            if webhook.failures >= FAILING:
+                _end_rest(session, webhook, env.now)
             webhook.failures = 0
             return 1
         webhook.failures += 1
         stored_message.due_at = env.now + _choose_wait(stored_message.attempts, posted)
+        if webhook.failures >= FAILING:
+            _rest(session, webhook, stored_message, env.now)
         _pause_if_hopeless(env, session, webhook, stored_message)
         return 0
 
 
+def _rest(session: Session, webhook: Webhook, tried: WebhookMessage, now: datetime) -> None:
+    """Let all messages of a failing webhook wait; the one that was `tried` is the last again.
+
+    Its failures count from those that were in flight together.
+    """
+    stage = min(max(webhook.failures - AT_ONCE, 0), len(WAITS) - 1)
+    until = now + timedelta(seconds=WAITS[stage])
+    tried.due_at = max(tried.due_at, until + timedelta(seconds=1))
+    session.execute(
+        update(WebhookMessage)
+        .where(
+            _queued_clause(webhook), WebhookMessage.id != tried.id, WebhookMessage.due_at < until
+        )
+        .values(due_at=until)
+    )
+
+
+def _end_rest(session: Session, webhook: Webhook, now: datetime) -> None:
+    """Let the messages of a webhook that takes them again go now."""
+    later = WebhookMessage.due_at > now
+    session.execute(update(WebhookMessage).where(_queued_clause(webhook), later).values(due_at=now))
+
+
+def _queued_clause(webhook: Webhook) -> ColumnElement[bool]:
+    """Build the condition for the messages that wait; what is held is its worker's to write."""
+    return and_(
+        WebhookMessage.webhook_id == webhook.id,
+        WebhookMessage.status == MessageStatus.QUEUED,
+        WebhookMessage.held_until.is_(None),
+    )
+
+
 def _choose_wait(attempts: int, posted: Posted) -> timedelta:
-    """Return how long to wait after so many tries: with the receiver's word, and ± 20 %."""
+    """Return the wait after so many tries: as the receiver asks, and ± 20 %."""
     usual = WAITS[min(attempts, len(WAITS)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311 (no secret)
     return timedelta(seconds=max(usual, min(posted.retry_after or 0, WAITS[-1])))
 
@@ -211,9 +282,12 @@ def _choose_wait(attempts: int, posted: Posted) -> timedelta:
 def _pause_if_hopeless(
     env: Environment, session: Session, webhook: Webhook, row: WebhookMessage
 ) -> None:
-    since = row.first_tried_at or env.now
     if webhook.paused_at is not None:
         return
+    since = row.first_tried_at or env.now
+    if webhook.failures >= FAILING:  # its messages take turns
+        first = select(func.min(WebhookMessage.first_tried_at)).where(_queued_clause(webhook))
+        since = min(since, session.scalar(first) or since)
     if row.code != GONE and env.now - since < TRIED_FOR:
         return
     answer = f"answered {row.code}" if row.code else row.text
@@ -233,7 +307,8 @@ def _pause_if_hopeless(
             mailing_list,
             f"Webhook {webhook.id} is paused: {host} takes nothing",
             [
-                f"Nothing that happens is told to {host} any more: it {webhook.paused_because}.",
+                f"Nothing that happens is told to {host} any more. The reason: "
+                f"{webhook.paused_because}.",
                 "Nothing is lost for 30 days. Once the receiver is mended:",
             ],
             [f"newsletter webhook log {webhook.id}", f"newsletter webhook resume {webhook.id}"],

@@ -1,7 +1,7 @@
 """Write the messages of webhooks, in the transaction that records their events.
 
-So no event is lost, whatever ends the process. `newsletter.outbox.record` does the same in SQL for
-deliveries that failed, because outcomes are written past the ORM.
+So no event is lost, whatever ends the process. `newsletter/outbox/failed_events.py` does the same
+in SQL for deliveries that failed, because outcomes are written past the ORM.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from newsletter.db.prepared import Prepared
 from newsletter.models import MailingList, Subscription, Webhook, WebhookMessage
 from newsletter.vocabulary import MessageStatus
 
 IDS_AT_ONCE = 500
 """Subscriptions that are looked up with one query, far below what a database takes as values."""
+_WEBHOOKS = Prepared(select(Webhook.id, Webhook.events, Webhook.list_ids))
 
 
 def queue_messages(session: Session, events: Sequence[Mapping[str, Any]]) -> None:
     """Queue a message for each event (columns of `Event`) and each webhook that wants it."""
-    webhooks = session.execute(select(Webhook.id, Webhook.events, Webhook.list_ids)).all()
+    webhooks = _WEBHOOKS.run(session, {})
     pairs = [
         (webhook.id, event)
         for event in events

@@ -31,7 +31,7 @@ class WebhookView:
 
     id: int
     url: str
-    events: tuple[str, ...]
+    events: tuple[EventKind, ...]
     lists: tuple[str, ...] | None
     with_address: bool
     created_at: datetime
@@ -46,7 +46,7 @@ class MessageView:
 
     id: str
     webhook: int
-    event: str
+    event: EventKind
     subject: str
     status: MessageStatus
     attempts: int
@@ -96,7 +96,7 @@ def _check_url(url: str, *, allow_private: bool) -> None:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https") or not url.isascii() or len(url) > 2000:
-        raise InvalidInput({"url": "is no web address; write one like https://example.org/hook"})
+        raise InvalidInput({"url": "is not a web address; use one like https://example.org/hook"})
     if any(character <= " " for character in url):
         raise InvalidInput({"url": "holds a space or a line break"})
     if parts.username is not None:
@@ -116,18 +116,19 @@ def _is_private(host: str) -> bool:
     return not is_public(host)
 
 
-def _parse_kinds(words: Iterable[str]) -> list[str]:
+def _parse_kinds(words: Iterable[str]) -> list[EventKind]:
     """Return the kinds of events that are named, one by one or as a group (``entry.*``)."""
-    kinds: list[str] = []
+    kinds: list[EventKind] = []
     for word in (part.strip() for words_ in words for part in words_.split(",")):
         group = word.removesuffix("*")
         chosen = [
-            kind.value
+            kind
             for kind in EventKind
             if kind.value == word or (group != word and kind.value.startswith(group))
         ]
         if word and not chosen:
-            raise InvalidInput({"events": f"{word} is no event; there are {', '.join(EventKind)}"})
+            known = ", ".join(EventKind)
+            raise InvalidInput({"events": f"{word!r} is not an event; use some of {known}"})
         kinds += chosen if word else []
     return list(dict.fromkeys(kinds))
 

@@ -68,7 +68,7 @@ def _machine() -> str:
 
 
 def _read_start(pid: int) -> str:
-    """Return when `pid` was started, in the system's ticks; empty if no such process is visible."""
+    """Return the start of process `pid` in the system's ticks; empty if it is not visible."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -89,11 +89,11 @@ def _probe_process(pid: int) -> str:
 def record_tick(env: Environment, worker: str) -> None:
     """Record that a worker is alive, and delete those that have long been silent."""
     now = env.now
-    with transaction() as session:
+    with transaction(announced=False) as session:
         session.merge(Worker(name=worker, ticked_at=now))
         session.execute(delete(Worker).where(Worker.ticked_at < now - FORGET_AFTER))
 
 
 def find_last_tick() -> datetime | None:
-    """Return when any worker last ticked, None if none has."""
+    """Return the last tick of any worker, None if there was none."""
     return db.session.scalar(select(func.max(Worker.ticked_at)))

@@ -1,4 +1,6 @@
-"""What is counted of a subscription's life: by form and page, by how it ended, after which mailing."""
+"""Test what is counted of a subscription's life: by form and page, by how it ended, after which
+mailing.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup.subscribe import Submission, subscribe
 from newsletter.services.subscribers import preferences, subscriptions
 from newsletter.services.suppressions import suppress
-from newsletter.vocabulary import Actor, EvidenceSource
+from newsletter.vocabulary import Actor, EvidenceSource, SuppressionReason
 from tests.fakes import Clock
 from tests.figures import fold_all
 from tests.people import add_list
@@ -46,7 +48,8 @@ def confirm_link(env: Environment, email: str) -> str:
     row = db.session.scalars(
         select(Subscription).join(Subscriber).where(Subscriber.email_key == email)
     ).one()
-    handle, number = row.handle, row.round
+    handle = row.handle
+    number = row.round
     db.session.rollback()
     return env.links.confirm(handle, number, env.now).rpartition("/confirm/")[2]
 
@@ -96,7 +99,7 @@ def test_a_request_that_expires_is_no_departure(
 
 
 def mailed(env: Environment, days_ago: int) -> tuple[int, str]:
-    """A campaign that was sent to two readers some days ago; the second one's link to leave."""
+    """Send a campaign to two readers some days ago; return it and the second's link to leave."""
     campaign_id = make_campaign(2)
     sent_at = env.now - timedelta(days=days_ago)
     with transaction() as session:
@@ -131,7 +134,7 @@ def test_only_a_slower_cadence_is_a_mailing_s(env: Environment) -> None:
 
 def test_ends_without_a_link_are_no_mailing_s(env: Environment) -> None:
     campaign_id, _ = mailed(env, 1)
-    suppress(env, "reader0@example.com", reason="complaint")
+    suppress(env, "reader0@example.com", reason=SuppressionReason.COMPLAINT)
     with transaction() as session:
         gone = session.scalars(
             select(Subscriber).where(Subscriber.email_key == "reader1@example.com")

@@ -1,4 +1,6 @@
-"""Totals by day: every note counts once, on its list's own day, and stays when people are deleted."""
+"""Totals by day: every note counts once, on its list's own day, and stays when people are
+deleted.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,7 @@ def test_totals_stay_when_subscribers_go(env: Environment, lists: tuple[int, int
 
 
 def test_a_flood_of_pages_is_put_together(lists: tuple[int, int]) -> None:
-    number_of = figures.PAGES_AT_MOST + 20
+    number_of = figures.NAMES_A_DAY + 20
     pages = [f"evil.example/{number:04}" for number in range(number_of)]
     count(*(Counted(lists[0], Figure.ASKED_PAGE, LATE, page) for page in pages))
     count(Counted(lists[1], Figure.ASKED_PAGE, LATE, "blog.example"))
@@ -88,10 +90,10 @@ def test_a_flood_of_pages_is_put_together(lists: tuple[int, int]) -> None:
     count(Counted(lists[0], Figure.ASKED_PAGE, LATE, pages[0]))
     count(Counted(lists[0], Figure.ASKED_PAGE, LATE, "evil.example/more"))
     fold_all()
-    found = totals(lists[0])
-    assert len(found) == figures.PAGES_AT_MOST + 1
-    assert found["2026-11-25", "asked_page", figures.OTHERS] == 21
-    assert found["2026-11-25", "asked_page", pages[0]] == 2
+    result = totals(lists[0])
+    assert len(result) == figures.NAMES_A_DAY + 1
+    assert result["2026-11-25", "asked_page", figures.OTHERS] == 21
+    assert result["2026-11-25", "asked_page", pages[0]] == 2
     assert totals(lists[1]) == {("2026-11-24", "asked_page", "blog.example"): 1}
 
 

@@ -156,16 +156,18 @@ def changes(file: Path) -> Iterator[str]:
 
 
 AS_A_SET = {
-    "import_statements.py": "writes the rows of an import, with record_import_batch in one transaction",
+    "import_statements.py": (
+        "writes the rows of an import, with record_import_batch in one transaction"
+    ),
 }
 
 
 def test_no_other_module_changes_a_status() -> None:
     assert len(list(changes(HOME))) >= 6
-    found = [
+    assignments = [
         place
         for file in sorted(PACKAGE.rglob("*.py"))
         if file != HOME and file.name not in AS_A_SET and "migrations" not in file.parts
         for place in changes(file)
     ]
-    assert found == []
+    assert assignments == []

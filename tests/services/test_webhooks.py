@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from jsonschema_rs import Draft202012Validator
 from sqlalchemy import select, update
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
@@ -21,18 +23,27 @@ from newsletter.db.direct import DirectConnection
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.feeds.post import Poster
-from newsletter.models import Delivery, Event, Lease, Subscription, Webhook, WebhookMessage
+from newsletter.models import (
+    Delivery,
+    Event,
+    Lease,
+    MailingList,
+    Subscription,
+    Webhook,
+    WebhookMessage,
+)
 from newsletter.outbox import DeliveryUpdate, LeasedBatch
 from newsletter.outbox.recorder import Group, make_recorder
-from newsletter.services import webhook_delivery, webhooks
+from newsletter.services import installation, webhook_delivery, webhooks
 from newsletter.services.consent import Evidence
-from newsletter.services.operations import cleanup
+from newsletter.services.operations import cleanup, hold
 from newsletter.services.row_names import name_row
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers import admin, privacy
 from newsletter.services.subscription_state import record_change
 from newsletter.settings import Settings
 from newsletter.vocabulary import DeliveryStatus, EvidenceSource, MessageStatus
+from newsletter.web.api.webhook_description import describe_webhooks
 from tests.fakes import Clock
 from tests.people import add_list, add_reader
 from tests.receiver import Received, Receiver, reply, running_receiver
@@ -46,7 +57,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def world(env: Environment) -> Environment:
-    """An environment that may post to the loopback, with two lists and three subscribers."""
+    """Make an environment that may post to the loopback, with two lists and three subscribers."""
     allowed = env.settings.webhooks.model_copy(update={"allow_private_addresses": True})
     with transaction() as session:
         for slug, names in (("blog", "ab"), ("other", "c")):
@@ -58,6 +69,14 @@ def world(env: Environment) -> Environment:
         settings=env.settings.model_copy(update={"webhooks": allowed}),
         post=Poster(user_agent="newsletter/test", allow_private=True, deadline=2.0),
     )
+
+
+def described() -> Draft202012Validator:
+    """Return what openapi.json says of a message."""
+    schemas: dict[str, Any] = {}
+    describe_webhooks(schemas)
+    reference = {"$ref": "#/components/schemas/EventMessage"}
+    return Draft202012Validator({"components": {"schemas": schemas}} | reference)
 
 
 def verify(env: Environment, secret: str, request: Received) -> dict[str, Any]:
@@ -118,6 +137,8 @@ def test_an_event_arrives_signed_and_without_an_address(
     assert webhook_delivery.send_due(world) == 2
     for request in receiver.requests:
         verified = verify(world, secret, request)
+        described().validate(verified)
+        assert not described().is_valid(verified | {"data": verified["data"] | {"name": "Ana"}})
         assert verified["type"] == "subscription.changed"
         assert verified["timestamp"] == world.now.isoformat()
         assert verified["data"]["list"] == "blog"
@@ -130,6 +151,17 @@ def test_an_event_arrives_signed_and_without_an_address(
     assert webhook_delivery.send_due(world) == 0
 
 
+def test_nothing_is_told_while_mail_is_held(world: Environment, receiver: Receiver) -> None:
+    """Receivers mail people, too, and a restored database knows nothing of who has left since."""
+    webhooks.add_webhook(world, receiver.url)
+    change(world)
+    hold.hold_installation(world, "restored from a backup")
+    assert webhook_delivery.send_due(world) == 0
+    assert receiver.requests == []
+    installation.release_mail()
+    assert webhook_delivery.send_due(world) > 0
+
+
 def test_an_address_is_sent_to_whom_asked_for_it_and_not_after_an_erasure(
     world: Environment, receiver: Receiver
 ) -> None:
@@ -137,6 +169,7 @@ def test_an_address_is_sent_to_whom_asked_for_it_and_not_after_an_erasure(
     change(world)
     privacy.erase_address(world, "a@example.com")
     webhook_delivery.send_due(world)
+    assert [r.event for r in receiver.requests if not described().is_valid(r.event)] == []
     emails = [request.event["data"].get("email") for request in receiver.requests]
     assert sorted(filter(None, emails)) == ["b@example.com", "c@example.com"]
     ended = [r.event["data"] for r in receiver.requests if r.event["type"] == "subscription.ended"]
@@ -178,8 +211,8 @@ def test_a_receiver_that_is_down_for_a_day_gets_all_in_order(
     change(world, times=1)
     deliver_all(world, clock, hours=30)
     assert webhooks.list_webhooks()[0].waiting == 0
-    taken = [row for row in webhooks.list_messages(view.id) if row.status == "sent"]
-    assert len(taken) == 18
+    sent = [row for row in webhooks.list_messages(view.id) if row.status == "sent"]
+    assert len(sent) == 18
     assert webhooks.list_webhooks()[0].paused_at is None
     order = [*(f"change {number}" for number in range(5)), "change 0"]
     assert set(map(tuple, first_arrivals(receiver).values())) == {tuple(order)}
@@ -209,6 +242,20 @@ def test_a_webhook_that_takes_nothing_for_three_days_is_paused_and_its_author_to
     assert webhooks.list_webhooks()[0].waiting == 0
 
 
+def test_a_webhook_of_many_subscribers_is_paused_after_three_days(
+    world: Environment, receiver: Receiver, clock: Clock
+) -> None:
+    add_subscribers(60)
+    receiver.answer = lambda handler, received, number: reply(handler, 500)
+    webhooks.add_webhook(world, receiver.url)
+    change(world)
+    began = clock.now
+    deliver_all(world, clock, hours=100)
+    [paused] = webhooks.list_webhooks()
+    assert paused.paused_at is not None
+    assert timedelta(days=3) <= paused.paused_at - began < timedelta(days=3, hours=8)
+
+
 def test_410_pauses_at_once(world: Environment, receiver: Receiver) -> None:
     receiver.answer = lambda handler, received, number: reply(handler, 410)
     webhooks.add_webhook(world, receiver.url)
@@ -228,14 +275,27 @@ def test_a_private_address_is_never_connected_to(
     assert {row.text for row in webhooks.list_messages(view.id)} == {"leads into a private network"}
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "url",
     [
-        "http://127.0.0.1/", "http://localhost:8080/", "http://[::1]/", "http://10.1.2.3/x", "http://169.254.169.254/",
-        "ftp://example.org/", "https://ana:pw@example.org/", "example.org", "https://", "https://example.org/a b", "https://exämple.org/",
-        "https://example.org:port/", "javascript:alert(1)", "http://a.localhost/", "https://example.org/" + "x" * 2000,
+        "http://127.0.0.1/",
+        "http://localhost:8080/",
+        "http://[::1]/",
+        "http://10.1.2.3/x",
+        "http://169.254.169.254/",
+        "ftp://example.org/",
+        "https://ana:pw@example.org/",
+        "example.org",
+        "https://",
+        "https://example.org/a b",
+        "https://exämple.org/",
+        "https://example.org:port/",
+        "javascript:alert(1)",
+        "http://a.localhost/",
+        "https://example.org/" + "x" * 2000,
     ],
-)  # fmt: skip
+)
 def test_an_address_that_cannot_be_posted_to_is_refused(env: Environment, url: str) -> None:
     with pytest.raises(InvalidInput):
         webhooks.add_webhook(env, url)
@@ -292,6 +352,94 @@ def test_a_slow_receiver_is_given_up_and_tried_again(
     assert webhooks.list_messages(view.id)[0].text == "took too long to answer"
     clock.now += timedelta(seconds=10)
     assert webhook_delivery.send_due(impatient) == 1
+
+
+def test_an_answer_that_breaks_off_has_taken_the_message(
+    world: Environment, receiver: Receiver
+) -> None:
+    """The body is not used, so that nothing depends on it."""
+
+    def answer(handler: BaseHTTPRequestHandler, received: Received, number: int) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        handler.wfile.write(b"thank")
+        if number == 1:
+            time.sleep(2.5)
+
+    receiver.answer = answer
+    webhooks.add_webhook(world, receiver.url)
+    change(world)
+    assert webhook_delivery.send_due(world) == 3
+    assert len(receiver.requests) == 3
+
+
+def test_a_receiver_that_hangs_holds_up_no_other(world: Environment, receiver: Receiver) -> None:
+    in_time: list[bool] = []
+
+    def hang(handler: BaseHTTPRequestHandler, received: Received, number: int) -> None:
+        ends_at = time.monotonic() + 1.8
+        while len(receiver.requests) < 18 and time.monotonic() < ends_at:
+            time.sleep(0.02)
+        in_time.append(len(receiver.requests) == 18)
+        reply(handler, 500)
+
+    with running_receiver(hang) as hanging:
+        webhooks.add_webhook(world, hanging.url)
+        webhooks.add_webhook(world, receiver.url)
+        change(world, times=6)
+        webhook_delivery.send_due(world)
+    assert in_time
+    assert all(in_time), "the other has had everything meanwhile"
+    assert set(map(tuple, first_arrivals(receiver).values())) == {
+        tuple(f"change {number}" for number in range(6))
+    }
+
+
+def add_subscribers(count: int) -> None:
+    with transaction() as session:
+        mailing_list = session.scalars(select(MailingList).order_by(MailingList.id)).first()
+        assert mailing_list is not None
+        for number in range(count):
+            add_reader(session, mailing_list, f"more{number}@example.com")
+
+
+def test_a_receiver_that_is_down_is_asked_for_all_by_one_message(
+    world: Environment, receiver: Receiver, clock: Clock
+) -> None:
+    """However many wait; and once it is back, they do not wait for the tries of each."""
+    add_subscribers(60)
+    receiver.answer = lambda handler, received, number: reply(handler, 503)
+    view, _ = webhooks.add_webhook(world, receiver.url)
+    change(world)
+    deliver_all(world, clock, hours=1)
+    assert 10 < len(receiver.requests) < 30
+    deliver_all(world, clock, hours=12)
+    assert len(receiver.requests) < 40
+    deliver_all(world, clock, hours=58)
+    assert webhooks.list_webhooks()[0].paused_at is None
+    receiver.answer = lambda handler, received, number: reply(handler, 204)
+    deliver_all(world, clock, hours=8)
+    assert webhooks.list_webhooks()[0].waiting == 0
+    taken_at = {row.finished_at for row in webhooks.list_messages(view.id, limit=100)}
+    assert len(taken_at) == 1, "all at once"
+
+
+def test_a_message_that_is_never_taken_holds_up_its_own_subscriber_only(
+    world: Environment, receiver: Receiver, clock: Clock
+) -> None:
+    add_subscribers(20)
+    webhooks.add_webhook(world, receiver.url)
+    change(world)
+    with reading() as session:
+        query = select(WebhookMessage.handle).order_by(WebhookMessage.id)
+        poison = session.scalars(query).first()
+    began = clock.now
+    receiver.answer = lambda handler, received, number: reply(
+        handler, 500 if received.id == poison or clock.now - began < timedelta(hours=3) else 204
+    )
+    deliver_all(world, clock, hours=12)
+    assert webhooks.list_webhooks()[0].waiting == 1
 
 
 def test_what_a_dead_worker_held_is_sent_by_another(

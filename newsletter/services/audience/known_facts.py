@@ -1,4 +1,4 @@
-"""Build conditions on what subscribers told a list, and on what the list has sent them.
+"""Build SQL conditions on subscribers' answers in forms, topics and the campaigns they were sent.
 
 Unlike a subscriber's columns, these have names of the list's own: a name that the list does not
 have is refused, because ``fields.twon != "Berlin"`` would otherwise reach everybody.
@@ -27,7 +27,7 @@ TICKED = ("true", "1")
 def fact_clause(
     term: Answer | Answered | OfTopic | Had, mailing_list: MailingList
 ) -> ColumnElement[bool]:
-    """Build the SQL condition of one term of a segment, in the names of its list.
+    """Build the SQL condition of one term of a segment; names of fields and topics are its list's.
 
     Raises `InvalidInput` for a field, topic or campaign that the list does not have.
     """

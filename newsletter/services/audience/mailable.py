@@ -28,7 +28,7 @@ def receiving_clause() -> ColumnElement[bool]:
     return and_(Subscription.status == SubscriptionStatus.ACTIVE, ~suppressed)
 
 
-def is_receiving(status: str | None, *, suppressed: bool) -> bool:
+def is_receiving(status: SubscriptionStatus | None, *, suppressed: bool) -> bool:
     """Tell whether a subscription is active and its address is not suppressed.
 
     This is asked of each message right before it is offered. A pause is not asked then: it keeps
@@ -48,7 +48,11 @@ def paused_clause(now: datetime) -> ColumnElement[bool]:
 
 
 def is_mailable(
-    status: str | None, paused_until: datetime | None, now: datetime, *, suppressed: bool
+    status: SubscriptionStatus | None,
+    paused_until: datetime | None,
+    now: datetime,
+    *,
+    suppressed: bool,
 ) -> bool:
     """Tell whether a campaign which starts at `now` may include a subscription."""
     return is_receiving(status, suppressed=suppressed) and not is_paused(paused_until, now)

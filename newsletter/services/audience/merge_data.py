@@ -17,6 +17,7 @@ from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading
 from newsletter.errors import NotFound, TemplateProblem
+from newsletter.i18n import Text
 from newsletter.mail.templating.merge_fields import (
     ARCHIVE_SUBSCRIBER,
     Filler,
@@ -31,6 +32,7 @@ from newsletter.services import resources, tags
 from newsletter.services.audience.list_fields import read_list_fields
 from newsletter.services.audience.segments import JOINED_AT, segment_page
 from newsletter.services.runtime import Environment
+from newsletter.stored_texts import Stored
 
 PAGE = 500
 """Recipients that are read with one query: as many as a lease of the outbox has rows."""
@@ -105,7 +107,9 @@ def get_recipient(address: str, slug: str) -> Recipient:
     with reading() as session:
         recipients = read_recipients(session, query)
     if not recipients:
-        raise NotFound(f"{slug} has no subscriber with this address")
+        raise NotFound(
+            f"{slug} has no subscriber with this address", hint="see `newsletter subscriber ls`"
+        )
     return recipients[0]
 
 
@@ -177,6 +181,24 @@ class MergeProblem:
     why: str
     example: str
 
+    def describe(self, recipients: int = 0) -> Text:
+        """Say how many cannot get the letter, of how many `recipients` if that is known."""
+        why = Stored(self.why)
+        if not recipients:
+            return Text("%(count)s subscribers cannot get it: %(why)s", count=self.count, why=why)
+        return Text(
+            "%(count)s of %(all)s subscribers cannot get it: %(why)s",
+            count=self.count,
+            all=recipients,
+            why=why,
+        )
+
+
+def _say_place(error: TemplateProblem) -> str:
+    if not error.line:
+        return error.reason
+    return Text("line %(line)s: %(problem)s", line=error.line, problem=error.reason)
+
 
 def find_merge_problem(
     env: Environment, list_id: int, segment: str, personal: MergeTemplates | None
@@ -194,7 +216,7 @@ def find_merge_problem(
             filler({**build_merge_values(env, recipient), "resource": resource})
         except TemplateProblem as error:
             count += 1
-            why = why or (f"line {error.line}: {error.reason}" if error.line else error.reason)
+            why = why or _say_place(error)
             example = example or recipient.email
     return MergeProblem(count, why, example) if count else None
 

@@ -26,6 +26,7 @@ from newsletter.authoring.segment_terms import (
     Untagged,
 )
 from newsletter.errors import InvalidInput
+from newsletter.i18n import Text
 from newsletter.models import MailingList, Subscriber, Subscription, Tag
 from newsletter.services.audience import known_facts
 from newsletter.services.audience.mailable import mailable_clause
@@ -159,7 +160,12 @@ def _key(address: str) -> str:
         return parse_address(address).key
     except InvalidInput:
         raise InvalidInput(
-            {"segment": f'"{address.removeprefix("x@")}" is no address or domain'}
+            {
+                "segment": Text(
+                    '"%(written)s" is no address or domain',
+                    written=address.removeprefix("x@"),
+                )
+            }
         ) from None
 
 

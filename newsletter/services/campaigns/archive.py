@@ -35,6 +35,11 @@ DESCRIPTION_AT_MOST = 160
 """Characters of a description: what searchers and link previews show of it."""
 _FACTS = re.compile(r"</h1>\s{0,99}<p>[^<.!?]{0,120}</p>")
 """The line of author, date and length below a post's title, which its address and card tell."""
+_BUTTON = re.compile(
+    r"<table>\s{0,9}<tbody><tr><td><a [^<>]{1,3000}>[^<>]{1,99}</a></td></tr>\s{0,9}"
+    r"</tbody></table>\s{0,9}\Z"
+)
+"""The button below a post, whose words describe nothing."""
 SITEMAP_AT_MOST = 5000
 """Newest campaigns in the sitemap; the protocol's limit is 50,000 addresses a file."""
 
@@ -100,13 +105,16 @@ def get_page(env: Environment, slug: str, name: str) -> tuple[ArchivePage, str]:
         campaign = _get_public(session, slug, Campaign.archive_name == name)
         campaign_id = campaign.id
         mailing_list = campaign.mailing_list
-        links = _list_links(session, campaign)
+        posts = _list_posts(session, campaign)
+        links = [link for link, _ in posts]
         neighbours = archived_campaigns.find_neighbours(session, campaign)
         listed = ArchivedCampaign(
             campaign.handle, name, campaign.subject, campaign.started_at or campaign.created_at
         )
         preheader = campaign.preheader
+        titles = [title for _, title in posts]
         logo = mailing_list.logo_url
+        about = mailing_list.description or mailing_list.title
         several = campaign.kind is CampaignKind.DIGEST and len(links) > 1
         indexed = not campaign.repeats and (not several or mailing_list.digest_indexed)
     content = _load_content(env, slug, listed)
@@ -114,7 +122,7 @@ def get_page(env: Environment, slug: str, name: str) -> tuple[ArchivePage, str]:
     page = ArchivePage(
         listed.subject,
         listed.sent_at,
-        _describe(preheader, content.html),
+        _describe(preheader or (" · ".join(titles) if several else ""), content.html) or about,
         find_first_picture(content.html, base_url=url)[0] or logo,
         links[0] if len(links) == 1 and links[0] else url,
         indexed,
@@ -181,13 +189,25 @@ def _get_public(session: Session, slug: str, condition: ColumnElement[bool]) -> 
     return campaign
 
 
-def _list_links(session: Session, campaign: Campaign) -> list[str]:
-    """Return the addresses of the posts that a digest carried; a letter has none."""
-    numbers = session.scalar(
-        select(Edition.entries).where(Edition.campaign_id == campaign.id, Edition.cursor == WEB)
+def _list_posts(session: Session, campaign: Campaign) -> list[tuple[str, str]]:
+    """Return address and title of each post that a digest carried, in its order; a letter has none.
+
+    An address of another kind than a page's is empty.
+    """
+    numbers: list[int] = (
+        session.scalar(
+            select(Edition.entries).where(Edition.campaign_id == campaign.id, Edition.cursor == WEB)
+        )
+        or []
     )
-    links = session.scalars(select(Entry.link).where(Entry.id.in_(numbers or ())))
-    return [link if link.startswith(("https://", "http://")) else "" for link in links]
+    rows = session.execute(
+        select(Entry.id, Entry.link, Entry.title).where(Entry.id.in_(numbers))
+    ).all()
+    posts = {
+        number: (link if link.startswith(("https://", "http://")) else "", title)
+        for number, link, title in rows
+    }
+    return [posts[number] for number in numbers if number in posts]
 
 
 def _load_content(env: Environment, slug: str, listed: ArchivedCampaign) -> ArchivedContent:
@@ -196,13 +216,16 @@ def _load_content(env: Environment, slug: str, listed: ArchivedCampaign) -> Arch
 
 
 def _describe(preheader: str, html: str) -> str:
-    text = preheader or make_excerpt(_FACTS.sub("</h1>", html, count=1), words=60)
+    content = _BUTTON.sub("", _FACTS.sub("</h1>", html, count=1))
+    if not preheader and content.count("<h1") == 1:  # its card has the title already
+        content = content.partition("</h1>")[2]
+    text = preheader or make_excerpt(content, words=60)
     return shorten_text(to_plain_line(text, limit=1000), DESCRIPTION_AT_MOST)
 
 
 @lru_cache(maxsize=64)
 def _extract_content(html: str, base_url: str) -> str:
-    """Return what a mail says, without its frame and styles.
+    """Return the content of a mail, without its frame and styles.
 
     Cached: what was mailed never changes, and anybody may ask.
     """
@@ -210,7 +233,7 @@ def _extract_content(html: str, base_url: str) -> str:
 
 
 def _make_impersonal_values(env: Environment, slug: str) -> Mapping[str, str]:
-    """Return what fills the slots where there is no subscriber: links for everybody."""
+    """Return the values of slots where there is no subscriber: links for everybody."""
     anybody = env.links.to("/link")
     links = {
         "preferences_url": anybody,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 
 from newsletter import outbox
 from newsletter.db.session import reading
-from newsletter.models import Campaign
+from newsletter.models import Campaign, MailingList
 from newsletter.outbox import FailureGroup
 from newsletter.services.campaigns import identify
 from newsletter.services.campaigns.campaigns import (
@@ -45,6 +46,36 @@ def list_page(list_ids: Collection[int], *, before: int = 0) -> CampaignPage:
         rows = session.scalars(query).all()
         views = tuple(describe_campaigns(session, rows[:PAGE]))
     return CampaignPage(views, views[-1].id if len(rows) > PAGE else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignChoice:
+    """A campaign to choose, with the slug and time zone of its list."""
+
+    id: int
+    subject: str
+    list: str
+    timezone: str
+    started_at: datetime | None
+
+
+def list_started(list_ids: Collection[int]) -> list[CampaignChoice]:
+    """List the latest campaigns of these lists that have started, without their numbers."""
+    query = (
+        select(
+            Campaign.id,
+            Campaign.subject,
+            MailingList.slug,
+            MailingList.timezone,
+            Campaign.started_at,
+        )
+        .join(MailingList, MailingList.id == Campaign.list_id)
+        .where(Campaign.list_id.in_(list_ids), Campaign.started_at.is_not(None))
+        .order_by(Campaign.id.desc())
+        .limit(PAGE)
+    )
+    with reading() as session:
+        return [CampaignChoice(*row) for row in session.execute(query)]
 
 
 def group_failures(campaign_id: int) -> tuple[FailureGroup, ...]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound, Refused
+from newsletter.i18n import Text
 from newsletter.mail.render import MailContent
 from newsletter.mail.slots import SLOT_PATTERN
 from newsletter.models import Campaign, Edition, MailingList
@@ -166,7 +167,7 @@ def pause(env: Environment, campaign_id: int) -> CampaignView:
     """
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
-        state.pause(session, campaign, "paused by hand", PauseCause.AUTHOR, env.now)
+        state.pause(session, campaign, Text("paused by hand"), PauseCause.AUTHOR, env.now)
         return describe_campaign(session, campaign)
 
 
@@ -184,8 +185,10 @@ def resume(env: Environment, campaign_id: int) -> CampaignView:
             and outbox.is_worked_through(session, campaign)
         ):
             raise Refused(
-                "both subjects are tried",
-                hint=f"pick one: newsletter campaign pick {campaign_id} a",
+                Text("both subjects are tried"),
+                hint=Text(
+                    "pick one: newsletter campaign pick %(campaign_id)s a", campaign_id=campaign_id
+                ),
             )
         state.resume(session, campaign, env.now)
         return describe_campaign(session, campaign)
@@ -225,7 +228,9 @@ def retry(env: Environment, campaign_id: int) -> CampaignView:
         if campaign.status == CampaignStatus.CANCELLED or not outbox.retry(
             session, campaign, now=env.now
         ):
-            raise Refused(f"campaign {campaign_id} has nobody to try again")
+            raise Refused(
+                Text("campaign %(campaign_id)s has nobody to try again", campaign_id=campaign_id)
+            )
         state.reopen(session, campaign, env.now)
         return describe_campaign(session, campaign)
 

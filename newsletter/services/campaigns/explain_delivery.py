@@ -192,7 +192,7 @@ def _list_others(session: Session, key: str, campaign: Campaign) -> tuple[str, .
 
 
 def _explain_digest(session: Session, campaign: Campaign, subscription: Subscription) -> str:
-    """Say why nothing that a digest carries was new to a subscriber; "" for any other campaign."""
+    """Explain why a digest held nothing new for a subscriber; "" for any other campaign."""
     if campaign.kind != CampaignKind.DIGEST:
         return ""
     entries = select(CampaignEntry.entry_id, Entry.seq).join(
@@ -202,7 +202,7 @@ def _explain_digest(session: Session, campaign: Campaign, subscription: Subscrip
     new = {row.entry_id for row in carried if (row.seq or 0) > subscription.joined_seq}
     if carried and not new:
         return "all its entries are older than the subscription; the archive has them"
-    had = outbox.campaigns_of_query(subscription.id)
+    had = outbox.find_campaigns_of(session, subscription.id)
     mailed = select(CampaignEntry.entry_id).where(CampaignEntry.campaign_id.in_(had))
     if new <= set(session.scalars(mailed)):
         return "all its entries had been mailed to them before"

@@ -1,4 +1,7 @@
-"""Fold the deliveries of campaigns that ended long ago, while mail goes on (outbox/fold.py)."""
+"""Fold the deliveries of campaigns that ended long ago, while mail goes on (outbox/fold.py).
+
+Of mails of no campaign those that prove no consent are deleted.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from sqlalchemy import select
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.models import Campaign
+from newsletter.outbox import single_mails
 from newsletter.services.campaigns.totals import FINISHED, store_totals
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Folded
@@ -23,7 +27,10 @@ why."""
 
 
 def fold_old_deliveries(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> int:
-    """Fold what is older than `keep_deliveries`, and return how many deliveries that were."""
+    """Fold what is older than `keep_deliveries`, and return how many deliveries that were.
+
+    Single mails of that age that prove no consent are deleted.
+    """
     kept_for = env.settings.keep_deliveries
     with reading() as session:
         campaign_ids = outbox.find_foldable(
@@ -40,7 +47,19 @@ def fold_old_deliveries(env: Environment, *, stop: Callable[[], bool] = lambda: 
             if len(ids) < ROWS_AT_ONCE:
                 break
             after_id = ids[-1]
+    _delete_old_mails(env, stop)
     return folded
+
+
+def _delete_old_mails(env: Environment, stop: Callable[[], bool]) -> None:
+    before = env.now - env.settings.keep_deliveries
+    for _ in range(STEPS_AT_ONCE):
+        if stop():
+            return
+        with transaction() as session:
+            count = single_mails.delete_passing_mails(session, before=before, limit=ROWS_AT_ONCE)
+        if count < ROWS_AT_ONCE:
+            return
 
 
 def _fold_step(env: Environment, campaign_id: int, after_id: int) -> Sequence[int]:

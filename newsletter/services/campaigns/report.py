@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.models import Campaign
+from newsletter.outbox.references import References
 from newsletter.outbox.types import DeliveryRow
 from newsletter.services import sender_state
 from newsletter.services.campaigns import identify
 from newsletter.services.campaigns.campaigns import CampaignView, describe_campaign
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
-from newsletter.tokens import References
 from newsletter.vocabulary import CampaignStatus, DeliveryStatus
 
 NOT_DELIVERED = (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT, DeliveryStatus.CANCELLED)

@@ -13,7 +13,9 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import mask_addresses
 from newsletter.errors import Refused
+from newsletter.i18n import Text
 from newsletter.models import Campaign
 from newsletter.services.campaigns import totals
 from newsletter.services.campaigns.archive_names import choose_archive_name
@@ -76,7 +78,13 @@ def unschedule(session: Session, campaign: Campaign, now: datetime) -> None:
     Raises `Refused` where it neither waits for its moment nor is paused before it.
     """
     if campaign.kind is not CampaignKind.LETTER or campaign.started_at is not None:
-        raise Refused(f"campaign {campaign.id} is {campaign.status}: it cannot be taken back")
+        raise Refused(
+            Text(
+                "campaign %(id)s is %(status)s: it cannot be taken back",
+                id=campaign.id,
+                status=campaign.status,
+            )
+        )
     _move(campaign, {CampaignStatus.SCHEDULED, CampaignStatus.PAUSED}, CampaignStatus.DRAFT)
     campaign.scheduled_at = None
     _record(session, campaign, EventKind.CAMPAIGN_UNSCHEDULED, Actor.AUTHOR, now)
@@ -172,7 +180,7 @@ def cancel(session: Session, campaign: Campaign, now: datetime) -> None:
     Its messages are the caller's. Raises `Refused` where it has ended already.
     """
     open_states = set(CampaignStatus) - set(totals.FINISHED)
-    _move(campaign, open_states, CampaignStatus.CANCELLED, "cancelled by hand")
+    _move(campaign, open_states, CampaignStatus.CANCELLED, Text("cancelled by hand"))
     campaign.finished_at = now
     _record(session, campaign, EventKind.CAMPAIGN_CANCELLED, Actor.AUTHOR, now)
 
@@ -181,10 +189,20 @@ def _move(
     campaign: Campaign, allowed: set[CampaignStatus], status: CampaignStatus, reason: str = ""
 ) -> None:
     if campaign.status not in allowed:
-        already = " already" if campaign.status in totals.FINISHED else ""
-        raise Refused(f"campaign {campaign.id} is {campaign.status}{already}")
+        if campaign.status in totals.FINISHED:
+            raise Refused(
+                Text(
+                    "campaign %(id)s is %(status)s already", id=campaign.id, status=campaign.status
+                ),
+                hint=Text("see `newsletter campaign report %(id)s`", id=campaign.id),
+            )
+        raise Refused(
+            Text("campaign %(id)s is %(status)s", id=campaign.id, status=campaign.status),
+            hint=Text("see `newsletter campaign show %(id)s`", id=campaign.id),
+        )
     campaign.status = status
-    campaign.reason = reason[:REASON_AT_MOST]
+    # Viewers and `read` tokens see it, who see no addresses; servers repeat that of a recipient.
+    campaign.reason = mask_addresses(reason)[:REASON_AT_MOST]
 
 
 def _record(

@@ -7,7 +7,7 @@ names. Then it is a part of the total, which holds nothing personal.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import LinkInvalid
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import Campaign, Subscriber, Subscription, TappedAnswer, TappedTotal
-from newsletter.services.link_holders import find_subscription
+from newsletter.services.link_holders import open_subscription
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import is_suppressed
 from newsletter.tokens import LEEWAY
@@ -66,7 +66,7 @@ class QuestionResult:
 
     @property
     def count(self) -> int:
-        """Return how many answered."""
+        """Return the number of answers."""
         return sum(count for _, count in self.choices)
 
 
@@ -116,7 +116,7 @@ def _open(
     env: Environment, session: Session, token: str, *, lock: bool = False
 ) -> tuple[AskedQuestion, TappedAnswer]:
     """Read a link: its question, and its answer, which is not counted yet."""
-    subscription, rest = find_subscription(env, session, LinkPurpose.ANSWER, token, lock=lock)
+    subscription, rest = open_subscription(env, session, LinkPurpose.ANSWER, token, lock=lock)
     handle, *numbers = rest.split(".")
     campaign = session.scalar(select(Campaign).where(Campaign.handle == handle))
     if (
@@ -160,31 +160,58 @@ def read_results(campaign_id: int) -> tuple[QuestionResult, ...]:
     """Return the questions of a campaign with their answers, none where it asks nothing."""
     with reading() as session:
         campaign = session.get(Campaign, campaign_id)
-        if campaign is None or not campaign.questions:
-            return ()
-        counts = _count(session, campaign_id)
-        results = []
-        for number, stored in enumerate(campaign.questions):
-            choices = enumerate(stored["choices"])
-            pairs = tuple((words, counts[number, choice]) for choice, words in choices)
-            results.append(QuestionResult(stored["text"], pairs))
-        return tuple(results)
+        return read_results_of(session, [campaign])[campaign_id] if campaign else ()
 
 
-def _count(session: Session, campaign_id: int) -> Counter[tuple[int, int]]:
-    """Count a campaign's answers by question and choice, known and folded ones."""
+def read_results_of(
+    session: Session, campaigns: Sequence[Campaign]
+) -> dict[int, tuple[QuestionResult, ...]]:
+    """Return the same for each of some campaigns, by its id."""
+    counts = _count(session, [row.id for row in campaigns if row.questions])
+    return {
+        row.id: tuple(
+            QuestionResult(
+                stored["text"],
+                tuple(
+                    (words, counts[row.id, number, choice])
+                    for choice, words in enumerate(stored["choices"])
+                ),
+            )
+            for number, stored in enumerate(row.questions or ())
+        )
+        for row in campaigns
+    }
+
+
+def count_answers(campaign_ids: Collection[int]) -> dict[int, int]:
+    """Return how many answers each of some campaigns has, those without a question left out."""
+    with reading() as session:
+        query = select(Campaign).where(Campaign.id.in_(campaign_ids))
+        results = read_results_of(session, session.scalars(query).all())
+        return {
+            campaign_id: sum(question.count for question in questions)
+            for campaign_id, questions in results.items()
+            if questions
+        }
+
+
+def _count(session: Session, campaign_ids: Sequence[int]) -> Counter[tuple[int, int, int]]:
+    """Count answers by campaign, question and choice, known and folded ones."""
+    if not campaign_ids:
+        return Counter()
+    names = (TappedAnswer.campaign_id, TappedAnswer.question, TappedAnswer.choice)
     now_known = (
-        select(TappedAnswer.question, TappedAnswer.choice, func.count())
-        .where(TappedAnswer.campaign_id == campaign_id)
-        .group_by(TappedAnswer.question, TappedAnswer.choice)
+        select(*names, func.count())
+        .where(TappedAnswer.campaign_id.in_(campaign_ids))
+        .group_by(*names)
     )
-    folded = select(TappedTotal.question, TappedTotal.choice, TappedTotal.count).where(
-        TappedTotal.campaign_id == campaign_id
-    )
-    counts: Counter[tuple[int, int]] = Counter()
+    folded = select(
+        TappedTotal.campaign_id, TappedTotal.question, TappedTotal.choice, TappedTotal.count
+    ).where(TappedTotal.campaign_id.in_(campaign_ids))
+    counts: Counter[tuple[int, int, int]] = Counter()
     # One statement, so that no answer is folded between two of them.
-    for question, choice, count in session.execute(now_known.union_all(folded)):
-        counts[question, choice] += count
+    for campaign_id, question, choice, count in session.execute(now_known.union_all(folded)):
+        counts[campaign_id, question, choice] += count
     return counts
 
 

@@ -1,54 +1,86 @@
-"""Mail a list what it is owed, because a program asked for it: "send this post now".
+"""Mail a post now, because a program asked for it: that post, to everybody who is owed it.
 
-The request is a moment in the list's row, so that nothing is composed inside a web request and a
-worker that dies loses nothing. What is composed is not owed any more, so twice is once.
+The request is a moment in the entry's row, so that nothing is composed inside a web request and a
+worker that dies loses nothing. Who was mailed the post is not owed it any more, so twice is once.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
 from newsletter.db.session import reading, transaction
-from newsletter.errors import TemplateProblem
-from newsletter.models import MailingList
-from newsletter.services.digests import due
-from newsletter.services.digests.due import ComposedDigest
+from newsletter.models import Entry, MailingList
+from newsletter.services.digests import reviews
+from newsletter.services.digests.alone import plan_alone
+from newsletter.services.digests.compose import ComposedDigest, DueDigest, compose
+from newsletter.services.digests.find_due import list_cadences
+from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import Environment
+from newsletter.services.unforeseen import describe_error
+from newsletter.vocabulary import Cadence
 
 RETRY_AFTER = timedelta(minutes=5)
-"""Time after which a list whose template is broken is tried again."""
+"""Time after which a post that could not be composed is tried again."""
 TRIED_FOR = timedelta(minutes=10)
 """A request of which something is left for so long is over."""
 
 
 def send_asked(env: Environment) -> list[ComposedDigest]:
-    """Compose the digests of each list that was asked for, for every cadence.
+    """Compose each post that was asked for, for every cadence of its list.
 
     What changed while it was composed is composed again the next time. What the authors hold or
     review is theirs to send.
     """
-    columns = MailingList.slug, MailingList.default_cadence, MailingList.send_asked_at
     with reading() as session:
-        query = select(*columns).where(MailingList.send_asked_at <= env.now)
-        lists = session.execute(query).all()
+        query = (
+            select(Entry.id, Entry.list_id, Entry.send_asked_at, MailingList.slug)
+            .join(MailingList, MailingList.id == Entry.list_id)
+            .where(Entry.send_asked_at <= env.now)
+            .order_by(Entry.id)
+        )
+        rows = session.execute(query).all()
+    for list_id in {row.list_id for row in rows}:
+        polling.refresh_list(env, list_id)
     digests: list[ComposedDigest] = []
-    for slug, cadence, asked_at in lists:
+    for entry_id, list_id, since, slug in rows:
+        asked_at = since or env.now
         again_at = None
+        cadence = Cadence.INSTANT
         try:
-            digests += due.send_now(env, slug, with_reviewed=False)
-            planned = due.plan_now(env, slug, with_reviewed=False)
-            is_left = any(outlook.recipients for outlook in planned)
-            if is_left and asked_at and env.now - asked_at < TRIED_FOR:
+            for cadence in _find_owed(env, list_id, entry_id):
+                key = f"{entry_id}!{asked_at:%Y%m%dT%H%M%S%f}"
+                due = DueDigest(list_id, cadence, key, hasty=True, alone=entry_id)
+                composed = compose(env, due)
+                digests += [composed] if composed else []
+            if _find_owed(env, list_id, entry_id) and env.now - asked_at < TRIED_FOR:
                 continue
-        except TemplateProblem as error:
+        except Exception as error:  # such as a list's own template; the other posts go out
             again_at = env.now + RETRY_AFTER
-            digests.append(ComposedDigest(slug, cadence, None, "", 0, 0, "", problem=str(error)))
-        with transaction() as session:
-            session.execute(
-                update(MailingList)
-                .where(MailingList.slug == slug, MailingList.send_asked_at == asked_at)
-                .values(send_asked_at=again_at)
-            )
+            problem = describe_error(error)
+            digests.append(ComposedDigest(slug, cadence, None, "", 0, 0, "", problem=problem))
+        _settle(entry_id, asked_at, again_at)
     return digests
+
+
+def _find_owed(env: Environment, list_id: int, entry_id: int) -> list[Cadence]:
+    """Find the cadences whose subscribers are owed an entry, without those that are reviewed."""
+    with reading() as session:
+        mailing_list = session.get_one(MailingList, list_id)
+        return [
+            cadence
+            for cadence in list_cadences(session, mailing_list)
+            if not reviews.find_open(session, list_id, cadence)
+            and plan_alone(env, session, mailing_list, cadence, entry_id).decision.subscribers
+        ]
+
+
+def _settle(entry_id: int, asked_at: datetime, again_at: datetime | None) -> None:
+    """Note that a request is done, or when it is tried again; one made since then stays."""
+    with transaction() as session:
+        session.execute(
+            update(Entry)
+            .where(Entry.id == entry_id, Entry.send_asked_at == asked_at)
+            .values(send_asked_at=again_at)
+        )

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, rehearsal, transaction
 from newsletter.errors import Conflict
+from newsletter.i18n import Text
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import (
     Campaign,
@@ -28,6 +29,7 @@ from newsletter.models.campaigns import WEB
 from newsletter.schedule import Period
 from newsletter.services.campaigns import state
 from newsletter.services.digests import intros, reviews
+from newsletter.services.digests.alone import find_carriers, plan_alone
 from newsletter.services.digests.layout import Editor
 from newsletter.services.digests.plan import (
     DigestPlan,
@@ -43,7 +45,7 @@ from newsletter.services.polling import entry_state
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Actor, Cadence, CampaignKind, CampaignStatus, MailKind
 
-NOTHING_NEW = "nothing new since the last one"
+NOTHING_NEW = Text("nothing new since the last one")
 """The reason of a digest that was due and carried nothing."""
 ALL_LEFT_OUT = "nobody is owed any of what was reviewed"
 """The reason of a digest whose entries were left out, held, skipped or withdrawn in its review."""
@@ -62,7 +64,7 @@ class DueDigest:
 
     `key` names its period. `following` is the next period of its cadence; without one the digest
     does not wait for more entries. A `hasty` instant mail does not wait for corrections either.
-    `review` is what its author says about it.
+    `review` is what its author says about it. `alone`: the one entry that it carries.
     """
 
     list_id: int
@@ -71,6 +73,7 @@ class DueDigest:
     following: Period | None = None
     hasty: bool = False
     review: Review | None = None
+    alone: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +111,8 @@ def compose(env: Environment, due: DueDigest, *, rehearse: bool = False) -> Comp
     """
     with reading() as session:
         mailing_list = session.get_one(MailingList, due.list_id)
-        plan = make_plan(
-            env,
-            session,
-            mailing_list,
-            due.cadence,
-            following=due.following,
-            hasty=due.hasty,
-            review=due.review,
-        )
+        plan = _make_plan(env, session, mailing_list, due)
+        carriers = find_carriers(session, plan.decision.entries)
         editions = _render(env, session, plan) if plan.decision.shares else []
     try:
         with rehearsal() if rehearse else transaction() as session:
@@ -124,6 +120,8 @@ def compose(env: Environment, due: DueDigest, *, rehearse: bool = False) -> Comp
             if session.scalar(select(composed_clause(due.list_id, due.cadence, due.key))):
                 return None
             if not reviews.claim(env, session, due.list_id, due.cadence, due.review):
+                raise _Changed
+            if find_carriers(session, plan.decision.entries) != carriers:
                 raise _Changed
             settle_owed_nothing(env, session, plan)
             return _freeze(env, session, plan, due, editions)
@@ -133,6 +131,22 @@ def compose(env: Environment, due: DueDigest, *, rehearse: bool = False) -> Comp
         if conflict.constraint != "uq_digest_periods_list_id_cadence_key":
             raise
         return None  # another worker has composed this period
+
+
+def _make_plan(
+    env: Environment, session: Session, mailing_list: MailingList, due: DueDigest
+) -> DigestPlan:
+    if due.alone is not None:
+        return plan_alone(env, session, mailing_list, due.cadence, due.alone)
+    return make_plan(
+        env,
+        session,
+        mailing_list,
+        due.cadence,
+        following=due.following,
+        hasty=due.hasty,
+        review=due.review,
+    )
 
 
 def _render(env: Environment, session: Session, plan: DigestPlan) -> list[_RenderedEdition]:
@@ -186,9 +200,12 @@ def _freeze(
     )
     if not count:
         raise _Changed
-    _move_cursors(session, campaign, plan.through)
+    if due.alone is None:
+        _move_cursors(session, campaign, plan.through)
     campaign.repeats = not plan.intro and _are_archived(session, plan.decision.entries)
     ids = _carry_entries(env, session, plan, campaign)
+    if due.alone is not None:
+        entry_state.remember_number(session, due.alone)
     if plan.intro:
         intros.delete_carried(session, plan.intro)
     period.campaign_id = campaign.id

@@ -1,11 +1,13 @@
-"""Log the digests that were composed, and count them; nothing of it names a subscriber."""
+"""Report the digests that were composed, or could not be; nothing of it names a subscriber."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
 
-from newsletter.logs import happened
+from newsletter.i18n import Text
+from newsletter.logs import name_event
+from newsletter.services import sender_state
 from newsletter.services.digests.compose import ComposedDigest
 from newsletter.services.runtime import Environment
 
@@ -13,12 +15,19 @@ log = logging.getLogger("newsletter.worker")
 
 
 def report_composed(env: Environment, digests: Iterable[ComposedDigest]) -> None:
-    """Write a line for each digest that was made, or that a broken template kept from it."""
+    """Log each digest that was made, or went wrong, which `status` shows as well."""
+    states = sender_state.SenderStates(env)
     for composed in digests:
         if composed.problem:
-            log.error(
-                "the %s digest of list %s: %s", composed.cadence, composed.list, composed.problem
+            name = (composed.cadence, composed.list)
+            log.error("the %s digest of list %s: %s", *name, composed.problem)
+            note = Text(
+                "the %(cadence)s digest of list %(list)s: %(why)s",
+                cadence=composed.cadence,
+                list=composed.list,
+                why=composed.problem,
             )
+            states.note(sender_state.COMPOSING, note, until=env.now + sender_state.SHOWN_FOR)
         elif composed.campaign_id is not None:
             env.tally.count("campaigns", "digest")
             log.info(
@@ -28,5 +37,5 @@ def report_composed(env: Environment, digests: Iterable[ComposedDigest]) -> None
                 composed.campaign_id,
                 composed.entries,
                 composed.recipients,
-                extra=happened("composed"),
+                extra=name_event("composed"),
             )

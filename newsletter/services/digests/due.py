@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading
-from newsletter.errors import Refused, TemplateProblem
-from newsletter.i18n import LANGUAGES, find_language
+from newsletter.errors import Refused
+from newsletter.i18n import LANGUAGES, Text, find_language
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import MailingList
 from newsletter.services.digests import review_mail, reviews
@@ -28,8 +28,8 @@ from newsletter.services.digests.compose import (
     select_candidates,
 )
 from newsletter.services.digests.find_due import (
+    find_due,
     has_subscriber,
-    iterate_due,
     list_cadences,
     make_due,
     make_key,
@@ -45,6 +45,7 @@ from newsletter.services.digests.selection import Candidate
 from newsletter.services.lookup import get_list
 from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import Environment
+from newsletter.services.unforeseen import describe_error
 from newsletter.vocabulary import Cadence, EntryStatus
 
 __all__ = [
@@ -52,17 +53,16 @@ __all__ = [
     "ComposedDigest",
     "Preview",
     "compose_due",
-    "find_usual_cadence",
+    "get_usual_cadence",
     "list_cadences",
     "plan_now",
     "preview",
     "send_now",
 ]
 
-NOBODY = "nobody has this cadence"
+NOBODY = Text("nobody has this cadence")
 """The reason why no digest of a cadence is sent that no active subscriber has."""
 HELD = "held until it is released, or sent by its cadence"
-REVIEWED = "its authors review it"
 """Reasons why a digest is not sent with the others."""
 
 
@@ -83,11 +83,11 @@ class Preview:
 
 
 RETRY_BROKEN_AFTER = timedelta(minutes=5)
-"""Time after which a digest whose template is broken is tried again by the clock: each try polls
+"""Time after which a digest that could not be composed is tried again by the clock: each try polls
 the list's feeds, and only the author can mend a template."""
 
 Postponed = MutableMapping[tuple[int, Cadence], datetime]
-"""Digests (list and cadence) whose template is broken, with the moment to try them again."""
+"""Digests (list and cadence) that could not be composed, with the moment to try them again."""
 
 
 def compose_due(
@@ -99,7 +99,7 @@ def compose_due(
     """Compose every digest whose moment has come, and note where there was nothing to mail.
 
     None is begun once `stop` says that the process is to end. Digests in `postponed` are left
-    alone until their time, and those with a broken template are added to it.
+    alone until their time, and those that could not be composed are added to it.
     """
     postponed = {} if postponed is None else postponed
     with reading() as session:
@@ -108,21 +108,31 @@ def compose_due(
             for row in session.scalars(select(MailingList))
         ]
     digests: list[ComposedDigest] = []
-    for list_id, slug, cadences in lists:
-        for due in iterate_due(env, list_id, cadences):
-            if postponed.get((list_id, due.cadence), env.now) > env.now:
-                continue
-            polling.refresh_list(env, list_id, stop=stop)
-            if stop():
-                return digests
-            try:
-                composed = _do_due(env, due)
-            except TemplateProblem as error:  # a list's own template; the other lists go out
-                composed = ComposedDigest(slug, due.cadence, None, "", 0, 0, "", problem=str(error))
-                postponed[list_id, due.cadence] = env.now + RETRY_BROKEN_AFTER
-            if composed:
-                digests.append(composed)
+    waiting = ((row, cadence) for row in lists for cadence in row[2])
+    for (list_id, slug, _), cadence in waiting:
+        if postponed.get((list_id, cadence), env.now) > env.now:
+            continue
+        try:
+            composed = _compose_if_due(env, list_id, cadence, stop)
+        except Exception as error:  # such as a list's own template; the other lists go out
+            problem = describe_error(error)
+            composed = ComposedDigest(slug, cadence, None, "", 0, 0, "", problem=problem)
+            postponed[list_id, cadence] = env.now + RETRY_BROKEN_AFTER
+        if composed:
+            digests.append(composed)
+        if stop():
+            break
     return digests
+
+
+def _compose_if_due(
+    env: Environment, list_id: int, cadence: Cadence, stop: polling.Stop
+) -> ComposedDigest | None:
+    due = find_due(env, list_id, cadence)
+    if due is None:
+        return None
+    polling.refresh_list(env, list_id, stop=stop)
+    return None if stop() else _do_due(env, due)
 
 
 def _do_due(env: Environment, due: DueDigest | DueReview) -> ComposedDigest | None:
@@ -134,7 +144,7 @@ def _do_due(env: Environment, due: DueDigest | DueReview) -> ComposedDigest | No
     return compose(env, due)
 
 
-def find_usual_cadence(slug: str | None) -> Cadence:
+def get_usual_cadence(slug: str | None) -> Cadence:
     """Return the cadence that a list preselects.
 
     Raises `NotFound`, `Refused`.
@@ -157,7 +167,10 @@ def preview(
     nothing to show or no such language.
     """
     if language and not find_language(language):
-        raise Refused(f"there is no language {language}", hint=f"use one of {', '.join(LANGUAGES)}")
+        raise Refused(
+            Text("there is no language %(language)s", language=language),
+            hint=Text("use one of %(names)s", names=", ".join(LANGUAGES)),
+        )
     with reading() as session:
         mailing_list = get_list(session, slug)
         word = cadence or mailing_list.default_cadence
@@ -197,7 +210,8 @@ def _entries_to_preview(
         )
     if not entries:
         raise Refused(
-            f"{mailing_list.slug}: {NOTHING_NEW}", hint="`newsletter digest explain` says more"
+            Text("%(list)s: %(why)s", list=mailing_list.slug, why=NOTHING_NEW),
+            hint=Text("`newsletter digest explain` says more"),
         )
     return entries
 
@@ -206,13 +220,11 @@ def plan_now(
     env: Environment,
     slug: str | None = None,
     cadence: Cadence | None = None,
-    *,
-    with_reviewed: bool = True,
 ) -> list[ComposedDigest]:
     """Count what `send_now` would send to whom, before it asks; renders nothing."""
     with reading() as session:
         list_id = get_list(session, slug).id
-    planned = _plan_now(env, list_id, cadence, with_reviewed=with_reviewed)
+    planned = _plan_now(env, list_id, cadence)
     return [outlook for outlook, _ in planned]
 
 
@@ -222,19 +234,17 @@ def send_now(
     cadence: Cadence | None = None,
     *,
     dry_run: bool = False,
-    with_reviewed: bool = True,
 ) -> list[ComposedDigest]:
     """Compose what is owed now, without waiting for its hour or for more.
 
     This is done for one `cadence`, or for all but those that are held. What is reviewed goes as it
-    was reviewed, and not at all without `with_reviewed`. The feeds are read first. With `dry_run`
-    everything else is done and rolled back.
+    was reviewed. The feeds are read first. With `dry_run` everything else is done and rolled back.
     """
     with reading() as session:
         list_id = get_list(session, slug).id
     polling.refresh_list(env, list_id)
     digests = []
-    for outlook, due in _plan_now(env, list_id, cadence, with_reviewed=with_reviewed):
+    for outlook, due in _plan_now(env, list_id, cadence):
         composed = compose(env, due, rehearse=dry_run) if due else outlook
         if composed:
             digests.append(
@@ -244,7 +254,7 @@ def send_now(
 
 
 def _plan_now(
-    env: Environment, list_id: int, cadence: Cadence | None, *, with_reviewed: bool
+    env: Environment, list_id: int, cadence: Cadence | None
 ) -> list[tuple[ComposedDigest, DueDigest | None]]:
     """Plan each cadence: what would be sent, and what to compose if that is anything."""
     digests: list[tuple[ComposedDigest, DueDigest | None]] = []
@@ -253,9 +263,8 @@ def _plan_now(
         slug = mailing_list.slug
         for word in [cadence] if cadence else list_cadences(session, mailing_list):
             review = reviews.find_open(session, list_id, word)
-            if review and (not with_reviewed or (cadence is None and review.stopped)):
-                why = HELD if review.stopped else REVIEWED
-                digests.append((ComposedDigest(slug, word, None, "", 0, 0, why), None))
+            if review and cadence is None and review.stopped:
+                digests.append((ComposedDigest(slug, word, None, "", 0, 0, HELD), None))
                 continue
             plan = make_plan(env, session, mailing_list, word, review=review)
             count = plan.decision.subscribers

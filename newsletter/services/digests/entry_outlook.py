@@ -1,4 +1,4 @@
-"""Say what becomes of an entry: what keeps it back, and with which campaigns it was mailed."""
+"""Describe the fate of an entry: what keeps it back, and with which campaigns it was mailed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def newest_entries(session: Session, mailing_list: MailingList) -> list[Entry]:
 
 
 def find_obstacle(entry: Entry) -> tuple[Course, str] | None:
-    """Return what keeps an entry from every subscriber, or None."""
+    """Return the obstacle that keeps an entry from every subscriber, or None."""
     match entry.fate:
         case EntryStatus.NEW | EntryStatus.HELD | EntryStatus.SKIPPED:
             course = Course.NEVER if entry.fate is EntryStatus.SKIPPED else Course.WAITS

@@ -114,7 +114,7 @@ class Presenter:
         return clean_html(source, base_url=self.entry.link or self.site_url)
 
     def html(self, level: int) -> str:
-        """Return its text with headings below one of this level."""
+        """Return the entry's HTML, with headings below `level`."""
         if level not in self._tidied:
             self._tidied[level] = make_accessible(self.clean, below=level)
         return self._tidied[level]
@@ -168,7 +168,7 @@ class Presenter:
             minutes=self._minutes,
             video=bool(entry.video_id),
             plays=bool(STILLS.match(image)),
-            audio="" if form == TITLE or _path_of(entry.audio) in html else entry.audio,
+            audio="" if form == TITLE or _without_query(entry.audio) in html else entry.audio,
             audio_minutes=round(entry.audio_seconds / 60),
             cut=html != everything,
             direction=find_direction(f"{title} {self.start}", self.language),
@@ -181,7 +181,7 @@ class Presenter:
         return count_reading_minutes(words) if len(words) > 400 else 0
 
 
-def _path_of(address: str) -> str:
+def _without_query(address: str) -> str:
     """Return an address without its query, as it stands in HTML."""
     return escape(address.partition("?")[0])
 

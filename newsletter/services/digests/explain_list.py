@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading
+from newsletter.i18n import Text
 from newsletter.models import DigestPeriod, Entry, MailingList, Subscription
 from newsletter.services.digests import reviews
-from newsletter.services.digests.due import NOBODY, list_cadences
+from newsletter.services.digests.due import list_cadences
 from newsletter.services.digests.entry_outlook import (
     Course,
     EntryOutlook,
@@ -22,11 +22,19 @@ from newsletter.services.digests.entry_outlook import (
     newest_entries,
 )
 from newsletter.services.digests.list_problems import list_problems
+from newsletter.services.digests.outlook import Outlook
 from newsletter.services.digests.plan import make_plan
 from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.selection import DigestDecision
 from newsletter.services.digests.timing import NextDigest, find_departure, find_next_digest
-from newsletter.services.digests.wording import count_subscribers, format_moment, join_words
+from newsletter.services.digests.wording import (
+    count_subscribers,
+    format_moment,
+    join_words,
+    say_corrections,
+    say_new,
+    say_nothing_new,
+)
 from newsletter.services.lookup import get_list
 from newsletter.services.polling.entry_state import owed_clause
 from newsletter.services.runtime import Environment
@@ -34,37 +42,6 @@ from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 COUNTED_AT_MOST = 10_000
 """Subscribers of a cadence whom a page counts: more take longer than a page may."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """The next digest of one cadence.
-
-    `next_at` is None for instant mails, which go as soon as an entry is ready, and in the past for
-    a digest that is `overdue`: it goes as soon as a worker runs. `owed` counts its entries;
-    `verdict` says what goes out or why nothing does, `last` what became of the digest before.
-    `review` is what its author says about it, if anything. `at_least`: more subscribers may get it
-    than the verdict says.
-    """
-
-    cadence: Cadence
-    next_at: datetime | None
-    overdue: bool
-    subscribers: int
-    owed: int
-    verdict: str
-    last: str
-    review: Review | None = None
-    at_least: bool = False
-
-    @property
-    def state(self) -> str:
-        """Return `held`, `waits` (for its author's word), `reviewed`, or "" for none of these."""
-        if self.review is None:
-            return ""
-        if self.review.held:
-            return "held"
-        return "waits" if self.review.stopped else "reviewed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +90,19 @@ def explain(env: Environment, slug: str | None = None) -> Explanation:
 
 
 def explain_cadences(
-    env: Environment, session: Session, mailing_list: MailingList, cadences: Sequence[Cadence]
+    env: Environment,
+    session: Session,
+    mailing_list: MailingList,
+    cadences: Sequence[Cadence],
+    *,
+    lists: int = 1,
 ) -> tuple[Outlook, ...]:
-    """Explain the next digests of some cadences for a page, which counts `COUNTED_AT_MOST`."""
-    explainer = _Explainer(env, session, mailing_list, cadences, count_at_most=COUNTED_AT_MOST)
+    """Explain the next digests of some cadences for a page, which counts `COUNTED_AT_MOST`.
+
+    `lists`: so many lists share what the page may count.
+    """
+    share = COUNTED_AT_MOST // lists
+    explainer = _Explainer(env, session, mailing_list, cadences, count_at_most=share)
     return tuple(map(explainer.explain_cadence, explainer.plans))
 
 
@@ -174,7 +160,7 @@ class _Explainer:
         return _CadencePlan(cadence, digest, plan.decision, count, unripe, review, cut)
 
     def explain_cadence(self, plan: _CadencePlan) -> Outlook:
-        """Say what the next digest of a cadence carries, or why none goes out."""
+        """Describe the next digest of a cadence, or explain why none goes out."""
         query = (
             select(DigestPeriod)
             .where(DigestPeriod.list_id == self.list.id, DigestPeriod.cadence == plan.cadence)
@@ -198,32 +184,33 @@ class _Explainer:
             plan.cut,
         )
 
-    def _explain_review(self, plan: _CadencePlan) -> str:
-        """Say what goes out, and what its author says about it."""
+    def _explain_review(self, plan: _CadencePlan) -> Text:
+        """Describe what goes out, and its review."""
         verdict = self._explain_decision(plan)
         if plan.review is None:
             return verdict
         if plan.review.held:
-            return f"held until it is released: {verdict}"
+            return Text("held until it is released: %(verdict)s", verdict=verdict)
         if plan.review.stopped:
-            return f"reviewed, waits until it is released: {verdict}"
-        return f"reviewed: {verdict}"
+            return Text("reviewed, waits until it is released: %(verdict)s", verdict=verdict)
+        return Text("reviewed: %(verdict)s", verdict=verdict)
 
-    def _explain_decision(self, plan: _CadencePlan) -> str:
+    def _explain_decision(self, plan: _CadencePlan) -> Text:
         if not plan.subscribers:
-            return f"nothing goes out: {NOBODY}"
+            return Text("nothing goes out: nobody has this cadence")
         decision = plan.decision
         if decision.shares:
             return _count_new(decision, plan)
         if decision.waiting:
-            return f"waits: {decision.few} of {self.list.digest_min_entries} entries"
+            least = self.list.digest_min_entries
+            return Text("waits: %(few)d of %(least)d entries", few=decision.few, least=least)
         if plan.unripe.shares:
-            until = self._corrections_end(self.list.entry_seq)
-            return f"waits for corrections{until}: {_count_new(plan.unripe, plan)}"
-        return f"nothing goes out: nothing new for {count_subscribers(plan.subscribers)}"
+            verdict = _count_new(plan.unripe, plan)
+            return say_corrections(self._corrections_end(self.list.entry_seq), verdict)
+        return say_nothing_new(plan.subscribers)
 
     def _corrections_end(self, through: int) -> str:
-        """Say until when corrections of the entries up to a number are waited for.
+        """Return until when corrections of the entries up to a number are waited for, or "".
 
         Instant mails keep the order of numbers, so that the last of them decides.
         """
@@ -234,10 +221,10 @@ class _Explainer:
             owed_clause(),
         )
         moment = self.session.scalar(query)
-        return f" until {format_clock(self.list, moment)}" if moment else ""
+        return format_clock(self.list, moment) if moment else ""
 
     def explain_entry(self, entry: Entry) -> EntryOutlook:
-        """Say what becomes of an entry, and with which campaigns it was mailed."""
+        """Describe the fate of an entry, and with which campaigns it was mailed."""
         course, verdict = self._find_course(entry)
         mailed = explain_campaigns(self.session, entry)
         if mailed and course is Course.NEVER:
@@ -266,7 +253,8 @@ class _Explainer:
         if not counts and (left_out := self._find_left_out(entry)):
             clauses.append(left_out)
         if later:
-            until = self._corrections_end(entry.seq or 0)
+            clock = self._corrections_end(entry.seq or 0)
+            until = f" until {clock}" if clock else ""
             clauses.append(f"waits for corrections{until}: {count_subscribers(later, 'instant')}")
         if clauses:
             return self._name_course(counts, entry), "; ".join(clauses)
@@ -276,7 +264,7 @@ class _Explainer:
         return Course.NEVER, self._explain_nobody()
 
     def _name_course(self, counts: dict[Cadence, int], entry: Entry) -> Course:
-        """Return what becomes of an entry in a word: a digest that is held waits."""
+        """Return the course of an entry: in a digest that is held it waits."""
         stopped = {plan.cadence for plan in self.plans if plan.review and plan.review.stopped}
         if counts.keys() - stopped:
             return Course.GOES
@@ -299,13 +287,11 @@ class _Explainer:
         return ""
 
     def _explain_nobody(self) -> str:
-        """Say why an entry that is ready goes to nobody."""
+        """Explain why an entry that is ready goes to nobody."""
         if not any(plan.subscribers for plan in self.plans):
             return "nobody is owed it: the list has no active subscriber"
         return "nobody is owed it: all subscribers joined later, or chose other topics"
 
 
-def _count_new(decision: DigestDecision, plan: _CadencePlan) -> str:
-    total = count_subscribers(plan.subscribers)
-    count = f"{'at least ' if plan.cut else ''}{decision.subscribers:,}"
-    return f"{len(decision.entries)} new for {count} of {total}"
+def _count_new(decision: DigestDecision, plan: _CadencePlan) -> Text:
+    return say_new(len(decision.entries), decision.subscribers, plan.subscribers, cut=plan.cut)

@@ -66,7 +66,7 @@ class _SubscriptionExplainer:
         self.owed = {entry.id for entry in self.standing.owed}
 
     def explain(self, entry: Entry) -> EntryOutlook:
-        """Say what becomes of an entry for this subscriber."""
+        """Describe the fate of an entry for this subscriber."""
         course, verdict = self._find_course(entry)
         return EntryOutlook(entry.id, entry.title, entry.fate, course, verdict)
 
@@ -108,7 +108,7 @@ class _SubscriptionExplainer:
         if decision.waiting:
             few = decision.few
             least = self.list.digest_min_entries
-            latest = format_moment(self.standing.find_latest(self.list), self.list.zone)
+            latest = format_moment(self.standing.get_latest(self.list), self.list.zone)
             return (
                 Course.WAITS,
                 f"for more: {few} of {least} entries; goes on {latest} at the latest",
@@ -118,7 +118,7 @@ class _SubscriptionExplainer:
         return Course.GOES, f"goes with the next {self.subscription.cadence} digest {when}"
 
     def _explain_review(self, review: Review, entry: Entry) -> tuple[Course, str]:
-        """Say what becomes of an entry while the next digest is reviewed or held."""
+        """Describe the fate of an entry while the next digest is reviewed or held."""
         digest = f"the {review.cadence} digest"
         if entry.id in review.left_out:
             return Course.NEVER, f"left out of {digest}"

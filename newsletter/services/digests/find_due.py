@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
@@ -41,16 +39,10 @@ def has_subscriber(session: Session, list_id: int, cadence: Cadence) -> bool:
     return bool(session.scalar(select(query)))
 
 
-def iterate_due(
-    env: Environment, list_id: int, cadences: list[Cadence]
-) -> Iterator[DueDigest | DueReview]:
-    """Find the digests of a list that are to be composed or reviewed now, one by one."""
-    for cadence in cadences:
-        with reading() as session:
-            mailing_list = session.get_one(MailingList, list_id)
-            due = _find_due(env, session, mailing_list, cadence)
-        if due:
-            yield due
+def find_due(env: Environment, list_id: int, cadence: Cadence) -> DueDigest | DueReview | None:
+    """Return the digest of a cadence that is to be composed or reviewed now, None if none is."""
+    with reading() as session:
+        return _find_due(env, session, session.get_one(MailingList, list_id), cadence)
 
 
 def _find_due(

@@ -13,6 +13,7 @@ from newsletter.authoring.questions import find_first_line
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_lines
+from newsletter.i18n import Text
 from newsletter.models import DigestIntro
 from newsletter.schedule import CADENCES
 from newsletter.services.lookup import get_list
@@ -42,10 +43,19 @@ def write_intro(
     """
     words = to_plain_lines(text).strip()
     if not words or len(words) > INTRO_AT_MOST:
-        raise InvalidInput({"text": f"write something, and at most {INTRO_AT_MOST} characters"})
+        raise InvalidInput(
+            {
+                "text": Text(
+                    "write something, and at most %(most)s characters",
+                    most=INTRO_AT_MOST,
+                )
+            }
+        )
     line = find_first_line(parse_markdown(words))
     if line is not None:
-        raise InvalidInput({"text": f"line {line + 1}: one-tap questions are for letters"})
+        raise InvalidInput(
+            {"text": Text("line %(line)s: one-tap questions are for letters", line=line + 1)}
+        )
     with transaction() as session:
         mailing_list = get_list(session, slug)
         for word in [cadence] if cadence else map(Cadence, mailing_list.cadences):
@@ -68,13 +78,13 @@ def clear_intros(slug: str | None, cadence: Cadence | None = None) -> int:
 
 
 def list_intros(slug: str | None) -> list[Intro]:
-    """Return what waits for the next digests of a list."""
+    """Return the introductions that wait for the next digests of a list."""
     with reading() as session:
         return _list_waiting(session, get_list(session, slug).id)
 
 
 def find_intro(session: Session, list_id: int, cadence: Cadence) -> Intro | None:
-    """Return what the next digest of `cadence` begins with, or None."""
+    """Return the introduction of the next digest of `cadence`, or None."""
     intros = _list_waiting(session, list_id)
     return next((intro for intro in intros if intro.cadence == cadence), None)
 

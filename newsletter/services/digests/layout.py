@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.authoring import markdown
+from newsletter.digest_vocabulary import DigestOrder, DigestSections, DigestShow
 from newsletter.html.text import shorten_text
 from newsletter.html.to_text import html_to_text
 from newsletter.mail.render import HTML_BUDGET, WEB_URL, MailContent
@@ -48,23 +49,23 @@ class DigestStyle:
     """The style of a list's digests; `headings` are ids of feeds or topics with names, in order."""
 
     zone: ZoneInfo
-    show: str
-    order: str
-    sections: str
+    show: DigestShow
+    order: DigestOrder
+    sections: DigestSections
     headings: tuple[tuple[int, str], ...]
 
 
 def style_of(session: Session, mailing_list: MailingList) -> DigestStyle:
     """Return the style that a list's author set."""
     headings: list[tuple[int, str]] = []
-    if mailing_list.digest_sections == "feed":
+    if mailing_list.digest_sections == DigestSections.FEED:
         query = (
             select(Feed.id, Feed.title, Feed.url)
             .where(Feed.list_id == mailing_list.id)
             .order_by(Feed.id)
         )
         headings = [(row.id, row.title or row.url) for row in session.execute(query)]
-    elif mailing_list.digest_sections == "topic":
+    elif mailing_list.digest_sections == DigestSections.TOPIC:
         named = select(Topic.id, Topic.name).where(Topic.list_id == mailing_list.id)
         headings = [
             (row.id, row.name) for row in session.execute(named.order_by(Topic.position, Topic.id))
@@ -114,7 +115,7 @@ def arrange(
     newest = sorted(entries, key=lambda entry: (entry.date, entry.seq), reverse=True)
     full = newest[:ceiling]
     rest = newest[ceiling:]
-    if style.order == "oldest":
+    if style.order is DigestOrder.OLDEST:
         full.reverse()
     by_heading: dict[int, list[int]] = {}
     for entry in full:
@@ -130,7 +131,7 @@ def arrange(
 def _heading(entry: Candidate, style: DigestStyle) -> int:
     """Return the heading of an entry: its feed's or that of its first topic; 0 if it has none."""
     keys = [key for key, _ in style.headings]
-    if style.sections == "feed":
+    if style.sections is DigestSections.FEED:
         return entry.feed_id if entry.feed_id in keys else 0
     return next((key for key in keys if key in entry.topics), 0)
 
@@ -265,13 +266,13 @@ def _fits(content: MailContent) -> bool:
     return len(content.html.encode()) <= HTML_BUDGET
 
 
-def _steps(count: int, show: str) -> list[tuple[EntryForm, ...]]:
+def _steps(count: int, show: DigestShow) -> list[tuple[EntryForm, ...]]:
     """List the ways to show `count` entries, from the most to titles alone.
 
     Each step shows less than the one before, beginning with the last entry. A single post is cut
     before it becomes an excerpt.
     """
-    whole = show == "full" or (show == "auto" and count == 1)
+    whole = show == DigestShow.FULL or (show == DigestShow.AUTO and count == 1)
     forms = [WHOLE if whole else EXCERPT] * count
     steps = [tuple(forms)]
     if count == 1 and whole:

@@ -1,4 +1,4 @@
-"""Say what keeps all digests of a list from going out: no feed, a failing one, held entries."""
+"""Describe what keeps a list's digests from going out: no feed, a failing one, held entries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newsletter.vocabulary import EntryStatus, FeedStatus
 
 
 def list_problems(session: Session, mailing_list: MailingList) -> tuple[str, ...]:
-    """List what is wrong, each in a line."""
+    """List the problems that keep a list's digests from going out, a line each."""
     feeds = session.scalars(select(Feed).where(Feed.list_id == mailing_list.id)).all()
     problems = [
         f"feed {feed.url}: {feed.error} ({feed.failures} times in a row)"

@@ -9,6 +9,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from newsletter.db.session import reading
 from newsletter.errors import Refused
+from newsletter.i18n import Text
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import Entry
 from newsletter.services.digests.layout import Editor, style_of
@@ -47,7 +48,9 @@ def preview_look(env: Environment, slug: str, values: Mapping[str, object]) -> M
             fates=fates,
         )
         if not entries:
-            raise Refused(f"{slug} has no entry to show yet", hint="add a feed first")
+            raise Refused(
+                Text("%(slug)s has no entry to show yet", slug=slug), hint=Text("add a feed first")
+            )
         mail_list = make_list_context(env, mailing_list)
         content = Editor(env, session, mail_list, style_of(session, mailing_list)).render(entries)
         return fill_web_url(content, mail_list.archive_url)

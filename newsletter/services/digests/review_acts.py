@@ -11,10 +11,13 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import parse_address
 from newsletter.db.session import reading, transaction
-from newsletter.errors import NotFound, Refused
+from newsletter.errors import LinkInvalid, NotFound, Refused
+from newsletter.i18n import Text
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import DigestPeriod, DigestReview, Entry, MailingList
+from newsletter.services import notifications
 from newsletter.services.digests.reviews import (
     Review,
     describe_row,
@@ -26,11 +29,14 @@ from newsletter.services.digests.timing import find_next_digest
 from newsletter.services.lookup import get_list
 from newsletter.services.polling import entry_state
 from newsletter.services.runtime import Environment
+from newsletter.services.suppressions import hash_address
 from newsletter.vocabulary import Actor, Cadence, EntryStatus
 
+MARK_LENGTH = 16
+"""Characters of an author's mark in a link: the MAC of the token keeps it from being guessed."""
 UNDO = timedelta(minutes=1)
 """Time in which a digest that is to be sent now can be held all the same."""
-SKIPPED = "skipped by its author: its entries wait for the next"
+SKIPPED = Text("skipped by its author: its entries wait for the next")
 """The reason of a period whose digest the author skipped."""
 
 
@@ -60,12 +66,8 @@ def open_page(env: Environment, token: str) -> ReviewPage:
 
     Raises `LinkInvalid`; `NotFound` where there is no such review any more.
     """
-    handle = env.tokens.open(LinkPurpose.REVIEW, token, env.now)
     with reading() as session:
-        row = session.scalar(select(DigestReview).where(DigestReview.handle == handle))
-        if row is None:
-            raise NotFound("this review is over")
-        return show_review(session, row)
+        return show_review(session, _open_link(env, session, token))
 
 
 def show_review(session: Session, row: DigestReview) -> ReviewPage:
@@ -153,7 +155,9 @@ def _require_seen(
 ) -> None:
     """Refuse what was meant for a digest that has gone."""
     if key is not None and key != find_key(env, session, mailing_list, cadence):
-        raise Refused("this digest has gone out, or was skipped", hint="look at the next one")
+        raise Refused(
+            Text("this digest has gone out, or was skipped"), hint=Text("look at the next one")
+        )
 
 
 def find_key(
@@ -202,8 +206,12 @@ def release(env: Environment, slug: str | None, cadence: Cadence) -> Review:
         row = find_row(session, mailing_list.id, cadence)
         if row is None or not describe_row(row).stopped:
             raise Refused(
-                f"no {cadence} digest of {mailing_list.slug} is held",
-                hint="`newsletter digest explain` says what goes out",
+                Text(
+                    "no %(cadence)s digest of %(slug)s is held",
+                    cadence=cadence,
+                    slug=mailing_list.slug,
+                ),
+                hint=Text("`newsletter digest explain` says what goes out"),
             )
         row.held_at = None
         row.released_at = env.now
@@ -223,8 +231,12 @@ def leave_out(env: Environment, slug: str | None, cadence: Cadence, entry_id: in
         row = find_row(session, mailing_list.id, cadence)
         if row is None or row.entries is None:
             raise Refused(
-                f"no {cadence} digest of {mailing_list.slug} is reviewed",
-                hint=f"`newsletter entry skip {entry_id}` keeps it from every digest",
+                Text(
+                    "no %(cadence)s digest of %(slug)s is reviewed",
+                    cadence=cadence,
+                    slug=mailing_list.slug,
+                ),
+                hint=Text("`newsletter entry skip %(id)s` keeps it from every digest", id=entry_id),
             )
         _leave_out(env, session, row, entry_id)
         return describe_row(row)
@@ -241,8 +253,11 @@ def skip(env: Environment, slug: str | None, cadence: Cadence, *, key: str | Non
         _require_seen(env, session, mailing_list, cadence, key)
         if not cadence.scheduled:
             raise Refused(
-                "instant mails have no day to skip",
-                hint=f"`newsletter digest hold --cadence {cadence}` keeps them back",
+                Text("instant mails have no day to skip"),
+                hint=Text(
+                    "`newsletter digest hold --cadence %(cadence)s` keeps them back",
+                    cadence=cadence,
+                ),
             )
         row = find_row(session, mailing_list.id, cadence)
         key = find_key(env, session, mailing_list, cadence)
@@ -264,7 +279,7 @@ def _hold(env: Environment, row: DigestReview) -> None:
 
 def _leave_out(env: Environment, session: Session, row: DigestReview, entry_id: int) -> None:
     if entry_id not in (row.entries or ()):
-        raise NotFound(f"this digest carries no entry {entry_id}")
+        raise NotFound(f"entry {entry_id} is not in this digest")
     if entry_id not in row.left_out:
         row.left_out = [*row.left_out, entry_id]
         row.version += 1
@@ -276,14 +291,30 @@ def _leave_out(env: Environment, session: Session, row: DigestReview, entry_id: 
 
 def _get_linked(env: Environment, session: Session, token: str) -> DigestReview:
     """Return the open review that a link names, locked with its list."""
-    handle = env.tokens.open(LinkPurpose.REVIEW, token, env.now)
-    query = select(DigestReview).where(DigestReview.handle == handle)
-    row = session.scalar(query)
-    if row is not None:
-        lock_list(session, row.list_id)
-        row = session.scalar(query.execution_options(populate_existing=True))
+    row = _open_link(env, session, token)
+    lock_list(session, row.list_id)
+    session.refresh(row)
+    if row.settled_at is not None:
+        raise Refused(Text("this digest has gone out, or was skipped"))
+    return row
+
+
+def mark_author(env: Environment, address: str) -> str:
+    """Return the mark of an author's address in the links of the reviews that they are mailed."""
+    return hash_address(env, parse_address(address).key)[0][:MARK_LENGTH]
+
+
+def _open_link(env: Environment, session: Session, token: str) -> DigestReview:
+    """Return the review that a link names, while whom it was mailed to is an author of the list.
+
+    Raises `LinkInvalid`, `NotFound`.
+    """
+    handle, _, mark = env.tokens.open(LinkPurpose.REVIEW, token, env.now).partition(".")
+    row = session.scalar(select(DigestReview).where(DigestReview.handle == handle))
     if row is None:
         raise NotFound("this review is over")
-    if row.settled_at is not None:
-        raise Refused("this digest has gone out, or was skipped")
+    mailing_list = session.get_one(MailingList, row.list_id)
+    authors = notifications.list_authors(session, mailing_list)
+    if mark not in [mark_author(env, address) for address in authors]:
+        raise LinkInvalid
     return row

@@ -15,7 +15,7 @@ from newsletter.models import DigestReview, MailingList
 from newsletter.services.digests.entry_view import find_direction
 from newsletter.services.digests.layout import Editor
 from newsletter.services.digests.plan import DigestPlan, make_plan
-from newsletter.services.digests.review_acts import show_review
+from newsletter.services.digests.review_acts import mark_author, show_review
 from newsletter.services.digests.reviews import Review, describe_row
 from newsletter.services.digests.selection import Candidate
 from newsletter.services.mail_context import CADENCE_TEXT
@@ -47,7 +47,7 @@ class ReviewContent:
 
     subject: str
     when: str
-    cadence: str
+    cadence_text: str
     recipients: int
     waits: bool
     entries: tuple[LinkedEntry, ...]
@@ -59,19 +59,20 @@ class ReviewContent:
 
 
 def describe_review(
-    env: Environment, session: Session, review_id: int, language: str
+    env: Environment, session: Session, review_id: int, language: str, *, to: str
 ) -> ReviewContent:
-    """Describe a review as it is now, in a language."""
+    """Describe a review as it is now, in a language, with the links of the author at `to`."""
     row = session.get_one(DigestReview, review_id)
     mailing_list = session.get_one(MailingList, row.list_id)
     review = describe_row(row)
     content, problem = _render(env, session, mailing_list, review)
     links = env.links
+    name = f"{review.handle}.{mark_author(env, to)}"
     entries = tuple(
         LinkedEntry(
             _isolate(entry.title, language),
             find_direction(entry.title, language),
-            links.review(review.handle, f"leave-out/{entry.id}", env.now),
+            links.review(name, f"leave-out/{entry.id}", env.now),
         )
         for entry in show_review(session, row).entries
         if not entry.gone
@@ -79,11 +80,11 @@ def describe_review(
     return ReviewContent(
         subject=content.subject or ", ".join(entry.title for entry in entries[:2]),
         when=_say_moment(review, language, mailing_list.zone),
-        cadence=say(CADENCE_TEXT[review.cadence], language),
+        cadence_text=say(CADENCE_TEXT[review.cadence], language),
         recipients=review.recipients,
         waits=review.stopped,
         entries=entries,
-        hold_url=links.review(review.handle, "hold", env.now),
+        hold_url=links.review(name, "hold", env.now),
         page_url=links.author(f"digests/{mailing_list.slug}/{review.cadence}?review={review.id}"),
         text=content.text,
         html=content.html,

@@ -88,7 +88,7 @@ def mail_review(env: Environment, due: DueReview) -> ComposedDigest | None:
 
 
 def _find_moment(env: Environment, mailing_list: MailingList, due: DueReview) -> datetime:
-    """Return when the digest goes if nobody says anything."""
+    """Return the moment when the digest goes out unless its authors change it."""
     review = find_review_time(mailing_list, due.cadence)
     if due.period is None:
         return env.now + review

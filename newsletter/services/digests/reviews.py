@@ -1,4 +1,4 @@
-"""Read what a list's authors say about a digest that has not gone, and settle it when it goes.
+"""Read the review of a digest that is not sent yet, and close it when the digest is composed.
 
 One such row at most is open for each list and cadence. Every change takes the lock on the list's
 row first, as composing does, so that a digest goes out as it was last said, or not yet.
@@ -60,7 +60,7 @@ class Review:
 
 
 def find_open(session: Session, list_id: int, cadence: Cadence) -> Review | None:
-    """Return what the author says about the next digest of a cadence, or None."""
+    """Return the review of the next digest of a cadence, or None."""
     row = find_row(session, list_id, cadence)
     return describe_row(row) if row else None
 
@@ -82,7 +82,7 @@ def claim(
 
 
 def settle_row(env: Environment, session: Session, row: DigestReview) -> None:
-    """Close a review: its links do nothing any more, and what is not mailed of it yet is not."""
+    """Close a review: its links stop working, its queued mails are cancelled."""
     row.settled_at = env.now
     row.version += 1
     outbox.cancel_mails(session, row.mails, now=env.now, why="its digest has gone out")
@@ -117,7 +117,7 @@ def find_row(session: Session, list_id: int, cadence: Cadence) -> DigestReview |
 
 
 def describe_row(row: DigestReview) -> Review:
-    """Describe a row."""
+    """Return the row of a review as a `Review`."""
     return Review(
         id=row.id,
         handle=row.handle,

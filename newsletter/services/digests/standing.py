@@ -53,8 +53,8 @@ class Standing:
         known = {*review.entries, *review.left_out}
         return any(entry.id not in known for entry in self.owed)
 
-    def find_latest(self, mailing_list: MailingList) -> datetime:
-        """Return when the digest goes that waits no longer, however few entries there are."""
+    def get_latest(self, mailing_list: MailingList) -> datetime:
+        """Return the latest moment of the digest, however few entries there are."""
         if self.digest is None:
             raise ValueError("instant mails wait for no digest")
         period = self.digest.period
@@ -66,7 +66,7 @@ class Standing:
 
 
 def find_standing(session: Session, subscription: Subscription, now: datetime) -> Standing:
-    """Return where a subscription stands, as composing would find it at `now`."""
+    """Return the standing of a subscription, as composing would find it at `now`."""
     mailing_list = subscription.mailing_list
     digest = find_next_digest(session, mailing_list, subscription.cadence, now)
     candidates = read_candidates(

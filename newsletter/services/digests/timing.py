@@ -45,7 +45,7 @@ class Departure:
 
 
 def find_departure(digest: NextDigest | None, review: Review | None, now: datetime) -> Departure:
-    """Return when the next digest of a cadence goes, by its schedule and what its author says."""
+    """Return the moment of the next digest of a cadence, by its schedule and its review."""
     if review is None:
         due_at = digest.period.due_at if digest else None
         return Departure(due_at, overdue=bool(digest and digest.overdue), stopped=False)
@@ -78,7 +78,7 @@ def find_next_digest(
 
 
 def find_review_time(mailing_list: MailingList, cadence: Cadence) -> timedelta:
-    """Return how long before its moment a digest is mailed to its authors; 0: it is not.
+    """Return the time before its moment at which a digest is mailed to its authors; 0: never.
 
     A digest of every day is reviewed for a day at most.
     """
@@ -96,7 +96,7 @@ def composed_clause(list_id: int, cadence: Cadence, key: str) -> ColumnElement[b
 
 
 def make_wait_rule(mailing_list: MailingList, following: Period | None) -> WaitRule:
-    """Return how long a list's digests wait; without a `following` one they do not."""
+    """Return the rule by which a list's digests wait; without a `following` one they do not."""
     return WaitRule(
         mailing_list.digest_min_entries,
         mailing_list.digest_max_wait,
@@ -111,7 +111,7 @@ def make_rule(
     fixed: Fixed | None,
     candidates: Sequence[Candidate],
 ) -> WaitRule:
-    """Return how long the digest waits for more.
+    """Return the time that the digest waits for more entries.
 
     One that was reviewed goes also if some of its entries are gone since: it was announced.
     """

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading
 from newsletter.models import Entry, MailingList
 from newsletter.services.digests import explain_list, intros, review_acts, reviews
-from newsletter.services.digests.explain_list import COUNTED_AT_MOST, Outlook
+from newsletter.services.digests.explain_list import COUNTED_AT_MOST
+from newsletter.services.digests.outlook import Outlook
 from newsletter.services.digests.plan import make_plan
 from newsletter.services.digests.review_acts import ReviewedEntry
 from newsletter.services.digests.reviews import Review

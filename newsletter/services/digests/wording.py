@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
+from newsletter.i18n import Text
+
 
 def count_entries(count: int) -> str:
     """Return "1 entry" or "3 entries"."""
@@ -25,3 +27,32 @@ def join_words(words: Sequence[str]) -> str:
 def format_moment(moment: datetime, zone: tzinfo) -> str:
     """Return a moment of the near past or future, like "Mon 07 Dec, 08:00"."""
     return f"{moment.astimezone(zone):%a %d %b, %H:%M}"
+
+
+def say_new(entries: int, subscribers: int, total: int, *, cut: bool) -> Text:
+    """Say how many entries are new for how many of a cadence's subscribers, or for more (`cut`)."""
+    count: str = f"{subscribers:,}"
+    if cut:
+        count = Text("at least %(count)s", count=count)
+    if total == 1:
+        return Text("%(new)d new for %(count)s of 1 subscriber", new=entries, count=count)
+    return Text(
+        "%(new)d new for %(count)s of %(total)s subscribers",
+        new=entries,
+        count=count,
+        total=f"{total:,}",
+    )
+
+
+def say_nothing_new(total: int) -> Text:
+    """Say that there is nothing new for a cadence's subscribers."""
+    if total == 1:
+        return Text("nothing goes out: nothing new for 1 subscriber")
+    return Text("nothing goes out: nothing new for %(total)s subscribers", total=f"{total:,}")
+
+
+def say_corrections(clock: str, verdict: Text) -> Text:
+    """Say that corrections are waited for, until a time of day ("": not known), and what then."""
+    if not clock:
+        return Text("waits for corrections: %(verdict)s", verdict=verdict)
+    return Text("waits for corrections until %(clock)s: %(verdict)s", clock=clock, verdict=verdict)

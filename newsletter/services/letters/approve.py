@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from newsletter.errors import NewsletterError
-from newsletter.services.checks import Check
+from newsletter.services.checks import BAD, Check
 from newsletter.services.letters import preflight
 from newsletter.services.letters import send as letters
 from newsletter.services.letters.drafts import LetterDraft
@@ -57,5 +57,5 @@ def approve_letter(
             env, draft, send_at=send_at, again=again, fields_checked=True
         )
     except NewsletterError as error:
-        return Approval(None, (Check("send", "bad", error.message, error.hint),))
+        return Approval(None, (Check("send", BAD, error.message, error.hint),))
     return Approval(campaign_id, tuple(findings))

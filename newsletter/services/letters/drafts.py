@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter.authoring.letter_file import Letter, parse_letter, replace_lines
 from newsletter.db.session import reading, transaction
 from newsletter.errors import ChangedMeanwhile, Refused
+from newsletter.i18n import Text
 from newsletter.models import Campaign
 from newsletter.services.audience import segments
 from newsletter.services.campaigns import identify, state
@@ -25,7 +26,7 @@ from newsletter.services.letters.stored import StoredLetter, describe_stored
 from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import CampaignKind
+from newsletter.vocabulary import CampaignKind, CampaignStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,20 @@ class EditableLetter:
 class LetterDraft:
     """A letter as it would go out now.
 
-    `campaign_id` is None where it is a file that is no campaign yet; `status` then is ``file``.
+    `campaign_id` and `status` are None where it is a file that is no campaign; `is_step` tells that
+    it is a letter of a series.
     `recipients` counts the subscribers it would go to; `twin` is the id of a campaign that had
     this very letter. `revision` is the change of the draft that was read; None for a file.
     """
 
     prepared: PreparedLetter
     campaign_id: int | None
-    status: str
+    status: CampaignStatus | None
     recipients: int
     twin: int | None
     file: str
     revision: int | None = None
+    is_step: bool = False
 
     @property
     def slug(self) -> str:
@@ -124,10 +127,10 @@ def parse_source(campaign: Campaign) -> Letter:
 
     Raises `Refused` for a campaign that is no letter.
     """
-    if campaign.kind != "letter" or not campaign.source.startswith("---\n"):
+    if campaign.kind != CampaignKind.LETTER or not campaign.source.startswith("---\n"):
         raise Refused(
-            f"campaign {campaign.id} is no letter that could be looked at again",
-            hint="see `campaign show`",
+            Text("campaign %(id)s is not a letter and cannot be checked", id=campaign.id),
+            hint=Text("see `newsletter campaign show %(id)s`", id=campaign.id),
         )
     return parse_letter(campaign.source, folder=revisions.find_folder(campaign))
 
@@ -140,7 +143,8 @@ def prepare_draft(
     file: str,
     *,
     stored_pictures: Mapping[str, str] | None = None,
-    status: str = "file",
+    status: CampaignStatus | None = None,
+    is_step: bool = False,
     offline: bool = False,
     archived: bool = True,
     revision: int | None = None,
@@ -160,7 +164,7 @@ def prepare_draft(
     prepared = rendering.prepare_letter(
         env, list_context, letter, stored_pictures, offline=offline, archived=archived
     )
-    return LetterDraft(prepared, campaign_id, status, count, twin_id, file, revision)
+    return LetterDraft(prepared, campaign_id, status, count, twin_id, file, revision, is_step)
 
 
 def create_draft(env: Environment, file: Path, slug: str | None = None) -> tuple[int, LetterDraft]:
@@ -243,7 +247,8 @@ def edit_draft(
         file = file or campaign.file
     if letter.slug not in (None, slug):
         raise Refused(
-            f"campaign {campaign_id} is of the list {slug}", hint="make a new one for another list"
+            Text("campaign %(id)s is of the list %(slug)s", id=campaign_id, slug=slug),
+            hint=Text("make a new one for another list"),
         )
     draft = prepare_draft(
         env,
@@ -261,9 +266,9 @@ def edit_draft(
         if expected not in (None, describe_stored(campaign)):
             raise ChangedMeanwhile
         fill_campaign(env, session, campaign, draft.prepared, file)
-        if send_at is not None and campaign.status != "draft":
+        if send_at is not None and campaign.status != CampaignStatus.DRAFT:
             campaign.scheduled_at = send_at
-        if campaign.status != "draft":
+        if campaign.status != CampaignStatus.DRAFT:
             editions.write_editions(env, session, campaign, versions)
     return draft
 

@@ -26,7 +26,7 @@ def read_letter_text(file: Path) -> str:
     """
     try:
         if file.exists() and not file.is_file():
-            raise Refused(f"{file} is no file")
+            raise Refused(f"{file} is not a file", hint="name the file of a letter")
         with file.open("rb") as opened:
             data = opened.read(4 * LETTER_AT_MOST + 1)
     except FileNotFoundError:

@@ -15,10 +15,12 @@ from urllib.parse import unquote, urlsplit
 from newsletter.addresses import parse_address
 from newsletter.authoring.letter_file import Letter
 from newsletter.errors import FeedError, FeedUnavailable, InvalidInput
+from newsletter.i18n import Text
 from newsletter.mail.templating.placeholders import is_field
-from newsletter.services.checks import Check, Verdict
+from newsletter.services.checks import BAD, GOOD, WARN, Check
 from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.runtime import Environment
+from newsletter.setup_vocabulary import CheckVerdict
 
 LINKS_AT_MOST = 100
 """Links of a letter that are requested; a letter with more is a list of links."""
@@ -60,20 +62,28 @@ def check_pictures(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     pictures = draft.prepared.shown_pictures
     report = _Reporter(draft.prepared.letter)
     undescribed = [picture.written for picture in pictures if not picture.alt.strip()]
-    hint = "write ![what it shows](…): many never see pictures"
-    yield from report("alt", "warn", undescribed, "has no description", hint)
+    hint = Text("write ![what it shows](…): many never see pictures")
+    yield from report(
+        "alt", WARN, undescribed, lambda at, _: Text("%(at)s has no description", at=at), hint
+    )
     lost = [picture.written for picture in pictures if not picture.url]
-    hint = "use a file, or an https address"
-    yield from report("pictures", "bad", lost, "is left out: no mail can show it", hint)
+    hint = Text("use a file, or an https address")
+    yield from report(
+        "pictures",
+        BAD,
+        lost,
+        lambda at, _: Text("%(at)s is left out: no mail can show it", at=at),
+        hint,
+    )
     guessed = {
-        picture.written: f" → {picture.url}"
+        picture.written: picture.url
         for picture in pictures
         if picture.url
         and picture.written not in draft.prepared.names
         and not picture.written.lower().startswith(_ABSOLUTE)
     }
-    hint = "use a file beside the letter, or https://…"
-    yield from report("pictures", "warn", guessed, "is a relative link", hint)
+    hint = Text("use a file beside the letter, or https://…")
+    yield from report("pictures", WARN, guessed, _say_relative, hint)
     own_hosts = {
         urlsplit(url).hostname for url in (env.settings.base_url, draft.prepared.list.site_url)
     }
@@ -82,12 +92,19 @@ def check_pictures(env: Environment, draft: LetterDraft) -> Iterator[Check]:
         for picture in pictures
         if picture.url and urlsplit(picture.url).hostname not in own_hosts
     ]
-    hint = "its server sees who opens the letter; put the file beside it instead"
-    yield from report("pictures", "warn", foreign, "is a picture of others", hint)
+    hint = Text("its server sees who opens the letter; put the file beside it instead")
+    yield from report(
+        "pictures",
+        WARN,
+        foreign,
+        lambda at, _: Text("%(at)s is a picture of others", at=at),
+        hint,
+    )
     weight = sum(len(picture.data) for picture in draft.prepared.fresh)
     if weight > HEAVY:
-        hint = "on a train that takes a while; fewer pictures, or still ones"
-        yield Check("pictures", "warn", f"the pictures weigh {weight / 1_000_000:.0f} MB", hint)
+        hint = Text("on a train that takes a while; fewer pictures, or still ones")
+        problem = Text("the pictures weigh %(weight)s MB", weight=f"{weight / 1_000_000:.0f}")
+        yield Check("pictures", WARN, problem, hint)
 
 
 def check_links(env: Environment, draft: LetterDraft) -> Iterator[Check]:
@@ -95,19 +112,28 @@ def check_links(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     report = _Reporter(draft.prepared.letter)
     links = {link.written: link for link in draft.prepared.links if not is_field(link.url)}.values()
     lost = [link.written for link in links if not link.url]
-    problem = "is no address a mail can carry: its words stay, the link does not"
-    hint = "write an address that begins with https:// or mailto:"
-    yield from report("links", "bad", lost, problem, hint)
+    hint = Text("write an address that begins with https:// or mailto:")
+    yield from report(
+        "links",
+        BAD,
+        lost,
+        lambda at, _: Text(
+            "%(at)s is no address a mail can carry: its words stay, the link does not", at=at
+        ),
+        hint,
+    )
     relative = {
-        link.written: f" → {link.url}"
+        link.written: link.url
         for link in links
         if link.url and not link.written.lower().startswith(_ABSOLUTE)
     }
-    hint = "write https://…, so that it is as you mean it"
-    yield from report("links", "warn", relative, "is a relative link", hint)
+    hint = Text("write https://…, so that it is as you mean it")
+    yield from report("links", WARN, relative, _say_relative, hint)
     broken = [link.written for link in links if not _is_valid_mailto(link.url)]
-    hint = "write mailto:you@example.org"
-    yield from report("links", "bad", broken, "is no mail address", hint)
+    hint = Text("write mailto:you@example.org")
+    yield from report(
+        "links", BAD, broken, lambda at, _: Text("%(at)s is no mail address", at=at), hint
+    )
     yield from _check_html(draft.prepared.letter)
 
 
@@ -120,18 +146,32 @@ class _Reporter:
     def __call__(
         self,
         id_: str,
-        verdict: Verdict,
+        verdict: CheckVerdict,
         addresses: Mapping[str, str] | Iterable[str],
-        problem: str,
+        say: Callable[[str, str], Text],
         hint: str,
     ) -> Iterator[Check]:
-        """Report `addresses` as written; a mapping holds the words that follow each of them."""
+        """Report `addresses` as written, each in the words of `say`.
+
+        That is called with the place of an address, and with its note if `addresses` is a mapping.
+        """
         notes = dict(addresses) if isinstance(addresses, Mapping) else dict.fromkeys(addresses, "")
         for written in list(notes)[:REPORTED_AT_MOST]:
-            line = f"{self._letter.where(written)}{notes[written]} {problem}"
-            yield Check(id_, verdict, line.strip(), hint)
-        if (unreported := len(notes) - REPORTED_AT_MOST) > 0:
-            yield Check(id_, verdict, f"… and {unreported} more", hint)
+            yield Check(id_, verdict, say(self._letter.where(written), notes[written]), hint)
+        if (more := len(notes) - REPORTED_AT_MOST) > 0:
+            yield Check(id_, verdict, Text("… and %(more)s more", more=more), hint)
+
+
+def _say_relative(at: str, url: str) -> Text:
+    return Text("%(at)s → %(url)s is a relative link", at=at, url=url)
+
+
+def _say_dead(at: str, reason: str) -> Text:
+    return Text("%(at)s is dead: %(reason)s", at=at, reason=reason)
+
+
+def _say_unsure(at: str, reason: str) -> Text:
+    return Text("%(at)s could not be checked: %(reason)s", at=at, reason=reason)
 
 
 def _is_valid_mailto(url: str) -> bool:
@@ -152,11 +192,15 @@ def _check_html(letter: Letter) -> Iterator[Check]:
     tags = list(_HTML.finditer(source))
     for tag in tags[:REPORTED_AT_MOST]:
         line = letter.line + source.count("\n", 0, tag.start())
-        hint = "write Markdown: **bold**, [words](https://…), ![picture](tree.jpg)"
-        problem = "is shown as it is written: HTML is no part of letters"
-        yield Check("html", "warn", f"line {line}: {tag[0].strip()} {problem}", hint)
-    if (unreported := len(tags) - REPORTED_AT_MOST) > 0:
-        yield Check("html", "warn", f"… and {unreported} more")
+        hint = Text("write Markdown: **bold**, [words](https://…), ![picture](tree.jpg)")
+        problem = Text(
+            "line %(line)s: %(tag)s is shown as it is written: HTML is no part of letters",
+            line=line,
+            tag=tag[0].strip(),
+        )
+        yield Check("html", WARN, problem, hint)
+    if (more := len(tags) - REPORTED_AT_MOST) > 0:
+        yield Check("html", WARN, Text("… and %(more)s more", more=more))
 
 
 def check_leftovers(env: Environment, draft: LetterDraft) -> Iterator[Check]:
@@ -165,8 +209,16 @@ def check_leftovers(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     code = " ".join(match[0] for match in _CODE.finditer(letter.markdown))
     matches = _LEFT_OVER.finditer(draft.prepared.content.text)
     leftovers = [match[0] for match in matches if match[0] not in code]
-    hint = "no blank may stand before ( or inside an address: [words](https://example.org/a%20b)"
-    yield from _Reporter(letter)("links", "warn", leftovers, "is not understood as a link", hint)
+    hint = Text(
+        "no blank may stand before ( or inside an address: [words](https://example.org/a%20b)"
+    )
+    yield from _Reporter(letter)(
+        "links",
+        WARN,
+        leftovers,
+        lambda at, _: Text("%(at)s is not understood as a link", at=at),
+        hint,
+    )
 
 
 def request_links(env: Environment, draft: LetterDraft, progress: Progress) -> Iterator[Check]:
@@ -188,27 +240,35 @@ def request_links(env: Environment, draft: LetterDraft, progress: Progress) -> I
     report = _Reporter(draft.prepared.letter)
     if states and all(state is LinkState.UNREACHABLE for state, _ in states.values()):
         [*_, (_, reason)] = states.values()
-        hint = "this machine may be offline; try again, or leave them out with --offline"
-        yield Check("links", "warn", f"no link could be checked: {reason}", hint)
+        hint = Text("this machine may be offline; try again, or leave them out with --offline")
+        yield Check(
+            "links", WARN, Text("no link could be checked: %(reason)s", reason=reason), hint
+        )
         return
     dead = {
-        written[url]: f" is dead: {reason}"
+        written[url]: reason
         for url, (state, reason) in states.items()
         if state in (LinkState.DEAD, LinkState.UNREACHABLE)
     }
-    yield from report("links", "warn", dead, "", "mend it, or take it out")
+    yield from report("links", WARN, dead, _say_dead, Text("mend it, or take it out"))
     unsure = {
-        written[url]: f" could not be checked: {reason}"
-        for url, (state, reason) in states.items()
-        if state is LinkState.UNSURE
+        written[url]: reason for url, (state, reason) in states.items() if state is LinkState.UNSURE
     }
-    yield from report("links", "warn", unsure, "", "open it yourself")
+    yield from report("links", WARN, unsure, _say_unsure, Text("open it yourself"))
     if len(urls) > LINKS_AT_MOST:
-        problem = f"only {LINKS_AT_MOST} of {len(urls)} links were asked"
-        yield Check("links", "warn", problem, "open the others yourself")
+        problem = Text(
+            "only %(most)s of %(urls)s links were asked",
+            most=LINKS_AT_MOST,
+            urls=len(urls),
+        )
+        yield Check("links", WARN, problem, Text("open the others yourself"))
     if states and not dead and not unsure:
-        answer = f"{len(states)} links answer" if len(states) > 1 else "the link answers"
-        yield Check("links", "good", answer)
+        answer = (
+            Text("%(count)s links answer", count=len(states))
+            if len(states) > 1
+            else Text("the link answers")
+        )
+        yield Check("links", GOOD, answer)
 
 
 def _request_all(
@@ -216,7 +276,9 @@ def _request_all(
 ) -> dict[str, tuple[LinkState, str]]:
     if not urls:
         return {}
-    states = dict.fromkeys(urls, (LinkState.UNSURE, "there was no time left"))
+    states: dict[str, tuple[LinkState, str]] = dict.fromkeys(
+        urls, (LinkState.UNSURE, Text("there was no time left"))
+    )
     pool = ThreadPoolExecutor(AT_ONCE)
     requests = {pool.submit(_request, env, url): url for url in urls}
     try:

@@ -13,6 +13,7 @@ from newsletter.authoring.images import MailPicture, fit_for_mail
 from newsletter.db.session import transaction
 from newsletter.errors import Refused
 from newsletter.html.text import to_plain_line
+from newsletter.i18n import Text
 from newsletter.services.letters import manuscripts, pictures
 from newsletter.services.runtime import Environment
 
@@ -38,7 +39,11 @@ def add_picture(
         stored = dict(campaign.pictures or {})
         if len(stored) >= PICTURES_AT_MOST:
             raise Refused(
-                f"this letter has {PICTURES_AT_MOST} pictures already", hint="begin another letter"
+                Text(
+                    "this letter has %(most)s pictures already",
+                    most=PICTURES_AT_MOST,
+                ),
+                hint=Text("begin another letter"),
             )
         name = _choose_name(called, picture, stored)
         pictures.save_pictures(session, env, [picture])

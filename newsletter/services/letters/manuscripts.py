@@ -17,6 +17,7 @@ from newsletter.authoring.letter_fields import EMPTY, LetterFields, read_fields,
 from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.i18n import Text
 from newsletter.models import Campaign, MailingList
 from newsletter.services.campaigns import identify, state
 from newsletter.services.letters import revisions
@@ -145,7 +146,7 @@ def save_draft(campaign_id: int, fields: LetterFields, revision: int) -> int:
         if text == campaign.source:
             return campaign.revision
         if campaign.status is not CampaignStatus.DRAFT:
-            raise Refused(f"campaign {campaign.id} is {campaign.status}: it is no draft any more")
+            raise _refuse_edit(campaign)
         revisions.require_revision(campaign, revision)
         _store(campaign, text, fields)
         return campaign.revision
@@ -180,8 +181,19 @@ def lock_draft(session: Session, campaign_id: int) -> Campaign:
     """
     campaign = _lock(session, campaign_id)
     if campaign.status is not CampaignStatus.DRAFT:
-        raise Refused(f"campaign {campaign.id} is {campaign.status}: it is no draft any more")
+        raise _refuse_edit(campaign)
     return campaign
+
+
+def _refuse_edit(campaign: Campaign) -> Refused:
+    return Refused(
+        Text(
+            "campaign %(id)s is %(status)s and can no longer be edited",
+            id=campaign.id,
+            status=campaign.status,
+        ),
+        hint=Text("start a new letter"),
+    )
 
 
 def _lock(session: Session, campaign_id: int) -> Campaign:

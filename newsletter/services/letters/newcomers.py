@@ -7,11 +7,13 @@ from pathlib import Path
 from newsletter.authoring.letter_file import parse_letter, replace_lines
 from newsletter.db.session import reading
 from newsletter.errors import Refused
+from newsletter.i18n import Text
 from newsletter.services.campaigns import identify
 from newsletter.services.letters import drafts, letter_files
 from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import CampaignStatus
 
 
 def load_draft_to_new(
@@ -38,7 +40,7 @@ def load_draft_to_new(
             letter = drafts.parse_source(campaign)
             stored_pictures = campaign.pictures
             file = campaign.file
-            if campaign.status == "draft":
+            if campaign.status is CampaignStatus.DRAFT:
                 draft_id = campaign.id
                 revision = campaign.revision
             slug = campaign.mailing_list.slug
@@ -46,10 +48,7 @@ def load_draft_to_new(
         list_id = get_list(session, slug or letter.slug).id
         earlier = identify.find_earlier(session, list_id, letter, file)
         if waiting := next((row for row in earlier if row.started_at is None), None):
-            raise Refused(
-                f"campaign {waiting.id} is this letter and {waiting.status}",
-                hint="it goes to everybody when it starts",
-            )
+            raise _make_refusal(waiting.id, waiting.status)
         ids = ", ".join(str(row.id) for row in earlier)
     narrowed = _narrow(letter.text, letter.segment if segment is None else segment, ids)
     return drafts.prepare_draft(
@@ -59,7 +58,7 @@ def load_draft_to_new(
         draft_id,
         file,
         stored_pictures=stored_pictures,
-        status="file" if draft_id is None else "draft",
+        status=None if draft_id is None else CampaignStatus.DRAFT,
         offline=offline,
         revision=revision,
     )
@@ -69,3 +68,8 @@ def _narrow(text: str, segment: str, ids: str) -> str:
     """Return a letter's text for those of a segment who were not sent the campaigns `ids`."""
     parts = (segment and f"({segment})", ids and f"not had({ids})")
     return replace_lines(text, {"segment": " and ".join(filter(None, parts))})
+
+
+def _make_refusal(campaign_id: int, status: CampaignStatus) -> Refused:
+    problem = Text("campaign %(id)s is this letter and %(status)s", id=campaign_id, status=status)
+    return Refused(problem, hint=Text("it goes to everybody when it starts"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter.authoring.images import BYTES_AT_MOST, MailPicture, fit_for_mail
@@ -15,6 +15,7 @@ from newsletter.authoring.markdown import PlacedPicture, find_pictures
 from newsletter.db.session import reading, transaction
 from newsletter.errors import FeedError, InvalidInput, NotFound
 from newsletter.html.video_embeds import get_picture_url
+from newsletter.i18n import Text
 from newsletter.models import Picture
 from newsletter.services.mail_context import ListContext
 from newsletter.services.runtime import Environment
@@ -58,7 +59,7 @@ def gather_pictures(
             fitted = _open_local(letter, written) or stored.get(written)
             if fitted is None:
                 raise InvalidInput(
-                    {letter.where(written): "there is no such picture beside the letter"}
+                    {letter.where(written): Text("there is no such picture beside the letter")}
                 )
         else:
             continue
@@ -91,16 +92,26 @@ def _open_local(letter: Letter, written: str) -> MailPicture | None:
         folder = letter.folder.resolve()
         file = (folder / unquote(written)).resolve()
         if not file.is_relative_to(folder):
-            raise InvalidInput({called: f"lies outside the letter's folder; put it into {folder}"})
+            raise InvalidInput(
+                {
+                    called: Text(
+                        "lies outside the letter's folder; put it into %(folder)s", folder=folder
+                    )
+                }
+            )
         if file.exists() and not file.is_file():
-            raise InvalidInput({called: "is no file"})
+            raise InvalidInput({called: Text("is not a file")})
         if not file.exists():
             return None
         with file.open("rb") as opened:
             return fit_for_mail(opened.read(BYTES_AT_MOST + 1), called=called)
     except (OSError, ValueError, RuntimeError) as error:
         raise InvalidInput(
-            {called: f"cannot be read: {getattr(error, 'strerror', None) or error}"}
+            {
+                called: Text(
+                    "cannot be read: %(error)s", error=getattr(error, "strerror", None) or error
+                )
+            }
         ) from None
 
 
@@ -143,9 +154,14 @@ def _load_width(name: str) -> int:
 
 
 def save_pictures(session: Session, env: Environment, pictures: Sequence[MailPicture]) -> None:
-    """Store pictures, each content once, in the caller's transaction."""
+    """Store pictures, each content once, in the caller's transaction.
+
+    One that is stored already counts as stored now: see `unused_pictures`.
+    """
     by_name = {picture.name: picture for picture in pictures}
     stored = set(session.scalars(select(Picture.name).where(Picture.name.in_(by_name))))
+    if stored:
+        session.execute(update(Picture).where(Picture.name.in_(stored)).values(created_at=env.now))
     session.add_all(
         Picture(
             name=picture.name,

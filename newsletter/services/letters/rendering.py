@@ -21,6 +21,7 @@ from newsletter.authoring.markdown import (
 from newsletter.authoring.markdown_parser import parse_markdown
 from newsletter.authoring.questions import Question, require_valid
 from newsletter.errors import Refused
+from newsletter.i18n import Text
 from newsletter.mail.render import WEB_URL, MailContent
 from newsletter.mail.slots import fill, make_slot
 from newsletter.mail.templating.merge_fields import Filler, MergeTemplates
@@ -36,6 +37,7 @@ from newsletter.services.letters.pictures import (
 )
 from newsletter.services.mail_context import ANY_SUBSCRIBER, ListContext
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import MailKind
 
 HTML_AT_MOST = 1_000_000
 """Characters of HTML: ten times what Gmail shows; inlining styles into more takes minutes."""
@@ -167,7 +169,7 @@ def _render_version(
     on_page = render_body(None) if body.questions else body
     if len(body.html) > HTML_AT_MOST:
         size = f"{len(body.html) / 1_000_000:.0f} MB of HTML"
-        raise Refused(f"the letter becomes {size}, which no mail program shows")
+        raise Refused(Text("the letter becomes %(size)s, which no mail program shows", size=size))
 
     def settle(body: RenderedLetter, *, web: bool) -> tuple[MailContent, MergeTemplates | None]:
         letter_values = {
@@ -183,7 +185,7 @@ def _render_version(
             "web_url": gathered.web_url,
             "web": web,
         }
-        return marks.settle(env.renderer.render("letter", context))
+        return marks.settle(env.renderer.render(MailKind.LETTER, context))
 
     content, personal = settle(body, web=False)
     page, page_personal = settle(on_page, web=True)

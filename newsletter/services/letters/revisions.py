@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from newsletter.errors import ChangedMeanwhile
+from newsletter.i18n import Text
 from newsletter.models import Campaign
 from newsletter.services.campaigns import identify
 
@@ -15,8 +16,8 @@ def require_revision(campaign: Campaign, revision: int | None) -> None:
     """Raise `ChangedMeanwhile` if a letter was changed since `revision`; None stands for any."""
     if revision is not None and campaign.revision != revision:
         raise ChangedMeanwhile(
-            f"campaign {campaign.id} was changed by somebody else meanwhile",
-            hint="look at it again; nothing of it was overwritten",
+            Text("campaign %(id)s was changed by somebody else meanwhile", id=campaign.id),
+            hint=Text("look at it again; nothing of it was overwritten"),
         )
 
 
@@ -39,8 +40,13 @@ def find_file_draft(session: Session, list_id: int, file: str, text: str) -> Cam
         return campaign
     if campaign.revision != campaign.filed_revision:
         raise ChangedMeanwhile(
-            f"campaign {campaign.id}, made of this file, was changed in a browser since",
-            hint=f"`newsletter campaign edit {campaign.id}` shows its text, and with --file "
-            "it takes that of the file",
+            Text(
+                "campaign %(id)s, made of this file, was changed in a browser since", id=campaign.id
+            ),
+            hint=Text(
+                "`newsletter campaign edit %(id)s` shows its text, and with --file it takes that "
+                "of the file",
+                id=campaign.id,
+            ),
         )
     return campaign

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.authoring.letter_file import Letter, parse_letter
 from newsletter.db.session import reading, rehearsal, transaction
-from newsletter.errors import InvalidInput, Refused, TemplateProblem
+from newsletter.errors import Refused
+from newsletter.i18n import Text
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.models.campaigns import WEB
@@ -26,6 +27,7 @@ from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.letters.editions import VersionsByLanguage
 from newsletter.services.mail_context import compile_for_list
 from newsletter.services.runtime import Environment
+from newsletter.services.unforeseen import describe_error
 from newsletter.vocabulary import Actor, CampaignStatus, MailKind
 
 parse = parse_letter
@@ -67,9 +69,7 @@ def dispatch_letter(
     somebody.
     """
     if not draft.recipients and send_at is None:
-        raise Refused(
-            f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed"
-        )
+        raise _make_nobody(draft.slug)
     if not fields_checked:
         _require_fields(env, draft)
     versions = editions.render_all_languages(env, draft.prepared)
@@ -86,9 +86,7 @@ def dispatch_letter(
         if not again:
             _require_new(session, draft, campaign)
         if not _queue(env, session, campaign, draft, versions, send_at):
-            raise Refused(
-                f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed"
-            )
+            raise _make_nobody(draft.slug)
         return campaign.id
 
 
@@ -115,14 +113,24 @@ def _require_new(session: Session, draft: LetterDraft, campaign: Campaign) -> No
     twin = identify.find_twin(session, campaign.list_id, draft.prepared.letter, campaign.id)
     if twin is not None:
         raise Refused(
-            f"this letter is campaign {twin.id} already ({twin.status})",
-            hint="change it, or say --again",
+            Text(
+                "this letter is campaign %(id)s already (%(status)s)",
+                id=twin.id,
+                status=twin.status,
+            ),
+            hint=Text("change it, or say --again"),
         )
     waiting = identify.find_waiting(session, campaign.list_id, draft.file, campaign.id)
     if waiting is not None:
         raise Refused(
-            f"this file is campaign {waiting.id} already, which is {waiting.status}",
-            hint=f"`newsletter campaign edit {waiting.id} --file …` changes it; or say --again",
+            Text(
+                "this file is campaign %(id)s already, which is %(status)s",
+                id=waiting.id,
+                status=waiting.status,
+            ),
+            hint=Text(
+                "`newsletter campaign edit %(id)s --file …` does; or say --again", id=waiting.id
+            ),
         )
 
 
@@ -156,7 +164,8 @@ def _get_unsent_campaign(env: Environment, session: Session, draft: LetterDraft)
     campaign = identify.lock_campaign(session, draft.campaign_id)
     if campaign.status != CampaignStatus.DRAFT:
         raise Refused(
-            f"campaign {campaign.id} is {campaign.status} already", hint="a letter is sent once"
+            Text("campaign %(id)s is %(status)s already", id=campaign.id, status=campaign.status),
+            hint=Text("a letter is sent once"),
         )
     revisions.require_revision(campaign, draft.revision)
     return campaign
@@ -168,14 +177,13 @@ def _require_fields(env: Environment, draft: LetterDraft) -> None:
             env, draft.prepared.list.id, draft.prepared.letter.segment, version.personal
         )
         if problem:
-            count = f"{problem.count} of {draft.recipients} subscribers"
-            raise Refused(f"{count} cannot get this letter: {problem.why}")
+            raise Refused(problem.describe(draft.recipients))
 
 
 def start_due_letters(env: Environment) -> list[int]:
     """Start the letters whose moment has come, and return their campaigns' ids.
 
-    A letter whose fields cannot be filled in for somebody is paused before anybody gets it.
+    A letter that goes wrong, or whose fields cannot be filled in for somebody, is paused instead.
     """
     with reading() as session:
         due = list(
@@ -185,11 +193,18 @@ def start_due_letters(env: Environment) -> list[int]:
                 )
             )
         )
-    return [campaign_id for campaign_id in due if _start_if_due(env, campaign_id)]
+    return [campaign_id for campaign_id in due if _start_or_pause(env, campaign_id)]
 
 
-def _start_if_due(env: Environment, campaign_id: int) -> bool:
-    problem = _find_obstacle(env, campaign_id)
+def _start_or_pause(env: Environment, campaign_id: int) -> bool:
+    try:
+        return _start_if_due(env, campaign_id, _find_obstacle(env, campaign_id))
+    except Exception as error:
+        return _start_if_due(env, campaign_id, describe_error(error))
+
+
+def _start_if_due(env: Environment, campaign_id: int, problem: str) -> bool:
+    """Start a letter, or pause it for a `problem`. Return whether it was started."""
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
         if campaign.status != CampaignStatus.SCHEDULED or (
@@ -217,14 +232,9 @@ def _find_obstacle(env: Environment, campaign_id: int) -> str:
             )
         )
     for fields in all_fields:
-        try:
-            problem = merge_data.find_merge_problem(
-                env, list_id, segment, rendering.load_personal(fields)
-            )
-        except (InvalidInput, TemplateProblem) as error:
-            return str(error)
-        if problem:
-            return f"{problem.count} subscribers cannot get it: {problem.why}"
+        personal = rendering.load_personal(fields)
+        if problem := merge_data.find_merge_problem(env, list_id, segment, personal):
+            return problem.describe()
     return ""
 
 
@@ -249,7 +259,7 @@ def _start(env: Environment, session: Session, campaign: Campaign, actor: Actor)
 
 
 def count_trial(recipients: int, share: int) -> int:
-    """Return how many of a letter's recipients try out its two subjects, of a share in percent."""
+    """Return the number of recipients that try out two subjects, of a share in percent."""
     return min(recipients, max(2, -(-recipients * share // 100)))
 
 
@@ -261,7 +271,7 @@ def pick_subject(env: Environment, campaign_id: int, letter: str) -> int:
     edition = "ab".index(letter)
     draft = drafts.load_draft(env, campaign_id, offline=True)
     if len(draft.prepared.versions) == 1:
-        raise Refused(f"campaign {campaign_id} has one subject only")
+        raise Refused(Text("campaign %(id)s has one subject only", id=campaign_id))
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
         mailing_list = session.get_one(MailingList, campaign.list_id)
@@ -303,3 +313,8 @@ def _show_in_archive(session: Session, campaign: Campaign, page: MailContent) ->
     campaign.subject = edition.subject = page.subject
     edition.text = page.text
     edition.html = page.html
+
+
+def _make_nobody(slug: str) -> Refused:
+    problem = Text("%(slug)s has no active subscriber to send this to", slug=slug)
+    return Refused(problem, hint=Text("nobody was mailed"))

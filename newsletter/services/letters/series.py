@@ -58,7 +58,7 @@ def load_letter(
         None,
         file,
         stored_pictures=stored_pictures,
-        status="series",
+        is_step=True,
         offline=offline,
         archived=False,
     )

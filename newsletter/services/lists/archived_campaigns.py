@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
+from newsletter.db.looks import look
+from newsletter.db.prepared import Prepared
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.models import Campaign, Edition, MailingList
@@ -29,14 +31,13 @@ PUBLIC = (
 )
 LISTED = (*PUBLIC, Campaign.repeats.is_(False))
 _COLUMNS = (Campaign.handle, Campaign.archive_name, Campaign.subject, Campaign.started_at)
-_QUERY = (
+_NEWEST = Prepared(
     select(*_COLUMNS)
     .join(MailingList)
     .where(MailingList.slug == bindparam("slug"), *LISTED)
     .order_by(Campaign.id.desc())
     .limit(bindparam("limit", type_=Integer))
 )
-"""Built once, because it is run for each visitor of a list's page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class ArchiveOwner:
 
     slug: str
     title: str
+    description: str
     language: str
     from_name: str
     look: ListLook
@@ -81,15 +83,8 @@ class Neighbours:
 
 
 def list_archived(slug: str, *, limit: int = 20) -> tuple[ArchivedCampaign, ...]:
-    """Return what was mailed to a list, newest first."""
-    with reading() as session:
-        return find_archived(session, slug, limit=limit)
-
-
-def find_archived(session: Session, slug: str, *, limit: int) -> tuple[ArchivedCampaign, ...]:
-    """Return what was mailed to a list, newest first, within a transaction."""
-    rows = session.connection().execute(_QUERY, {"slug": slug, "limit": limit})
-    return tuple(_read(rows))
+    """Return the campaigns of a list's archive, newest first."""
+    return tuple(_read(look(_NEWEST, {"slug": slug, "limit": limit})))
 
 
 def list_page(
@@ -124,7 +119,9 @@ def get_archive_owner(slug: str) -> ArchiveOwner:
     """
     with reading() as session:
         row = get_list(session, slug)
-        return ArchiveOwner(row.slug, row.title, row.language, row.from_name, look_of(row))
+        return ArchiveOwner(
+            row.slug, row.title, row.description, row.language, row.from_name, look_of(row)
+        )
 
 
 def get_archived_html(slug: str, handle: str) -> str:

@@ -6,17 +6,12 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
+from newsletter.digest_vocabulary import DigestOrder, DigestSections, DigestShow
 from newsletter.mail.theme import FONTS, RADIUS_AT_MOST
 from newsletter.setting_types import duration
 
-SHOW = ("auto", "excerpt", "full")
-"""The forms of entries in a digest: `auto` shows one post whole, several as excerpts."""
-ORDER = ("newest", "oldest")
-"""The entry that a digest begins with."""
 INDEXED = ("letters", "all")
 """What search engines may list: letters and single posts, or digests of several posts, too."""
-SECTIONS = ("none", "feed", "topic")
-"""The headings that entries are put under."""
 ON_SILENCE = ("send", "wait")
 """What becomes of a digest whose review nobody answers."""
 REVIEW_INSTANT = ("no", "yes")
@@ -45,11 +40,12 @@ def parse_option(name: str, text: str) -> dict[str, object]:
                 "digest_max_wait": _parse_number(re.sub(r" ?(d|days?)$", "", text), 1, DAYS_AT_MOST)
             }
         case "show":
-            return {"digest_show": _parse_choice(text, SHOW)}
+            return {"digest_show": DigestShow(_parse_choice(text, tuple(DigestShow)))}
         case "order":
-            return {"digest_order": _parse_choice(text, ORDER)}
+            return {"digest_order": DigestOrder(_parse_choice(text, tuple(DigestOrder)))}
         case "sections":
-            return {"digest_sections": _parse_choice(text, SECTIONS), "section_order": []}
+            sections = DigestSections(_parse_choice(text, tuple(DigestSections)))
+            return {"digest_sections": sections, "section_order": []}
         case "indexed":
             return {"digest_indexed": _parse_choice(text, INDEXED) == "all"}
         case "review":

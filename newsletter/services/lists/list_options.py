@@ -48,8 +48,10 @@ def _parse_setting(name: str, text: str) -> dict[str, object]:
             return {"postal_address": text[:500]}
         case "title":
             return {"title": _require_text(text[:200])}
-        case "description" | "site_url":
+        case "description":
             return {name: text}
+        case "site_url":
+            return {name: _parse_url(text)}
         case "language":
             return {"language": _parse_language(text)}
         case "logo":
@@ -102,7 +104,7 @@ def _require_text(text: str) -> str:
 
 def _parse_url(text: str) -> str:
     if text and not text.startswith(("https://", "http://")):
-        raise ValueError("must be a full web address, like https://example.org/logo.png")
+        raise ValueError("must be a full web address, like https://example.org/")
     return text
 
 
@@ -116,9 +118,7 @@ def _parse_zone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"{text or 'that'} is no time zone; use a name like Europe/Berlin"
-        ) from None
+        raise ValueError(f"{text!r} is not a time zone; use a name like Europe/Berlin") from None
     return text
 
 
@@ -126,7 +126,7 @@ def _parse_cadence(word: str) -> Cadence:
     try:
         return Cadence(word)
     except ValueError:
-        raise ValueError(f"{word} is none of {', '.join(CADENCES)}") from None
+        raise ValueError(f"{word!r} is not a cadence; use one of {', '.join(CADENCES)}") from None
 
 
 def _parse_weekday(text: str) -> int:

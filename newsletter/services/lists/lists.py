@@ -10,7 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
+from newsletter.digest_vocabulary import DigestOrder, DigestSections, DigestShow
 from newsletter.errors import ChangedMeanwhile, InvalidInput, Refused
+from newsletter.i18n import Text
 from newsletter.models import MailingList, Subscription
 from newsletter.schedule import CADENCES, WEEKDAYS
 from newsletter.services.lists.list_options import parse_settings
@@ -43,17 +45,17 @@ class ListSettings:
     postal_address: str
     language: str
     timezone: str
-    cadences: tuple[str, ...]
-    cadence: str
+    cadences: tuple[Cadence, ...]
+    cadence: Cadence
     hour: int
     day: str
     monthday: int
     grace: int
     min_entries: int
     max_wait: int
-    show: str
-    order: str
-    sections: str
+    show: DigestShow
+    order: DigestOrder
+    sections: DigestSections
     indexed: str
     review: str
     review_instant: str
@@ -75,19 +77,24 @@ def add(env: Environment, slug: str, values: Mapping[str, object]) -> ListSettin
     """
     if not _SLUG.fullmatch(slug) or slug in RESERVED_SLUGS:
         raise InvalidInput(
-            {"slug": "use a–z, 0–9 and hyphens; names of the program's own pages are taken"}
+            {"slug": Text("use a–z, 0–9 and hyphens; names of the program's own pages are taken")}
         )
     columns = parse_settings({"title": slug.replace("-", " ").title(), **values})
     if "from_email" not in columns:
-        raise InvalidInput({"from": 'say who writes, like --from "Ana <ana@example.org>"'})
+        raise InvalidInput({"from": Text('say who writes, like --from "Ana <ana@example.org>"')})
     offered = columns.pop("cadences", None) or list(CADENCES)
     usual = Cadence.WEEKLY if Cadence.WEEKLY in offered else offered[0]
     default = columns.pop("default_cadence", None) or usual
     if default not in offered:
-        raise InvalidInput({"cadence": f"{default} is not among those offered"})
+        raise InvalidInput(
+            {"cadence": Text("%(default)s is not among those offered", default=default)}
+        )
     with transaction() as session:
         if session.scalar(select(MailingList.id).where(MailingList.slug == slug)) is not None:
-            raise Refused(f"there is a list {slug} already", hint="choose another name")
+            raise Refused(
+                Text("there is a list %(slug)s already", slug=slug),
+                hint=Text("choose another name"),
+            )
         mailing_list = MailingList(
             slug=slug,
             cadences=offered,
@@ -107,8 +114,9 @@ def edit(
     values: Mapping[str, object],
     *,
     expected: ListSettings | None = None,
+    keep_domain: bool = False,
 ) -> ListSettings:
-    """Change settings of a list.
+    """Change settings of a list; with `keep_domain` it goes on writing from its own domain.
 
     These are: title, description, site_url, from, reply_to, address, language, timezone, cadence,
     cadences, hour, day, monthday, grace, min_entries, max_wait, show, order, sections, indexed,
@@ -126,16 +134,30 @@ def edit(
                 raise ChangedMeanwhile
         if "grace_minutes" in columns:
             entries.change_grace_period(env, session, mailing_list, columns["grace_minutes"])
+        sender = str(columns.get("from_email", mailing_list.from_email))
+        if keep_domain and _domain(sender) != _domain(mailing_list.from_email):
+            raise InvalidInput(
+                {"from": Text("Only an author of all lists can change the domain it writes from.")}
+            )
         for name, value in columns.items():
             setattr(mailing_list, name, value)
         if mailing_list.default_cadence not in mailing_list.cadences:
             raise InvalidInput(
-                {"cadence": f"{mailing_list.default_cadence} is not among those offered"}
+                {
+                    "cadence": Text(
+                        "%(default_cadence)s is not among those offered",
+                        default_cadence=mailing_list.default_cadence,
+                    )
+                }
             )
         if _SCHEDULE & set(columns):
             mailing_list.schedule_since = env.now
         session.flush()
         return _describe(session, mailing_list)
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
 
 
 def list_lists(*, count: bool = True) -> list[ListSettings]:

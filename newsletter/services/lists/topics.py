@@ -118,14 +118,19 @@ def add(
     """
     title = to_plain_line(name, limit=80)
     if not title or title.isdecimal():
-        raise InvalidInput({"name": "give the topic a name"})
+        raise InvalidInput({"name": Text("give the topic a name")})
     with transaction() as session:
         mailing_list = get_list(session, slug)
         topics = _read_topics(session, mailing_list.id)
         topic = next((topic for topic in topics if topic.name.casefold() == title.casefold()), None)
         if topic is None:
             if len(topics) >= TOPICS_AT_MOST:
-                raise Refused(f"a list has {TOPICS_AT_MOST} topics at most")
+                raise Refused(
+                    Text(
+                        "a list has %(most)s topics at most",
+                        most=TOPICS_AT_MOST,
+                    )
+                )
             topic = Topic(list_id=mailing_list.id, name=title, position=len(topics))
             session.add(topic)
         _extend(session, mailing_list, topic, categories, feeds)
@@ -149,7 +154,8 @@ def _extend(
         feed = get_feed(session, which)
         if feed.list_id != mailing_list.id:
             raise NotFound(
-                f"{mailing_list.slug} has no feed {which}", hint="see `newsletter feed ls`"
+                f"{mailing_list.slug} has no feed {which}",
+                hint="see `newsletter feed ls`",
             )
         if feed.id not in numbers:
             topic.sources.append(TopicSource(feed_id=feed.id))
@@ -226,7 +232,10 @@ def _get_topic(session: Session, mailing_list: MailingList, name: str) -> Topic:
     for topic in _read_topics(session, mailing_list.id):
         if name.strip().casefold() in (topic.name.casefold(), str(topic.id)):
             return topic
-    raise NotFound(f"{mailing_list.slug} has no topic {name}", hint="see `newsletter topic ls`")
+    raise NotFound(
+        f"{mailing_list.slug} has no topic {name}",
+        hint="see `newsletter topic ls`",
+    )
 
 
 def _describe(session: Session, topic: Topic) -> TopicView:

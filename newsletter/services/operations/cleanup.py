@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import delete, exists, or_, select
 
@@ -25,12 +26,14 @@ from newsletter.services.campaigns.totals import recount_finished
 from newsletter.services.digests.reviews import delete_old_reviews
 from newsletter.services.events import delete_old_events
 from newsletter.services.inbound.forwarding import let_go_of_forwarded
+from newsletter.services.letters.unused_pictures import delete_unused
 from newsletter.services.mailboxes import Allowance
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations
 from newsletter.services.subscribers import address_change, reconfirmation
 from newsletter.services.subscription_state import expire_unconfirmed
 from newsletter.services.transfer.import_files import delete_old_files
+from newsletter.services.unforeseen import do_each
 
 UNCONFIRMED_FOR = timedelta(days=14)
 """A request that nobody confirmed is kept for so long."""
@@ -50,8 +53,7 @@ def clean_up(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> N
     """Delete what has expired, and fold old deliveries.
 
     Requests that were not confirmed within 14 days end, and subscribers without a subscription go
-    with them. Old counters, events and reviews are deleted, and the IP addresses of old evidence
-    are cut to their network.
+    with them. IP addresses of old evidence are cut to their network.
     """
     now = env.now
     with transaction() as session:
@@ -83,19 +85,26 @@ def clean_up(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> N
         session.execute(delete(Counter).where(~is_pace, ~is_permanent, Counter.starts_at < before))
         session.execute(delete(Counter).where(is_pace, Counter.starts_at < before * 1000))
         sender_state.delete_old_states(session, now)
-    let_go_of_forwarded()
-    delete_old_files(env)
-    _ask_withheld(env)
-    reconfirmation.settle(env)
+    do_each(
+        let_go_of_forwarded,
+        partial(delete_old_files, env),
+        partial(delete_unused, env),
+        partial(_ask_withheld, env),
+        partial(reconfirmation.settle, env),
+        partial(_shorten_addresses, env),
+        partial(tapped_answers.fold_old_answers, env, stop=stop),
+        partial(fold_old_deliveries, env, stop=stop),
+        checkpoint,
+    )
+
+
+def _shorten_addresses(env: Environment) -> None:
     cut = consent.CUT_AT_ONCE
     while cut == consent.CUT_AT_ONCE:
         with transaction() as session:
             cut = consent.shorten_old_addresses(
-                session, kept_for=env.settings.signup.keep_ip, now=now
+                session, kept_for=env.settings.signup.keep_ip, now=env.now
             )
-    tapped_answers.fold_old_answers(env, stop=stop)
-    fold_old_deliveries(env, stop=stop)
-    checkpoint()
 
 
 def _ask_withheld(env: Environment) -> None:

@@ -38,8 +38,13 @@ def copy_database(source_url: str, target_url: str, now: datetime) -> dict[str, 
             require_no_worker(snapshot.connection, now)
             counts = fill_new(target_url, snapshot.tables, snapshot.read_rows, snapshot.sequences)
             for table in snapshot.tables:
-                if counts[table.name] != snapshot.count(table.name):
-                    raise DatabaseError(f"{table.name} has another number of rows in the copy")
+                copied = counts[table.name]
+                if copied != (count := snapshot.count(table.name)):
+                    raise DatabaseError(
+                        f"table {table.name}: the copy has {copied} rows, the source {count}; "
+                        "nothing was changed in the source",
+                        hint="stop everything that writes to it and copy again",
+                    )
             return counts
     except DBAPIError as error:
         raise DatabaseError(f"the database cannot be copied: {reason(error)}") from None

@@ -7,9 +7,11 @@ from functools import partial
 
 from newsletter.dns import dkim
 from newsletter.files import is_exposed
+from newsletter.i18n import Text
 from newsletter.mail.dkim.keys import PrivateKey, encode_public, write_record
-from newsletter.services.checks import Check
-from newsletter.services.operations.dns_checks import WHY_DKIM, run_checks
+from newsletter.services.checks import BAD, GOOD, WARN, Check
+from newsletter.services.operations.dns_checks import run_checks
+from newsletter.services.operations.signing_checks import WHY_DKIM
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import dkim_keys
 
@@ -21,13 +23,19 @@ def check_keys(env: Environment, domain: str) -> Iterator[Check]:
     for selector in dict.fromkeys((*named, *stored)):
         key = dkim_keys.read_key(env, selector)
         if key is None:
-            text = f"{dkim_keys.find_file(env, selector)} is no key that can be read"
-            hint = f"newsletter dkim new --selector {selector}, or take it out of dkim.selectors"
-            yield Check("dkim_key", "bad", text, hint, "mail is not signed with it")
+            text = Text(
+                "%(file)s is no key that can be read",
+                file=dkim_keys.find_file(env, selector),
+            )
+            hint = Text(
+                "newsletter dkim new --selector %(selector)s, or take it out of dkim.selectors",
+                selector=selector,
+            )
+            yield Check("dkim_key", BAD, text, hint, Text("mail is not signed with it"))
             continue
         if is_exposed(dkim_keys.find_file(env, selector)):
-            text = f"others can read {dkim_keys.find_file(env, selector)}"
-            yield Check("dkim_key", "bad", text, "chmod 600 it", "they can sign as you")
+            text = Text("others can read %(files)s", files=dkim_keys.find_file(env, selector))
+            yield Check("dkim_key", BAD, text, "chmod 600 it", Text("they can sign as you"))
         yield from run_checks(
             "dkim_key", domain, partial(_check_record, env, domain, selector, key)
         )
@@ -39,16 +47,28 @@ def _check_record(env: Environment, domain: str, selector: str, key: PrivateKey)
     record = write_record(key, selector, domain)
     signs = selector in env.settings.dkim.selectors
     if not published.record:
-        text = f"{name} is not published" + (": mail goes unsigned" if signs else "")
-        yield Check("dkim_key", "bad" if signs else "warn", text, "publish it", WHY_DKIM, record)
+        text = (
+            Text("%(name)s is not published: mail goes unsigned", name=name)
+            if signs
+            else Text("%(name)s is not published", name=name)
+        )
+        yield Check("dkim_key", BAD if signs else WARN, text, Text("publish it"), WHY_DKIM, record)
     elif published.key != encode_public(key):
-        text = f"{name} publishes another key"
-        yield Check("dkim_key", "bad", text, "publish this one", WHY_DKIM, record)
+        text = Text("%(name)s publishes another key", name=name)
+        yield Check("dkim_key", BAD, text, Text("publish this one"), WHY_DKIM, record)
     elif published.problems:
-        text = f"{name}: {'; '.join(published.problems)}"
-        yield Check("dkim_key", "bad", text, "publish it as it is here", WHY_DKIM, record)
+        problems = f"{name}: {'; '.join(published.problems)}"
+        yield Check("dkim_key", BAD, problems, Text("publish it as it is here"), WHY_DKIM, record)
     else:
-        dkim_keys.note_seen(env, domain, selector, key)
-        text = f"{name} is published" + (" and signs" if signs else "")
-        hint = "" if signs else f'to sign with it: dkim.selectors = "{selector}"'
-        yield Check("dkim_key", "good", text, hint)
+        dkim_keys.note_seen(domain, selector, key)
+        text = (
+            Text("%(name)s is published and signs", name=name)
+            if signs
+            else Text("%(name)s is published", name=name)
+        )
+        hint = (
+            ""
+            if signs
+            else Text('to sign with it: dkim.selectors = "%(selector)s"', selector=selector)
+        )
+        yield Check("dkim_key", GOOD, text, hint)

@@ -12,16 +12,18 @@ from sqlalchemy import select
 from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.dns import dkim
-from newsletter.errors import FeedError, TransportError
+from newsletter.errors import TransportError
+from newsletter.i18n import Text
 from newsletter.mail.smtp.transport import SmtpTransport
 from newsletter.models import Feed, MailingList
 from newsletter.services import installation, proxy_headers, workers
-from newsletter.services.checks import Check
+from newsletter.services.checks import BAD, GOOD, WARN, Check
 from newsletter.services.inbound.reading_checks import check_readers
-from newsletter.services.operations import dkim_checks, dns_checks, machine_checks, watch
+from newsletter.services.operations import address_checks, dns_checks, machine_checks, watch
 from newsletter.services.operations.database import newest_revision
 from newsletter.services.operations.mail_proof import check_arrival
 from newsletter.services.runtime import Environment
+from newsletter.stored_texts import Stored
 
 LATE = timedelta(minutes=15)
 """Mail that has been due for so long waits for a worker, or for a server."""
@@ -56,7 +58,7 @@ def list_parts(
         machine_checks.check_files,
         machine_checks.check_disk,
         machine_checks.check_clock,
-        _base_url,
+        address_checks.check_base_url,
         proxy_headers.check_proxy,
         watch.check_certificate,
         watch.check_backup,
@@ -70,6 +72,9 @@ def list_parts(
     signed = dkim.read_sample(sample) if sample is not None else None
 
     def check_domain(domain: str) -> list[Check]:
+        # It imports cryptography, 8 MB of memory.
+        from newsletter.services.operations import dkim_checks
+
         senders = dns_checks.check_sender(env, domain, selector=selector, sample=signed)
         return [*senders, *dkim_checks.check_keys(env, domain)]
 
@@ -85,97 +90,57 @@ def _name_part(
 
 
 def _settings(env: Environment) -> Iterator[Check]:
-    yield Check("settings", "good", f"read from {env.settings.folder}")
+    yield Check("settings", GOOD, Text("read from %(folder)s", folder=env.settings.folder))
     if installation.find_key_state(env) is installation.KeyState.FOREIGN:
-        why = "nobody can unsubscribe by the mails they have, or confirm"
-        yield Check(
-            "secret_key", "bad", installation.FOREIGN_KEY, installation.FOREIGN_KEY_HINT, why
-        )
+        why = Text("nobody can unsubscribe by the mails they have, or confirm")
+        yield Check("secret_key", BAD, installation.FOREIGN_KEY, installation.FOREIGN_KEY_HINT, why)
     else:
-        yield Check("secret_key", "good", "signs this installation's links")
+        yield Check("secret_key", GOOD, Text("signs this installation's links"))
     if hold := installation.find_hold():
-        yield Check("hold", "bad", f"nothing is mailed: {hold.because}", installation.RELEASE)
+        yield Check(
+            "hold",
+            BAD,
+            Text("nothing is mailed: %(because)s", because=Stored(hold.because)),
+            installation.RELEASE,
+        )
 
 
 def _database(env: Environment) -> Iterator[Check]:
     kind = "PostgreSQL" if env.settings.database_url.startswith("postgresql") else "SQLite"
-    yield Check("database", "good", f"{kind} answers")
-    yield Check("migrations", "good", f"up to date ({newest_revision()})")
-
-
-def _base_url(env: Environment) -> Iterator[Check]:
-    url = env.settings.base_url
-    parts = urlsplit(url)
-    why = "mail programs offer their button to unsubscribe only for https (RFC 8058 §3.1)"
-    if parts.hostname in dns_checks.LOCAL_HOSTS:
-        yield Check(
-            "base_url",
-            "warn",
-            "subscribers cannot open localhost",
-            "set base_url to your public https address",
-            why,
-        )
-        return
-    if parts.scheme != "https":
-        yield Check(
-            "base_url", "bad", "links in mails are not https", "set base_url to https://…", why
-        )
-        return
-    yield Check("base_url", "good", url)
-    yield from _reachable(env, url)
-
-
-def _reachable(env: Environment, url: str) -> Iterator[Check]:
-    """Check that the address in mails leads here, as far as it can be seen from inside."""
-    why = (
-        "every link in every mail begins with it, and one-click unsubscription must not be "
-        "redirected (RFC 8058 section 3.2)"
+    yield Check("database", GOOD, Text("%(kind)s answers", kind=kind))
+    yield Check(
+        "migrations",
+        GOOD,
+        Text("up to date (%(revision)s)", revision=newest_revision()),
     )
-    hint = (
-        "check that the name leads to this machine, that its certificate is valid, and that "
-        "`newsletter serve` runs behind it"
-    )
-    try:
-        answer = env.fetch(f"{url}/robots.txt")
-    except FeedError as error:
-        yield Check("one_click", "bad", f"{url} cannot be reached: {error.reason}", hint, why)
-        return
-    if answer.url != f"{url}/robots.txt":
-        yield Check(
-            "one_click",
-            "bad",
-            f"{url} redirects to {answer.url}",
-            "set base_url to where it ends",
-            why,
-        )
-    elif b"Disallow: /unsubscribe/" not in answer.body:
-        yield Check("one_click", "bad", f"{url} answers, but it is not this program", hint, why)
-    else:
-        yield Check("one_click", "good", f"{url} leads here, without a redirect")
 
 
 def _lists(env: Environment) -> Iterator[Check]:
     with reading() as session:
         mailing_lists = session.scalars(select(MailingList).order_by(MailingList.id)).all()
     if not mailing_lists:
-        yield Check("lists", "bad", "there is no mailing list", "newsletter list add")
+        yield Check("lists", BAD, Text("there is no mailing list"), "newsletter list add")
     for mailing_list in mailing_lists:
         if not mailing_list.postal_address:
             hint = f'newsletter list edit {mailing_list.slug} --address "…"'
             yield Check(
                 "postal_address",
-                "warn",
-                f"{mailing_list.slug} has no postal address",
+                WARN,
+                Text("%(slug)s has no postal address", slug=mailing_list.slug),
                 hint,
-                "the law wants it in every mail",
+                Text("the law wants it in every mail"),
             )
         if mailing_list.zone.key != mailing_list.timezone:
             command = f"newsletter list edit {mailing_list.slug} --timezone …"
-            hint = f"{command}; until then its hours are UTC"
+            hint = Text("%(command)s; until then its hours are UTC", command=command)
             yield Check(
                 "timezone",
-                "bad",
-                f"{mailing_list.slug}: this machine does not know {mailing_list.timezone}",
+                BAD,
+                Text(
+                    "%(slug)s: this machine does not know %(timezone)s",
+                    slug=mailing_list.slug,
+                    timezone=mailing_list.timezone,
+                ),
                 hint,
             )
 
@@ -195,43 +160,43 @@ def _smtp(env: Environment) -> Iterator[Check]:
     except TransportError as error:
         yield Check(
             "smtp",
-            "bad",
+            BAD,
             error.message,
             error.hint,
-            "until then nothing is sent; it all waits in the queue",
+            Text("until then nothing is sent; it all waits in the queue"),
         )
         return
     yield Check(
         "smtp",
-        "good",
-        "connects, and takes the user and password"
+        GOOD,
+        Text("connects, and takes the user and password")
         if env.settings.smtp.has_login()
-        else "connects",
+        else Text("connects"),
     )
     size = offers.get("size", "")
     if "pipelining" in offers:
-        yield Check("pipelining", "good", "is offered")
+        yield Check("pipelining", GOOD, Text("is offered"))
     else:
         yield Check(
             "pipelining",
-            "warn",
-            "is not offered",
-            why="each message waits for each answer: sending is slower",
+            WARN,
+            Text("is not offered"),
+            why=Text("each message waits for each answer: sending is slower"),
         )
     if size.isdecimal() and 0 < int(size) < 1_000_000:
         yield Check(
             "size",
-            "warn",
-            f"the server takes {int(size):,} bytes a message",
-            "a digest may be larger",
+            WARN,
+            Text("the server takes %(size)s bytes a message", size=f"{int(size):,}"),
+            Text("a digest may be larger"),
         )
     else:
         yield Check(
             "size",
-            "good",
-            f"up to {int(size):,} bytes a message"
+            GOOD,
+            Text("up to %(size)s bytes a message", size=f"{int(size):,}")
             if size.isdecimal() and int(size)
-            else "no limit said",
+            else Text("no limit said"),
         )
 
 
@@ -244,13 +209,13 @@ def _names(env: Environment) -> Iterator[Check]:
 def _bounces(env: Environment) -> Iterator[Check]:
     address = env.settings.bounces.address
     if not address:
-        hint = "set bounces.address to a mailbox of your own, and bounces.mailbox to read it"
+        hint = Text("set bounces.address to a mailbox of your own, and bounces.mailbox to read it")
         yield Check(
             "bounces",
-            "warn",
-            "returned mail is not read",
+            WARN,
+            Text("returned mail is not read"),
             hint,
-            "addresses that are gone go on being mailed",
+            Text("addresses that are gone go on being mailed"),
         )
         return
     yield from check_readers(env)
@@ -264,22 +229,24 @@ def _feeds(env: Environment) -> Iterator[Check]:
     with reading() as session:
         feeds = session.scalars(select(Feed).order_by(Feed.id)).all()
     if not feeds:
-        yield Check("feeds", "warn", "there is no feed", "newsletter feed add https://your.blog")
+        yield Check(
+            "feeds", WARN, Text("there is no feed"), "newsletter feed add https://your.blog"
+        )
     for feed in feeds:
         if feed.error:
-            yield Check("feed", "warn", f"{feed.url}: {feed.error}", "newsletter feed check")
+            yield Check("feed", WARN, f"{feed.url}: {feed.error}", "newsletter feed check")
         else:
-            yield Check("feed", "good", feed.url)
+            yield Check("feed", GOOD, feed.url)
 
 
 def _worker(env: Environment) -> Iterator[Check]:
     ticked = workers.find_last_tick()
     if ticked is None or env.now - ticked > SILENT:
         yield Check(
-            "worker", "warn", "no worker is running", "newsletter serve, or newsletter worker"
+            "worker", WARN, Text("no worker is running"), "newsletter serve, or newsletter worker"
         )
     else:
-        yield Check("worker", "good", "is running")
+        yield Check("worker", GOOD, Text("is running"))
 
 
 def _queue(env: Environment) -> Iterator[Check]:
@@ -287,5 +254,7 @@ def _queue(env: Environment) -> Iterator[Check]:
         waiting = outbox.count_waiting(session)
         oldest = outbox.find_next_due(session)
     late = oldest is not None and env.now - oldest > LATE
-    hint = "is a worker running, and does the server take mail?" if late else ""
-    yield Check("queue", "warn" if late else "good", f"{waiting} messages wait", hint)
+    hint = Text("is a worker running, and does the server take mail?") if late else ""
+    yield Check(
+        "queue", WARN if late else GOOD, Text("%(waiting)s messages wait", waiting=waiting), hint
+    )

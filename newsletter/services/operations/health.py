@@ -15,9 +15,10 @@ from sqlalchemy import select
 from newsletter import outbox
 from newsletter.db.session import db, reading
 from newsletter.errors import Refused
+from newsletter.i18n import Text
 from newsletter.models import Counter
 from newsletter.services import installation, sender_state, workers
-from newsletter.services.checks import Check
+from newsletter.services.checks import UNKNOWN, Check
 from newsletter.services.operations import doctor, watch
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
@@ -47,7 +48,7 @@ class Health:
 
 
 def read_health(env: Environment) -> Health:
-    """Read what the database knows; asks nobody else."""
+    """Read the health of the installation from the database alone."""
     ticked_at = workers.find_last_tick()
     with reading() as session:
         last = select(Counter.starts_at).where(Counter.name == watch.LAST_BACKUP)
@@ -73,7 +74,9 @@ def examine_within(env: Environment, seconds: float = SECONDS) -> list[Check]:
     often than needed.
     """
     if not _busy.acquire(blocking=False):
-        raise Refused("the checks are running already", hint="try again in half a minute")
+        raise Refused(
+            Text("the checks are running already"), hint=Text("try again in half a minute")
+        )
     try:
         app = cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
         parts = doctor.list_parts(env)
@@ -99,5 +102,10 @@ def _run(app: Flask, part: Callable[[], list[Check]]) -> list[Check]:
 
 
 def _make_late(name: str, seconds: float) -> Check:
-    hint = "`newsletter doctor` waits longer"
-    return Check(name, "unknown", f"no answer within {seconds:.0f} seconds", hint=hint)
+    hint = Text("`newsletter doctor` waits longer")
+    return Check(
+        name,
+        UNKNOWN,
+        Text("no answer within %(seconds)s seconds", seconds=f"{seconds:.0f}"),
+        hint=hint,
+    )

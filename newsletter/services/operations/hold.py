@@ -16,7 +16,7 @@ from newsletter.services.runtime import Environment
 
 
 def hold_all(session: Session, because: str, now: datetime) -> int:
-    """Hold everything that is due, and pause every open campaign.
+    """Let no mail leave, and pause every open campaign.
 
     Returns how many campaigns were paused.
     """
@@ -25,7 +25,7 @@ def hold_all(session: Session, because: str, now: datetime) -> int:
 
 
 def hold_installation(env: Environment, because: str) -> Hold:
-    """Hold a running installation.
+    """Hold all mail of a running installation, in a transaction of its own.
 
     Raises `Refused` where it is held already.
     """

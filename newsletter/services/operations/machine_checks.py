@@ -13,7 +13,8 @@ from sqlalchemy.engine import make_url
 from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.files import is_exposed, side_files
-from newsletter.services.checks import Check
+from newsletter.i18n import Text
+from newsletter.services.checks import BAD, GOOD, UNKNOWN, WARN, Check
 from newsletter.services.runtime import Environment
 from newsletter.settings import DEFAULT_FILE
 
@@ -38,18 +39,18 @@ def check_files(env: Environment) -> Iterator[Check]:
         ]
     exposed = [str(file) for file in files if is_exposed(file)]
     if exposed:
-        why = (
+        why = Text(
             "every address is in the database, and the settings hold the key that opens every link"
         )
         yield Check(
             "files",
-            "bad",
-            f"others can read {', '.join(exposed)}",
+            BAD,
+            Text("others can read %(files)s", files=", ".join(exposed)),
             f"chmod 600 {' '.join(exposed)}",
             why,
         )
     else:
-        yield Check("files", "good", "only their owner can read them")
+        yield Check("files", GOOD, Text("only their owner can read them"))
 
 
 def check_disk(env: Environment) -> Iterator[Check]:
@@ -62,16 +63,16 @@ def check_disk(env: Environment) -> Iterator[Check]:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        yield Check("disk", "unknown", f"{folder}: {error.strerror}")
+        yield Check("disk", UNKNOWN, f"{folder}: {error.strerror}")
         return
-    text = f"{free / (1 << 30):.1f} GB free at {folder}"
-    why = "sending stops if its outcome cannot be stored, or mail would be sent twice"
+    text = Text("%(size)s GB free at %(folder)s", size=f"{free / (1 << 30):.1f}", folder=folder)
+    why = Text("sending stops if its outcome cannot be stored, or mail would be sent twice")
     if free < ROOM_AT_LEAST:
-        yield Check("disk", "bad", text, "make room", why)
+        yield Check("disk", BAD, text, Text("make room"), why)
     elif free < ROOM_ENOUGH:
-        yield Check("disk", "warn", text, "make room soon", why)
+        yield Check("disk", WARN, text, Text("make room soon"), why)
     else:
-        yield Check("disk", "good", text)
+        yield Check("disk", GOOD, text)
 
 
 def check_clock(env: Environment) -> Iterator[Check]:
@@ -80,9 +81,17 @@ def check_clock(env: Environment) -> Iterator[Check]:
         theirs = float(session.scalar(select(outbox.seconds_now_clause(session))) or 0)
     off = abs(env.now.timestamp() - theirs)
     if off > CLOCK_OFF.total_seconds():
-        why = "links would expire, and digests go out, at the wrong time"
+        why = Text("links would expire, and digests go out, at the wrong time")
         yield Check(
-            "clock", "bad", f"it differs from the database's by {off:.0f} s", "set both by NTP", why
+            "clock",
+            BAD,
+            Text("it differs from the database's by %(seconds)s s", seconds=f"{off:.0f}"),
+            Text("set both by NTP"),
+            why,
         )
     else:
-        yield Check("clock", "good", f"{env.now:%Y-%m-%d %H:%M:%S} UTC, as the database has it")
+        yield Check(
+            "clock",
+            GOOD,
+            Text("%(now)s UTC, as the database has it", now=f"{env.now:%Y-%m-%d %H:%M:%S}"),
+        )

@@ -7,8 +7,9 @@ from sqlalchemy import select
 from newsletter.db.session import reading
 from newsletter.errors import Refused, TransportError
 from newsletter.mail.render import MailContent
+from newsletter.mail.smtp.types import Result
 from newsletter.models import MailingList
-from newsletter.services.checks import Check
+from newsletter.services.checks import BAD, GOOD, Check
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import trial
 
@@ -29,9 +30,9 @@ def check_arrival(env: Environment, to: str) -> Check:
     try:
         outcome = trial.send_test(env, slug, MailContent("Mail arrives", TEXT, html), to=to)
     except TransportError as error:
-        return Check("send", "bad", error.message, error.hint)
+        return Check("send", BAD, error.message, error.hint)
     reply = f"{outcome.reply.code} {outcome.reply.text}".strip()
-    if outcome.result != "accepted":
-        return Check("send", "bad", f"the message to {to} was not taken: {reply}")
+    if outcome.result != Result.ACCEPTED:
+        return Check("send", BAD, f"the message to {to} was not taken: {reply}")
     hint = "look for it, also in the spam folder; saved with all its headers it serves for --sample"
-    return Check("send", "good", f"the message to {to} was taken: {reply}", hint)
+    return Check("send", GOOD, f"the message to {to} was taken: {reply}", hint)

@@ -1,7 +1,8 @@
 """Take over what must only grow when a restore replaces a database.
 
-That is: unsubscriptions, suppressions, erasures, changes of address, breaks, and what was counted
-for each mailbox. Writes into the restored database, which is not in use yet.
+That is: unsubscriptions, suppressions, erasures, changes of address, consents withdrawn, breaks,
+access that was ended, and what was counted for each mailbox. Writes into the restored database,
+which is not in use yet.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import ConsentEvent, LastingKey, Subscriber, Subscription, Suppression
 from newsletter.services.consent import Evidence
+from newsletter.services.operations import merge_access
 from newsletter.services.operations.merge_mailboxes import merge_mailboxes
 from newsletter.services.operations.replaced_database import (
     OldRow,
@@ -25,7 +27,7 @@ from newsletter.services.operations.replaced_database import (
 )
 from newsletter.services.subscribers.privacy import delete_subscriber
 from newsletter.services.subscription_state import end_subscription, record_change
-from newsletter.tokens import keyed_hash
+from newsletter.tokens import make_keyed_hash
 from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus, SuppressionReason
 
 YES = (ConsentKind.CONFIRMED, ConsentKind.REAFFIRMED, ConsentKind.RESUBSCRIBED)
@@ -73,6 +75,7 @@ class Merger:
             self._erase,
             self._move,
             self._unsubscribe,
+            self._end_access,
             self._keep_counts,
         )
         for step in steps:
@@ -127,7 +130,9 @@ class Merger:
     def _add_suppression(self, row: OldRow) -> None:
         email_key = row["email_key"]
         hashes = (
-            [keyed_hash(key, email_key) for key in self.keys] if email_key else [row["email_hash"]]
+            [make_keyed_hash(key, email_key) for key in self.keys]
+            if email_key
+            else [row["email_hash"]]
         )
         if self._suppressions(Suppression.email_hash, hashes):
             return
@@ -152,7 +157,7 @@ class Merger:
         erased = [
             id_
             for id_, email_key in self.session.execute(query)
-            if any(keyed_hash(key, email_key) in gone for key in self.old_keys)
+            if any(make_keyed_hash(key, email_key) in gone for key in self.old_keys)
         ]
         for id_ in erased:
             subscriber = self.session.get_one(Subscriber, id_)
@@ -162,7 +167,7 @@ class Merger:
 
     def _remember_erased(self, email_key: str) -> None:
         """Keep a hash that our own keys recognise."""
-        hashes = [keyed_hash(key, email_key) for key in self.keys]
+        hashes = [make_keyed_hash(key, email_key) for key in self.keys]
         if not self._suppressions(Suppression.email_hash, hashes):
             self.session.add(
                 Suppression(
@@ -226,6 +231,7 @@ class Merger:
             "list_id",
             "subscriber_id",
             "paused_until",
+            "answers",
         ]
         for rows in self.old.read_batches("subscriptions", columns):
             pairs = list(self._match_rows(rows))
@@ -233,6 +239,7 @@ class Merger:
                 if self.same and row["handle"]:
                     subscription.handle = row["handle"]
             self.session.flush()
+            merge_access.withdraw_consents(self.session, pairs, TAKEN_OVER, self.now)
             for row, subscription in pairs:
                 self._keep_pause(row, subscription)
                 if (
@@ -248,6 +255,12 @@ class Merger:
         paused_until = parse_stored_moment(row["paused_until"])
         if paused_until and paused_until > (subscription.paused_until or self.now):
             subscription.paused_until = paused_until
+
+    def _end_access(self) -> None:
+        """End what authors and programs may, as it was ended; keep the handles of old mailboxes."""
+        if self.same:
+            merge_access.keep_retired_handles(self.session, self.old)
+            merge_access.end_access(self.session, self.old, self.now)
 
     def _keep_counts(self) -> None:
         """Keep what was counted for each mailbox since the backup."""

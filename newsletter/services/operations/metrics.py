@@ -46,7 +46,7 @@ def write_tally(env: Environment) -> None:
     if not counts:
         return
     try:
-        with transaction() as session:
+        with transaction(announced=False) as session:
             for name, by in sorted(counts.items()):
                 counters.add_count(session, f"{PREFIX}{name}", by, now=0, seconds=1)
     except DatabaseError:

@@ -19,5 +19,5 @@ class ProblemLog:
         self._problems[work] = problem
 
     def forget(self, work: str) -> None:
-        """Note that `work` has no problem any more."""
+        """Record that `work` has no problem any more."""
         self._problems.pop(work, None)

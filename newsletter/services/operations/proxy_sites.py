@@ -61,7 +61,7 @@ server {
     keepalive_timeout 30s;
 
     # A large body is passed on unread: the program asks who sends it before it takes it.
-    location /author/upload/ {
+    location ~ ^/(author/upload|api/v1)/ {
         client_max_body_size 101m;
         proxy_request_buffering off;
         proxy_pass http://newsletter;
@@ -117,11 +117,11 @@ CADDY = """\
 
 @SITE@ {
 \theader Strict-Transport-Security "max-age=31536000"
-\t@upload path /author/upload/*
+\t@upload path /author/upload/* /api/v1/*
 \trequest_body @upload {
 \t\tmax_size 101MB
 \t}
-\t@form not path /author/upload/*
+\t@form not path /author/upload/* /api/v1/*
 \trequest_body @form {
 \t\tmax_size 1MB
 \t}

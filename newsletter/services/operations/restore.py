@@ -20,8 +20,8 @@ from newsletter.errors import DatabaseError, Refused
 from newsletter.files import open_private, side_files
 from newsletter.services import workers
 from newsletter.services.operations import database
-from newsletter.services.operations.backup_file import check_file
 from newsletter.services.operations.file_users import command_of, find_users, is_open_here
+from newsletter.services.operations.restore_checks import check_file
 from newsletter.services.operations.restore_postgresql import restore_postgresql
 from newsletter.services.operations.restore_staged import Restored, free_name, prepare, stage, sync
 from newsletter.services.runtime import utcnow

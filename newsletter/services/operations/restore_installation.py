@@ -23,8 +23,8 @@ from newsletter.services import installation
 from newsletter.services.installation import KeyState
 from newsletter.services.operations import backup_archive
 from newsletter.services.operations.backup_archive import OpenBackup
-from newsletter.services.operations.backup_file import check_file
 from newsletter.services.operations.restore import restore
+from newsletter.services.operations.restore_checks import check_file
 from newsletter.services.operations.restore_staged import Restored
 from newsletter.settings import Settings
 from newsletter.settings_loader import load_settings

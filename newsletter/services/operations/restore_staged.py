@@ -18,10 +18,10 @@ from newsletter.files import PRIVATE
 from newsletter.models import Installation, Worker
 from newsletter.services import installation
 from newsletter.services.operations import backup_archive, database, database_copy
-from newsletter.services.operations.backup_file import check_contents, stage_backup
 from newsletter.services.operations.hold import hold_all
 from newsletter.services.operations.merge import Merged, Merger
 from newsletter.services.operations.replaced_database import ReplacedDatabase
+from newsletter.services.operations.restore_checks import check_contents, stage_backup
 from newsletter.settings import Settings
 
 HELD_BECAUSE = "restored from a backup"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pwd
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from newsletter.errors import Refused
@@ -138,6 +138,14 @@ def write_units(plan: ServicePlan) -> dict[str, str]:
         "newsletter-backup.service": BACKUP.format(command=backup, **values),
         "newsletter-backup.timer": BACKUP_TIMER,
     }
+
+
+def list_superseded(plan: ServicePlan, folder: Path) -> list[str]:
+    """List the units in `folder` that ran the same installation in the other way."""
+    other = _list_commands(replace(plan, apart=not plan.apart), "")
+    files = [folder / f"{name}.service" for name in other]
+    settings_file = str(plan.settings_file)
+    return [file.name for file in files if file.exists() and settings_file in file.read_text()]
 
 
 def _list_commands(plan: ServicePlan, newsletter: str) -> dict[str, tuple[str, str]]:

@@ -14,10 +14,18 @@ from newsletter.bounce_vocabulary import BounceEffect
 from newsletter.db.session import reading
 from newsletter.models import Campaign, Feed, MailingList, Subscriber, Subscription, Suppression
 from newsletter.outbox import Totals
-from newsletter.services import bounce_events, installation, sender_state, suppressions, workers
+from newsletter.services import (
+    bounce_events,
+    domain_rest,
+    installation,
+    sender_state,
+    suppressions,
+    workers,
+)
 from newsletter.services.campaigns.totals import read_totals
 from newsletter.services.checks import Check
 from newsletter.services.digests import explain_list
+from newsletter.services.digests.outlook import Outlook
 from newsletter.services.operations import watch
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
@@ -94,7 +102,7 @@ class Status:
     `ticked_at`: when a worker was last seen; bounces and complaints of 30 days; `hold`: nothing is
     mailed, and why; `sending`: why mail leaves slowly or not at all; `unknown` returned mails are
     not understood or not proved, and `proposals` replies ask to be unsubscribed; `troubles` grow
-    where nobody looks.
+    where nobody looks; `resting`: domains of recipients that refuse our mail for now.
     """
 
     now: datetime
@@ -109,6 +117,7 @@ class Status:
     unknown: int = 0
     proposals: int = 0
     troubles: tuple[Check, ...] = ()
+    resting: tuple[domain_rest.RestingDomain, ...] = ()
 
 
 def read_status(env: Environment, slug: str | None = None) -> Status:
@@ -136,6 +145,7 @@ def read_status(env: Environment, slug: str | None = None) -> Status:
         unknown = bounce_events.count(session, bounce_events.UNKNOWN)
         proposals = bounce_events.count(session, (BounceEffect.PROPOSED,))
         states = sender_state.read_states(session, env.now)
+        resting = domain_rest.list_resting(session, env.now)
     bounces = suppressed.get(SuppressionReason.BOUNCE, 0)
     complaints = suppressed.get(SuppressionReason.COMPLAINT, 0)
     hold = installation.find_hold()
@@ -152,6 +162,7 @@ def read_status(env: Environment, slug: str | None = None) -> Status:
         unknown,
         proposals,
         tuple(watch.list_troubles(env)),
+        resting,
     )
 
 
@@ -162,12 +173,14 @@ def _never_active_clause() -> Exists:
         Subscription.subscriber_id == Subscriber.id,
     )
     return exists().where(
-        *same_address, Subscription.status == "unsubscribed", Subscription.confirmed_at.is_(None)
+        *same_address,
+        Subscription.status == SubscriptionStatus.UNSUBSCRIBED,
+        Subscription.confirmed_at.is_(None),
     )
 
 
 def _list(
-    env: Environment, session: Session, row: MailingList, outlooks: tuple[explain_list.Outlook, ...]
+    env: Environment, session: Session, row: MailingList, outlooks: tuple[Outlook, ...]
 ) -> ListStatus:
     counted = select(Subscription.status, func.count()).where(Subscription.list_id == row.id)
     count = {
@@ -177,11 +190,14 @@ def _list(
     suppressed = suppressions.count_suppressed(session, row.id)
     feeds = session.scalars(select(Feed).where(Feed.list_id == row.id)).all()
     under_way = select(Campaign).where(
-        Campaign.list_id == row.id, Campaign.status.in_(("scheduled", "sending", "paused"))
+        Campaign.list_id == row.id,
+        Campaign.status.in_(
+            (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
+        ),
     )
     last = (
         select(Campaign)
-        .where(Campaign.list_id == row.id, Campaign.status == "sent")
+        .where(Campaign.list_id == row.id, Campaign.status == CampaignStatus.SENT)
         .order_by(Campaign.id.desc())
     )
     latest = session.scalars(last.limit(1)).first()
@@ -215,7 +231,11 @@ def _list(
 
 
 def _mailing(session: Session, row: Campaign) -> CampaignSummary:
-    at = row.scheduled_at if row.status == "scheduled" else row.finished_at or row.started_at
+    at = (
+        row.scheduled_at
+        if row.status == CampaignStatus.SCHEDULED
+        else row.finished_at or row.started_at
+    )
     return CampaignSummary(
         row.id, row.kind, row.subject, row.status, row.reason, at, read_totals(session, row)
     )

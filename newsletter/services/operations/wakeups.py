@@ -1,7 +1,7 @@
-"""Say when the work that a change of the database may make due is done next.
+"""Compute when the work that a change of the database may make due is done next.
 
-On SQLite it is done when somebody has written, when something becomes due, and every so often in
-any case; on PostgreSQL every second.
+It is done when somebody has written, when something becomes due, and every so often in any case;
+behind PgBouncer, where changes are not noticed, every second.
 """
 
 from __future__ import annotations
@@ -13,22 +13,34 @@ from datetime import datetime, timedelta
 
 from newsletter import outbox
 from newsletter.db.changes import Changes
-from newsletter.db.session import committed, reading
+from newsletter.db.session import reading
 from newsletter.services.runtime import Environment, utcnow
-from newsletter.services.signup import flood_control
+from newsletter.services.signup import confirmation_gate
 
 SOON = timedelta(seconds=1)
 """Time between two looks where something waits, or where changes are not noticed."""
-LOOK_AGAIN = timedelta(seconds=15)
+PAUSE_SECONDS = 0.05
+"""Seconds after a look before the next: what many visitors write meanwhile is one change."""
+LOOK_AGAIN = timedelta(seconds=30)
 """Time between two looks where nothing waits: a change that was not noticed costs so much."""
 
 
 class Wakeups:
-    """The moments at which the work `names` is done; `move` changes that of one."""
+    """The moments at which the work `names` is done; `move` changes that of one.
 
-    def __init__(self, names: Collection[str], move: Callable[[str, datetime], None]) -> None:
-        self._names = frozenset(names)
+    Without `changes` nothing is planned.
+    """
+
+    def __init__(
+        self,
+        names: Collection[str],
+        move: Callable[[str, datetime], None],
+        changes: Changes | None,
+    ) -> None:
+        self._names = frozenset(names if changes else ())
         self._move = move
+        self._changes = changes
+        self.notices_changes = changes is not None
         self._guard = threading.Lock()
         self._running: set[str] = set()
         self._wanted: set[str] = set()
@@ -39,9 +51,10 @@ class Wakeups:
 
         Only this thread moves anything: a scheduler that ends holds its lock until all work has.
         """
-        with closing(Changes()) as changes:
+        assert self._changes is not None
+        with closing(self._changes):
             while not stopping.is_set():
-                is_changed = changes.wait()
+                is_changed = self._changes.wait()
                 with self._guard:
                     moments = self._plans
                     self._plans = {}
@@ -50,10 +63,11 @@ class Wakeups:
                         moments |= dict.fromkeys(self._names - self._running, utcnow())
                 for name, moment in moments.items():
                     self._move(name, moment)
+                stopping.wait(PAUSE_SECONDS)
 
     @contextmanager
     def working(self, name: str) -> Iterator[None]:
-        """Note that work is being done; it is done once more if something changes meanwhile."""
+        """Record that work is being done; it is done once more if something changes meanwhile."""
         with self._guard:
             self._running.add(name)
             self._wanted.discard(name)
@@ -71,11 +85,16 @@ class Wakeups:
         if name in self._names:
             with self._guard:
                 self._plans[name] = moment
-            committed.set()
+            self.wake()
+
+    def wake(self) -> None:
+        """Have the thread that watches look at its plans."""
+        if self._changes is not None:
+            self._changes.wake()
 
 
 def find_mail_moment(env: Environment) -> datetime:
-    """Say when mail is to be looked for next: soon, where some is due and was not sent."""
+    """Compute when to look for mail next: soon, where some is due and was not sent."""
     wait = LOOK_AGAIN
     with reading() as session:
         if outbox.find_due_campaigns(session, now=env.now):
@@ -86,6 +105,6 @@ def find_mail_moment(env: Environment) -> datetime:
 
 
 def find_gate_moment() -> datetime:
-    """Say when the gate is to be opened next: soon, where somebody waits."""
+    """Compute when to open the gate next: soon, where somebody waits."""
     with reading() as session:
-        return utcnow() + (SOON if flood_control.read_held(session) else LOOK_AGAIN)
+        return utcnow() + (SOON if confirmation_gate.read_held(session) else LOOK_AGAIN)

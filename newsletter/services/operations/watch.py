@@ -15,9 +15,10 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
+from newsletter.i18n import Text
 from newsletter.models import Counter, MailingList
 from newsletter.services import notifications, proxy_headers
-from newsletter.services.checks import Check
+from newsletter.services.checks import BAD, GOOD, WARN, Check
 from newsletter.services.inbound.reading_checks import check_readers
 from newsletter.services.limit_log import find_reached_ceilings
 from newsletter.services.operations import machine_checks
@@ -34,7 +35,7 @@ CERTIFICATE_BEFORE = timedelta(days=14)
 
 
 def list_troubles(env: Environment) -> list[Check]:
-    """Return what is wrong now, as far as it can be seen without the network."""
+    """Return the problems that can be seen without the network."""
     parts = (
         proxy_headers.check_proxy,
         machine_checks.check_disk,
@@ -43,13 +44,13 @@ def list_troubles(env: Environment) -> list[Check]:
         check_backup,
         _check_mailbox,
     )
-    return [check for part in parts for check in part(env) if check.verdict in ("warn", "bad")]
+    return [check for part in parts for check in part(env) if check.verdict in (WARN, BAD)]
 
 
 def watch(env: Environment) -> list[Check]:
     """Look at everything, and tell what is new: a line in the log and a mail to the author."""
     troubles = [*list_troubles(env), *check_certificate(env)]
-    troubles = [check for check in troubles if check.verdict in ("warn", "bad")]
+    troubles = [check for check in troubles if check.verdict in (WARN, BAD)]
     with transaction() as session:
         announced = set(session.scalars(select(Counter.name).where(Counter.name.startswith(TOLD))))
         current = {f"{TOLD}{check.id}" for check in troubles}
@@ -92,10 +93,10 @@ def check_ceilings(env: Environment) -> Iterator[Check]:
     if reached := find_reached_ceilings(env):
         yield Check(
             "ceilings",
-            "warn",
-            f"sign-ups were turned away: {', '.join(reached)} was reached",
-            "raise it under [signup], unless it was a flood",
-            "people who wanted to subscribe could not",
+            WARN,
+            Text("sign-ups were turned away: %(names)s was reached", names=", ".join(reached)),
+            Text("raise it under [signup], unless it was a flood"),
+            Text("people who wanted to subscribe could not"),
         )
 
 
@@ -109,15 +110,19 @@ def check_backup(env: Environment) -> Iterator[Check]:
     if since is None:
         return
     hint = "newsletter backup /path/to/backups/ --keep 14"
-    why = "a broken disk would take every subscription and every proof of consent with it"
+    why = Text("a broken disk would take every subscription and every proof of consent with it")
     if made_at is None:
         if env.now - since > BACKUP_AFTER:
-            yield Check("backup", "warn", "no backup was ever made", hint, why)
+            yield Check("backup", WARN, Text("no backup was ever made"), hint, why)
         return
     age = env.now - datetime.fromtimestamp(made_at, UTC)
-    verdict = "warn" if age > BACKUP_AFTER else "good"
-    text = f"the last backup is {age.days} days old" if age.days else "made within a day"
-    yield Check("backup", verdict, text, hint if verdict == "warn" else "", why)  # type: ignore[arg-type]
+    verdict = WARN if age > BACKUP_AFTER else GOOD
+    text = (
+        Text("the last backup is %(days)s days old", days=age.days)
+        if age.days
+        else Text("made within a day")
+    )
+    yield Check("backup", verdict, text, hint if verdict == WARN else "", why)
 
 
 def check_certificate(env: Environment) -> Iterator[Check]:
@@ -131,13 +136,15 @@ def check_certificate(env: Environment) -> Iterator[Check]:
         return
     left = ends_at - env.now
     if left > CERTIFICATE_BEFORE:
-        yield Check("certificate", "good", f"valid until {ends_at:%Y-%m-%d}")
+        yield Check("certificate", GOOD, Text("valid until %(day)s", day=f"{ends_at:%Y-%m-%d}"))
         return
-    over = left < timedelta(0)
+    day = f"{ends_at:%Y-%m-%d}"
     yield Check(
         "certificate",
-        "bad",
-        f"the certificate of {url} {'ended' if over else 'ends'} on {ends_at:%Y-%m-%d}",
-        "look after its renewal: journalctl -u caddy, or certbot renew",
-        "no link in any mail opens without a warning then, and nobody can unsubscribe",
+        BAD,
+        Text("the certificate of %(url)s ended on %(day)s", url=url, day=day)
+        if left < timedelta(0)
+        else Text("the certificate of %(url)s ends on %(day)s", url=url, day=day),
+        Text("look after its renewal: journalctl -u caddy, or certbot renew"),
+        Text("no link in any mail opens without a warning then, and nobody can unsubscribe"),
     )

@@ -26,7 +26,7 @@ class EntryCorrection:
 
 
 def read_correction(entry_id: int) -> EntryCorrection:
-    """Return how an entry is corrected.
+    """Return the corrections of an entry.
 
     Raises `NotFound`.
     """
@@ -35,7 +35,7 @@ def read_correction(entry_id: int) -> EntryCorrection:
 
 
 def correct_entry(entry_id: int, *, title: str | None, excerpt: str | None) -> EntryCorrection:
-    """Write how mails name an entry and begin it; None leaves it, "" takes a correction back.
+    """Set the title and excerpt that mails show; None leaves one, "" removes the correction.
 
     It counts for the mails that are not composed yet. Raises `NotFound`, `InvalidInput`.
     """

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from newsletter.html.video_embeds import find_video_ids
+from newsletter.i18n import Text
 from newsletter.models import CampaignEntry, Edition, Entry, Feed
 from newsletter.services.polling import entry_state
 from newsletter.services.runtime import Environment
@@ -50,7 +51,7 @@ def merge_duplicates(env: Environment, session: Session, list_id: int) -> None:
         for post in posts:
             apart = abs(_date_of(post) - _date_of(video))
             if video.video_id in embedded[post.id] and apart <= SAME_DAY:
-                why = f"shown in the post {post.id}, which embeds it"
+                why = Text("shown in the post %(id)s, which embeds it", id=post.id)
                 entry_state.show_in(env, session, video, post, why)
                 break
 
@@ -87,7 +88,7 @@ def _merge_pages(
         )
         one_a_feed = len({other.feed_id for other in others}) == len(others)
         if first and first.id < entry.id and one_a_feed:
-            why = f"the same page as entry {first.id}, of another feed"
+            why = Text("the same page as entry %(id)s, of another feed", id=first.id)
             entry_state.show_in(env, session, entry, first, why)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound, Refused
+from newsletter.i18n import Text
 from newsletter.models import Entry, Feed, MailingList
 from newsletter.services.polling import entry_state
 from newsletter.services.polling.matching import AHEAD
@@ -75,13 +77,13 @@ def _due_query(env: Environment) -> Select[int]:
 def list_entries(
     *,
     slug: str | None = None,
-    fate: str | None = None,
+    fate: EntryStatus | None = None,
     feed_id: int | None = None,
-    link: str = "",
+    links: Sequence[str] = (),
     before: int | None = None,
     limit: int | None = LISTED_AT_MOST,
 ) -> list[EntryView]:
-    """List entries, newest first: all, or those of one list, fate, feed or link.
+    """List entries, newest first: all, or those of one list, feed or some links.
 
     `before` is the entry that the page before ended with.
     """
@@ -98,15 +100,15 @@ def list_entries(
         query = query.where(Entry.fate == fate)
     if feed_id:
         query = query.where(Entry.feed_id == feed_id)
-    if link:
-        query = query.where(Entry.link == link)
+    if links:
+        query = query.where(Entry.link.in_(links))
     if before is not None:
         query = query.where(Entry.id < before)
     with reading() as session:
         return [describe_entry(*row) for row in session.execute(query)]
 
 
-def count_entries(*, slug: str | None = None, fate: str | None = None) -> int:
+def count_entries(*, slug: str | None = None, fate: EntryStatus | None = None) -> int:
     """Count the entries of a list (None: of all lists) with a status (None: any)."""
     query = select(func.count()).select_from(Entry)
     if slug:
@@ -136,7 +138,7 @@ def skip(env: Environment, entry_id: int) -> EntryView:
     allowed = {EntryStatus.NEW, EntryStatus.HELD, EntryStatus.READY, EntryStatus.SKIPPED}
     with transaction() as session:
         entry = _get_undecided(session, entry_id, allowed)
-        entry_state.skip(env, session, entry, "skipped by hand", actor=Actor.AUTHOR)
+        entry_state.skip(env, session, entry, Text("skipped by hand"), actor=Actor.AUTHOR)
         return _view_entry(entry)
 
 
@@ -147,27 +149,30 @@ def hold(env: Environment, entry_id: int) -> EntryView:
     """
     with transaction() as session:
         entry = _get_undecided(session, entry_id, {EntryStatus.NEW, EntryStatus.READY})
-        entry_state.hold(env, session, entry, "held by hand", actor=Actor.AUTHOR)
+        entry_state.hold(env, session, entry, Text("held by hand"), actor=Actor.AUTHOR)
         return _view_entry(entry)
 
 
 def send(env: Environment, entry_id: int, *, at_once: bool) -> EntryView:
     """Mail an entry with the next digest, or `at_once`, also one that was mailed before.
 
-    At once, a worker mails everybody what they are owed, this entry among it, whatever their
-    cadence. Raises `NotFound`, `Refused` for an entry that is ready and goes with the next digest
-    anyway.
+    At once, a worker mails it alone to everybody who is owed it, whatever their cadence; what else
+    they are owed comes with their digest. Raises `NotFound`, `Refused` for an entry that is ready
+    and goes with the next digest anyway.
     """
     with transaction() as session:
         entry = _get_row(session, entry_id)
         if entry.fate is EntryStatus.SENT:
-            entry_state.release(env, session, entry, "to be sent again, by hand")
+            entry_state.release(env, session, entry, Text("to be sent again, by hand"))
         elif entry.fate is not EntryStatus.READY:
-            entry_state.release(env, session, entry, "released by hand")
+            entry_state.release(env, session, entry, Text("released by hand"))
         elif not at_once:
-            raise Refused(f"entry {entry_id} is ready", hint="it goes with the next digest")
+            raise Refused(
+                Text("entry %(entry_id)s is ready", entry_id=entry_id),
+                hint=Text("it goes with the next digest"),
+            )
         if at_once:
-            entry.feed.mailing_list.send_asked_at = env.now
+            entry.send_asked_at = env.now
         session.flush()
         return _view_entry(entry)
 
@@ -180,7 +185,7 @@ def release(env: Environment, entry_id: int) -> EntryView:
     allowed = {EntryStatus.HELD, EntryStatus.SKIPPED, EntryStatus.NEW}
     with transaction() as session:
         entry = _get_undecided(session, entry_id, allowed)
-        entry_state.release(env, session, entry, "released by hand")
+        entry_state.release(env, session, entry, Text("released by hand"))
         return _view_entry(entry)
 
 
@@ -191,7 +196,7 @@ def resend(env: Environment, entry_id: int) -> EntryView:
     """
     with transaction() as session:
         entry = _get_undecided(session, entry_id, {EntryStatus.SENT})
-        entry_state.release(env, session, entry, "to be sent again, by hand")
+        entry_state.release(env, session, entry, Text("to be sent again, by hand"))
         return _view_entry(entry)
 
 
@@ -200,7 +205,7 @@ def _get_undecided(session: Session, entry_id: int, allowed: set[EntryStatus]) -
     entry = _get_row(session, entry_id)
     if entry.fate not in allowed:
         raise Refused(
-            f"entry {entry_id} is {entry.fate}",
+            Text("entry %(entry_id)s is %(fate)s", entry_id=entry_id, fate=entry.fate),
             hint="only " + " or ".join(sorted(allowed)) + " ones",
         )
     return entry
@@ -209,7 +214,10 @@ def _get_undecided(session: Session, entry_id: int, allowed: set[EntryStatus]) -
 def _get_row(session: Session, entry_id: int) -> Entry:
     entry = session.get(Entry, entry_id)
     if entry is None:
-        raise NotFound(f"there is no entry {entry_id}", hint="see `newsletter entry ls`")
+        raise NotFound(
+            f"there is no entry {entry_id}",
+            hint="see `newsletter entry ls`",
+        )
     return entry
 
 
@@ -227,5 +235,5 @@ def describe_entry(entry: Entry, feed: Feed, mailing_list: MailingList) -> Entry
         published=entry.published_at,
         fate=entry.fate,
         why=entry.why,
-        at_once=entry.fate is EntryStatus.READY and mailing_list.send_asked_at is not None,
+        at_once=entry.send_asked_at is not None,
     )

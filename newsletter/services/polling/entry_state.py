@@ -15,15 +15,16 @@ from typing import assert_never
 from sqlalchemy import ColumnElement, and_, update
 from sqlalchemy.orm import Session
 
+from newsletter.i18n import Text
 from newsletter.models import Campaign, Entry, MailingList
 from newsletter.services.events import NewEvent, record_event, record_events
 from newsletter.services.polling.matching import AHEAD, WAITS
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Actor, EntryReason, EntryStatus, EventKind
 
-RETURNED = "is in its feed again"
-RETURNED_SENT = "is in its feed again: goes to whoever has not had it"
-WITHDRAWN = "withdrawn: its feed does not have it any more"
+RETURNED = Text("is in its feed again")
+RETURNED_SENT = Text("is in its feed again: goes to whoever has not had it")
+WITHDRAWN = Text("withdrawn: its feed does not have it any more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def return_to_feed(env: Environment, session: Session, entry: Entry) -> None:
 
 
 def show_in(env: Environment, session: Session, entry: Entry, other: Entry, why: str) -> None:
-    """Note that the entry `other` shows `entry`, which is not mailed by itself then."""
+    """Record that the entry `other` shows `entry`, which is not mailed by itself then."""
     entry.shown_in_id = other.id
     if entry.fate != EntryStatus.SENT:
         skip(env, session, entry, why, reason=EntryReason.DUPLICATE)
@@ -184,7 +185,9 @@ def stop_showing(env: Environment, session: Session, entry: Entry) -> None:
     entry.shown_in_id = None
     if entry.fate == EntryStatus.SKIPPED and entry.withdrawn_at is None:
         reason = EntryReason.DUPLICATE
-        make_ready(env, session, entry, "its post was withdrawn", reason=reason, with_grace=True)
+        make_ready(
+            env, session, entry, Text("its post was withdrawn"), reason=reason, with_grace=True
+        )
 
 
 def take_over(env: Environment, session: Session, entry: Entry, heir: Entry) -> None:
@@ -236,6 +239,19 @@ def mark_sent(
         ),
     )
     return True
+
+
+def remember_number(session: Session, entry_id: int) -> None:
+    """Remember the number of an entry that was sent by itself.
+
+    Who has had it is told by the campaigns that carried it from now on, not by that number.
+    """
+    session.execute(
+        update(Entry)
+        .where(Entry.id == entry_id, Entry.first_seq.is_(None))
+        .values(first_seq=Entry.seq)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _number(session: Session, entry: Entry) -> int:

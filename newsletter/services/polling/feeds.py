@@ -13,6 +13,7 @@ from newsletter.errors import ChangedMeanwhile, Refused
 from newsletter.feeds.discover import discover
 from newsletter.feeds.enrich import remove_upcoming
 from newsletter.feeds.youtube import KINDS
+from newsletter.i18n import Text
 from newsletter.models import Feed, MailingList
 from newsletter.services.lookup import get_feed, get_list
 from newsletter.services.polling import duplicates, store
@@ -99,10 +100,7 @@ def add(
         mailing_list = session.get_one(MailingList, list_id)
         known = session.scalars(select(Feed).where(Feed.list_id == list_id)).all()
         if any(feed.url in (discovered.feed_url, discovered.fetched.url) for feed in known):
-            raise Refused(
-                f"{mailing_list.slug} has this feed already: {discovered.feed_url}",
-                hint="see `newsletter feed ls`",
-            )
+            raise _make_known(mailing_list.slug, discovered.feed_url)
         feed = Feed(
             list_id=list_id,
             url=discovered.feed_url,
@@ -201,7 +199,10 @@ def poll_soon(env: Environment, feed_id: int) -> FeedView:
     with transaction() as session:
         feed = get_feed(session, str(feed_id))
         if feed.status != FeedStatus.ACTIVE:
-            raise Refused(f"feed {feed_id} is {feed.status}", hint="resume it first")
+            raise Refused(
+                Text("feed %(feed_id)s is %(status)s", feed_id=feed_id, status=feed.status),
+                hint=Text("resume it first"),
+            )
         feed.next_poll_at = env.now
         return _make_view(feed)
 
@@ -246,3 +247,8 @@ def _make_view(feed: Feed) -> FeedView:
         not_title=feed.not_title,
         page_pictures=feed.page_pictures,
     )
+
+
+def _make_known(slug: str, feed_url: str) -> Refused:
+    problem = Text("%(slug)s has this feed already: %(feed_url)s", slug=slug, feed_url=feed_url)
+    return Refused(problem, hint=Text("see `newsletter feed ls`"))

@@ -22,12 +22,13 @@ from newsletter.feeds.enrich import enrich_entry, find_wordpress_site, needs_its
 from newsletter.feeds.fetch import Fetched
 from newsletter.feeds.isolated import FULL, QUICK, Limits, TakesLong, read_feed
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
+from newsletter.i18n import Text
 from newsletter.models import Entry
 from newsletter.services.runtime import Environment
 
 log = logging.getLogger("newsletter.feeds")
 
-UNFORESEEN = "cannot be read because of an error in this program, which its log describes"
+UNFORESEEN = Text("cannot be read because of an error in this program, which its log describes")
 PAGES_AT_MOST = 15
 """Entries of one feed whose pages are fetched in one poll; the others stay as their feed has them.
 """

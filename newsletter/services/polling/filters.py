@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-import re2
-
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_line
+from newsletter.i18n import Text
 
 MARKER = "no-newsletter"
 """The category or tag of an entry that is never mailed, whatever its feed's filters."""
@@ -38,25 +37,31 @@ class Filters:
     not_title: str = ""
 
     def describe(self) -> str:
-        """Return what is taken, in words; "" if that is everything."""
-        parts = [f"only {_list_names(self.only)}"] if self.only else []
-        parts += [f"not {_list_names(self.never)}"] if self.never else []
-        parts += [f"no title that matches {self.not_title}"] if self.not_title else []
+        """Describe the entries that are taken; "" if all are."""
+        parts = [Text("only %(names)s", names=_list_names(self.only))] if self.only else []
+        parts += [Text("not %(names)s", names=_list_names(self.never))] if self.never else []
+        parts += (
+            [Text("no title that matches %(not_title)s", not_title=self.not_title)]
+            if self.not_title
+            else []
+        )
         return "; ".join(parts)
 
 
 def find_reason(filters: Filters, title: str, categories: Collection[str]) -> str:
-    """Return why an entry is left out, in words, or "" if it is taken."""
+    """Return the reason why an entry is left out, in words, or "" if it is taken."""
     names = {_fold(name): name for name in categories}
     if any(name.replace(" ", "-") == MARKER for name in names):
-        return f"its blog marks it as {MARKER}"
+        return Text("its blog marks it as %(marker)s", marker=MARKER)
     for name in filters.never:
         if _fold(name) in names:
-            return f"this feed leaves out the category {name}"
+            return Text("this feed leaves out the category %(name)s", name=name)
     if filters.only and not any(_fold(name) in names for name in filters.only):
-        return f"this feed takes only {_list_names(filters.only)}"
+        return Text("this feed takes only %(names)s", names=_list_names(filters.only))
     if filters.not_title and _compile(filters.not_title).search(title):
-        return f"this feed leaves out titles that match {filters.not_title}"
+        return Text(
+            "this feed leaves out titles that match %(not_title)s", not_title=filters.not_title
+        )
     return ""
 
 
@@ -79,7 +84,14 @@ def clean_categories(names: Collection[str]) -> list[str]:
     """
     clean = {_fold(name): to_plain_line(name, limit=100) for name in names if name.strip()}
     if len(clean) > CATEGORIES_AT_MOST:
-        raise InvalidInput({"category": f"a filter has at most {CATEGORIES_AT_MOST} categories"})
+        raise InvalidInput(
+            {
+                "category": Text(
+                    "a filter has at most %(most)s categories",
+                    most=CATEGORIES_AT_MOST,
+                )
+            }
+        )
     return list(clean.values())
 
 
@@ -89,15 +101,26 @@ def check_pattern(pattern: str) -> str:
     Raises `InvalidInput`.
     """
     if len(pattern) > PATTERN_AT_MOST:
-        raise InvalidInput({"not_title": f"a pattern has at most {PATTERN_AT_MOST} characters"})
+        raise InvalidInput(
+            {
+                "not_title": Text(
+                    "a pattern has at most %(most)s characters",
+                    most=PATTERN_AT_MOST,
+                )
+            }
+        )
+    import re2
+
     try:
         _compile(pattern)
     except re2.error as error:
         reason = error.args[0] if error.args else "unknown"
         reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else reason
-        text = (
-            f"{pattern} cannot be used as a pattern ({reason}); see RE2's syntax, which has no"
-            " look-around and no back-references"
+        text = Text(
+            "%(pattern)s cannot be used as a pattern (%(reason)s); see RE2's syntax, which has "
+            "no look-around and no back-references",
+            pattern=pattern,
+            reason=reason,
         )
         raise InvalidInput({"not_title": text}) from None
     return pattern
@@ -105,6 +128,8 @@ def check_pattern(pattern: str) -> str:
 
 @lru_cache(maxsize=100)
 def _compile(pattern: str) -> Any:
+    import re2  # 5 MB of memory, where a feed has a pattern
+
     options = re2.Options()
     options.max_mem = PATTERN_MEMORY
     options.log_errors = False

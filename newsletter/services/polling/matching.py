@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from newsletter.feeds.protected import PROTECTED, is_protected
 from newsletter.feeds.types import ParsedEntry
+from newsletter.i18n import Text
 from newsletter.services.polling.plausibility import (
     FULL_WINDOW,
     MIN_RENAMED,
@@ -27,8 +28,8 @@ from newsletter.vocabulary import EntryReason, EntryStatus
 
 AHEAD = timedelta(minutes=10)
 """Time by which a publisher's clock may be ahead before an entry counts as dated in the future."""
-WAITS = "dated in the future: waits for its time"
-SLID_IN = "older than all that was known: came into the feed when others were taken out of it"
+WAITS = Text("dated in the future: waits for its time")
+SLID_IN = Text("older than all that was known: came into the feed when others were taken out of it")
 
 
 def decide(
@@ -99,7 +100,7 @@ def _choose_fates(
     newest = set(map(id, _choose_newest(new, moment.backlog)))
     for entry in new:
         if moment.before is None and id(entry) not in newest:
-            why = "was there already when the feed was added"
+            why = Text("was there already when the feed was added")
             yield entry, EntryStatus.SKIPPED, why, EntryReason.BACKLOG
         elif storm:
             yield entry, EntryStatus.HELD, storm, storm_reason

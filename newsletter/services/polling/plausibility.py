@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from newsletter.feeds.types import ParsedEntry
+from newsletter.i18n import Text
 from newsletter.services.polling.types import KnownEntry, PollMoment
 
 MAX_NEW_PER_DAY = 10
@@ -71,9 +72,10 @@ def _is_pinned(place: int, new: Sequence[int], entries: Sequence[ParsedEntry]) -
 
 def describe_gap(count: int) -> str:
     """Describe to the author why `count` entries after a gap are held."""
-    return (
-        f"none of {count} new entries stands beside one that was known: more may have been "
-        "published meanwhile that the feed does not show any more"
+    return Text(
+        "none of %(count)s new entries stands beside one that was known: more may have been "
+        "published meanwhile that the feed does not show any more",
+        count=count,
     )
 
 
@@ -110,9 +112,10 @@ def describe_storm(
         return ""
     days = max(1, (moment.now - moment.before).days)
     if is_another_site(new, known, vanished):
-        return (
-            f"all {len(new)} entries of this feed are of another site now: has the blog moved? "
-            "release or skip them"
+        return Text(
+            "all %(new)s entries of this feed are of another site now: has the blog moved? "
+            "release or skip them",
+            new=len(new),
         )
     dates = [
         entry.published

@@ -26,6 +26,7 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import FeedError, FeedGone, FeedUnavailable, NewsletterError
 from newsletter.feeds.deadline import run_in_thread
 from newsletter.html.text import to_plain_line
+from newsletter.i18n import Text
 from newsletter.models import Feed
 from newsletter.schedule import POLL_EVERY, next_poll
 from newsletter.services import notifications
@@ -264,7 +265,7 @@ def _store_answer(
     with transaction() as session:
         feed = session.get(Feed, due.id, with_for_update=True)
         if feed is None:
-            return PollResult(due.id, due.url, error="removed meanwhile")
+            return PollResult(due.id, due.url, error=Text("removed meanwhile"))
         due_at = feed.next_poll_at
         if isinstance(answer, NewsletterError):
             return _record_failure(env, session, feed, answer)
@@ -280,14 +281,8 @@ def _record_failure(
     env: Environment, session: Session, feed: Feed, error: NewsletterError
 ) -> PollResult:
     now = env.now
-    reason = error.reason if isinstance(error, FeedError) else str(error)
-    retry_after = None
-    if isinstance(error, FeedUnavailable):
-        retry_after = error.retry_after
-        reason = f"{reason}: {error.hint}" if error.hint else reason
     feed.failures += 1
-    feed.error = to_plain_line(reason)
-    feed.polled_at = now
+    feed.error = to_plain_line(_describe_failure(error))
     feed.failing_since = feed.failing_since or now
     if isinstance(error, FeedGone):
         feed.status = FeedStatus.GONE
@@ -295,8 +290,16 @@ def _record_failure(
         now,
         failures=feed.failures,
         max_age=None,
-        retry_after=retry_after,
+        retry_after=error.retry_after if isinstance(error, FeedUnavailable) else None,
         jitter=random.random(),  # noqa: S311 (spreads load, guards nothing)
     )
     notifications.notify_feed_failing(env, session, feed)
     return PollResult(feed.id, feed.url, error=feed.error)
+
+
+def _describe_failure(error: NewsletterError) -> str:
+    """Return the reason for which a feed was not read, with its hint if it may come back."""
+    reason = error.reason if isinstance(error, FeedError) else str(error)
+    if isinstance(error, FeedUnavailable) and error.hint:
+        return f"{reason}: {error.hint}"
+    return reason

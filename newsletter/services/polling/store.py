@@ -19,6 +19,7 @@ from newsletter.feeds.hub import find_hub
 from newsletter.feeds.identity import canonicalize_link
 from newsletter.feeds.protected import PROTECTED, is_protected
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
+from newsletter.i18n import Text
 from newsletter.models import Entry, Feed
 from newsletter.schedule import next_poll
 from newsletter.services import notifications
@@ -87,7 +88,6 @@ def store_reading(
     feed.error = ""
     feed.failing_since = None
     feed.told_at = None
-    feed.polled_at = now
     feed.read_at = now
     if now - feed.created_at < TRIAL_PERIOD:
         feed.next_poll_at = now + TRIAL_POLL_EVERY
@@ -157,7 +157,7 @@ def _store_entries(
 
 
 def describe_moment(env: Environment, feed: Feed, parsed: ParsedFeed) -> PollMoment:
-    """Return what the decider needs to know about a feed and the time of reading it."""
+    """Return the facts about a feed and its reading that decide about entries."""
     site_key = canonicalize_link(feed.site_url or parsed.link)
     return PollMoment(env.now, feed.read_at, site_key=site_key, window=feed.entries_at_once)
 
@@ -218,7 +218,7 @@ def _update_known(
         if entry.withdrawn_at is not None:
             entry_state.return_to_feed(env, session, entry)
         elif entry.fate == EntryStatus.HELD and entry.why == PROTECTED and not entry.by_hand:
-            why = "its password was taken away"
+            why = Text("its password was taken away")
             reason = EntryReason.PASSWORD
             entry_state.make_ready(env, session, entry, why, reason=reason, with_grace=True)
     return hidden
@@ -265,14 +265,15 @@ def _make_finding(env: Environment, feed: Feed, new: NewEntry, reading: FeedRead
     )
     _update_entry(entry, new.entry)
     kind = _find_left_out_kind(feed, new, reading)
-    why = f"this feed leaves out {kind}" if kind else _find_filter_reason(feed, entry)
+    left_out = Text("this feed leaves out %(kind)s", kind=kind)
+    why = left_out if kind else _find_filter_reason(feed, entry)
     if why:
         return Finding(entry, EntryStatus.SKIPPED, why, EntryReason.LEFT_OUT)
     return Finding(entry, new.fate, new.why, new.reason)
 
 
 def _find_filter_reason(feed: Feed, entry: Entry) -> str:
-    """Return why a feed's filters, or the entry's own marker, leave it out; else ""."""
+    """Return the reason why a feed's filters, or the entry's own marker, leave it out; else ""."""
     feed_filters = filters.Filters(feed.only_categories, feed.not_categories, feed.not_title)
     return filters.find_reason(feed_filters, entry.title, entry.categories)[:WHY_AT_MOST]
 

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from sqlalchemy import select
@@ -38,6 +38,8 @@ ANSWERS_WITHIN = timedelta(hours=1)
 """Time in which a hub may verify what it was asked."""
 ASKED_AT_ONCE = 20
 """Hubs that one look asks."""
+NOTED_EVERY = timedelta(minutes=1)
+"""A push is written down again after this time; not each of ten thousand."""
 ALIVE_FOR = timedelta(days=30)
 """Time after its last push in which a hub counts as alive."""
 POLL_WITH_HUB = timedelta(hours=1)
@@ -132,7 +134,7 @@ def _write_request(env: Environment, row: HubSubscription) -> bytes:
 
 
 def verify(env: Environment, handle: str, mode: str, topic: str, lease: str) -> bool:
-    """Tell whether a hub's question is answered with yes: we asked for exactly that, just now.
+    """Tell whether to confirm a hub's request: we asked for exactly that, just now.
 
     Of a denied subscription (section 5.2) the lease ends.
     """
@@ -177,9 +179,13 @@ def receive_push(env: Environment, handle: str, body: bytes, signature: str) -> 
         with transaction() as session:
             bring_poll_forward(env, session, feed_id)
             subscription = session.get(HubSubscription, row_id)
-            if subscription is not None:
+            if subscription is not None and _is_noted_long_ago(subscription.pushed_at, env.now):
                 subscription.pushed_at = env.now
     return True
+
+
+def _is_noted_long_ago(moment: datetime | None, now: datetime) -> bool:
+    return moment is None or now - moment >= NOTED_EVERY
 
 
 def _is_signed(secret: str, body: bytes, signature: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from newsletter.db.session import reading
 from newsletter.services.digests.review_content import describe_review
@@ -16,7 +17,11 @@ def describe(
     env: Environment, mail: MailKind, context: Mapping[str, Any], list_context: ListContext
 ) -> dict[str, object]:
     """Return the variables of the templates of `mail`; `context` is what its delivery holds."""
-    variables: dict[str, object] = {"list": list_context, "notice": context}
+    variables: dict[str, object] = {
+        "list": list_context,
+        "notice": context,
+        "site": urlsplit(env.settings.base_url).netloc,
+    }
     if mail is MailKind.LOG_IN:
         login = str(context["login"])
         variables["action_url"] = env.links.log_in(login, env.now)
@@ -24,6 +29,10 @@ def describe(
     elif mail is MailKind.REVIEW:
         with reading() as session:
             variables["review"] = describe_review(
-                env, session, int(context["review"]), list_context.language
+                env,
+                session,
+                int(context["review"]),
+                list_context.language,
+                to=str(context["to"]),
             )
     return variables

@@ -17,7 +17,6 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.files import open_private
 from newsletter.mail.dkim.keys import (
-    KeyKind,
     PrivateKey,
     fingerprint_key,
     get_kind,
@@ -29,6 +28,7 @@ from newsletter.mail.dkim.signer import Signer
 from newsletter.models import MailingList, SeenDkimKey
 from newsletter.services.runtime import Environment
 from newsletter.setting_types import is_selector
+from newsletter.setup_vocabulary import KeyKind
 
 FOLDER = "dkim"
 """The folder of the key files, beside the settings file."""
@@ -55,7 +55,7 @@ class DkimKey:
     seen_for: tuple[str, ...]
 
 
-def create_key(env: Environment, selector: str, *, kind: KeyKind = "rsa") -> DkimKey:
+def create_key(env: Environment, selector: str, *, kind: KeyKind = KeyKind.RSA) -> DkimKey:
     """Make a key and its file, which only its owner can read.
 
     Raises `InvalidInput`, and `Refused` where the selector has a key.
@@ -87,7 +87,7 @@ def get_key(env: Environment, selector: str) -> DkimKey:
     """
     key = read_key(env, selector) if is_selector(selector) else None
     if key is None:
-        raise NotFound(f"there is no key {selector}", hint="newsletter dkim ls")
+        raise NotFound(f"there is no DKIM key {selector}", hint="see `newsletter dkim ls`")
     return _describe(env, selector, key)
 
 
@@ -97,10 +97,12 @@ def remove_key(env: Environment, selector: str) -> None:
     Raises `NotFound`, and `Refused` while the settings name it.
     """
     if selector in env.settings.dkim.selectors:
-        raise Refused(f"{selector} signs mail", hint="take it out of dkim.selectors first")
+        raise Refused(
+            f"the DKIM key {selector} signs mail", hint="remove it from dkim.selectors first"
+        )
     file = find_file(env, selector)
     if not is_selector(selector) or not file.exists():
-        raise NotFound(f"there is no key {selector}", hint="newsletter dkim ls")
+        raise NotFound(f"there is no DKIM key {selector}", hint="see `newsletter dkim ls`")
     file.unlink()
     with transaction() as session:
         for row in session.scalars(select(SeenDkimKey).where(SeenDkimKey.selector == selector)):
@@ -108,7 +110,7 @@ def remove_key(env: Environment, selector: str) -> None:
 
 
 def find_file(env: Environment, selector: str) -> Path:
-    """Return where the key of a selector is kept."""
+    """Return the place where the key of a selector is kept."""
     return env.settings.folder / FOLDER / f"{selector}.pem"
 
 
@@ -156,15 +158,14 @@ def _describe(env: Environment, selector: str, key: PrivateKey) -> DkimKey:
     )
 
 
-def note_seen(env: Environment, domain: str, selector: str, key: PrivateKey) -> None:
-    """Note that the DNS publishes a key for a domain."""
+def note_seen(domain: str, selector: str, key: PrivateKey) -> None:
+    """Record that the DNS publishes a key for a domain."""
     with transaction() as session:
         row = session.get(SeenDkimKey, (domain, selector))
         if row is None:
             row = SeenDkimKey(domain=domain, selector=selector)
             session.add(row)
         row.fingerprint = fingerprint_key(key)
-        row.seen_at = env.now
 
 
 def find_signers(env: Environment) -> dict[str, tuple[Signer, ...]]:

@@ -17,11 +17,9 @@ from sqlalchemy import delete, select
 from newsletter.db.session import reading, transaction
 from newsletter.mail.smtp.classify import Verdict, VerdictKind
 from newsletter.models import DomainBackoff
-from newsletter.services.domain_rest import rest_domain
+from newsletter.services.domain_rest import REFUSALS, rest_domain
 from newsletter.services.runtime import Environment
 
-STREAK = 3
-"""After so many refusals in a row, while other domains take mail, a domain rests."""
 RECENT = 50
 """The outcomes of other domains that are looked at; at least half must be accepted messages."""
 FRESH_SECONDS = 5.0
@@ -39,14 +37,14 @@ class DomainBackoffs:
         self._recent: deque[tuple[str, bool]] = deque(maxlen=RECENT)
 
     def find_until(self, domain: str) -> datetime | None:
-        """Return when a domain may be written to again, or None if it may be now."""
+        """Return the moment when a domain may be written to again, or None if it may be now."""
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             with reading() as session:
                 self._until = {
                     row.domain: row.until for row in session.scalars(select(DomainBackoff))
                 }
             self._read_at = time.monotonic()
-        until = self._until.get(domain)
+        until = self._until.get(domain) if self._until else None
         return until if until is not None and until > self.env.now else None
 
     def record(self, domain: str, verdict: Verdict, why: str, *, campaign_id: int) -> None:
@@ -59,7 +57,7 @@ class DomainBackoffs:
         elif verdict.kind == VerdictKind.US:
             self._recent.append((domain, False))
             self._streaks[domain] += 1
-            if self._streaks[domain] >= STREAK and self._others_take(domain):
+            if self._streaks[domain] >= REFUSALS and self._others_take(domain):
                 self._rest(domain, why, campaign_id)
 
     def _others_take(self, domain: str) -> bool:

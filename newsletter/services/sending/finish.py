@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
+from newsletter.i18n import Text
 from newsletter.models import Campaign
 from newsletter.outbox import Totals
 from newsletter.services import notifications
@@ -54,12 +55,12 @@ def _end(env: Environment, session: Session, campaign: Campaign, totals: Totals)
         failures = outbox.list_deliveries(
             session, campaign, statuses=[DeliveryStatus.FAILED], limit=1
         )
-        reason = f"it failed for every recipient: {failures[0].text}"
+        reason = Text("it failed for every recipient: %(text)s", text=failures[0].text)
         state.pause(session, campaign, reason, PauseCause.ALL_FAILED, env.now)
         notifications.notify_campaign_paused(env, session, campaign)
     elif campaign.subject_b and not campaign.picked:
         command = f"newsletter campaign pick {campaign.id} a"
-        reason = f"both subjects are tried; pick one: {command}"
+        reason = Text("both subjects are tried; pick one: %(command)s", command=command)
         state.pause(session, campaign, reason, PauseCause.SUBJECT, env.now)
     else:
         state.finish(session, campaign, env.now)

@@ -7,9 +7,10 @@ domain_backoff.py.
 from __future__ import annotations
 
 from collections import Counter as Tally
-from dataclasses import replace
-from datetime import timedelta
+from collections import defaultdict
+from datetime import datetime, timedelta
 
+from newsletter.i18n import Text
 from newsletter.mail.smtp.classify import Cause, Verdict, VerdictKind
 from newsletter.mail.smtp.types import Outcome, Stage, Transport
 from newsletter.outbox import LeasedDelivery
@@ -41,26 +42,34 @@ class Lessons:
         self.transport = transport
         self.states = SenderStates(env)
         self.backoffs = DomainBackoffs(env)
-        self.breakers: dict[int, CircuitBreaker] = {}
+        self._breakers: defaultdict[int, CircuitBreaker] = defaultdict(CircuitBreaker)
         self.refusals: Tally[str] = Tally()
 
-    def learn(self, row: LeasedDelivery, verdict: Verdict, outcome: Outcome) -> None:
+    def learn(
+        self,
+        row: LeasedDelivery,
+        verdict: Verdict,
+        outcome: Outcome,
+        *,
+        domain: str,
+        now: datetime,
+    ) -> None:
         """Learn what an outcome says of more than its own message."""
         server = outcome.server
         why = outcome.reply.text
         list_id = row.list_id
         if verdict.kind == VerdictKind.SENT:
-            self.pace.note_taken()
+            self.pace.note_taken(now)
             self.states.note_taken()
         self.refusals[server] = self.refusals[server] + 1 if verdict.kind == VerdictKind.US else 0
         if verdict.kind == VerdictKind.US and verdict.cause is Cause.PACE:
             if not self.pace.note_refused(server, why, list_id=list_id):
-                self._rest(server, replace(verdict, cause=Cause.QUOTA), list_id)
+                self._rest(server, verdict._replace(cause=Cause.QUOTA), list_id)
         elif verdict.kind == VerdictKind.US and verdict.cause in sender_state.STOPS:
             if self.refusals[server] >= SERVER_STREAK:
                 self._rest(server, verdict, list_id)
         elif row.campaign_id is not None and verdict.cause is not Cause.CONNECTIONS:
-            self._learn_of_campaign(row, row.campaign_id, verdict, outcome)
+            self._learn_of_campaign(row.campaign_id, domain, verdict, outcome)
 
     def _rest(self, server: str, verdict: Verdict, list_id: int | None) -> None:
         """Let a server rest that takes no mail from us, or all sending if there is no other."""
@@ -69,14 +78,11 @@ class Lessons:
             self.states.note_refused(verdict, server, list_id=list_id)
 
     def _learn_of_campaign(
-        self, row: LeasedDelivery, campaign_id: int, verdict: Verdict, outcome: Outcome
+        self, campaign_id: int, domain: str, verdict: Verdict, outcome: Outcome
     ) -> None:
         if outcome.stage == Stage.SIZE:
-            self.pause(
-                campaign_id, f"{outcome.server}: {outcome.reply.text}. Make the message smaller."
-            )
+            self.pause(campaign_id, _describe_size_refusal(outcome))
             return
-        domain = find_domain(row)
         if outcome.stage != Stage.MAIL:
             self.backoffs.record(domain, verdict, outcome.reply.text, campaign_id=campaign_id)
         why = (
@@ -93,9 +99,12 @@ class Lessons:
         """Record that a server keeps ending the conversation; return the problem of the run."""
         until = self.env.now + UNHEARD_SHOWN_FOR
         self.states.note(
-            sender_state.SERVER, "it keeps ending the conversation", until=until, server=server
+            sender_state.SERVER,
+            Text("it keeps ending the conversation"),
+            until=until,
+            server=server,
         )
-        return f"{server}: the server keeps ending the conversation"
+        return Text("%(server)s: the server keeps ending the conversation", server=server)
 
     def record_ceiling(self, *, at_least: float) -> None:
         """Record which setting keeps the mail waiting, for `status` and the pages.
@@ -109,7 +118,7 @@ class Lessons:
 
     def breaker(self, campaign_id: int) -> CircuitBreaker:
         """Return the count of a campaign's refusals in this run."""
-        return self.breakers.setdefault(campaign_id, CircuitBreaker())
+        return self._breakers[campaign_id]
 
     def pause(self, campaign_id: int, why: str) -> None:
         """Pause a campaign with the reason, and offer nothing more of it."""
@@ -120,3 +129,11 @@ class Lessons:
 def find_domain(row: LeasedDelivery) -> str:
     """Return the domain of a delivery's recipient, in lower case."""
     return (row.email or "").rpartition("@")[2].lower()
+
+
+def _describe_size_refusal(outcome: Outcome) -> Text:
+    return Text(
+        "%(server)s: %(text)s. Make the message smaller.",
+        server=outcome.server,
+        text=outcome.reply.text,
+    )

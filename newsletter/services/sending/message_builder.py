@@ -34,10 +34,12 @@ from newsletter.services.mail_context import (
     compile_single,
     format_mail_date,
     make_list_context,
+    make_own_links,
     make_sender,
 )
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import author_mail
+from newsletter.services.sending.confirmation_forms import compile_confirmation
 from newsletter.services.sending.signers import find_signers
 from newsletter.tokens import return_path, unsubscribe_address
 from newsletter.vocabulary import MailKind
@@ -63,8 +65,8 @@ class _Compiled:
 class MessageBuilder:
     """Builds the messages of one run, each in its subscriber's language.
 
-    Each edition and each letter of a series is compiled once for each language; other mails are
-    rendered one by one.
+    Each edition and each letter of a series is compiled once for each language, confirmations once
+    for all runs; other mails are rendered one by one.
     """
 
     def __init__(self, env: Environment, find_series_letter: FindSeriesLetter) -> None:
@@ -85,7 +87,7 @@ class MessageBuilder:
         Raises `TemplateProblem`, and `InvalidInput` for a value that no header can carry.
         """
         if row.campaign_id is not None:
-            key = (row.campaign_id, row.cursor, find_language(row.language))
+            key = (row.campaign_id, row.cursor, row.language or "")
             return self._fill(row, self._compiled.get(key) or self._compile_edition(key))
         if row.mail is MailKind.SERIES:
             return self._fill(row, self._compile_series_letter(row))
@@ -108,9 +110,11 @@ class MessageBuilder:
 
         A subscriber may have changed the language since the edition was made.
         """
-        campaign_id, cursor, _ = key
+        campaign_id, cursor, tag = key
         with reading() as session:
-            campaign, edition, mailing_list = _find_edition(session, key)
+            campaign, edition, mailing_list = _get_edition(
+                session, campaign_id, cursor, find_language(tag)
+            )
             key_made = (campaign_id, cursor, edition.language)
             if key_made in self._compiled:
                 return self._compiled.setdefault(key, self._compiled[key_made])
@@ -150,7 +154,11 @@ class MessageBuilder:
         list_context = self._find_list(row.list_id or 0).in_language(
             context.get("language") or row.language
         )
-        content = self.env.renderer.render(row.mail, self._single_context(row, list_context))
+        variables = self._single_context(row, list_context)
+        if row.mail is MailKind.CONFIRM:
+            message, links = compile_confirmation(self.env.renderer, list_context, variables)
+            return self._address(row, make_sender(list_context), message, links)
+        content = self.env.renderer.render(row.mail, variables)
         if MAILS[row.mail].list_headers:
             message = self._compile(list_context, content, stream=row.mail.value)
         else:
@@ -162,7 +170,7 @@ class MessageBuilder:
         links = self.env.links
         handle = str(row.handle)
         now = self.env.now
-        own_links = self._own_links(handle)
+        own_links = make_own_links(links, handle, now)
         if MAILS[row.mail].preferences is LinkPurpose.ACCOUNT:
             own_links["preferences_url"] = links.account(handle, now)
         subscriber = SubscriberContext(
@@ -224,7 +232,7 @@ class MessageBuilder:
             "date": format_mail_date(self.env.now),
             "message_id": self._references.message_id(row.id, sender.domain),
         }
-        sign = self._find_sign(sender)
+        sign = self._find_sign(sender) if self._signers else None
         reply = forwarding.find_reply(context.get("reply"))
         if reply is not None:
             headers = single_headers(replace(sender, reply_to=reply.writer), content.subject)
@@ -248,27 +256,15 @@ class MessageBuilder:
                 self._lists[list_id] = make_list_context(self.env, mailing_list)
         return self._lists[list_id]
 
-    def _own_links(self, handle: str) -> dict[str, str]:
-        """Return the links about one subscription that stand in its mails, by their slots."""
-        links = self.env.links
-        now = self.env.now
-        return {
-            "unsubscribe_url": links.unsubscribe(handle, now),
-            "preferences_url": links.preferences(handle, now),
-            "why_url": links.why(handle, now),
-        }
-
     def _unsubscribe_mail(self, handle: str) -> str:
-        """Return the address to which a mail ends the subscription, "" where none is read."""
-        if not self._unsubscribe_to:
-            return ""
+        """Return the address to which a mail ends the subscription."""
         key = self.env.settings.signing_keys[0]
         return (
             f"mailto:{unsubscribe_address(key, self._unsubscribe_to, handle)}?subject=unsubscribe"
         )
 
     def _find_sign(self, sender: Sender) -> Sign | None:
-        """Return what signs for the sender's domain, None where nothing does."""
+        """Return the signer for the sender's domain, or None."""
         return make_sign(self._signers.get(sender.domain, ()), self.env.now)
 
     def _address(
@@ -281,27 +277,29 @@ class MessageBuilder:
         """Fill a message in for the subscriber of a delivery, and put it into its envelope."""
         handle = str(row.handle)
         recipient = str((row.context or {}).get("to") or row.email)
-        reference = self._references.name_delivery(row.id)
+        reference = self._references.name_report(row.id)
+        domain = sender.domain
+        now = self.env.now
         data = message.build(
             {
                 "name": row.name or "" if MAILS[row.mail].shows_name else "",
                 "email": recipient,
-                "date": format_mail_date(self.env.now),
-                "message_id": f"{reference}@{sender.domain}",
-                "unsubscribe_mail": self._unsubscribe_mail(handle),
-                **self._own_links(handle),
+                "date": format_mail_date(now),
+                "message_id": self._references.message_id(row.id, domain),
+                "report_id": f"{reference}@{domain}",
+                "unsubscribe_mail": self._unsubscribe_mail(handle) if self._unsubscribe_to else "",
+                **make_own_links(self.env.links, handle, now, message.slots),
                 **values,
             },
-            self._find_sign(sender),
+            self._find_sign(sender) if self._signers else None,
         )
         return_address = return_path(self._bounces, reference) if self._bounces else sender.email
         return Outgoing(row.id, return_address, recipient, data, reference)
 
 
-def _find_edition(
-    session: Session, key: tuple[int, int, str]
+def _get_edition(
+    session: Session, campaign_id: int, cursor: int, language: str
 ) -> tuple[Campaign, Edition, MailingList]:
-    campaign_id, cursor, language = key
     row = session.execute(
         select(Campaign, Edition, MailingList)
         .join(Edition, Edition.campaign_id == Campaign.id)

@@ -6,11 +6,10 @@ import logging
 import time
 from datetime import datetime
 
-from newsletter.logs import happened
+from newsletter.logs import name_event
 from newsletter.mail.smtp.types import Outcome
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.services.figures import Counted, name_minutes
-from newsletter.services.sending.lessons import find_domain
 from newsletter.services.sightings import Sightings
 from newsletter.services.tally import Tally, classify_domain
 from newsletter.statistics_vocabulary import Figure
@@ -28,19 +27,25 @@ class OutcomeLog:
         self._offered_at: dict[int, float] = {}
 
     def record_offer(self, delivery_id: int) -> None:
-        """Note when a message was handed to a connection."""
+        """Record when a message was handed to a connection."""
         self._offered_at[delivery_id] = time.monotonic()
 
     def record(
-        self, row: LeasedDelivery, outcome: Outcome, update: DeliveryUpdate, now: datetime
+        self,
+        row: LeasedDelivery,
+        outcome: Outcome,
+        update: DeliveryUpdate,
+        *,
+        domain: str,
+        now: datetime,
     ) -> None:
-        """Count an outcome by its domain's class, and how long the server took."""
+        """Count an outcome by the class of the recipient's domain, and how long it took."""
         if update.due_at and row.campaign_id and row.list_id:
             name = name_minutes(now)
             deferred = Counted(row.list_id, Figure.DEFERRED, now, name, campaign_id=row.campaign_id)
             self._sightings.count(deferred)
-        domain = classify_domain(find_domain(row))
-        self._tally.count("messages", "deferred" if update.due_at else str(update.status), domain)
+        kind = classify_domain(domain)
+        self._tally.count("messages", "deferred" if update.due_at else update.status, kind)
         offered_at = self._offered_at.pop(row.id, None)
         if offered_at is not None and outcome.reply.code:
             self._tally.observe("smtp_seconds", time.monotonic() - offered_at)
@@ -51,6 +56,6 @@ class OutcomeLog:
                 row.campaign_id or row.mail,
                 outcome.reply.code,
                 outcome.reply.enhanced,
-                domain,
-                extra=happened("refused"),
+                kind,
+                extra=name_event("refused"),
             )

@@ -66,7 +66,7 @@ class Recording:
 
     @property
     def ahead(self) -> int:
-        """Return how many messages may be offered before the next outcomes are written down."""
+        """Return the number of messages to offer before the next outcomes are written down."""
         return AHEAD * self._env.settings.smtp.connections + self.pool
 
     def count(self) -> int:
@@ -124,7 +124,7 @@ class Recording:
             self._collect(wait=True)
 
     def _collect(self, *, wait: bool) -> bool:
-        """Note what the recorder has written. Return whether it has."""
+        """Record what the recorder has written. Return whether it has."""
         try:
             lost = self._recorder.result(wait=wait)
         except DatabaseError:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
 
-from newsletter.addresses import parse_address
+from newsletter.addresses import fold_address, parse_address
 from newsletter.db.session import reading, transaction
-from newsletter.errors import NewsletterError
-from newsletter.models import RequestedTest
+from newsletter.errors import NewsletterError, TooMany
+from newsletter.mail.smtp.types import Result
+from newsletter.models import Author, RequestedTest
+from newsletter.services import counters
 from newsletter.services.letters import drafts, rendering
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import trial
+from newsletter.services.suppressions import hash_address
+
+PER_MAILBOX = 6
+"""Tests a day to a mailbox that is no author's: as many mails as web requests cause one."""
+PER_HOUR = 60
+"""Tests an hour altogether."""
 
 log = logging.getLogger("newsletter.worker")
 
@@ -21,12 +30,37 @@ log = logging.getLogger("newsletter.worker")
 def request_test(env: Environment, campaign_id: int, to: str) -> None:
     """Ask for a test of a draft, which the next worker mails to one address.
 
-    Raises `InvalidInput`, `NotFound`, `Refused` for a campaign that is no letter.
+    Raises `InvalidInput`, `NotFound`, `Refused` for a campaign that is no letter, and `TooMany`.
     """
-    address = parse_address(to, field="to").email
+    address = parse_address(to, field="to")
     drafts.load_draft(env, campaign_id, offline=True)
     with transaction() as session:
-        session.add(RequestedTest(campaign_id=campaign_id, email=address, created_at=env.now))
+        _count(env, session, address.key)
+        test = RequestedTest(campaign_id=campaign_id, email=address.email, created_at=env.now)
+        session.add(test)
+
+
+def _count(env: Environment, session: Session, email_key: str) -> None:
+    """Count a test for its mailbox and altogether.
+
+    Raises `TooMany`; then the caller's transaction is rolled back, and nothing was counted.
+    """
+    now = int(env.now.timestamp())
+    if counters.increment(session, "test/all", now=now, seconds=counters.HOUR) > PER_HOUR:
+        raise TooMany(
+            f"more than {PER_HOUR} tests in an hour",
+            retry_after=counters.HOUR - now % counters.HOUR,
+        )
+    is_author = exists().where(Author.email_key == email_key, Author.revoked_at.is_(None))
+    if session.scalar(select(is_author)):
+        return
+    mailbox = hash_address(env, fold_address(email_key))[0][:40]
+    name = f"test/to/{mailbox}"
+    if counters.increment(session, name, now=now, seconds=counters.A_DAY) > PER_MAILBOX:
+        raise TooMany(
+            f"more than {PER_MAILBOX} tests in a day to one mailbox that is no author's",
+            retry_after=counters.A_DAY - now % counters.A_DAY,
+        )
 
 
 def send_requested(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> int:
@@ -58,4 +92,4 @@ def _send(env: Environment, campaign_id: int, email: str) -> int:
     except NewsletterError as error:
         log.error("the test of campaign %s was not mailed: %s", campaign_id, error)
         return 0
-    return sum(outcome.result == "accepted" for outcome in outcomes)
+    return sum(outcome.result == Result.ACCEPTED for outcome in outcomes)

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from newsletter.i18n import Text
 from newsletter.mail.kinds import MAILS, Requirement
 from newsletter.mail.smtp.classify import Cause, Verdict, VerdictKind
 from newsletter.mail.smtp.types import Outcome, Stage
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.schedule import next_try
 from newsletter.services.audience.mailable import is_receiving
+from newsletter.services.inbound.decide import FIRST_OF_RUN, is_harmful_run
 from newsletter.vocabulary import DeliveryStatus, SubscriptionStatus
 
 REFUSAL_STREAK = 5
 """After so many refusals in a row that concern no recipient, a campaign pauses."""
 DEAD_STREAK = 20
 """After so many dead addresses in a row, a campaign pauses."""
-DEAD_SAMPLE = (50, 200)
-"""Among the first 50 to 200 addresses of a campaign, more than a fifth dead make it pause."""
 OUR_ATTEMPTS = 3
 """A message refused for our sake waits as after so many attempts, and counts none."""
 TOO_FAST = timedelta(seconds=10)
@@ -42,24 +42,24 @@ class RetryPolicy:
 
 
 def find_obstacle(row: LeasedDelivery) -> str | None:
-    """Say why a delivery must not go out now, as its subscriber stands; None if it may."""
+    """Explain why a delivery must not go out now, as its subscriber stands; None if it may."""
     requires = MAILS[row.mail].requires
     if requires is Requirement.NOTHING:
         return None
     if row.email is None or row.handle is None:
-        return "the subscriber was removed"
+        return Text("the subscriber was removed")
     if row.suppressed is not None:
-        return f"suppressed: {row.suppressed}"
+        return Text("suppressed: %(suppressed)s", suppressed=row.suppressed)
     match requires:
         case Requirement.KNOWN:
             return None
         case Requirement.ACTIVE:
             receives = is_receiving(row.status, suppressed=False)
-            return None if receives else f"the subscription is {row.status}"
+            return None if receives else Text("the subscription is %(status)s", status=row.status)
         case Requirement.PENDING:
             is_open = row.status == SubscriptionStatus.PENDING
             is_open = is_open and row.round == (row.context or {}).get("round")
-            return None if is_open else "the request was answered or replaced"
+            return None if is_open else Text("the request was answered or replaced")
         case _:
             assert_never(requires)
 
@@ -130,7 +130,7 @@ def decide(
     `jitter`, from 0 to 1, spreads tries that were refused together.
     """
     update = _decide(row, outcome, verdict, now, policy, jitter)
-    return update._replace(offered=outcome.stage != Stage.CONNECT)
+    return update if update.offered else update._replace(offered=outcome.stage != Stage.CONNECT)
 
 
 def _decide(
@@ -142,10 +142,11 @@ def _decide(
     jitter: float,
 ) -> DeliveryUpdate:
     words = outcome.reply.text
-    reply = DeliveryUpdate(row.id, DeliveryStatus.QUEUED, outcome.reply.code or None, words)
+    code = outcome.reply.code or None
+    if verdict.kind is VerdictKind.SENT:
+        return DeliveryUpdate(row.id, DeliveryStatus.SENT, code, words, offered=True)
+    reply = DeliveryUpdate(row.id, DeliveryStatus.QUEUED, code, words)
     match verdict.kind:
-        case VerdictKind.SENT:
-            return reply._replace(status=DeliveryStatus.SENT)
         case VerdictKind.AGAIN:
             again = postpone(row, now, verdict.why or words)
             return again if outcome.stage == Stage.CONNECT else _limit(row, again, policy)
@@ -175,7 +176,7 @@ def _decide(
 def _wait_for_us(
     row: LeasedDelivery, verdict: Verdict, now: datetime, policy: RetryPolicy, jitter: float
 ) -> timedelta:
-    """Return how long a message waits that was refused for our sake.
+    """Return the wait of a message that was refused for our sake.
 
     Seconds, where mail only left too fast.
     """
@@ -222,12 +223,15 @@ class CircuitBreaker:
             self.last = text
         if self.streak >= REFUSAL_STREAK or self.dead_streak >= DEAD_STREAK:
             count = max(self.streak, self.dead_streak)
-            return f"{count} messages in a row were refused: {self.last}"
-        fewest, most = DEAD_SAMPLE
-        if fewest <= self.judged <= most and self.dead * 5 > self.judged:
-            return (
-                f"{self.dead} of the first {self.judged} addresses are dead;"
-                " is this list what you think it is?"
+            return Text(
+                "%(count)s messages in a row were refused: %(last)s", count=count, last=self.last
+            )
+        if self.judged <= FIRST_OF_RUN and is_harmful_run(self.judged, self.dead):
+            return Text(
+                "%(dead)s of the first %(judged)s addresses are dead; is this list what you "
+                "think it is?",
+                dead=self.dead,
+                judged=self.judged,
             )
         return None
 
@@ -235,5 +239,9 @@ class CircuitBreaker:
         """Count a message that could not be built. Return why the campaign must pause, or None."""
         self.not_built += 1
         if self.not_built >= REFUSAL_STREAK:
-            return f"{self.not_built} messages in a row could not be composed. The last: {why}"
+            return Text(
+                "%(not_built)s messages in a row could not be composed. The last: %(why)s",
+                not_built=self.not_built,
+                why=why,
+            )
         return None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import random
 from contextlib import closing, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from newsletter.errors import (
@@ -22,6 +22,7 @@ from newsletter.errors import (
     TransportError,
     place_of,
 )
+from newsletter.i18n import Text
 from newsletter.mail.smtp.classify import Cause, Verdict, VerdictKind, judge
 from newsletter.mail.smtp.types import Outcome, Outgoing, Stage, Transport
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
@@ -44,7 +45,7 @@ from newsletter.services.sending.retry import RetryPolicy
 from newsletter.services.sending.throttle import Throttle
 from newsletter.services.sending.work_line import WorkLine
 from newsletter.services.sending.work_queue import WorkQueue
-from newsletter.services.signup import flood_control
+from newsletter.services.signup import confirmation_gate
 from newsletter.vocabulary import DeliveryStatus
 
 log = logging.getLogger("newsletter.sending")
@@ -86,7 +87,7 @@ def send_due(
 def _open_gate(env: Environment) -> None:
     """Release the confirmations that may go; an error there keeps no other mail waiting."""
     try:
-        flood_control.open_gate(env)
+        confirmation_gate.open_gate(env)
     except DatabaseError:
         raise
     except Exception as error:  # the worker's own tick of the gate says it again
@@ -155,7 +156,8 @@ class Run:
         Outcomes that are not written down are tried once more: a lock may be gone by now.
         """
         unwritten = self.supply.recording.unwritten
-        recorded = self.counts["sent"] - sum(update.status == "sent" for update in unwritten)
+        unrecorded = sum(update.status == DeliveryStatus.SENT for update in unwritten)
+        recorded = self.counts["sent"] - unrecorded
         with suppress(DatabaseError):
             self._doubt_messages_in_flight(error.message)
             self.supply.give_back(all_known=True)
@@ -205,8 +207,8 @@ class Run:
             line, row = following
             if why := retry.find_obstacle(row):
                 self._note(line, DeliveryUpdate(row.id, DeliveryStatus.CANCELLED, None, why))
-            elif not self._put_off(line, row):
-                turn = self.pace.take(single=line.campaign_id is None, domain=find_domain(row))
+            elif not self._put_off(line, row, domain := find_domain(row)):
+                turn = self.pace.take(single=line.campaign_id is None, domain=domain)
                 if turn.later:
                     due_at = self.env.now + timedelta(seconds=turn.later)
                     self._note(
@@ -218,11 +220,11 @@ class Run:
                     return outgoing
         return None
 
-    def _put_off(self, line: WorkLine, row: LeasedDelivery) -> bool:
+    def _put_off(self, line: WorkLine, row: LeasedDelivery, domain: str) -> bool:
         """Put off a campaign's message whose recipient's domain rests. Return whether it does."""
         if line.campaign_id is None:
             return False
-        until = self.lessons.backoffs.find_until(find_domain(row))
+        until = self.lessons.backoffs.find_until(domain)
         if until is None:
             return False
         # Not a secret: it spreads the load.
@@ -268,15 +270,15 @@ class Run:
         if isinstance(error, NewsletterError):
             why = str(error)
             update = DeliveryUpdate(row.id, DeliveryStatus.FAILED, None, why)
-            public_reason = type(error).__name__  # its text may name a subscriber
+            problem = type(error).__name__  # its text may name a subscriber
         else:
-            public_reason = why = f"Internal error: {place_of(error)}"
+            problem = why = Text("Internal error: %(place)s", place=place_of(error))
             update = retry.postpone_not_built(
                 row, why, now=self.env.now, policy=self.policy, jitter=0.5
             )
-        log.error("the %s mail %d cannot be composed: %s", row.mail, row.id, public_reason)
+        log.error("the %s mail %d cannot be composed: %s", row.mail, row.id, problem)
         self._note(line, update)
-        note = f"the {row.mail} mail {row.id}: {public_reason}"
+        note = Text("the %(mail)s mail %(id)d: %(why)s", mail=row.mail, id=row.id, why=problem)
         self.states.note(sender_state.COMPOSING, note, until=self.env.now + sender_state.SHOWN_FOR)
         if row.campaign_id is not None and (
             reason := self.lessons.breaker(row.campaign_id).record_not_built(why)
@@ -291,19 +293,19 @@ class Run:
 
     def _take(self, outcomes: list[Outcome]) -> None:
         """Judge a group of outcomes and have it written down."""
-        judged = [(*self._judge(outcome), outcome) for outcome in outcomes]
+        now = self.env.now
+        judged = [self._judge(outcome, now) for outcome in outcomes]
         if outcomes and self.unheard >= UNHEARD_AT_MOST:
             self.problem = self.lessons.record_unheard(outcomes[-1].server)
         self.supply.recording.write_behind(len(outcomes))
-        for row, verdict, outcome in judged:
-            self.lessons.learn(row, verdict, outcome)
+        for outcome, (row, verdict, domain) in zip(outcomes, judged, strict=True):
+            self.lessons.learn(row, verdict, outcome, domain=domain, now=now)
         self.progress(self.result)
 
-    def _judge(self, outcome: Outcome) -> tuple[LeasedDelivery, Verdict]:
-        """Judge one outcome, and note what is to be written down."""
-        now = self.env.now
-        line = next(line for line in self.supply.lines if outcome.id in line.flying)
-        row = line.flying.pop(outcome.id)
+    def _judge(self, outcome: Outcome, now: datetime) -> tuple[LeasedDelivery, Verdict, str]:
+        """Judge one outcome, and note what is to be written down. Return the domain, too."""
+        line, row = self.supply.land(outcome.id)
+        domain = find_domain(row)
         if outcome.stage == Stage.SIZE:
             verdict = Verdict(VerdictKind.CONTENT, outcome.reply.text, cause=Cause.TOO_LARGE)
             update = retry.record_too_large(row, outcome.reply.text, due_at=now)
@@ -312,7 +314,7 @@ class Run:
             jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
             update = retry.decide(row, outcome, verdict, now=now, policy=self.policy, jitter=jitter)
         refusals.record_refusal(self.env, row, outcome, verdict, update)
-        self.outcomes.record(row, outcome, update, now)
+        self.outcomes.record(row, outcome, update, domain=domain, now=now)
         self._note(line, update)
         self.unheard = self.unheard + 1 if verdict.kind == VerdictKind.AGAIN else 0
-        return row, verdict
+        return row, verdict, domain

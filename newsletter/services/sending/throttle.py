@@ -19,7 +19,9 @@ from typing import NamedTuple
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import mask_addresses
 from newsletter.db.session import reading, transaction
+from newsletter.i18n import Text
 from newsletter.models import Counter, MailingList, SenderState
 from newsletter.services import counters, notifications
 from newsletter.services.runtime import Environment
@@ -62,7 +64,11 @@ class Window:
     @property
     def ceiling(self) -> str:
         """Name the setting that is reached, for people."""
-        return f"smtp.max_per_{self.name.removeprefix('pace/')} ({self.most}) is reached"
+        return Text(
+            "smtp.max_per_%(written)s (%(most)s) is reached",
+            written=self.name.removeprefix("pace/"),
+            most=self.most,
+        )
 
 
 def _second(name: str, rate: float) -> Window:
@@ -123,9 +129,8 @@ class Throttle:
             self._read_at = time.monotonic()
         return self._rate
 
-    def note_taken(self) -> None:
-        """Note that a server took a message now, and climb where that is due."""
-        now = self.env.now
+    def note_taken(self, now: datetime) -> None:
+        """Record that a server took a message, and climb where that is due."""
         self._taken.append(now)
         rate = self.rate
         if rate is not None and self._waited and now - self._changed_at >= CLIMB_EVERY:
@@ -153,7 +158,7 @@ class Throttle:
                 session.add(row)
             row.rate = slower
             row.until = now
-            row.why = why[:500]
+            row.why = mask_addresses(why)[:500]
             row.server = server[:300]
             if row.told_at is None and list_id is not None:
                 row.told_at = now
@@ -165,7 +170,7 @@ class Throttle:
         return True
 
     def _measure_rate(self, now: datetime) -> float:
-        """Return how many messages per second servers took lately."""
+        """Return the messages per second that servers took lately."""
         since = now - timedelta(seconds=MEASURED_FOR)
         recent = [moment for moment in self._taken if moment >= since]
         return len(recent) / max((now - recent[0]).total_seconds(), 1.0) if recent else 1.0
@@ -208,10 +213,12 @@ class Throttle:
             # One worker at a time from here to the commit.
             counters.increment(session, _LOCK, now=0, seconds=1)
             if not single:
-                if wait := max((self._left(session, window) for window in windows), default=0.0):
+                if wait := max(
+                    (self._measure_wait(session, window) for window in windows), default=0.0
+                ):
                     self._waited = True
                     return Turn(wait=wait)
-                if theirs is not None and (left := self._left(session, theirs)):
+                if theirs is not None and (left := self._measure_wait(session, theirs)):
                     return Turn(later=left + self._queue(domain, theirs))
             self._count(session, (*windows, theirs) if theirs else windows)
         return AT_ONCE
@@ -245,7 +252,7 @@ class Throttle:
         if not windows:
             return 0.0
         with reading() as session:
-            return max(self._left(session, window) for window in windows)
+            return max(self._measure_wait(session, window) for window in windows)
 
     def find_fullest(self) -> tuple[float, str]:
         """Return the ceiling of the settings that is full for longest: seconds, and its name.
@@ -255,12 +262,14 @@ class Throttle:
         if not self._ceilings:
             return 0.0, ""
         with reading() as session:
-            return max((self._left(session, window), window.ceiling) for window in self._ceilings)
+            return max(
+                (self._measure_wait(session, window), window.ceiling) for window in self._ceilings
+            )
 
     def _now(self) -> int:
         return int(self.env.now.timestamp() * 1000)
 
-    def _left(self, session: Session, window: Window) -> float:
+    def _measure_wait(self, session: Session, window: Window) -> float:
         """Return how many seconds it takes until a window has room."""
         since = self._now() - window.length - window.bucket
         counted = (Counter.name == window.name, Counter.starts_at > since)

@@ -28,11 +28,13 @@ def build_example(
         list_context = make_list_context(
             env, session.scalars(select(MailingList).where(MailingList.slug == slug)).one()
         )
+    domain = list_context.from_email.rpartition("@")[2]
     values = {
         "name": "",
         "email": to,
         "date": format_mail_date(env.now),
-        "message_id": random_message_id(list_context.from_email.rpartition("@")[2]),
+        "message_id": random_message_id(domain),
+        "report_id": random_message_id(domain),
         "unsubscribe_url": list_context.url,
         "preferences_url": list_context.url,
         "why_url": list_context.url,

@@ -60,34 +60,42 @@ class WorkQueue:
 
     def next(self) -> tuple[WorkLine, LeasedDelivery] | float | None:
         """Return the row to offer next and its line, seconds to wait, or None if nothing is due."""
-        if any(line.alone and line.unsettled for line in self.lines):
-            return ALONE_WAIT
-        line = (
-            self._find_begun(single=True)
-            or self._lease_singles()
-            or self._find_begun(single=False)
+        for line in self.lines:
+            if line.alone and line.unsettled:
+                return ALONE_WAIT
+        now = time.monotonic()
+        chosen_line = (
+            self._find_begun(now, single=True)
+            or self._lease_singles(now)
+            or self._find_begun(now, single=False)
             or self._lease_bulk()
         )
-        if line is None:
+        if chosen_line is None:
             return None
-        if line.alone and any(other.flying for other in self.lines):
+        if chosen_line.alone and any(other.flying for other in self.lines):
             return ALONE_WAIT
-        row = line.rows.popleft()
-        line.after_id = row.id
-        return line, row
+        row = chosen_line.rows.popleft()
+        chosen_line.after_id = row.id
+        return chosen_line, row
 
-    def _find_begun(self, *, single: bool) -> WorkLine | None:
+    def land(self, delivery_id: int) -> tuple[WorkLine, LeasedDelivery]:
+        """Take a row that has its outcome out of those in flight; return its line and it."""
         for line in self.lines:
-            if (line.campaign_id is None) == single and self._fill(line):
+            if (row := line.flying.pop(delivery_id, None)) is not None:
+                return line, row
+        raise KeyError(delivery_id)
+
+    def _find_begun(self, now: float, *, single: bool) -> WorkLine | None:
+        for line in self.lines:
+            if (line.campaign_id is None) == single and self._fill(line, now):
                 return line
         return None
 
-    def _fill(self, line: WorkLine) -> bool:
+    def _fill(self, line: WorkLine, now: float) -> bool:
         """Read on, or read again what is too old. Return whether `line` has a row to offer.
 
         A campaign that was paused or cancelled meanwhile has none.
         """
-        now = time.monotonic()
         if line.ended or (line.rows and now - line.read_at < FRESH_SECONDS):
             return bool(line.rows)
         limit = LARGE_PAGE if now - line.read_at < FRESH_SECONDS / 10 else PAGE
@@ -96,10 +104,10 @@ class WorkQueue:
         line.ended = not line.rows
         return bool(line.rows)
 
-    def _lease_singles(self) -> WorkLine | None:
-        if time.monotonic() - self._looked_at < FRESH_SECONDS:
+    def _lease_singles(self, now: float) -> WorkLine | None:
+        if now - self._looked_at < FRESH_SECONDS:
             return None
-        self._looked_at = time.monotonic()
+        self._looked_at = now
         line = self._lease_due(None, alone=False) or self._lease_due(None, alone=True)
         if line:  # there may be more than one lease holds
             self._looked_at = float("-inf")
@@ -169,10 +177,10 @@ class WorkQueue:
             batch, campaign_id, alone, after_id=batch.first_id - 1, through_id=batch.through_id
         )
         self.lines.append(line)
-        return line if self._fill(line) else None
+        return line if self._fill(line, time.monotonic()) else None
 
     def allow(self, line: WorkLine, row: LeasedDelivery) -> bool:
-        """Note that `row` may be offered, before it is.
+        """Record that `row` may be offered, before it is.
 
         Return False if another worker has taken the lease over.
         """

@@ -56,7 +56,7 @@ def accept_address(env: Environment, typed: object, *, field: str = "email") -> 
 
 
 def find_refusal(env: Environment, address: Address) -> str:
-    """Return why the settings refuse an address, empty if they accept it."""
+    """Return the reason why the settings refuse an address, empty if they accept it."""
     settings = env.settings.signup
     local, _, domain = address.key.rpartition("@")
     if settings.refuse_role_addresses and local.partition("+")[0] in ROLES:

@@ -1,4 +1,4 @@
-"""Accept the requests that their owners confirm, and mail the confirmations that were withheld."""
+"""Make confirmed sign-ups active, and queue the confirmations that a ceiling had withheld."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def lock_owner(session: Session, handle: str) -> None:
     """Lock the subscriber behind a subscription's `handle`, before any of their rows is changed.
 
     Everything that changes a subscriber locks in one order, so that two requests never wait for
-    each other: a visitor's ceilings, the subscriber, their subscriptions, their counters, their
-    mailbox.
+    each other: a visitor's ceilings (on SQLite; PostgreSQL counts them apart), the subscriber,
+    their subscriptions, their counters, their mailbox.
     """
     owner = select(Subscriber.id).join(Subscription).where(Subscription.handle == handle)
     session.scalar(owner.with_for_update(of=Subscriber))
@@ -46,7 +46,7 @@ def is_current(session: Session, subscription: Subscription, number: str) -> boo
 
 
 def find_request(session: Session, subscription_id: int, number: int) -> SubscriptionRequest | None:
-    """Find a request that has not been answered, or the one that was confirmed last."""
+    """Find a sign-up request by its number: one not yet answered, or the one confirmed last."""
     return session.get(SubscriptionRequest, (subscription_id, number))
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import Address
+from newsletter.db.prepared import Prepared
 from newsletter.html.text import to_plain_lines
 from newsletter.mail.kinds import MAILS
 from newsletter.models import Subscriber, Subscription, SubscriptionRequest
@@ -26,13 +27,13 @@ from newsletter.services.consent import (
     hash_wording,
     note_consent,
 )
-from newsletter.services.counters import network_names
 from newsletter.services.mailboxes import (
     Allowance,
     LockedMailbox,
     lock_mailbox,
     record_mail,
 )
+from newsletter.services.request_limits import network_names
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import find_refusal
 from newsletter.services.signup.equal_work import roll_back
@@ -43,7 +44,7 @@ from newsletter.vocabulary import Cadence, ConsentKind, MailKind, SubscriptionSt
 _subscribers = cast(Table, Subscriber.__table__)
 _subscriptions = cast(Table, Subscription.__table__)
 _requests = cast(Table, SubscriptionRequest.__table__)
-_SUBSCRIBER = (
+_SUBSCRIBER = Prepared(
     select(
         _subscribers.c.id,
         exists().where(
@@ -54,18 +55,22 @@ _SUBSCRIBER = (
     .where(_subscribers.c.email_key == bindparam("key"))
     .with_for_update(of=_subscribers)
 )
-_SUBSCRIPTION = select(
-    _subscriptions.c.id,
-    _subscriptions.c.status,
-    _subscriptions.c.round,
-    exists().where(
-        _requests.c.subscription_id == _subscriptions.c.id,
-        _requests.c.number == _subscriptions.c.round,
-    ),
-).where(
-    _subscriptions.c.list_id == bindparam("list"),
-    _subscriptions.c.subscriber_id == bindparam("subscriber"),
+_SUBSCRIPTION = Prepared(
+    select(
+        _subscriptions.c.id,
+        _subscriptions.c.status,
+        _subscriptions.c.round,
+        exists().where(
+            _requests.c.subscription_id == _subscriptions.c.id,
+            _requests.c.number == _subscriptions.c.round,
+        ),
+    ).where(
+        _subscriptions.c.list_id == bindparam("list"),
+        _subscriptions.c.subscriber_id == bindparam("subscriber"),
+    )
 )
+_NEW_SUBSCRIBER = Prepared(insert(_subscribers).returning(_subscribers.c.id))
+_NEW_REQUEST = Prepared(insert(_requests))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,6 @@ class _RequestWriter:
         self.request = request
         self.mailbox = mailbox
         self.now = env.now
-        self.connection = session.connection()
         self.active = address.status is SubscriptionStatus.ACTIVE
         self.confirmed = address.confirmed
         self.number = address.round + (address.is_new or address.has_request)
@@ -187,9 +191,7 @@ class _RequestWriter:
             subscription_id = self._insert_subscription(subscriber_id)
         assert subscription_id is not None
         if "change" in steps:
-            subscription_state.mark_requested(
-                self.connection, subscription_id, self.number, self.now
-            )
+            subscription_state.mark_requested(self.session, subscription_id, self.number, self.now)
         delivery, message_id = self._queue(subscription_id) if "queue" in steps else (None, "")
         consent_event_id = self._note(subscription_id, message_id) if "note" in steps else None
         if "request" in steps:
@@ -229,8 +231,8 @@ class _RequestWriter:
             "language": self.request.language,
             "created_at": self.now,
         }
-        statement = insert(_subscribers).returning(_subscribers.c.id)
-        return int(self.connection.execute(statement, row).scalar_one())
+        [inserted] = _NEW_SUBSCRIBER.run(self.session, row)
+        return int(inserted.id)
 
     def _insert_subscription(self, subscriber_id: int | None) -> int:
         values = {
@@ -244,7 +246,7 @@ class _RequestWriter:
             "confirmation_at": self.now,
             "created_at": self.now,
         }
-        return subscription_state.insert_pending(self.connection, values)
+        return subscription_state.insert_pending(self.session, values)
 
     def _insert_request(self, subscription_id: int, delivery: int | None, message_id: str) -> None:
         request = self.request
@@ -265,7 +267,7 @@ class _RequestWriter:
             "proven": request.proven,
             "created_at": self.now,
         }
-        self.connection.execute(insert(_requests), row)
+        _NEW_REQUEST.run(self.session, row)
 
     def _queue(self, subscription_id: int) -> tuple[int, str]:
         sender = self.request.sender
@@ -277,15 +279,11 @@ class _RequestWriter:
 
 
 def _find_address(session: Session, request: SignUpRequest) -> SignUpAddress:
-    connection = session.connection()
-    row = connection.execute(_SUBSCRIBER, {"key": request.email_key}).one_or_none()
-    subscriber_id = row[0] if row else None
-    confirmed = bool(row[1]) if row else False
-    parameters = {"list": request.list_id, "subscriber": subscriber_id or 0}
-    subscription = connection.execute(_SUBSCRIPTION, parameters).one_or_none()
-    if subscription is None:
-        return SignUpAddress(subscriber_id, confirmed)
-    return SignUpAddress(subscriber_id, confirmed, *subscription)
+    known = _SUBSCRIBER.run(session, {"key": request.email_key})
+    subscriber_id, confirmed = known[0] if known else (None, False)
+    values = {"list": request.list_id, "subscriber": subscriber_id or 0}
+    subscriptions = _SUBSCRIPTION.run(session, values)
+    return SignUpAddress(subscriber_id, confirmed, *(subscriptions[0] if subscriptions else ()))
 
 
 def queue_confirmation(

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import text
+from sqlalchemy import Integer, String, column, text
 from sqlalchemy.orm import Session
 
-_NUMBERS = text(
-    "SELECT name, seq FROM sqlite_sequence WHERE name IN "
-    "('subscribers', 'subscriptions', 'deliveries', 'consent_events', 'events', "
-    "'figure_notes')"
+from newsletter.db.prepared import Prepared
+
+_BEGIN = Prepared(text("SAVEPOINT nobody"))
+_TAKE_BACK = Prepared(text("ROLLBACK TO SAVEPOINT nobody"))
+_NUMBERS = Prepared(
+    text(
+        "SELECT name, seq FROM sqlite_sequence WHERE name IN "
+        "('subscribers', 'subscriptions', 'deliveries', 'consent_events', 'events', "
+        "'figure_notes')"
+    ).columns(column("name", String), column("seq", Integer))
 )
-
-
-_FORGET_NUMBER = text("DELETE FROM sqlite_sequence WHERE name = :name")
-
-
-_KEEP_NUMBER = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)")
+_KEEP_NUMBER = Prepared(text("UPDATE sqlite_sequence SET seq = :seq WHERE name = :name"))
+_ADD_NUMBER = Prepared(
+    text(
+        "INSERT INTO sqlite_sequence (name, seq) SELECT :name, :seq "
+        "WHERE NOT EXISTS (SELECT * FROM sqlite_sequence WHERE name = :name)"
+    )
+)
+"""Where the first row that a table ever had was rolled back."""
 
 
 @contextmanager
@@ -28,15 +36,13 @@ def roll_back(session: Session) -> Iterator[None]:
     Whether work is kept or rolled back depends on who subscribes, so the next row number must not
     tell. PostgreSQL never gives a number back; SQLite would.
     """
-    connection = session.connection()
-    savepoint = connection.begin_nested()
+    _BEGIN.run(session, {})
     try:
         yield
     finally:
-        sqlite = connection.dialect.name == "sqlite"
-        used = connection.execute(_NUMBERS).mappings().all() if sqlite else []
-        savepoint.rollback()
+        used = _NUMBERS.run(session, {}) if session.get_bind().dialect.name == "sqlite" else []
+        _TAKE_BACK.run(session, {})
         if used:
-            numbers = [dict(row) for row in used]
-            connection.execute(_FORGET_NUMBER, numbers)
-            connection.execute(_KEEP_NUMBER, numbers)
+            numbers = [{"name": row.name, "seq": row.seq} for row in used]
+            if _KEEP_NUMBER.run_many(session, numbers) < len(numbers):
+                _ADD_NUMBER.run_many(session, numbers)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text
 from newsletter.services.signup.forms import Field
+from newsletter.vocabulary import FieldKind
 
 TEXT_AT_MOST = 500
 
@@ -28,7 +29,7 @@ def parse_answers(
         try:
             answer = (
                 _parse_tick(value)
-                if field.kind in ("checkbox", "consent")
+                if field.kind in (FieldKind.CHECKBOX, FieldKind.CONSENT)
                 else _parse_text(field, value)
             )
         except ValueError as error:
@@ -59,6 +60,6 @@ def _parse_text(field: Field, value: object) -> str:
     if len(value) > TEXT_AT_MOST:
         raise ValueError(Text("Please write less here."))
     text = to_plain_line(value, limit=TEXT_AT_MOST)
-    if field.kind == "choice" and text and text not in field.choices:
+    if field.kind == FieldKind.CHOICE and text and text not in field.choices:
         raise ValueError(Text("Please choose one of those offered."))
     return text

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, bindparam, exists, select
+from sqlalchemy import Table, bindparam, exists, select
 from sqlalchemy.orm import Session
 
+from newsletter.db.looks import look
+from newsletter.db.prepared import Prepared
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.html.text import to_plain_line, to_plain_lines
+from newsletter.i18n import Text
 from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
 from newsletter.services.consent import default_wording, store_wording
 from newsletter.services.list_look import ListLook, look_of
-from newsletter.services.lists.archived_campaigns import ArchivedCampaign, find_archived
+from newsletter.services.lists.archived_campaigns import ArchivedCampaign, list_archived
 from newsletter.services.lists.topics import TopicOffer, find_offers
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
@@ -65,12 +68,14 @@ _columns: list[Any] = [
         "consent_text",
     )
 ]
-_EVERY = select(*_columns).order_by(_table.c.id)
-_ONE = select(
-    *_columns,
-    exists().where(FormField.list_id == _table.c.id).label("has_fields"),
-    exists().where(Topic.list_id == _table.c.id).label("has_topics"),
-).where(_table.c.slug == bindparam("slug"))
+_EVERY = Prepared(select(*_columns).order_by(_table.c.id))
+_ONE = Prepared(
+    select(
+        *_columns,
+        exists().where(FormField.list_id == _table.c.id).label("has_fields"),
+        exists().where(Topic.list_id == _table.c.id).label("has_topics"),
+    ).where(_table.c.slug == bindparam("slug"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class Form:
     from_email: str
     look: ListLook
     language: str
-    cadences: tuple[str, ...]
+    cadences: tuple[Cadence, ...]
     cadence: Cadence
     consent_text: str
     fields: tuple[Field, ...]
@@ -116,8 +121,14 @@ def get_form(slug: str) -> Form:
 
     Raises `NotFound`.
     """
+    rows = [] if slug in RESERVED_SLUGS else look(_ONE, {"slug": slug})
+    if not rows:
+        raise NotFound("there is no such list")
+    [row] = rows
+    if not (row.has_fields or row.has_topics):
+        return _make_form(row)
     with reading() as session:
-        return _form(session, slug)
+        return _make_form(row, read_fields(session, row.id), find_offers(session, row.id))
 
 
 def get_list_page(slug: str, *, limit: int = 5) -> tuple[Form, tuple[ArchivedCampaign, ...]]:
@@ -125,14 +136,12 @@ def get_list_page(slug: str, *, limit: int = 5) -> tuple[Form, tuple[ArchivedCam
 
     Raises `NotFound`.
     """
-    with reading() as session:
-        return _form(session, slug), find_archived(session, slug, limit=limit)
+    return get_form(slug), list_archived(slug, limit=limit)
 
 
 def list_forms() -> tuple[Form, ...]:
     """Return every list's form, without fields and topics, for the first page."""
-    with reading() as session:
-        return tuple(_make_form(row) for row in session.connection().execute(_EVERY))
+    return tuple(_make_form(row) for row in look(_EVERY, {}))
 
 
 def get_form_to_paste(env: Environment, slug: str, language: str = "") -> Form:
@@ -140,30 +149,14 @@ def get_form_to_paste(env: Environment, slug: str, language: str = "") -> Form:
 
     A pasted form may name that wording for years. Raises `NotFound`.
     """
+    form = get_form(slug)
     with transaction() as session:
-        form = _form(session, slug)
         store_wording(session, form.wording(language), env.now)
-        return form
-
-
-def _form(session: Session, slug: str) -> Form:
-    """Read a form.
-
-    Past the ORM, because every visitor causes it; fields and topics are read only if there are any.
-    """
-    row = (
-        None
-        if slug in RESERVED_SLUGS
-        else session.connection().execute(_ONE, {"slug": slug}).one_or_none()
-    )
-    if row is None:
-        raise NotFound("there is no such list")
-    fields = read_fields(session, row.id) if row.has_fields else ()
-    return _make_form(row, fields, find_offers(session, row.id) if row.has_topics else ())
+    return form
 
 
 def _make_form(
-    row: Row[*tuple[Any, ...]], fields: tuple[Field, ...] = (), topics: tuple[TopicOffer, ...] = ()
+    row: Any, fields: tuple[Field, ...] = (), topics: tuple[TopicOffer, ...] = ()
 ) -> Form:
     return Form(
         list_id=row.id,
@@ -226,11 +219,17 @@ def add_field(
         existing = read_fields(session, mailing_list.id)
         if name in {choice.name for choice in existing}:
             raise Refused(
-                f"{slug} has a field {name} already", hint="remove it first, or choose another name"
+                Text("%(slug)s has a field %(name)s already", slug=slug, name=name),
+                hint=Text("remove it first, or choose another name"),
             )
         if len(existing) >= FIELDS_AT_MOST:
             raise Refused(
-                f"{slug} has {FIELDS_AT_MOST} fields already", hint="nobody fills in so long a form"
+                Text(
+                    "%(slug)s has %(most)s fields already",
+                    slug=slug,
+                    most=FIELDS_AT_MOST,
+                ),
+                hint=Text("nobody fills in so long a form"),
             )
         session.add(
             FormField(
@@ -252,14 +251,14 @@ def _wrong(field: Field) -> dict[str, str]:
             "use a–z, 0–9 and _, beginning with a letter, and none of the form's own names"
         )
     if field.kind not in FIELD_KINDS:
-        problems["kind"] = f"is none of {', '.join(FIELD_KINDS)}"
+        problems["kind"] = f"is unknown; use one of {', '.join(FIELD_KINDS)}"
     if not field.label:
         problems["label"] = "say what the form shows"
-    if field.kind == "choice" and (
+    if field.kind == FieldKind.CHOICE and (
         len(set(field.choices)) < 2 or len(set(field.choices)) != len(field.choices)
     ):
         problems["choices"] = "give two or more different ones"
-    if field.kind != "choice" and field.choices:
+    if field.kind != FieldKind.CHOICE and field.choices:
         problems["choices"] = "only a choice has them"
     return problems
 
@@ -277,5 +276,8 @@ def remove_field(slug: str, name: str) -> None:
         )
         row = session.scalar(query)
         if row is None:
-            raise NotFound(f"{slug} has no field {name}", hint="see `newsletter field ls`")
+            raise NotFound(
+                f"{slug} has no field {name}",
+                hint="see `newsletter field ls`",
+            )
         session.delete(row)

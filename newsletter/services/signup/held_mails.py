@@ -12,7 +12,12 @@ from newsletter.outbox import held
 from newsletter.outbox.held import HeldMail
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.flood_control import count_room, read_held, read_usage, split_parts
+from newsletter.services.signup.confirmation_gate import (
+    count_room,
+    read_held,
+    read_usage,
+    split_parts,
+)
 
 
 @dataclass(frozen=True, slots=True)

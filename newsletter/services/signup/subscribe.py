@@ -19,17 +19,17 @@ from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, find_language
 from newsletter.link_purposes import LinkPurpose
 from newsletter.names import clean_name
-from newsletter.services import counters, suppressions
+from newsletter.services import request_limits, suppressions
 from newsletter.services.consent import Evidence, find_wording
-from newsletter.services.counters import Visit
 from newsletter.services.lists import topics
+from newsletter.services.request_limits import Visit
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
 from newsletter.services.signup.form_answers import parse_answers
 from newsletter.services.signup.forms import Form
-from newsletter.vocabulary import Cadence, EvidenceSource
+from newsletter.vocabulary import Cadence, EvidenceSource, FieldKind
 
 TOO_FAST = timedelta(seconds=2)
 NAME_AT_MOST = 200
@@ -70,8 +70,8 @@ class _Checked:
     topics: str = ""
 
 
-def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Evidence) -> None:
-    """Request a subscription; the address must confirm it.
+def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Evidence) -> Form:
+    """Request a subscription, which the address must confirm; return the list's form.
 
     Ceilings and required fields are for visitors: the author fills in no form.
 
@@ -85,16 +85,17 @@ def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Eviden
     robot = _robot(env, sign_up)
     visit = Visit(form.list_id, evidence.ip, checked.address.key, solved)
     if visitor:
-        counters.require_room(env, visit)
+        request_limits.require_room(env, visit)
     try:
         with transaction() as session:
-            proven = visitor and counters.count_request(env, session, visit)
+            proven = visitor and request_limits.count_request(env, session, visit)
             if not robot:
                 _take_down(env, session, form, checked, sign_up, evidence, proven=proven)
     except Conflict as conflict:
         if conflict.constraint not in SAME_MOMENT:
             raise
         # The other request for this address has queued the mail.
+    return form
 
 
 def _form_of_author(form: Form, answers: Mapping[str, object]) -> Form:
@@ -105,7 +106,7 @@ def _form_of_author(form: Form, answers: Mapping[str, object]) -> Form:
     names = {field.name for field in form.fields}
     problems = {name: f"{form.slug} has no field {name}" for name in answers if name not in names}
     for row in form.fields:
-        if row.kind == "consent" and answers.get(row.name):
+        if row.kind == FieldKind.CONSENT and answers.get(row.name):
             problems[row.name] = "a consent is given by the subscriber, in the form"
     if problems:
         raise InvalidInput(problems)
@@ -159,7 +160,7 @@ def _robot(env: Environment, sign_up: Submission) -> bool:
         env.tokens.open(LinkPurpose.FORM, stamp, env.now)
     except LinkError as error:
         return isinstance(error, LinkInvalid)  # an expired stamp is a page left open over lunch
-    return env.now - env.tokens.signed_at(LinkPurpose.FORM, stamp) < TOO_FAST
+    return env.now - env.tokens.read_signing_time(LinkPurpose.FORM, stamp) < TOO_FAST
 
 
 def _take_down(
@@ -176,7 +177,7 @@ def _take_down(
     agreed = {
         field.name: field.label
         for field in form.fields
-        if field.kind == "consent" and checked.answers.get(field.name)
+        if field.kind == FieldKind.CONSENT and checked.answers.get(field.name)
     }
     request = SignUpRequest(
         list_id=form.list_id,

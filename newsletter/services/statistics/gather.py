@@ -29,7 +29,7 @@ SUBSCRIPTIONS_AT_ONCE = 20_000
 
 
 def gather(env: Environment, stop: Callable[[], bool] = lambda: False) -> None:
-    """Do what is due of all this."""
+    """Gather the figures that are due."""
     while not stop() and count_old_events() == EVENTS_AT_ONCE:
         pass
     while not stop() and figures.fold() == figures.NOTES_AT_ONCE:

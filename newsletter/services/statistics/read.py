@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading
 from newsletter.models import Campaign, CampaignFigures, MailingList, Subscription
 from newsletter.services import bounce_events, figure_reading, suppressions
-from newsletter.services.campaigns import identify
+from newsletter.services.campaigns import identify, tapped_answers
 from newsletter.services.campaigns.totals import read_totals
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
@@ -55,8 +55,8 @@ def read_lists(
         return [_read_list(env, session, row, since) for row in session.scalars(query)]
 
 
-def find_lists(slug: str | None = None) -> list[int]:
-    """Find the ids of all lists, or of one.
+def get_list_ids(slug: str | None = None) -> list[int]:
+    """Return the ids of all lists, or of one.
 
     Raises `NotFound`.
     """
@@ -198,6 +198,7 @@ def _read_campaigns(
     rows = session.scalars(query).all()
     reactions = read_reactions(session, rows)
     returned = bounce_events.count_returned_of(session, [row.id for row in rows])
+    answers = tapped_answers.read_results_of(session, rows)
     return tuple(
         CampaignNumbers(
             row.id,
@@ -209,6 +210,7 @@ def _read_campaigns(
             read_totals(session, row),
             returned[row.id],
             reactions[row.id],
+            answers[row.id],
         )
         for row in rows
     )

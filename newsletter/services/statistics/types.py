@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from newsletter.outbox import Totals
 from newsletter.services.bounce_events import Returned
+from newsletter.services.campaigns.tapped_answers import QuestionResult
 from newsletter.services.statistics.messages import CodeCount, DomainCount, MinuteCount
 from newsletter.services.statistics.periods import DaySpan
 from newsletter.vocabulary import CampaignKind, CampaignStatus
@@ -91,7 +92,7 @@ class Reactions:
 
 @dataclass(frozen=True, slots=True)
 class CampaignNumbers:
-    """A campaign with its numbers: one row of a table."""
+    """A campaign with its numbers: one row of a table; `answers` to its questions."""
 
     id: int
     list: str
@@ -102,6 +103,7 @@ class CampaignNumbers:
     totals: Totals
     returned: Returned
     reactions: Reactions
+    answers: tuple[QuestionResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +118,5 @@ class MessageNumbers:
 
     @property
     def deferred(self) -> int:
-        """Return how many recipients were refused for now at least once."""
+        """Return the number of recipients that were refused for now at least once."""
         return sum(row.deferred for row in self.domains)

@@ -8,7 +8,7 @@ change for a week.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from sqlalchemy import delete, select, update
@@ -21,9 +21,9 @@ from newsletter.errors import Conflict, LinkInvalid
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.kinds import MAILS, NAMING_ADDRESSES
 from newsletter.models import AddressChange, Delivery, RetiredHandle, Subscriber, Subscription
-from newsletter.services import counters
+from newsletter.services import request_limits
 from newsletter.services.consent import Evidence
-from newsletter.services.link_holders import find_retired, find_subscriber
+from newsletter.services.link_holders import find_retired, open_subscriber
 from newsletter.services.mailboxes import (
     Allowance,
     LockedMailbox,
@@ -31,6 +31,7 @@ from newsletter.services.mailboxes import (
     lock_mailbox,
     record_mail,
 )
+from newsletter.services.request_limits import ELSEWHERE, Visit
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.confirmations import lock_owner
@@ -90,7 +91,7 @@ def request_change(
     subscriber = subscription.subscriber
     if address.key == subscriber.email_key:
         return
-    counters.count_request(env, session, counters.Visit(counters.ELSEWHERE, ip, address.key))
+    request_limits.count_request(env, session, Visit(ELSEWHERE, ip, address.key))
     lock_owner(session, subscription.handle)
     subscriber.new_email = address.email
     subscriber.new_email_key = address.key
@@ -101,7 +102,7 @@ def request_change(
     context = {
         "to": address.email,
         "mark": hash_address(env, address.key)[0][:MARK_LENGTH],
-        "network": counters.network_names(ip)[1],
+        "network": request_limits.network_names(ip)[1],
     }
     if may:
         _queue(env, session, subscription, context, own_mailbox, new_mailbox)
@@ -187,16 +188,14 @@ def delete_old_changes(env: Environment, session: Session) -> None:
     outbox.scrub_old(session, NAMING_ADDRESSES, before=since)
 
 
-def renew_handles(session: Session, subscriber: Subscriber, now: datetime) -> None:
+def renew_handles(session: Session, subscriber: Subscriber) -> None:
     """Give a subscriber and their subscriptions new handles, so that older links open nothing.
 
     The old handles are kept: an old link to unsubscribe still ends its subscription.
     """
     subscriber.handle = new_handle()
     for subscription in subscriber.subscriptions:
-        retired = RetiredHandle(
-            handle=subscription.handle, subscription_id=subscription.id, retired_at=now
-        )
+        retired = RetiredHandle(handle=subscription.handle, subscription_id=subscription.id)
         session.add(retired)
         subscription.handle = new_handle()
 
@@ -236,7 +235,7 @@ def set_address(
     subscriber.email_key = email_key
     subscriber.new_email = subscriber.new_email_key = None
     forget_unanswered(env, session, subscriber.email_key)
-    renew_handles(session, subscriber, env.now)
+    renew_handles(session, subscriber)
     session.flush()
     noted = replace(evidence, note=f"{before} → {email}")
     for subscription in subscriber.subscriptions:
@@ -246,7 +245,7 @@ def set_address(
 def _open_link(env: Environment, session: Session, token: str) -> tuple[Subscription, str, bool]:
     """Find the subscription and the mark of a link, and whether its handle is retired."""
     try:
-        _, subscription, mark = find_subscriber(env, session, LinkPurpose.ADDRESS, token, lock=True)
+        _, subscription, mark = open_subscriber(env, session, LinkPurpose.ADDRESS, token, lock=True)
         retired = False
     except LinkInvalid:
         left_behind = find_retired(env, session, LinkPurpose.ADDRESS, token)

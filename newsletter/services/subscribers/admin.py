@@ -9,13 +9,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from newsletter import outbox
 from newsletter.db.session import checkpoint, reading, transaction
-from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.errors import NotFound, Refused
 from newsletter.html.text import to_plain_line
-from newsletter.i18n import find_language
+from newsletter.i18n import Text, find_language
 from newsletter.models import Subscriber, Subscription, Tag
-from newsletter.schedule import CADENCES
 from newsletter.services import subscription_state, tags
 from newsletter.services.audience import segments
 from newsletter.services.consent import Evidence
@@ -25,6 +23,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.subscribe import Submission, subscribe
 from newsletter.services.subscribers import correct
+from newsletter.services.subscribers.privacy import delete_subscriber
 from newsletter.services.subscribers.subscriptions import leave
 from newsletter.services.subscribers.views import (
     SubscriberView,
@@ -151,7 +150,7 @@ class Addition:
     slug: str | None = None
     name: str = ""
     language: str = ""
-    cadence: str | None = None
+    cadence: Cadence | None = None
     topics: Sequence[str] = ()
     answers: Mapping[str, str] = field(default_factory=dict)
     tag: Sequence[str] = ()
@@ -184,7 +183,9 @@ def add_subscriber(env: Environment, added: Addition) -> SubscriberView:
     with transaction() as session:
         subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
         if subscriber is None:
-            raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
+            raise Refused(
+                Text("this address is suppressed"), hint=Text("see `newsletter suppression ls`")
+            )
         tags.add_tags(session, subscriber.id, added.tag)
         return describe_subscriber(session, subscriber)
 
@@ -192,7 +193,7 @@ def add_subscriber(env: Environment, added: Addition) -> SubscriberView:
 def _add_active(env: Environment, added: Addition, slug: str) -> None:
     evidence = Evidence(EvidenceSource.AUTHOR, note=added.because)
     with transaction() as session:
-        outcome = activate(
+        is_changed = activate(
             env,
             session,
             slug,
@@ -201,7 +202,7 @@ def _add_active(env: Environment, added: Addition, slug: str) -> None:
             cadence=added.cadence,
             evidence=evidence,
         )
-        if outcome == "known":
+        if not is_changed:
             return
         subscriber = get_subscriber(session, added.email)
         subscriber.language = subscriber.language or find_language(added.language)
@@ -220,36 +221,33 @@ def activate(
     address: str,
     *,
     name: str = "",
-    cadence: str | None = None,
+    cadence: Cadence | None = None,
     evidence: Evidence,
-) -> str:
+) -> bool:
     """Make an address active on the author's word, without any mail.
 
-    Return ``new``, ``updated`` or ``known``. Raises `InvalidInput`, `Refused` (suppressed, or
+    Returns whether it was not active before. Raises `InvalidInput`, `Refused` (suppressed, or
     unsubscribed: the subscriber's own word stands above the author's).
     """
-    is_known, subscription = _row(env, session, slug, address, name, cadence)
-    if subscription.status == "active":
-        return "known"
+    subscription = _row(env, session, slug, address, name, cadence)
+    if subscription.status == SubscriptionStatus.ACTIVE:
+        return False
     is_import = evidence.source is EvidenceSource.IMPORT
     kind = ConsentKind.IMPORTED if is_import else ConsentKind.ADDED
     subscription_state.activate(session, subscription, kind, evidence, env.now)
-    return "updated" if is_known else "new"
+    return True
 
 
 def _row(
-    env: Environment, session: Session, slug: str, address: str, name: str, cadence: str | None
-) -> tuple[bool, Subscription]:
-    """Return whether an address has a subscription already, and the subscription itself.
-
-    One is added where there is none.
-    """
+    env: Environment, session: Session, slug: str, address: str, name: str, cadence: Cadence | None
+) -> Subscription:
+    """Return the subscription of an address; one is added where there is none."""
     parsed = accept_address(env, address)
     mailing_list = get_list(session, slug)
-    if cadence and cadence not in CADENCES:
-        raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
     if is_suppressed(env, session, parsed.key):
-        raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
+        raise Refused(
+            Text("this address is suppressed"), hint=Text("see `newsletter suppression ls`")
+        )
     subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
     if subscriber is None:
         subscriber = Subscriber(
@@ -266,12 +264,12 @@ def _row(
     if existing is not None:
         if existing.unsubscribed_at is not None:  # whatever somebody typed into a form since
             raise Refused(
-                "this address has unsubscribed", hint="only its owner can subscribe again"
+                Text("this address has unsubscribed"),
+                hint=Text("only its owner can subscribe again"),
             )
-        return True, existing
-    chosen = Cadence(cadence) if cadence else None
-    return False, subscription_state.add_pending(
-        session, mailing_list, subscriber.id, env.now, cadence=chosen
+        return existing
+    return subscription_state.add_pending(
+        session, mailing_list, subscriber.id, env.now, cadence=cadence
     )
 
 
@@ -287,8 +285,10 @@ def unsubscribe(env: Environment, address: str, slug: str) -> bool:
             (row for row in subscriber.subscriptions if row.mailing_list.slug == slug), None
         )
         if subscription is None:
-            raise NotFound(f"this address has no subscription to {slug}")
-        was_active = subscription.status == "active"
+            raise NotFound(
+                f"this address has no subscription to {slug}", hint="see `newsletter subscriber ls`"
+            )
+        was_active = subscription.status == SubscriptionStatus.ACTIVE
         leave(env, session, subscription, Evidence(EvidenceSource.AUTHOR))
         return was_active
 
@@ -301,10 +301,7 @@ def remove_subscriber(env: Environment, address: str) -> SubscriberView:
     with transaction() as session:
         subscriber = get_subscriber(session, address)
         view = describe_subscriber(session, subscriber)
-        ids = [subscription.id for subscription in subscriber.subscriptions]
-        outbox.cancel(session, ids, now=env.now)
-        outbox.forget_folded(session, ids)
         subscription_state.record_removed(session, subscriber, Actor.AUTHOR, "removed", env.now)
-        session.delete(subscriber)
+        delete_subscriber(session, subscriber, env.now)
     checkpoint()
     return view

@@ -60,7 +60,8 @@ def list_newest(list_ids: Collection[int], *, limited: bool, before: str = "") -
             query = query.where(Subscriber.id < last)
         rows = session.scalars(query).all()
         key = rows[PAGE - 1].handle if len(rows) > PAGE else ""
-        return SubscriberPage(_describe(session, rows[:PAGE], list_ids), (), key)
+        visible = list_ids if limited else None
+        return SubscriberPage(_describe(session, rows[:PAGE], visible), (), key)
 
 
 def _find_newest(session: Session, list_ids: Collection[int], last: int | None) -> set[int]:
@@ -91,8 +92,9 @@ def search(
         names = or_(*(_begins_clause(session, Subscriber.name, name) for name in spellings))
         named = [] if after else session.scalars(query.where(names).limit(PAGE)).all()
         key = rows[PAGE - 1].email_key if len(rows) > PAGE else ""
+        visible = list_ids if limited else None
         return SubscriberPage(
-            _describe(session, rows[:PAGE], list_ids), _describe(session, named, list_ids), key
+            _describe(session, rows[:PAGE], visible), _describe(session, named, visible), key
         )
 
 
@@ -136,7 +138,7 @@ def _begins_clause(
 
 
 def _describe(
-    session: Session, rows: Sequence[Subscriber], list_ids: Collection[int]
+    session: Session, rows: Sequence[Subscriber], list_ids: Collection[int] | None
 ) -> tuple[ListedSubscriber, ...]:
     names = read_topic_names(session)
     return tuple(

@@ -16,9 +16,8 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import transaction
 from newsletter.errors import ChangedMeanwhile, Conflict, InvalidInput, NotFound, Refused
 from newsletter.html.text import to_plain_line
-from newsletter.i18n import LANGUAGES, find_language
+from newsletter.i18n import LANGUAGES, Text, find_language
 from newsletter.models import Subscriber, Subscription, Suppression
-from newsletter.schedule import CADENCES
 from newsletter.services import tags
 from newsletter.services.consent import Evidence
 from newsletter.services.lists import topics
@@ -39,7 +38,7 @@ from newsletter.services.subscription_state import (
     record_change,
 )
 from newsletter.services.suppressions import hash_address, is_suppressed
-from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource
+from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource, FieldKind
 
 PAUSE_AT_MOST = timedelta(days=366)
 """The longest pause, as on the page of preferences: whoever wants less for longer leaves."""
@@ -58,7 +57,7 @@ class Correction:
     language: str | None = None
     address: str | None = None
     slug: str | None = None
-    cadence: str | None = None
+    cadence: Cadence | None = None
     pause_until: datetime | None = None
     resume: bool = False
     topics: Sequence[str] = ()
@@ -104,13 +103,15 @@ def correct_subscriber(
     except Conflict as conflict:
         if conflict.constraint != "uq_subscribers_email_key":
             raise
-        raise Refused("another subscriber has this address") from None
+        raise Refused(Text("another subscriber has this address")) from None
 
 
 def _language(tag: str) -> str:
     language = find_language(tag)
     if tag.strip() and not language:
-        raise InvalidInput({"language": f"is none of {', '.join(LANGUAGES)}"})
+        raise InvalidInput(
+            {"language": Text("is unknown; use one of %(names)s", names=", ".join(LANGUAGES))}
+        )
     return language
 
 
@@ -123,12 +124,15 @@ def _choose_subscriptions(subscriber: Subscriber, correction: Correction) -> lis
         row for row in subscriber.subscriptions if correction.slug in (None, row.mailing_list.slug)
     ]
     if correction.slug and not subscriptions:
-        raise NotFound(f"this address has no subscription to {correction.slug}")
+        raise NotFound(
+            f"this address has no subscription to {correction.slug}",
+            hint="see `newsletter subscriber ls`",
+        )
     if len(subscriptions) > 1 and (
         correction.topics or correction.answers
     ):  # each list has its own
         slugs = " | ".join(row.mailing_list.slug for row in subscriptions)
-        raise Refused("which list?", hint=f"--list {slugs}")
+        raise Refused(Text("which list?"), hint=Text("--list %(slugs)s", slugs=slugs))
     return subscriptions
 
 
@@ -137,19 +141,12 @@ def _correct_subscription(
 ) -> None:
     changes: list[str] = []
     if correction.cadence is not None and correction.cadence != subscription.cadence:
-        if correction.cadence not in CADENCES:
-            raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
         changes.append(f"{subscription.cadence} → {correction.cadence}")
-        change_cadence(
-            session,
-            subscription,
-            Cadence(correction.cadence),
-            Evidence(EvidenceSource.AUTHOR),
-            env.now,
-        )
+        author = Evidence(EvidenceSource.AUTHOR)
+        change_cadence(session, subscription, correction.cadence, author, env.now)
     if correction.pause_until is not None:
         if not env.now < correction.pause_until <= env.now + PAUSE_AT_MOST:
-            raise InvalidInput({"pause": "must be a day in the next twelve months"})
+            raise InvalidInput({"pause": Text("must be a day in the next twelve months")})
         subscription.paused_until = correction.pause_until
         changes.append(f"paused until {correction.pause_until:%Y-%m-%d}")
     elif correction.resume and subscription.paused_until is not None:
@@ -183,15 +180,25 @@ def set_answers(
     fields = {field.name: field for field in forms.read_fields(session, subscription.list_id)}
     if unknown := sorted(set(typed) - set(fields)):
         raise InvalidInput(
-            {"answer": f"{slug} has no field {unknown[0]}; see `newsletter field ls`"}
+            {
+                "answer": Text(
+                    "%(slug)s has no field %(unknown)s; see `newsletter field ls`",
+                    slug=slug,
+                    unknown=unknown[0],
+                )
+            }
         )
     answers, problems = parse_answers([fields[name] for name in typed], typed)
     if problems:
         raise InvalidInput(problems)
     for name, value in answers.items():
-        if fields[name].kind == "consent" and value and not because:
+        if fields[name].kind == FieldKind.CONSENT and value and not because:
             raise InvalidInput(
-                {name: 'a consent is given by the subscriber; say how you know: --because "..."'}
+                {
+                    name: Text(
+                        'a consent is given by the subscriber; say how you know: --because "..."'
+                    )
+                }
             )
     removed = set(typed) - set(answers)
     merged = {name: value for name, value in subscription.answers.items() if name not in removed}
@@ -208,18 +215,22 @@ def _move(
     the old address is not written to at another one.
     """
     if not because.strip():
-        raise InvalidInput({"address": 'needs how you know that it is theirs: --because "..."'})
+        raise InvalidInput(
+            {"address": Text('needs how you know that it is theirs: --because "..."')}
+        )
     address = accept_address(env, typed, field="address")
     reasons = select(Suppression.reason).where(
         Suppression.email_hash.in_(hash_address(env, subscriber.email_key))
     )
     if set(session.scalars(reasons)) - {"bounce"} or is_suppressed(env, session, address.key):
-        raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
+        raise Refused(
+            Text("this address is suppressed"), hint=Text("see `newsletter suppression ls`")
+        )
     before = subscriber.email
     subscriber.email = address.email
     subscriber.email_key = address.key
     subscriber.new_email = subscriber.new_email_key = None
-    renew_handles(session, subscriber, env.now)
+    renew_handles(session, subscriber)
     session.flush()
     evidence = Evidence(EvidenceSource.AUTHOR, note=f"{before} → {address.email}; {because}")
     for subscription in subscriber.subscriptions:

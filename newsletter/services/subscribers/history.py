@@ -11,16 +11,22 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.db.session import reading
+from newsletter.i18n import Text
 from newsletter.models import Campaign, ConsentEvent, Subscription, Suppression
-from newsletter.outbox import DeliveryRow
 from newsletter.services import bounce_events, tags
 from newsletter.services.runtime import Environment
+from newsletter.services.subscribers.history_words import (
+    describe_evidence,
+    describe_mail,
+    describe_returned,
+)
 from newsletter.services.subscribers.views import (
     SubscriberView,
     describe_subscriber,
     get_subscriber,
 )
 from newsletter.services.suppressions import hash_address
+from newsletter.vocabulary import SuppressionReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class History:
 
 
 def get_history(env: Environment, address: str, list_ids: Collection[int] | None = None) -> History:
-    """Return the whole history of one subscriber, or what belongs to these lists.
+    """Return the whole history of one subscriber, or what belongs to these lists: then no tags.
 
     Raises `NotFound`.
     """
@@ -62,17 +68,19 @@ def get_history(env: Environment, address: str, list_ids: Collection[int] | None
         returned = (
             [] if list_ids is not None else bounce_events.list_of_subscriber(session, subscriber.id)
         )
-        events += [
-            HistoryItem(event.at, "", "UTC", f"returned mail: {event.as_line()}")
-            for event in returned
-        ]
+        events += [HistoryItem(event.at, "", "UTC", describe_returned(event)) for event in returned]
         query = select(Suppression).where(
             Suppression.email_hash.in_(hash_address(env, subscriber.email_key))
         )
         suppression = session.scalars(query).first()
         note = suppression.note if suppression and list_ids is None else ""
-        why = f"{suppression.reason} {note}".strip() if suppression else ""
+        why: str = ""
+        if suppression:
+            why = Text(
+                "%(reason)s %(note)s", reason=SuppressionReason(suppression.reason), note=note
+            )
         words = tags.read_tags(session, [subscriber.id]).get(subscriber.id, ())
+        words = words if list_ids is None else ()
         return History(
             describe_subscriber(session, subscriber, list_ids=list_ids),
             tuple(sorted(events, key=lambda event: event.at)),
@@ -92,37 +100,17 @@ def _events(
     )
     for event in session.scalars(noted):
         yield HistoryItem(
-            event.at, mailing_list.slug, mailing_list.timezone, _describe_evidence(event)
+            event.at, mailing_list.slug, mailing_list.timezone, describe_evidence(event)
         )
-    subjects = {
-        row.id: row.subject for row in session.execute(select(Campaign.id, Campaign.subject))
-    }
-    for row in outbox.list_history(session, subscription.id):
+    mails = outbox.list_history(session, subscription.id)
+    ids = {row.campaign_id for row in mails if row.campaign_id}
+    query = select(Campaign.id, Campaign.subject).where(Campaign.id.in_(ids))
+    subjects = {row.id: row.subject for row in session.execute(query)}
+    for row in mails:
         at = row.finished_at or row.due_at or env.now
         yield HistoryItem(
             at,
             mailing_list.slug,
             mailing_list.timezone,
-            _describe_mail(row, subjects.get(row.campaign_id or 0, "")),
+            describe_mail(row, subjects.get(row.campaign_id or 0, "")),
         )
-
-
-def _describe_evidence(event: ConsentEvent) -> str:
-    """Describe a piece of evidence: what happened, where, and through which door."""
-    where = f" on {event.page}" if event.page else ""
-    wording = event.wording.text if event.wording else ""
-    note = next(
-        (f" ({text})" for text in (event.note, wording) if text and event.kind != "confirmed"), ""
-    )
-    return f"{event.kind} by {event.source}{where}{note}"
-
-
-def _describe_mail(row: DeliveryRow, subject: str) -> str:
-    name = f"{row.mail} {row.campaign_id} “{subject}”" if row.campaign_id else row.mail
-    answer = (
-        f": {row.code or ''} {row.text}".replace(":  ", ": ")
-        if row.text and row.status != "sent"
-        else ""
-    )
-    tries = f" after {row.attempts} tries" if row.attempts > 1 else ""
-    return f"{name} {row.status}{tries}{answer}"

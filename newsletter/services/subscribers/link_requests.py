@@ -26,10 +26,10 @@ from newsletter.models import (
     Subscription,
     SubscriptionRequest,
 )
-from newsletter.services import counters, resources
+from newsletter.services import request_limits, resources
 from newsletter.services.consent import Evidence, default_wording
-from newsletter.services.counters import ELSEWHERE, Visit
 from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox, record_mail
+from newsletter.services.request_limits import ELSEWHERE, Visit
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
 from newsletter.services.signup.equal_work import roll_back
@@ -85,8 +85,8 @@ _TARGET = (
     .join(Subscription, Subscription.list_id == MailingList.id)
     .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
     .order_by(
-        (Subscription.status == "active").desc(),
-        (Subscription.status == "pending").desc(),
+        (Subscription.status == SubscriptionStatus.ACTIVE).desc(),
+        (Subscription.status == SubscriptionStatus.PENDING).desc(),
         Subscription.id,
     )
     .limit(1)
@@ -123,19 +123,20 @@ def mail_link_to_address(
     address = parse_address(email)
     _require_resource(resource)
     visit = Visit(ELSEWHERE, evidence.ip, address.key)
-    counters.require_room(env, visit)
+    request_limits.require_room(env, visit)
     with transaction() as session:
-        counters.count_request(env, session, visit)
+        request_limits.count_request(env, session, visit)
         target = _find_target(session, address)
         if target is None:  # there is no list
             return
         suppressed = is_suppressed(env, session, address.key)
-        pending = target.status == "pending" and not suppressed
+        pending = target.status == SubscriptionStatus.PENDING and not suppressed
         record_request(
             env, session, _renew_request(session, target, evidence), suppressed=not pending
         )
         entitled = not suppressed and (
-            target.status == "active" or (target.status == "unsubscribed" and not resource)
+            target.status == SubscriptionStatus.ACTIVE
+            or (target.status == SubscriptionStatus.UNSUBSCRIBED and not resource)
         )
         _queue(
             env,
@@ -170,16 +171,16 @@ def renew_link(env: Environment, purpose: LinkPurpose, token: str, evidence: Evi
     resource = rest if purpose is LinkPurpose.RESOURCE else ""
     _require_resource(resource)
     links = {
-        "why": RequestedLink.STORY,
-        "story": RequestedLink.STORY,
-        "export": RequestedLink.EXPORT,
-        "erase": RequestedLink.ERASE,
-        "resources": RequestedLink.RESOURCE,
+        LinkPurpose.WHY: RequestedLink.STORY,
+        LinkPurpose.STORY: RequestedLink.STORY,
+        LinkPurpose.EXPORT: RequestedLink.EXPORT,
+        LinkPurpose.ERASE: RequestedLink.ERASE,
+        LinkPurpose.RESOURCE: RequestedLink.RESOURCE,
     }
     visit = Visit(ELSEWHERE, evidence.ip, email_key="")
-    counters.require_room(env, visit)
+    request_limits.require_room(env, visit)
     with transaction() as session:
-        counters.count_request(env, session, visit)
+        request_limits.count_request(env, session, visit)
         target = _find_target_by_handle(session, handle)
         if target is not None:
             # Links to their data were mailed to them alone; all others stand in mails that may
@@ -225,10 +226,10 @@ def _send(
 ) -> None:
     if is_suppressed(env, session, target.email_key):
         return
-    if target.status == "pending":
+    if target.status == SubscriptionStatus.PENDING:
         record_request(env, session, _renew_request(session, target, evidence))
         return
-    entitled = kind is not RequestedLink.RESOURCE or target.status == "active"
+    entitled = kind is not RequestedLink.RESOURCE or target.status == SubscriptionStatus.ACTIVE
     _queue(env, session, target, kind, allowance, resource, entitled=entitled)
 
 

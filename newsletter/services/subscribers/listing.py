@@ -1,7 +1,8 @@
 """List subscribers and subscriptions for programs, page by page, each page of bounded cost.
 
 A page that is to be filtered looks at `WINDOW` subscribers at most, and so may hold fewer rows than
-were asked for, or none: whether there is a next one is said apart.
+were asked for, or none: whether there is a next one is said apart. Of a list only its own are
+counted: how many pages there are must say nothing of the subscribers of other lists.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
 
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
@@ -27,6 +28,8 @@ from newsletter.services.subscribers.views import (
 from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 WINDOW = 10_000
+HIGHEST = 2**31 - 1
+"""The highest number of a subscriber that a database can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,10 @@ def list_subscribers(
     chosen: admin.SubscriberFilter, *, limit: int
 ) -> tuple[list[SubscriberView], int | None]:
     """Return a page of subscribers, newest first, and what the next one is before."""
-    before = chosen.before or _newest_subscriber() + 1
-    lowest = before - WINDOW
+    before = chosen.before or HIGHEST
+    with reading() as session:
+        list_id = get_list(session, chosen.slug).id if chosen.slug else None
+        lowest = _find_lowest(session, list_id, before)
     page = admin.iterate_subscribers(replace(chosen, before=before, down_to=lowest), page=limit)
     rows = list(islice(page, limit))
     return rows, _find_next([row.id for row in rows], limit, lowest)
@@ -69,7 +74,7 @@ def list_subscriptions(
 
     Raises `NotFound` (no such list).
     """
-    before = chosen.before or _newest_subscriber() + 1
+    before = chosen.before or HIGHEST
     lowest = 1
     with reading() as session:
         list_id = get_list(session, chosen.slug).id
@@ -77,7 +82,7 @@ def list_subscriptions(
             Subscription.list_id == list_id, Subscription.subscriber_id < before
         )
         if chosen.status or chosen.cadence:
-            lowest = before - WINDOW
+            lowest = _find_lowest(session, list_id, before)
             query = query.where(Subscription.subscriber_id >= lowest)
         if chosen.status:
             query = query.where(Subscription.status == chosen.status)
@@ -108,10 +113,16 @@ def get_subscription(subscription_id: int) -> OwnedSubscription:
         return OwnedSubscription(row.subscriber_id, row.subscriber.email, view)
 
 
-def _newest_subscriber() -> int:
-    with reading() as session:
-        newest = select(func.max(Subscriber.id)).where(Subscriber.id > 0)  # by the index alone
-        return session.scalar(newest) or 0
+def _find_lowest(session: Session, list_id: int | None, before: int) -> int:
+    """Return the last of the `WINDOW` subscribers of a list (None: of all lists) before one.
+
+    Return 1 where there are fewer.
+    """
+    column = Subscriber.id if list_id is None else Subscription.subscriber_id
+    query = select(column).where(column < before).order_by(column.desc())
+    if list_id is not None:
+        query = query.where(Subscription.list_id == list_id)
+    return session.scalar(query.offset(WINDOW - 1).limit(1)) or 1
 
 
 def _find_next(ids: Sequence[int], limit: int, lowest: int) -> int | None:

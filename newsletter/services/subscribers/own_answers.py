@@ -19,7 +19,7 @@ from newsletter.services.signup import forms
 from newsletter.services.signup.form_answers import parse_answers
 from newsletter.services.signup.forms import Field
 from newsletter.services.subscription_state import record_change
-from newsletter.vocabulary import ConsentKind
+from newsletter.vocabulary import ConsentKind, FieldKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class OwnAnswer:
     """A field of the author's with its answer: a text, or whether it is ticked."""
 
     name: str
-    kind: str
+    kind: FieldKind
     label: str
     choices: tuple[str, ...]
     value: str | bool
@@ -43,7 +43,7 @@ def list_answers(session: Session, subscription: Subscription) -> tuple[OwnAnswe
 
 def _value(field: Field, subscription: Subscription) -> str | bool:
     value = subscription.answers.get(field.name)
-    if field.kind in ("checkbox", "consent"):
+    if field.kind in (FieldKind.CHECKBOX, FieldKind.CONSENT):
         return value in (True, 1, "true")
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
@@ -72,7 +72,7 @@ def change_answers(
     others = {name: value for name, value in subscription.answers.items() if name not in names}
     subscription.answers = others | answers
     for row in changed:
-        if row.kind == "consent" and answers.get(row.name):
+        if row.kind is FieldKind.CONSENT and answers.get(row.name):
             agreed = replace(evidence, note=row.name)
             note_consent(
                 session, subscription.id, ConsentKind.AGREED, agreed, now, wording=row.label

@@ -23,11 +23,12 @@ from newsletter.i18n import Text, find_language
 from newsletter.link_purposes import LinkPurpose, LinkScope
 from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.names import clean_name
-from newsletter.services import counters
+from newsletter.services import request_limits
 from newsletter.services.consent import Evidence
-from newsletter.services.link_holders import find_subscriber, find_subscription
+from newsletter.services.link_holders import open_subscriber, open_subscription
 from newsletter.services.lists import topics
 from newsletter.services.mailboxes import Allowance, queue_mail
+from newsletter.services.request_limits import ELSEWHERE, Visit
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations
 from newsletter.services.subscribers import address_change, link_requests
@@ -89,7 +90,7 @@ def change_preferences(
     with transaction() as session:
         holder = _open_link(env, session, token)
         confirmations.lock_owner(session, holder.subscription.handle)
-        counters.count_change(env, session, holder.subscription.id)
+        request_limits.count_change(env, session, holder.subscription.id)
         subscriber = holder.subscriber
         for subscription in holder.subscriptions:
             _apply(
@@ -121,7 +122,7 @@ def mail_link(env: Environment, token: str, kind: RequestedLink) -> Preferences:
     with transaction() as session:
         holder = _open_link(env, session, token)
         confirmations.lock_owner(session, holder.subscription.handle)
-        counters.count_change(env, session, holder.subscription.id)
+        request_limits.count_change(env, session, holder.subscription.id)
         if kind is not RequestedLink.ACCOUNT and not holder.opens_account:
             raise InvalidInput({kind: NEEDS_ACCOUNT})
         link_requests.mail_link_to_holder(
@@ -136,7 +137,7 @@ def request_address_change(env: Environment, token: str, address: object, ip: st
     Raises `LinkError`, `InvalidInput` under ``address``, `TooMany`.
     """
     checked = address_change.check_address(env, address)
-    counters.require_room(env, counters.Visit(counters.ELSEWHERE, ip, checked.key))
+    request_limits.require_room(env, Visit(ELSEWHERE, ip, checked.key))
     with transaction() as session:
         holder = _open_link(env, session, token)
         if not holder.opens_account:
@@ -156,7 +157,7 @@ def _apply(
     all_end: bool,
 ) -> None:
     slug = subscription.mailing_list.slug
-    if subscription.status != "active":
+    if subscription.status != SubscriptionStatus.ACTIVE:
         return
     if all_end or fields.get(f"leave-{slug}"):
         leave(env, session, subscription, evidence)
@@ -235,24 +236,28 @@ def _parse_pause(text: str, field: str, now: datetime) -> datetime | None:
 
 def _open_link(env: Environment, session: Session, token: str) -> _Holder:
     try:
-        subscription, _ = find_subscription(env, session, LinkPurpose.PREFERENCES, token)
+        subscription, _ = open_subscription(env, session, LinkPurpose.PREFERENCES, token)
         scope = LinkPurpose.PREFERENCES.scope
     except LinkInvalid:
-        _, subscription, _ = find_subscriber(env, session, LinkPurpose.ACCOUNT, token)
+        _, subscription, _ = open_subscriber(env, session, LinkPurpose.ACCOUNT, token)
         scope = LinkPurpose.ACCOUNT.scope
     if is_suppressed(env, session, subscription.subscriber.email_key):
         raise LinkInvalid
     return _Holder(subscription, scope)
 
 
+def _list_offered(session: Session, holder: _Holder) -> list[MailingList]:
+    """List the lists whose choices a link opens."""
+    if holder.opens_account:
+        return _lists_of_senders(session, holder.subscriber)
+    return [holder.subscription.mailing_list]
+
+
 def _describe_preferences(session: Session, holder: _Holder) -> Preferences:
     subscriber = holder.subscriber
-    existing = {row.list_id: row for row in holder.subscriptions if row.status != "pending"}
-    lists = (
-        _lists_of_senders(session, subscriber)
-        if holder.opens_account
-        else [holder.subscription.mailing_list]
-    )
+    existing = {
+        row.list_id: row for row in holder.subscriptions if row.status != SubscriptionStatus.PENDING
+    }
     return Preferences(
         masked=mask(subscriber.email),
         name=subscriber.name if holder.opens_account else "",
@@ -260,7 +265,7 @@ def _describe_preferences(session: Session, holder: _Holder) -> Preferences:
         list_language=holder.subscription.mailing_list.language,
         choices=tuple(
             _choice(session, row, existing.get(row.id), account=holder.opens_account)
-            for row in lists
+            for row in _list_offered(session, holder)
         ),
         opens_account=holder.opens_account,
         new_masked=mask(subscriber.new_email)

@@ -29,7 +29,7 @@ class Choice:
     language: str
     status: SubscriptionStatus | None
     cadence: Cadence
-    cadences: tuple[str, ...]
+    cadences: tuple[Cadence, ...]
     paused_until: datetime | None
     topics: tuple[TopicChoice, ...]
     answers: tuple[OwnAnswer, ...]

@@ -30,7 +30,7 @@ from newsletter.services import idempotency, tags
 from newsletter.services.bounce_events import scrub as scrub_events
 from newsletter.services.campaigns import tapped_answers
 from newsletter.services.consent import Evidence
-from newsletter.services.link_holders import find_retired, find_subscriber, find_subscription
+from newsletter.services.link_holders import find_retired, open_subscriber, open_subscription
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.confirmations import is_current, lock_owner
@@ -41,7 +41,7 @@ from newsletter.services.subscribers.subscriptions import (
 )
 from newsletter.services.subscription_state import record_removed
 from newsletter.services.suppressions import hash_address
-from newsletter.vocabulary import Actor
+from newsletter.vocabulary import Actor, SubscriptionStatus, SuppressionReason
 
 
 def find_linked_subscription(
@@ -237,12 +237,14 @@ def dispute_request(env: Environment, token: str, evidence: Evidence) -> LinkedS
 
 def _open_refusal(env: Environment, session: Session, token: str) -> Subscription | None:
     try:
-        subscription, round_ = find_subscription(env, session, LinkPurpose.NEVER, token, lock=True)
+        subscription, round_ = open_subscription(env, session, LinkPurpose.NEVER, token, lock=True)
     except LinkInvalid:
         if find_retired(env, session, LinkPurpose.NEVER, token):
             raise
         return None
-    if subscription.status == "active" or not is_current(session, subscription, round_):
+    if subscription.status == SubscriptionStatus.ACTIVE or not is_current(
+        session, subscription, round_
+    ):
         raise LinkSpent(subscription.mailing_list.slug)
     return subscription
 
@@ -268,18 +270,18 @@ def erase_subscriber(
         session.add(
             Suppression(
                 email_hash=hash_address(env, subscriber.email_key)[0],
-                reason="erased",
+                reason=SuppressionReason.ERASED,
                 note=note,
                 created_at=env.now,
             )
         )
-    idempotency.forget_answers(session, subscriber.email)
     record_removed(session, subscriber, Actor.SUBSCRIBER, "erased", env.now)
     delete_subscriber(session, subscriber, env.now)
 
 
 def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -> None:
     """Delete a subscriber with everything that names them; their messages stay counted."""
+    idempotency.forget_answers(session, subscriber)
     ids = [subscription.id for subscription in subscriber.subscriptions]
     outbox.cancel(session, ids, now=now)
     outbox.scrub(session, ids)
@@ -294,7 +296,7 @@ def _subscription(
 ) -> Subscription | None:
     """Find the subscription through which a link was mailed, None if it was erased."""
     try:
-        return find_subscriber(env, session, purpose, token)[1]
+        return open_subscriber(env, session, purpose, token)[1]
     except LinkInvalid:
         if find_retired(env, session, purpose, token):
             raise

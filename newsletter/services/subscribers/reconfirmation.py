@@ -25,13 +25,21 @@ from newsletter.models import Campaign, ConsentEvent, Edition, Subscriber, Subsc
 from newsletter.services.audience.mailable import mailable_clause
 from newsletter.services.campaigns import state
 from newsletter.services.consent import Evidence, default_wording, note_consent
-from newsletter.services.link_holders import find_subscription
+from newsletter.services.link_holders import open_subscription
 from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import ANY_SUBSCRIBER, make_list_context
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.subscriptions import LinkedSubscription, describe_subscription
 from newsletter.services.subscription_state import end_subscription
-from newsletter.vocabulary import Actor, CampaignKind, ConsentKind, EvidenceSource, MailKind
+from newsletter.vocabulary import (
+    Actor,
+    CampaignKind,
+    CampaignStatus,
+    ConsentKind,
+    EvidenceSource,
+    MailKind,
+    SubscriptionStatus,
+)
 
 SHORTEST = 7
 """Days that subscribers have to answer at least: some read mail once a week."""
@@ -87,7 +95,7 @@ def prepare(
 
     def render(language: str = "") -> MailContent:
         return env.renderer.render(
-            "permission", context | {"list": list_context.in_language(language)}
+            MailKind.PERMISSION, context | {"list": list_context.in_language(language)}
         )
 
     others = {find_other_language(language, list_context.language) for language in LANGUAGES} - {""}
@@ -111,17 +119,15 @@ def send(
         raise Refused(f"{asking.slug} has nobody to ask", hint="nobody was mailed")
     with transaction() as session:
         mailing_list = get_list(session, asking.slug)
-        open_one = (
-            Campaign.list_id == mailing_list.id,
-            Campaign.kind == "permission",
-            Campaign.settled_at.is_(None),
-        )
         twin = session.scalar(
-            select(Campaign.id).where(*open_one, Campaign.status != "cancelled").with_for_update()
+            _open_query()
+            .where(Campaign.list_id == mailing_list.id, Campaign.status != CampaignStatus.CANCELLED)
+            .with_for_update()
         )
         if twin is not None:
             raise Refused(
-                f"campaign {twin} asks already", hint=f"see `newsletter campaign answers {twin}`"
+                f"campaign {twin} is asking these subscribers already",
+                hint=f"see `newsletter campaign answers {twin}`",
             )
         content = asking.content
         now = env.now
@@ -143,6 +149,12 @@ def send(
         recipients = _recipients_query(mailing_list.id, now, unproven=unproven)
         outbox.freeze(session, campaign, recipients, mail=MailKind.PERMISSION, now=now)
         return campaign.id
+
+
+def _open_query() -> Select[int]:
+    return select(Campaign.id).where(
+        Campaign.kind == CampaignKind.PERMISSION, Campaign.settled_at.is_(None)
+    )
 
 
 def _recipients_query(list_id: int, now: datetime, *, unproven: bool) -> Select[int, int]:
@@ -207,23 +219,23 @@ def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscri
 
 
 def _open_link(env: Environment, session: Session, token: str) -> tuple[Campaign, Subscription]:
-    subscription, handle = find_subscription(env, session, LinkPurpose.STAY, token, lock=True)
+    subscription, handle = open_subscription(env, session, LinkPurpose.STAY, token, lock=True)
     campaign = session.scalar(select(Campaign).where(Campaign.handle == handle))
     if campaign is None or campaign.started_at is None:
         raise LinkInvalid
-    if subscription.status != "active":
+    if subscription.status != SubscriptionStatus.ACTIVE:
         raise LinkSpent(subscription.mailing_list.slug)
     return campaign, subscription
 
 
 def _has_answered(session: Session, campaign: Campaign, subscription: Subscription) -> bool:
     query = select(Subscription.id).where(
-        Subscription.id == subscription.id, _has_answered_clause(_began(campaign))
+        Subscription.id == subscription.id, _has_answered_clause(_get_start(campaign))
     )
     return session.scalar(query) is not None
 
 
-def _began(campaign: Campaign) -> datetime:
+def _get_start(campaign: Campaign) -> datetime:
     return campaign.started_at or campaign.created_at
 
 
@@ -244,15 +256,7 @@ def settle(env: Environment) -> int:
     Returns how many there were.
     """
     with reading() as session:
-        due = list(
-            session.scalars(
-                select(Campaign.id).where(
-                    Campaign.kind == "permission",
-                    Campaign.settled_at.is_(None),
-                    Campaign.answer_by <= env.now,
-                )
-            )
-        )
+        due = list(session.scalars(_open_query().where(Campaign.answer_by <= env.now)))
     return sum(_settle(env, campaign_id) for campaign_id in due)
 
 
@@ -262,12 +266,12 @@ def _settle(env: Environment, campaign_id: int) -> int:
         campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
         if campaign.settled_at is not None or campaign.answer_by is None:
             return 0
-        moment = now - (campaign.answer_by - _began(campaign))
+        moment = now - (campaign.answer_by - _get_start(campaign))
         silent = session.scalars(
             select(Subscription).where(
                 Subscription.id.in_(outbox.mailed_until_query(campaign, moment)),
-                Subscription.status == "active",
-                ~_has_answered_clause(_began(campaign)),
+                Subscription.status == SubscriptionStatus.ACTIVE,
+                ~_has_answered_clause(_get_start(campaign)),
             )
         ).all()
         for subscription in silent:
@@ -285,20 +289,20 @@ def report_answers(campaign_id: int) -> ReconfirmationReport:
     """
     with reading() as session:
         campaign = session.get(Campaign, campaign_id)
-        if campaign is None or campaign.kind != "permission":
+        if campaign is None or campaign.kind != CampaignKind.PERMISSION:
             raise NotFound(
                 f"campaign {campaign_id} asks for no permission",
                 hint="see `newsletter campaign ls`",
             )
         was_mailed = Subscription.id.in_(
             outbox.mailed_until_query(
-                campaign, datetime.max.replace(tzinfo=_began(campaign).tzinfo)
+                campaign, datetime.max.replace(tzinfo=_get_start(campaign).tzinfo)
             )
         )
         stayed = (
             select(func.count())
             .select_from(Subscription)
-            .where(was_mailed, _has_answered_clause(_began(campaign)))
+            .where(was_mailed, _has_answered_clause(_get_start(campaign)))
         )
         gone = exists().where(
             ConsentEvent.subscription_id == Subscription.id,

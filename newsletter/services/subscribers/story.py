@@ -21,11 +21,11 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import LinkInvalid
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import Campaign, ConsentEvent, Subscription
-from newsletter.services import counters
+from newsletter.services import request_limits
 from newsletter.services.audience.mailable import is_paused
 from newsletter.services.digests.standing import find_standing
 from newsletter.services.digests.timing import Departure
-from newsletter.services.link_holders import find_subscriber, find_subscription
+from newsletter.services.link_holders import open_subscriber, open_subscription
 from newsletter.services.list_look import look_of
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations
@@ -55,7 +55,7 @@ _TOLD = (DeliveryStatus.SENT, DeliveryStatus.IN_DOUBT, DeliveryStatus.FAILED)
 
 
 def get_story(env: Environment, token: str) -> Story:
-    """Return what a link tells: of its mail's list, or of everything if it was mailed on request.
+    """Return the story of a link: of its list, or of everything if it was mailed on request.
 
     Raises `LinkError`.
     """
@@ -72,7 +72,7 @@ def mail_story(env: Environment, token: str) -> Story:
     with transaction() as session:
         subscription, private = _open_link(env, session, token)
         confirmations.lock_owner(session, subscription.handle)
-        counters.count_change(env, session, subscription.id)
+        request_limits.count_change(env, session, subscription.id)
         link_requests.mail_link_to_holder(
             env, session, subscription, RequestedLink.STORY, private=private
         )
@@ -83,9 +83,9 @@ def _open_link(env: Environment, session: Session, token: str) -> tuple[Subscrip
     """Return the subscription of a link, and whether it was mailed to the subscriber alone."""
     private = False
     try:
-        subscription, _ = find_subscription(env, session, LinkPurpose.WHY, token)
+        subscription, _ = open_subscription(env, session, LinkPurpose.WHY, token)
     except LinkInvalid:
-        _, subscription, _ = find_subscriber(env, session, LinkPurpose.STORY, token)
+        _, subscription, _ = open_subscriber(env, session, LinkPurpose.STORY, token)
         private = True
     if is_suppressed(env, session, subscription.subscriber.email_key):
         raise LinkInvalid
@@ -115,7 +115,7 @@ def _describe(
 
 
 def _tell(env: Environment, session: Session, subscription: Subscription) -> ListStory:
-    """Tell what a forwarded mail may say of its subscription."""
+    """Describe a subscription as far as a forwarded mail may show it."""
     mailing_list = subscription.mailing_list
     active = subscription.status is SubscriptionStatus.ACTIVE
     paused = active and is_paused(subscription.paused_until, env.now)
@@ -142,7 +142,7 @@ def _tell(env: Environment, session: Session, subscription: Subscription) -> Lis
 
 
 def _find_beginning(session: Session, subscription: Subscription) -> tuple[Beginning, str]:
-    """Return how a subscription came about, and the page of the form.
+    """Return the beginning of a subscription, and the page of the form.
 
     It is told by the last evidence of a beginning before the subscription was confirmed.
     """
@@ -183,7 +183,7 @@ def _look_ahead(env: Environment, session: Session, subscription: Subscription) 
     review = standing.review
     is_fixed = review is not None and review.entries is not None
     waits = standing.digest is not None and not is_fixed and bool(standing.decision.waiting)
-    latest = standing.find_latest(mailing_list) if waits else None
+    latest = standing.get_latest(mailing_list) if waits else None
     left_out = review.left_out if review is not None else frozenset()
     return Upcoming(
         due_at=None if departure.stopped else _local(departure.at, subscription),

@@ -18,14 +18,14 @@ from newsletter.i18n import Text
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import ConsentEvent, Subscription
 from newsletter.schedule import CADENCES
-from newsletter.services import counters, counting, subscription_state, suppressions
+from newsletter.services import counting, request_limits, subscription_state, suppressions
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.letters import series_progress
-from newsletter.services.link_holders import find_retired, find_subscription
+from newsletter.services.link_holders import find_retired, open_subscription
 from newsletter.services.list_look import ListLook, look_of
 from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
-from newsletter.services.signup import confirmations, flood_control
+from newsletter.services.signup import confirmation_gate, confirmations
 from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource, MailKind, SubscriptionStatus
 
 UNDO_FOR = timedelta(days=1)
@@ -58,7 +58,7 @@ class LinkedSubscription:
     title: str
     status: SubscriptionStatus | None
     cadence: Cadence | None
-    cadences: tuple[str, ...]
+    cadences: tuple[Cadence, ...]
     language: str
     list_language: str
     slower: tuple[Cadence, ...]
@@ -96,7 +96,7 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscript
     with transaction() as session:
         subscription, number = _open_confirm(env, session, token)
         if subscription.status is SubscriptionStatus.PENDING:
-            flood_control.count_confirmed(env, session)
+            confirmation_gate.count_confirmed(env, session)
             confirmations.accept_request(env, session, subscription, number, evidence)
             if not series_progress.begin_series(session, subscription, env.now):
                 queue_mail(env, session, subscription, MailKind.WELCOME, Allowance.OWN)
@@ -139,7 +139,12 @@ def leave(
 
 
 def undo_unsubscribe(
-    env: Environment, token: str, evidence: Evidence, *, cadence: str = "", pause: bool = False
+    env: Environment,
+    token: str,
+    evidence: Evidence,
+    *,
+    cadence: Cadence | None = None,
+    pause: bool = False,
 ) -> LinkedSubscription:
     """Take an unsubscription back within a day, for whoever was active before it.
 
@@ -148,15 +153,13 @@ def undo_unsubscribe(
     """
     with transaction() as session:
         subscription = _open_unsubscribe(env, session, token)
-        counters.count_change(env, session, subscription.id)
+        request_limits.count_change(env, session, subscription.id)
         if _can_undo(subscription, env.now):
             if suppressions.is_suppressed(env, session, subscription.subscriber.email_key):
                 raise LinkInvalid
             resume(session, subscription, ConsentKind.RESUBSCRIBED, evidence, env.now)
-            if cadence in slower_cadences(subscription):
-                subscription_state.change_cadence(
-                    session, subscription, Cadence(cadence), evidence, env.now
-                )
+            if cadence is not None and cadence in slower_cadences(subscription):
+                subscription_state.change_cadence(session, subscription, cadence, evidence, env.now)
             if pause:
                 subscription.paused_until = env.now + PAUSE
                 subscription_state.record_change(session, subscription, "pause", evidence, env.now)
@@ -224,12 +227,12 @@ def give_reason(
 
 def _open_unsubscribe(env: Environment, session: Session, token: str) -> Subscription:
     """Find the subscription of a link to unsubscribe."""
-    return find_subscription(env, session, LinkPurpose.UNSUBSCRIBE, token, lock=True)[0]
+    return open_subscription(env, session, LinkPurpose.UNSUBSCRIBE, token, lock=True)[0]
 
 
 def _open_confirm(env: Environment, session: Session, token: str) -> tuple[Subscription, int]:
     """Find the subscription of a confirmation, and the number of its request (T04)."""
-    subscription, number = find_subscription(env, session, LinkPurpose.CONFIRM, token, lock=True)
+    subscription, number = open_subscription(env, session, LinkPurpose.CONFIRM, token, lock=True)
     ended = subscription.status is SubscriptionStatus.UNSUBSCRIBED
     if ended or not confirmations.is_current(session, subscription, number):
         raise LinkSpent(subscription.mailing_list.slug)

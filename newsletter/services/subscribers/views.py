@@ -62,7 +62,9 @@ def get_subscriber(session: Session, address: str) -> Subscriber:
         select(Subscriber).where(Subscriber.email_key == key)
     )
     if subscriber is None:
-        raise NotFound("there is no subscriber with this address")
+        raise NotFound(
+            "there is no subscriber with this address", hint="see `newsletter subscriber ls`"
+        )
     return subscriber
 
 
@@ -90,7 +92,7 @@ def get_view(subscriber_id: int) -> SubscriberView:
         return describe_with_tags(session, row)
 
 
-def find_view(address: str) -> SubscriberView:
+def get_view_of(address: str) -> SubscriberView:
     """Return the subscriber with an address, with their tags.
 
     Raises `InvalidInput`, `NotFound`.
@@ -116,19 +118,20 @@ def describe_subscriber(
     topic_names: Mapping[int, str] | None = None,
     list_ids: Collection[int] | None = None,
 ) -> SubscriberView:
-    """Describe a subscriber to the author, with the subscriptions to these lists (None: to all)."""
+    """Describe a subscriber to the author, with the subscriptions to these lists (None: to all).
+
+    The name is theirs on every list. Whoever has confirmed none of these has not told it here.
+    """
     names = read_topic_names(session) if topic_names is None else topic_names
+    visible = [part for part in row.subscriptions if list_ids is None or part.list_id in list_ids]
+    is_told = list_ids is None or any(part.confirmed_at for part in visible)
     return SubscriberView(
         id=row.id,
         email=row.email,
-        name=row.name,
+        name=row.name if is_told else "",
         language=row.language,
         created_at=row.created_at,
-        subscriptions=tuple(
-            describe_subscription(subscription, names)
-            for subscription in row.subscriptions
-            if list_ids is None or subscription.list_id in list_ids
-        ),
+        subscriptions=tuple(describe_subscription(part, names) for part in visible),
     )
 
 

@@ -1,4 +1,6 @@
-"""What subscribers told a list decides who gets a letter, and what the letter says to them."""
+"""Test that what subscribers told a list decides who gets a letter, and what the letter says to
+them.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ PEOPLE = {
 
 @pytest.fixture
 def people(env: Environment) -> MailingList:
-    """A list with fields and topics, and another list whose fields have the same names."""
+    """Make a list with fields and topics, and another list whose fields have the same names."""
     with transaction() as session:
         add_list(session, "blog")
         add_list(session, "other")

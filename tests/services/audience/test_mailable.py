@@ -31,20 +31,20 @@ PAUSES = (None, START - timedelta(seconds=1), START, START + timedelta(seconds=1
 
 @pytest.fixture
 def kinds(env: Environment) -> dict[int, tuple[str, datetime | None, bool]]:
-    """A subscription of each kind on two lists: status, pause, suppressed by its id."""
+    """Return a subscription of each kind on two lists: status, pause, suppressed by its id."""
     kinds: dict[int, tuple[str, datetime | None, bool]] = {}
     suppressed: list[str] = []
     with transaction() as session:
         lists = [add_list(session, "blog"), add_list(session, "other")]
-        for number, (status, pause, barred) in enumerate(
+        for number, (status, pause, is_suppressed) in enumerate(
             product(SubscriptionStatus, PAUSES, (False, True))
         ):
             for mailing_list in lists:
                 email = f"{mailing_list.slug}{number}@example.com"
                 subscription = add_reader(session, mailing_list, email, status=status)
                 subscription.paused_until = pause
-                kinds[subscription.id] = (status, pause, barred)
-                suppressed += [email] if barred else []
+                kinds[subscription.id] = (status, pause, is_suppressed)
+                suppressed += [email] if is_suppressed else []
     for email in suppressed:
         suppress(env, email)
     return kinds
@@ -61,13 +61,13 @@ def test_sql_and_predicate_agree(
     receiving = set(db.session.scalars(query.where(receiving_clause())))
     assert mailable == {
         number
-        for number, (status, pause, barred) in kinds.items()
-        if is_mailable(status, pause, START, suppressed=barred)
+        for number, (status, pause, is_suppressed) in kinds.items()
+        if is_mailable(status, pause, START, suppressed=is_suppressed)
     }
     assert receiving == {
         number
-        for number, (status, _, barred) in kinds.items()
-        if is_receiving(status, suppressed=barred)
+        for number, (status, _, is_suppressed) in kinds.items()
+        if is_receiving(status, suppressed=is_suppressed)
     }
     assert len(receiving) > len(mailable) > 0
 
@@ -143,17 +143,25 @@ class StatusReads(ast.NodeVisitor):
             self.active.add(name)
         self.generic_visit(node)
 
+    def visit_MatchValue(self, node: ast.MatchValue) -> None:
+        if ast.unparse(node.value) in ACTIVE:
+            self.active.add(".".join([self.module, *self.scope]))
+        self.generic_visit(node)
+
 
 ACTIVE = ("SubscriptionStatus.ACTIVE", "'active'")
 MAY_COMPARE_BREAKS = {"operations.merge": "the later of two databases' breaks"}
 MAY_ASK_STATUS = {
+    "campaigns.judge_delivery._judge_subscription": "names why somebody is not in a campaign",
     "campaigns.tapped_answers._open": "whose link opens a question",
     "digests.explain_list._Explainer._plan": "counts the subscribers of a cadence for the author",
     "digests.explain_subscriber._SubscriptionExplainer._find_course": "names the status",
     "digests.find_due.has_subscriber": "which cadences a list still composes",
     "inbound.identify.count_active": "how many subscriptions an address has",
     "inbound.release.release": "which subscriptions a freed address confirms anew",
-    "letters.series_progress._advance": "a series goes on with the subscription; sending asks the rule",
+    "letters.series_progress._advance": (
+        "a series goes on with the subscription; sending asks the rule"
+    ),
     "letters.series_progress.look_again": "whose series is looked at; sending asks the rule",
     "lists.topics._describe": "counts the subscribers of a topic for the author",
     "resources.open_resource": "whose link opens a file, after suppression was asked",
@@ -181,6 +189,7 @@ MAY_ASK_STATUS = {
     "suppressions.count_suppressed": "counts for the author",
     "transfer.import_batch.ImportBatch._set_status": "what a row of an import changes",
     "transfer.import_batch.ImportBatch.put": "what a row of an import changes",
+    "transfer.import_events._count": "counts what a row of an import became",
     "transfer.import_known._read_subscriptions": "what a row of an import changes",
     "transfer.import_subscribers._has_left_after_all": "what a row of an import changes",
 }

@@ -303,16 +303,21 @@ CASES: list[tuple[Story, str, DeliveryFinding, bool | None, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("story", "address", "finding", "got", "words"),
+    ("story", "address", "finding", "expected", "words"),
     CASES,
     ids=[case[2].value for case in CASES],
 )
 def test_explain_tells_the_truth(
-    world: World, story: Story, address: str, finding: DeliveryFinding, got: bool | None, words: str
+    world: World,
+    story: Story,
+    address: str,
+    finding: DeliveryFinding,
+    expected: bool | None,
+    words: str,
 ) -> None:
     campaign_id = story(world)
     explanation = explain_delivery(world.env, campaign_id, address)
-    assert (explanation.case, explanation.got) == (finding, got), explanation.verdict
+    assert (explanation.case, explanation.got) == (finding, expected), explanation.verdict
     assert words in explanation.verdict
 
 

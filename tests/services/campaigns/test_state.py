@@ -78,7 +78,7 @@ def test_the_guard_notices_a_change_elsewhere(line: str) -> None:
 
 @pytest.fixture
 def other(env: Environment) -> int:
-    """A campaign of another list, which is being sent throughout."""
+    """Return a campaign of another list, which is being sent throughout."""
     with transaction() as session:
         mailing_list = add_list(session, "other")
         add_reader(session, mailing_list, "zoe@example.com")

@@ -1,4 +1,6 @@
-"""One-tap questions of letters: each subscriber's last answer counts once, and soon it is nobody's."""
+"""One-tap questions of letters: each subscriber's last answer counts once, and soon it is
+nobody's.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,7 @@ from newsletter.services.letters import send as letters
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
+from newsletter.services.statistics import read
 from newsletter.services.subscribers import privacy
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
@@ -33,14 +36,17 @@ Breathe.
 
 [More of it?](answer: please / rather not)
 """
-ANA, BEN, CAT = "ana@example.com", "ben@example.com", "cat@example.com"
+ANA = "ana@example.com"
+BEN = "ben@example.com"
+CAT = "cat@example.com"
 
 
 @pytest.fixture
 def campaign(env: Environment) -> int:
-    """A letter with questions that went to Ana and Ben; another one of another list went to Cat."""
+    """Mail a letter with questions to Ana and Ben, and another one of another list to Cat."""
     with transaction() as session:
-        blog, talks = add_list(session), add_list(session, "talks")
+        blog = add_list(session)
+        talks = add_list(session, "talks")
         add_reader(session, blog, ANA)
         add_reader(session, blog, BEN)
         add_reader(session, talks, CAT)
@@ -52,7 +58,7 @@ def campaign(env: Environment) -> int:
 
 
 def links(sink: Sink, address: str) -> list[str]:
-    """The tokens of a subscriber's answers, in order."""
+    """Return the tokens of a subscriber's answers, in order."""
     return re.findall(r"/answer/([\w.-]+)", body(sink.to(address)[-1]))
 
 
@@ -81,10 +87,24 @@ def test_the_last_answer_of_each_counts_for_its_own_campaign(
     assert tapped_answers.list_named(campaign) == []
 
 
+def test_statistics_have_the_answers_of_each_campaign(
+    env: Environment, campaign: int, sink: Sink
+) -> None:
+    """Ana's and Cat's answers, each on the row of the letter that asked; Ben has not answered."""
+    tapped_answers.give_answer(env, links(sink, ANA)[0])
+    tapped_answers.give_answer(env, links(sink, CAT)[2])
+    blog, talks = read.read_lists(env, read.get_list_ids())
+    for numbers, first in ((blog, (1, 0, 0)), (talks, (0, 0, 1))):
+        [row] = numbers.campaigns
+        assert [tuple(count for _, count in one.choices) for one in row.answers] == [first, (0, 0)]
+    assert tapped_answers.count_answers([campaign, 99_999]) == {campaign: 1}
+
+
 def test_after_seven_days_an_answer_is_nobodys_and_still_counted(
     env: Environment, campaign: int, sink: Sink, clock: Clock
 ) -> None:
-    ana, ben = links(sink, ANA), links(sink, BEN)
+    ana = links(sink, ANA)
+    ben = links(sink, BEN)
     tapped_answers.give_answer(env, ana[0])
     clock.forward(timedelta(days=6))
     tapped_answers.give_answer(env, ben[0])
@@ -105,7 +125,8 @@ def test_after_seven_days_an_answer_is_nobodys_and_still_counted(
 def test_who_left_answers_no_more_and_who_is_erased_stays_counted(
     env: Environment, campaign: int, sink: Sink
 ) -> None:
-    ana, ben = links(sink, ANA), links(sink, BEN)
+    ana = links(sink, ANA)
+    ben = links(sink, BEN)
     for token in (ana[1], ben[1]):
         tapped_answers.give_answer(env, token)
     privacy.erase_address(env, ANA)
@@ -170,20 +191,20 @@ def test_archive_and_preview_have_no_working_links(
         assert "a little" in part
         assert "/answer/" not in part
     draft = drafts.prepare_draft(env, parse_letter(TEXT), "blog", None, "")
-    shown = rendering.show_to_nobody(env, draft.prepared.versions[0])
-    assert set(re.findall(r"/answer/([\w.-]+)", shown.html + shown.text)) == {"example"}
+    to_nobody = rendering.show_to_nobody(env, draft.prepared.versions[0])
+    assert set(re.findall(r"/answer/([\w.-]+)", to_nobody.html + to_nobody.text)) == {"example"}
 
 
 @pytest.mark.any_database
 def test_the_preflight_says_what_a_letter_asks(env: Environment, campaign: int) -> None:
     named = replace_lines(TEXT, {"answers": "named"})
     plain = "---\nsubject: x\nanswers: named\n---\nHello.\n"
-    said = []
+    verdicts = []
     for text in (TEXT, named, plain):
         draft = drafts.prepare_draft(env, parse_letter(text), "blog", None, "")
         checks = preflight.check_text(env, draft)
-        said += [(each.verdict, each.what) for each in checks if each.id == "questions"]
-    assert said == [
+        verdicts += [(check.verdict, check.what) for check in checks if check.id == "questions"]
+    assert verdicts == [
         ("good", "2 one-tap questions, answered without names"),
         ("good", "2 one-tap questions, answered by name, as their page says"),
         ("warn", "`answers: named`, and no question"),
@@ -216,7 +237,7 @@ def test_mistakes_have_their_line(env: Environment, campaign: int, written: str,
 
 @pytest.mark.any_database
 def test_a_series_and_a_digest_ask_nothing(env: Environment, campaign: int) -> None:
-    draft = drafts.prepare_draft(env, parse_letter(TEXT), "blog", None, "", status="series")
+    draft = drafts.prepare_draft(env, parse_letter(TEXT), "blog", None, "", is_step=True)
     with pytest.raises(Refused, match="line 7: a letter of a series"):
         series.rehearse_addition(env, draft)
     with pytest.raises(InvalidInput, match="line 1"):

@@ -1,4 +1,6 @@
-"""What goes into a digest: topics, patience, catching up, an author's words, headings, and the archive's page."""
+"""Test what goes into a digest: topics, patience, catching up, an author's words, headings, and the
+archive's page.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
+from newsletter.digest_vocabulary import DigestSections
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.feeds.parse import parse_feed
 from newsletter.mail.render import MailContent, Renderer
@@ -41,7 +44,7 @@ MONDAY_8 = START + timedelta(days=5, hours=23)  # START is a Tuesday, 9:00 UTC
 
 @pytest.fixture
 def blog(env: Environment) -> int:
-    """A list with a feed; its id."""
+    """Make a list with a feed and return its id."""
     with transaction() as session:
         mailing_list = add_list(session)
         add_feed(session, mailing_list)
@@ -52,19 +55,19 @@ def publish(
     *titles: str, clock: Clock | None = None, categories: tuple[str, ...] = (), feed: int = 0
 ) -> None:
     with transaction() as session:
-        found = session.scalars(select(Feed).order_by(Feed.id)).all()[feed]
+        rows = session.scalars(select(Feed).order_by(Feed.id)).all()[feed]
         for title in titles:
-            add_entry(session, found, title, now=clock.now if clock else START).categories = list(
+            add_entry(session, rows, title, now=clock.now if clock else START).categories = list(
                 categories
             )
 
 
-def join(email: str, cadence: str = "weekly", *wanted: str) -> None:
+def join(email: str, cadence: str = "weekly", *topic_names: str) -> None:
     with transaction() as session:
         reader = add_reader(
             session, session.scalars(select(MailingList)).one(), email, cadence=cadence
         )
-        topics.choose_topics(session, reader, wanted)
+        topics.choose_topics(session, reader, topic_names)
 
 
 def tick(env: Environment) -> None:
@@ -76,7 +79,8 @@ def subjects(sink: Sink, email: str) -> list[str]:
     return [message["Subject"] for message in sink.to(email)]
 
 
-# ── topics ─────────────────────────────────────────────────────────────────────────────────────────
+# ── topics
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_readers_get_their_topics_and_what_belongs_to_none(
@@ -132,15 +136,15 @@ def test_why_a_digest_was_not_for_her(
     clock.now = MONDAY_8
     tick(env)
     number = max(campaign.id for campaign in db.session.scalars(select(Campaign)))
-    said = {
+    explanations = {
         name: explain_delivery.explain_delivery(env, number, f"{name}@example.com")
         for name in ("here", "sleep", "had", "later")
     }
-    assert said["here"].got
-    assert "topics that they did not choose" in said["sleep"].verdict
-    assert said["had"].verdict == "all its entries had been mailed to them before"
-    assert "are older than the subscription" in said["later"].verdict, (
-        "she joined before the digest, after the post"
+    assert explanations["here"].got
+    assert "topics that they did not choose" in explanations["sleep"].verdict
+    assert explanations["had"].verdict == "all its entries had been mailed to them before"
+    assert "are older than the subscription" in explanations["later"].verdict, (
+        "they joined before the digest, after the post"
     )
 
 
@@ -158,7 +162,9 @@ def test_nothing_of_her_topics_is_settled_and_not_looked_at_for_ever(
     assert [row.cursor for row in db.session.scalars(select(Subscription))] == [1]
 
 
-def test_choosing_topics(env: Environment, blog: int) -> None:
+def test_topics_are_chosen_by_name_or_number_and_all_include_those_to_come(
+    env: Environment, blog: int
+) -> None:
     offers = [topics.add(None, name).id for name in ("Sleep", "Breath", "Food")]
     join("ana@example.com")
     with transaction() as session:
@@ -188,7 +194,8 @@ def test_choosing_topics(env: Environment, blog: int) -> None:
         topics.remove(None, "Food")
 
 
-# ── patience ───────────────────────────────────────────────────────────────────────────────────────
+# ── patience
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_three_posts_or_fourteen_days(
@@ -218,16 +225,18 @@ def test_three_posts_or_fourteen_days(
     assert subjects(sink, "daily@example.com") == ["One", "New: Four, Three and 1 more"]
 
 
-def test_waiting_is_said(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_a_digest_that_waits_for_more_entries_says_so(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     lists.edit(env, "blog", {"min_entries": "3"})
     join("ana@example.com")
     publish("One")
-    found = explain_list.explain(env)
+    explanation = explain_list.explain(env)
     assert (
-        next(row for row in found.outlooks if row.cadence == "weekly").verdict
+        next(row for row in explanation.outlooks if row.cadence == "weekly").verdict
         == "waits: 1 of 3 entries"
     )
-    assert found.entries[0].course == "waits"
+    assert explanation.entries[0].course == "waits"
     [mine] = explain_subscriber.explain_entries(env, None, "ana@example.com")
     assert mine.verdict == "for more: 1 of 3 entries; goes on Mon 07 Dec, 08:00 at the latest"
     clock.now = MONDAY_8
@@ -243,7 +252,8 @@ def test_waiting_is_said(env: Environment, blog: int, clock: Clock, sink: Sink) 
     assert subjects(sink, "ana@example.com") == ["One"], "by hand it waits for nothing"
 
 
-# ── catching up ────────────────────────────────────────────────────────────────────────────────────
+# ── catching up
+# ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_long_sleep_is_one_digest_with_a_ceiling_and_the_rest_in_the_archive(
@@ -296,7 +306,8 @@ def test_the_archive_lists_each_post_once(
     ], "words are new"
 
 
-# ── an author's words and order ────────────────────────────────────────────────────────────────────
+# ── an author's words and order
+# ────────────────────────────────────────────────────────────────────
 
 
 def test_an_intro_is_carried_once_by_each_rhythm(
@@ -305,8 +316,11 @@ def test_an_intro_is_carried_once_by_each_rhythm(
     join("weekly@example.com")
     join("daily@example.com", "daily")
     assert {intro.cadence for intro in intros.write_intro(env, None, "Back **from** the sea")} == {
-        "instant", "daily", "weekly", "monthly",
-    }  # fmt: skip
+        "instant",
+        "daily",
+        "weekly",
+        "monthly",
+    }
     publish("One")
     clock.now = MONDAY_8
     tick(env)
@@ -323,7 +337,9 @@ def test_an_intro_is_carried_once_by_each_rhythm(
         intros.write_intro(env, None, "  ")
 
 
-def test_sections_and_order(env: Environment, blog: int, sink: Sink) -> None:
+def test_a_digest_has_its_sections_in_the_order_of_the_author(
+    env: Environment, blog: int, sink: Sink
+) -> None:
     with transaction() as session:
         channel = add_feed(
             session, session.scalars(select(MailingList)).one(), "https://video.example.com/feed"
@@ -331,7 +347,10 @@ def test_sections_and_order(env: Environment, blog: int, sink: Sink) -> None:
         channel.title = "My channel"
     join("ana@example.com", "instant")
     lists.edit(env, "blog", {"order": "oldest"})
-    assert sections.arrange_sections(None, "feed", ["my channel"]) == ["My channel", "Blog"]
+    assert sections.arrange_sections(None, DigestSections.FEED, ["my channel"]) == [
+        "My channel",
+        "Blog",
+    ]
     publish("Word one", "Word two")
     publish("Video one", feed=1)
     tick(env)
@@ -341,9 +360,9 @@ def test_sections_and_order(env: Environment, blog: int, sink: Sink) -> None:
         for part in ("== My channel", "* Video one", "== Blog", "* Word one", "* Word two")
     ]
     assert places == sorted(places)
-    assert sections.arrange_sections(None, "none", []) == []
+    assert sections.arrange_sections(None, DigestSections.NONE, []) == []
     with pytest.raises(NotFound):
-        sections.arrange_sections(None, "topic", ["Nonsense"])
+        sections.arrange_sections(None, DigestSections.TOPIC, ["Nonsense"])
 
 
 @pytest.mark.any_database
@@ -353,25 +372,25 @@ def test_excerpt_or_full_text_as_set(env: Environment, blog: int, sink: Sink) ->
         feed = session.scalars(select(Feed)).one()
         for name in ("One", "Two"):
             entry = add_entry(session, feed, name)
-            entry.content_html, entry.summary_html = (
-                f"<p>All of {name}</p>",
-                f"<p>A taste of {name}</p>",
-            )
+            entry.content_html = f"<p>All of {name}</p>"
+            entry.summary_html = f"<p>A taste of {name}</p>"
     for show, expected in (("full", "All of"), ("excerpt", "A taste of"), ("auto", "A taste of")):
         lists.edit(env, "blog", {"show": show})
-        made = digests.preview(env, None, Cadence.INSTANT).content
-        assert f"{expected} One" in made.html
-        assert f"{expected} Two" in made.text
+        content = digests.preview(env, None, Cadence.INSTANT).content
+        assert f"{expected} One" in content.html
+        assert f"{expected} Two" in content.text
 
 
-# ── what may not happen ────────────────────────────────────────────────────────────────────────────
+# ── what may not happen
+# ────────────────────────────────────────────────────────────────────────────
 
 
 class Interrupted(Renderer):
     """Renders as the other one does, and lets something happen meanwhile, once."""
 
     def __init__(self, inner: Renderer, meanwhile: Callable[[], object]) -> None:
-        self.inner, self.meanwhile = inner, [meanwhile]
+        self.inner = inner
+        self.meanwhile = [meanwhile]
 
     def render(self, mail: str, context: Mapping[str, object]) -> MailContent:
         if self.meanwhile:
@@ -425,14 +444,14 @@ def test_the_archive_shows_all_and_nothing_of_a_reader(
     client = app.test_client()
     page = client.get(f"/blog/archive/{campaign}", follow_redirects=True).get_data(as_text=True)
     feed = client.get("/blog/archive/feed.xml").data
-    [found] = parse_feed(feed, url="https://news.example.com/blog/archive/feed.xml").entries
-    assert (found.title, found.link) == (
+    [feed_entry] = parse_feed(feed, url="https://news.example.com/blog/archive/feed.xml").entries
+    assert (feed_entry.title, feed_entry.link) == (
         "One",
         "https://news.example.com/blog/archive/2026-11-24-one",
     )
     assert f"/blog/archive/{campaign}" in body(sink.messages[0], "html")
-    for shown in (page, found.content_html):
-        assert "All about One." in shown
+    for html in (page, feed_entry.content_html):
+        assert "All about One." in html
         for personal in (
             "Ana Reader",
             "ana@example.com",
@@ -440,4 +459,4 @@ def test_the_archive_shows_all_and_nothing_of_a_reader(
             "/preferences/",
             "Unsubscribe",
         ):
-            assert personal not in shown
+            assert personal not in html

@@ -13,6 +13,7 @@ from newsletter.db.session import db, transaction
 from newsletter.errors import Refused
 from newsletter.feeds.fetch import Fetched
 from newsletter.models import Campaign, DigestPeriod, Entry, Feed, MailingList, Subscription
+from newsletter.services import suppressions
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber
 from newsletter.services.lists import lists
@@ -22,6 +23,7 @@ from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers.correct import Correction, correct_subscriber
+from newsletter.vocabulary import Cadence
 from tests.fakes import START, Clock, FakeFetch, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
 
@@ -30,7 +32,7 @@ MONDAY_8 = START + timedelta(days=5, hours=23)  # START is a Tuesday, 9:00 UTC
 
 @pytest.fixture
 def blog(env: Environment) -> int:
-    """A list with a feed; its id."""
+    """Make a list with a feed and return its id."""
     with transaction() as session:
         mailing_list = add_list(session)
         add_feed(session, mailing_list)
@@ -153,9 +155,9 @@ def test_switching_loses_and_repeats_nothing(
 ) -> None:
     join("ana@example.com", "weekly")
     publish("One")
-    correct_subscriber(env, "ana@example.com", Correction(cadence="instant"))
+    correct_subscriber(env, "ana@example.com", Correction(cadence=Cadence.INSTANT))
     tick(env)
-    correct_subscriber(env, "ana@example.com", Correction(cadence="weekly"))
+    correct_subscriber(env, "ana@example.com", Correction(cadence=Cadence.WEEKLY))
     publish("Two")
     clock.now = MONDAY_8
     tick(env)
@@ -183,17 +185,17 @@ def test_skipped_and_held_entries_stay_at_home(
 ) -> None:
     join("ana@example.com")
     publish("One", "Two", "Three")
-    found = {entry.title: entry.id for entry in entries.list_entries()}
-    entries.skip(env, found["One"])
-    entries.hold(env, found["Two"])
+    ids = {entry.title: entry.id for entry in entries.list_entries()}
+    entries.skip(env, ids["One"])
+    entries.hold(env, ids["Two"])
     clock.now = MONDAY_8
     tick(env)
     assert sink.messages[0]["Subject"] == "Three"
-    entries.release(env, found["Two"])
+    entries.release(env, ids["Two"])
     clock.forward(timedelta(days=7))
     tick(env)
     assert sink.messages[1]["Subject"] == "Two", "held for a week, and not lost"
-    entries.resend(env, found["Two"])
+    entries.resend(env, ids["Two"])
     clock.forward(timedelta(days=7))
     tick(env)
     assert [message["Subject"] for message in sink.messages] == ["Three", "Two", "Two"]
@@ -229,9 +231,9 @@ def test_m07_a_broken_template_sends_nothing_and_loses_nothing(
 ) -> None:
     join("ana@example.com")
     publish("One", "Two")
-    own = env.settings.folder / "templates" / "emails" / "digest"
-    own.mkdir(parents=True)
-    (own / "html.html").write_text(
+    folder = env.settings.folder / "templates" / "emails" / "digest"
+    folder.mkdir(parents=True)
+    (folder / "html.html").write_text(
         "{% extends 'layout.html' %}\n{% block body %}{{ nothing.here }}{% endblock %}"
     )
     clock.now = MONDAY_8
@@ -244,8 +246,8 @@ def test_m07_a_broken_template_sends_nothing_and_loses_nothing(
     assert problems[0].startswith("digest/html.html, line 2: ")
     sending.send_due(env)
     assert sink.accepted == []
-    (own / "html.html").unlink()
-    own.rmdir()
+    (folder / "html.html").unlink()
+    folder.rmdir()
     env.renderer._jinja.cache.clear()
     tick(env)
     assert len(sink.accepted) == 1
@@ -257,9 +259,9 @@ def test_m07_a_broken_template_does_not_poll_the_feeds_at_each_tick(
 ) -> None:
     join("ana@example.com")
     publish("One", "Two")
-    own = env.settings.folder / "templates" / "emails" / "digest"
-    own.mkdir(parents=True)
-    (own / "html.html").write_text(
+    folder = env.settings.folder / "templates" / "emails" / "digest"
+    folder.mkdir(parents=True)
+    (folder / "html.html").write_text(
         "{% extends 'layout.html' %}\n{% block body %}{{ nothing.here }}{% endblock %}"
     )
     for url in db.session.scalars(select(Feed.url)):
@@ -268,7 +270,7 @@ def test_m07_a_broken_template_does_not_poll_the_feeds_at_each_tick(
     postponed: digests.Postponed = {}
 
     def count_polls(after: timedelta) -> tuple[int, int]:
-        """The feeds polled and the problems reported by one tick."""
+        """Return the feeds polled and the problems reported by one tick."""
         clock.forward(after)
         fake_fetch.requests.clear()
         composed = digests.compose_due(env, postponed=postponed)
@@ -278,8 +280,8 @@ def test_m07_a_broken_template_does_not_poll_the_feeds_at_each_tick(
     for _ in range(3):
         assert count_polls(timedelta(seconds=15)) == (0, 0)
     assert count_polls(timedelta(minutes=5)) == (1, 1)
-    (own / "html.html").unlink()
-    own.rmdir()
+    (folder / "html.html").unlink()
+    folder.rmdir()
     env.renderer._jinja.cache.clear()
     assert count_polls(timedelta(minutes=5)) == (1, 0), "mended"
     assert count_polls(timedelta(minutes=5)) == (0, 0), "and composed"
@@ -352,7 +354,9 @@ def test_preview_and_send_now(env: Environment, blog: int, sink: Sink) -> None:
     )
 
 
-def test_explain_a_reader(env: Environment, blog: int, clock: Clock) -> None:
+def test_an_entry_is_explained_as_owed_and_then_as_settled(
+    env: Environment, blog: int, clock: Clock
+) -> None:
     join("ana@example.com")
     publish("One")
     assert explain_subscriber.explain_entries(env, None, "ana@example.com")[0].verdict.startswith(
@@ -363,6 +367,43 @@ def test_explain_a_reader(env: Environment, blog: int, clock: Clock) -> None:
     assert explain_subscriber.explain_entries(env, None, "ana@example.com")[0].verdict.startswith(
         "settled"
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ({"paused_until": START + timedelta(days=9)}, "on a break until 2026-12-03"),
+        ({"paused_until": START - timedelta(days=1)}, "goes with the next weekly"),
+        ({"status": "unsubscribed"}, "the subscription is unsubscribed"),
+        ({"cursor": 1}, "settled: from before they subscribed"),
+        ({"cursor": 1, "confirmed_at": START - timedelta(days=9)}, "settled: not among the topics"),
+    ],
+)
+def test_an_entry_is_explained_by_the_readers_own_subscription(
+    env: Environment, blog: int, values: dict[str, object], verdict: str
+) -> None:
+    join("ana@example.com")
+    join("ben@example.com")
+    publish("One")
+    with transaction() as session:
+        subscription = session.scalars(select(Subscription).order_by(Subscription.id)).first()
+        for name, value in values.items():
+            setattr(subscription, name, value)
+    [hers] = explain_subscriber.explain_entries(env, None, "ana@example.com")
+    [his] = explain_subscriber.explain_entries(env, None, "ben@example.com")
+    assert hers.verdict.startswith(verdict)
+    assert his.verdict.startswith("goes with the next weekly")
+
+
+def test_a_suppressed_reader_is_told_apart(env: Environment, blog: int) -> None:
+    join("ana@example.com")
+    join("ben@example.com")
+    publish("One")
+    suppressions.suppress(env, "ben@example.com")
+    [hers] = explain_subscriber.explain_entries(env, None, "ana@example.com")
+    [his] = explain_subscriber.explain_entries(env, None, "ben@example.com")
+    assert hers.verdict.startswith("goes with the next weekly")
+    assert his.verdict.startswith("the address is suppressed")
 
 
 def test_r07_a_zone_that_is_gone_means_utc(

@@ -25,7 +25,7 @@ URL = "https://blog.example.com/feed.xml"
 
 @pytest.fixture
 def blog(env: Environment, fake_fetch: FakeFetch, clock: Clock) -> FakeFetch:
-    """A list with a feed and an instant, a weekly and a monthly reader."""
+    """Make a list with a feed and an instant, a weekly and a monthly reader."""
     fake_fetch.pages[URL] = rss(item("Old"))
     with transaction() as session:
         mailing_list = add_list(session)
@@ -86,7 +86,8 @@ def test_the_author_hears_that_instant_mails_wait_for_corrections(
     entry = explain_list.explain(env).entries[0]
     assert entry.course == "goes"
     assert entry.verdict == (
-        "goes to 1 weekly and 1 monthly subscribers; waits for corrections until 11:10 UTC: 1 instant subscriber"
+        "goes to 1 weekly and 1 monthly subscribers; waits for corrections until 11:10 UTC: "
+        "1 instant subscriber"
     )
     digests.send_now(env, cadence="weekly")
     entry = explain_list.explain(env).entries[0]
@@ -140,7 +141,7 @@ def test_who_has_not_had_it_yet_gets_it_corrected_or_not_at_all(
     clock.forward(timedelta(days=3))
     tick(env)
     [message] = sink.to("monthly@example.com")
-    assert "Doomed" in body(message), "it is back, and she has not had it"
+    assert "Doomed" in body(message), "it is back, and they have not had it"
     assert len(sink.to("instant@example.com")) == 1
 
 
@@ -196,11 +197,11 @@ def test_e06_what_is_missing_just_when_a_digest_is_made_reaches_its_readers_late
         True,
         False,
     )
-    told = {
+    explanations = {
         row.title: row
         for row in explain_subscriber.explain_entries(env, None, "instant@example.com")
     }
-    assert told["New"].course == "sent"
+    assert explanations["New"].course == "sent"
     assert [body(message).count("Once") for message in sink.to("instant@example.com")] == [1, 0]
     assert sink.to("late@example.com") == [], "it was there before her time"
 
@@ -231,11 +232,11 @@ def test_what_readers_have_had_holds_back_nothing_new(
     blog.pages[URL] = rss(post("Now"), item("Old"))
     polling.poll_due(env)
     digests.send_now(env, cadence="instant")
-    [old] = [each for each in entries.list_entries() if each.title == "Old"]
+    [old] = [entry for entry in entries.list_entries() if entry.title == "Old"]
     entries.release(env, old.id)
     digests.compose_due(env)
     sending.send_due(env)
-    assert len(sink.to("instant@example.com")) == 2, "nobody waits for what she has had"
+    assert len(sink.to("instant@example.com")) == 2, "nobody waits for what they have had"
 
 
 def test_what_only_others_have_had_is_still_waited_for(

@@ -1,5 +1,6 @@
-"""Whatever is mailed speaks its reader's language: digests, single posts, letters, series, requests to stay; what the
-author wrote stays as it is, and the archive speaks the list's."""
+"""Whatever is mailed speaks its reader's language: digests, single posts, letters, series, requests
+to stay; what the author wrote stays as it is, and the archive speaks the list's.
+"""
 
 from __future__ import annotations
 
@@ -32,19 +33,27 @@ from tests.fakes import START, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader, campaign_handle
 
 UNSUBSCRIBE = {
-    "en": "Unsubscribe", "de": "Abmelden", "fr": "Se désabonner", "es": "Darse de baja", "ro": "Dezabonare",
-    "ar": "إلغاء الاشتراك", "none": "Abmelden", "pt": "Abmelden",
-}  # fmt: skip
+    "en": "Unsubscribe",
+    "de": "Abmelden",
+    "fr": "Se désabonner",
+    "es": "Darse de baja",
+    "ro": "Dezabonare",
+    "ar": "إلغاء الاشتراك",
+    "none": "Abmelden",
+    "pt": "Abmelden",
+}
 
 
 @pytest.fixture
 def blog(env: Environment) -> int:
-    """A German list with a reader of each language, one who chose none, and one of a language that nobody speaks here."""
+    """Make a German list with a reader of each language, one who chose none, and one of a language
+    that nobody speaks here.
+    """
     with transaction() as session:
         mailing_list = add_list(session, language="de", title="Langsame Post")
         add_feed(session, mailing_list)
         for name, language in [
-            *((each, each) for each in LANGUAGES),
+            *((code, code) for code in LANGUAGES),
             ("none", ""),
             ("pt", "pt-BR"),
         ]:
@@ -58,7 +67,8 @@ def publish(*titles: str) -> None:
         feed = session.scalars(select(Feed)).one()
         for title in titles:
             entry = add_entry(session, feed, title)
-            entry.published_at, entry.content_html = START, f"<p>{'Ein Wort. ' * 700}</p>"
+            entry.published_at = START
+            entry.content_html = f"<p>{'Ein Wort. ' * 700}</p>"
 
 
 def tick(env: Environment) -> None:
@@ -67,10 +77,10 @@ def tick(env: Environment) -> None:
 
 
 def mails(sink: Sink) -> dict[str, EmailMessage]:
-    """The one mail of each reader, by what stands before the @."""
-    found = {re.sub(r".*<|@.*", "", str(message["To"])): message for message in sink.messages}
-    assert len(found) == len(sink.messages), "one each"
-    return found
+    """Return the one mail of each reader, by what stands before the @."""
+    messages = {re.sub(r".*<|@.*", "", str(message["To"])): message for message in sink.messages}
+    assert len(messages) == len(sink.messages), "one each"
+    return messages
 
 
 def speak(language: str) -> None:
@@ -84,8 +94,8 @@ def speak(language: str) -> None:
 def test_a_digest_speaks_each_readers_language(env: Environment, blog: int, sink: Sink) -> None:
     publish("Eins", "Zwei", "Drei", "Vier")
     tick(env)
-    found = mails(sink)
-    assert {name: message["Subject"] for name, message in found.items()} == {
+    result = mails(sink)
+    assert {name: message["Subject"] for name, message in result.items()} == {
         "en": "New: Vier, Drei and 2 more",
         "de": "Neu: Vier, Drei und 2 weitere",
         "none": "Neu: Vier, Drei und 2 weitere",
@@ -95,28 +105,28 @@ def test_a_digest_speaks_each_readers_language(env: Environment, blog: int, sink
         "ro": "Nou: Vier, Drei și încă 2",
         "ar": "جديد: Vier وDrei واثنان آخران",
     }
-    for name, message in found.items():
+    for name, message in result.items():
         for kind in ("plain", "html"):
-            said = body(message, kind)
-            assert UNSUBSCRIBE[name] in said
-            assert "Vier" in said and "Ein Wort." in said
-    assert "24 November 2026" in body(found["en"]) and "24. November 2026" in body(found["de"])
-    assert "24 novembre 2026" in body(found["fr"]) and "24 noiembrie 2026" in body(found["ro"])
-    arabic = body(found["ar"], "html")
+            text = body(message, kind)
+            assert UNSUBSCRIBE[name] in text
+            assert "Vier" in text and "Ein Wort." in text
+    assert "24 November 2026" in body(result["en"]) and "24. November 2026" in body(result["de"])
+    assert "24 novembre 2026" in body(result["fr"]) and "24 noiembrie 2026" in body(result["ro"])
+    arabic = body(result["ar"], "html")
     assert '<html lang="ar" dir="rtl">' in arabic
     assert '<h2 lang="de"' in arabic, "what the author wrote is read out in the author's language"
     assert (
-        'lang="de"' in body(found["pt"], "html")
-        and 'lang="de"' not in body(found["de"], "html").split("<h1")[1]
+        'lang="de"' in body(result["pt"], "html")
+        and 'lang="de"' not in body(result["de"], "html").split("<h1")[1]
     )
 
 
 def test_a_single_post_and_its_archive(env: Environment, blog: int, sink: Sink) -> None:
     publish("Eins")
     tick(env)
-    found = mails(sink)
-    assert {str(message["Subject"]) for message in found.values()} == {"Eins"}
-    assert "Read it on the blog" in body(found["en"], "html") and "min read" in body(found["en"])
+    result = mails(sink)
+    assert {str(message["Subject"]) for message in result.values()} == {"Eins"}
+    assert "Read it on the blog" in body(result["en"], "html") and "min read" in body(result["en"])
     page = archive.render_mail(env, "blog", campaign_handle(campaigns.list_campaigns()[0].id))
     assert '<html lang="de"' in page and "abonnieren" in page
     assert campaigns.list_campaigns()[0].subject == "Eins"
@@ -126,16 +136,16 @@ def test_editions_are_made_for_the_languages_of_their_readers_only(
     env: Environment, blog: int, sink: Sink
 ) -> None:
     with transaction() as session:
-        for each in session.scalars(
+        for edition in session.scalars(
             select(Subscriber).where(Subscriber.language.in_(["ar", "es", "fr", "ro"]))
         ):
-            each.language = "EN-gb"
+            edition.language = "EN-gb"
     publish("Eins")
     digests.compose_due(env)
-    found = db.session.execute(
+    rows = db.session.execute(
         select(Edition.cursor, Edition.language).order_by(Edition.cursor, Edition.language)
     )
-    assert found.all() == [(-1, ""), (0, ""), (0, "en")]
+    assert rows.all() == [(-1, ""), (0, ""), (0, "en")]
 
 
 def test_who_changes_her_language_after_composing_gets_what_there_is(
@@ -148,8 +158,8 @@ def test_who_changes_her_language_after_composing_gets_what_there_is(
     assert UNSUBSCRIBE["ar"] in body(mails(sink)["none"])
     sink.accepted.clear()
     with transaction() as session:
-        for each in session.scalars(select(Subscriber).where(Subscriber.language == "fr")):
-            each.language = ""
+        for subscriber in session.scalars(select(Subscriber).where(Subscriber.language == "fr")):
+            subscriber.language = ""
     publish("Zwei")
     digests.compose_due(env)
     speak("fr")
@@ -175,7 +185,7 @@ def test_each_edition_is_compiled_once_for_each_language(
 
 def test_readers_of_one_choice_and_several_languages_are_one_share() -> None:
     entry = Candidate(1, 1, 1, frozenset(), START, START)
-    found = decide(
+    decision = decide(
         [entry],
         [
             SubscriberGroup(0, "", 3),
@@ -184,7 +194,7 @@ def test_readers_of_one_choice_and_several_languages_are_one_share() -> None:
         ],
         WaitRule(),
     )
-    assert [(share.entries, share.subscribers, share.languages) for share in found.shares] == [
+    assert [(share.entries, share.subscribers, share.languages) for share in decision.shares] == [
         ((1,), 6, ("", "ar", "fr"))
     ]
 
@@ -192,10 +202,10 @@ def test_readers_of_one_choice_and_several_languages_are_one_share() -> None:
 def test_preview_in_a_language(env: Environment, blog: int) -> None:
     publish("Eins", "Zwei")
     assert digests.preview(env, None, Cadence.INSTANT).content.subject == "Neu: Zwei und Eins"
-    found = digests.preview(env, None, Cadence.INSTANT, language="fr")
-    assert found.content.subject == "À lire : Zwei et Eins"
-    assert found.editions == 1 and found.recipients == 8
-    assert found.languages == dict.fromkeys(("ar", "en", "es", "fr", "ro"), 1)
+    preview = digests.preview(env, None, Cadence.INSTANT, language="fr")
+    assert preview.content.subject == "À lire : Zwei et Eins"
+    assert preview.editions == 1 and preview.recipients == 8
+    assert preview.languages == dict.fromkeys(("ar", "en", "es", "fr", "ro"), 1)
     with pytest.raises(Refused):
         digests.preview(env, None, Cadence.INSTANT, language="xx")
 
@@ -223,16 +233,16 @@ def test_two_subjects_and_six_languages(env: Environment, blog: int, sink: Sink)
         env, parse_letter(LETTER.format(second="\nsubject_b: Oder so\nshare: 50"))
     )
     sending.send_due(env)
-    assert [each.subject for each in campaigns.get_campaign(campaign_id).subjects] == [
+    assert [variant.subject for variant in campaigns.get_campaign(campaign_id).subjects] == [
         "Ein Brief",
         "Oder so",
     ]
     letters.pick_subject(env, campaign_id, "b")
     sending.send_due(env)
-    found = mails(sink)
-    assert len(found) == 8
-    assert {UNSUBSCRIBE[name] in body(message) for name, message in found.items()} == {True}
-    assert {str(message["Subject"]) for message in found.values()} == {"Ein Brief", "Oder so"}
+    result = mails(sink)
+    assert len(result) == 8
+    assert {UNSUBSCRIBE[name] in body(message) for name, message in result.items()} == {True}
+    assert {str(message["Subject"]) for message in result.values()} == {"Ein Brief", "Oder so"}
 
 
 def test_a_request_to_stay_and_a_series(
@@ -249,23 +259,23 @@ def test_a_request_to_stay_and_a_series(
     with transaction() as session:
         session.query(Subscription).update({"status": "pending"})
         tokens = [
-            env.tokens.sign("confirm", f"{each.handle}.{each.round}", env.now)
-            for each in session.scalars(select(Subscription))
+            env.tokens.sign("confirm", f"{subscription.handle}.{subscription.round}", env.now)
+            for subscription in session.scalars(select(Subscription))
         ]
     for token in tokens:
         subscriptions.confirm(env, token, Evidence(EvidenceSource.FORM))
     series_progress.advance_due(env)
     sending.send_due(env)
-    found = [message for message in sink.messages if message["Subject"] == "Willkommen"]
-    assert len(found) == 8
-    for message in found:
+    welcomes = [message for message in sink.messages if message["Subject"] == "Willkommen"]
+    assert len(welcomes) == 8
+    for message in welcomes:
         assert UNSUBSCRIBE[re.sub(r".*<|@.*", "", str(message["To"]))] in body(message)
 
 
 def test_editions_of_before_are_in_the_lists_language(
     env: Environment, blog: int, sink: Sink
 ) -> None:
-    """What was composed before the upgrade goes out as it is."""
+    """A digest that was composed before the upgrade goes out as it is."""
     publish("Eins")
     digests.compose_due(env)
     with transaction() as session:

@@ -1,4 +1,6 @@
-"""Who is owed which entries, where others are there: another list, other entries, others who wait."""
+"""Test who is owed which entries, where others are there: another list, other entries, others who
+wait.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,17 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def blog(env: Environment) -> int:
-    """A list with an instant and a weekly subscriber, beside another whose entries are numbered alike; its id."""
+    """Make a list with an instant and a weekly subscriber, beside another whose entries are
+    numbered alike; return its id.
+    """
     with transaction() as session:
-        mailing_list, other = (
-            add_list(session),
-            add_list(session, "other", from_email="ben@news.example.com"),
-        )
-        for each in (mailing_list, other):
-            feed = add_feed(session, each, f"https://{each.slug}.example.com/feed")
-            add_reader(session, each, f"instant@{each.slug}.example.com", cadence="instant")
+        mailing_list = add_list(session)
+        other = add_list(session, "other", from_email="ben@news.example.com")
+        for row in (mailing_list, other):
+            feed = add_feed(session, row, f"https://{row.slug}.example.com/feed")
+            add_reader(session, row, f"instant@{row.slug}.example.com", cadence="instant")
             for title in ("One", "Two", "Three", "Four"):
-                add_entry(session, feed, f"{each.slug.title()} {title}")
+                add_entry(session, feed, f"{row.slug.title()} {title}")
         return mailing_list.id
 
 
@@ -42,8 +44,8 @@ def the(title: str) -> Entry:
 
 def titles(list_id: int, *, after: int, through: int) -> list[str]:
     with transaction() as session:
-        found = plan.read_candidates(session, list_id, after=after, through=through)
-        return [session.get_one(Entry, candidate.id).title for candidate in found]
+        candidates = plan.read_candidates(session, list_id, after=after, through=through)
+        return [session.get_one(Entry, candidate.id).title for candidate in candidates]
 
 
 def test_candidates_are_those_of_the_list_between_two_numbers(env: Environment, blog: int) -> None:
@@ -52,7 +54,7 @@ def test_candidates_are_those_of_the_list_between_two_numbers(env: Environment, 
     assert titles(blog, after=3, through=3) == []
     with transaction() as session:
         for title, fate in (("Blog One", "held"), ("Blog Two", "skipped"), ("Blog Three", "sent")):
-            entry = next(each for each in session.query(Entry) if each.title == title)
+            entry = next(row for row in session.query(Entry) if row.title == title)
             entry.fate = fate
         session.query(Entry).filter(Entry.title == "Other Two").one().withdrawn_at = START
     assert titles(blog, after=0, through=9) == ["Blog Three", "Blog Four"]
@@ -72,7 +74,7 @@ def test_entries_that_came_back_are_owed_by_their_own_list_only(
 
 
 @pytest.mark.parametrize(
-    ("found", "published", "since"),
+    ("found_at", "published", "since"),
     [
         (
             START,
@@ -84,14 +86,16 @@ def test_entries_that_came_back_are_owed_by_their_own_list_only(
     ],
 )
 def test_an_entry_waits_since_it_was_found_and_its_date_had_come(
-    env: Environment, blog: int, found: datetime, published: datetime | None, since: datetime
+    env: Environment, blog: int, found_at: datetime, published: datetime | None, since: datetime
 ) -> None:
     with transaction() as session:
         entry = session.query(Entry).filter(Entry.title == "Blog Two").one()
-        entry.found_at, entry.published_at = found, published
+        entry.found_at = found_at
+        entry.published_at = published
     with transaction() as session:
         waiting = {
-            each.id: each.since for each in plan.read_candidates(session, blog, after=0, through=9)
+            candidate.id: candidate.since
+            for candidate in plan.read_candidates(session, blog, after=0, through=9)
         }
     assert waiting[the("Blog Two").id] == since
     assert waiting[the("Blog One").id] == START
@@ -112,7 +116,9 @@ def test_the_longest_wait_counts_from_the_entry_that_waits_longest(
     *,
     turned: bool,
 ) -> None:
-    """Not from the newest, nor from the one whose number comes first: the next digest is in seven days."""
+    """Not from the newest, nor from the one whose number comes first: the next digest is in seven
+    days.
+    """
     patience = WaitRule(entries=3, days=14, next_due=START + 7 * DAY)
     owed = [candidate(number, START - age * DAY) for number, age in enumerate(ages, 1)]
     assert patience.waits(owed[::-1] if turned else owed) is waits

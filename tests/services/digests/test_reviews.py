@@ -1,10 +1,13 @@
-"""Review by mail: the digest comes to its authors first, fixed, and goes as they say, or as planned."""
+"""Review by mail: the digest comes to its authors first, fixed, and goes as they say, or as
+planned.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from sqlalchemy import func, select
@@ -27,7 +30,7 @@ from newsletter.services.authors import authors
 from newsletter.services.digests import asked, explain_list, intros, review_acts, review_mail
 from newsletter.services.digests import due as digests
 from newsletter.services.digests.compose import DueDigest, compose
-from newsletter.services.digests.find_due import iterate_due
+from newsletter.services.digests.find_due import find_due
 from newsletter.services.lists import lists
 from newsletter.services.operations import cleanup
 from newsletter.services.polling import entries
@@ -45,7 +48,9 @@ WEEKLY = Cadence.WEEKLY
 
 @pytest.fixture(autouse=True)
 def blog(env: Environment) -> int:
-    """A list with a review of 24 hours and a subscriber, beside another list without; its id."""
+    """Make a list with a review of 24 hours and a subscriber, beside another list without; return
+    its id.
+    """
     with transaction() as session:
         other = add_list(session, "talks", from_email="tom@news.example.com")
         add_entry(session, add_feed(session, other, "https://talks.example.com/feed"), "A talk")
@@ -80,7 +85,7 @@ def subjects(sink: Sink, email: str) -> list[str]:
 
 
 def carried() -> list[str]:
-    """The titles that campaigns of `blog` carry."""
+    """Return the titles that campaigns of `blog` carry."""
     query = (
         select(Entry.title)
         .join(CampaignEntry, CampaignEntry.entry_id == Entry.id)
@@ -93,7 +98,7 @@ def carried() -> list[str]:
 
 
 def token_of(sink: Sink, email: str = AUTHOR) -> str:
-    """The token of the links in the latest review."""
+    """Return the token of the links in the latest review."""
     match = re.search(r"/review/([\w.-]+)/hold", body(sink.to(email)[-1]))
     assert match
     return match[1]
@@ -146,6 +151,21 @@ def test_a_digest_comes_to_its_author_first_and_goes_as_planned(
     assert subjects(sink, "ann@example.com")[1:] == ["Too late"]
 
 
+def test_a_digest_that_cannot_be_shown_says_how_to_mend_it(
+    env: Environment, clock: Clock, sink: Sink
+) -> None:
+    folder = env.settings.folder / "templates" / "emails" / "post"
+    folder.mkdir(parents=True)
+    (folder / "html.html").write_text("{{ nothing.here }}")
+    publish("Calm")
+    clock.now = DEADLINE
+    tick(env)
+    for kind in ("plain", "html"):
+        text = unescape(body(sink.to(AUTHOR)[0], kind))
+        assert "The digest cannot be shown: post/html.html" in text
+        assert "Correct the list's template or entry, then open the page above." in text
+
+
 def test_it_goes_to_owners_and_editors_of_the_list(
     env: Environment, clock: Clock, sink: Sink
 ) -> None:
@@ -165,6 +185,31 @@ def test_it_goes_to_owners_and_editors_of_the_list(
         "editor@example.com",
         "owner@example.com",
     ]
+
+
+def test_the_links_of_a_review_end_with_the_access_of_their_author(
+    env: Environment, clock: Clock, sink: Sink
+) -> None:
+    for address in ("owner@example.com", "gone@example.com"):
+        authors.add_author(env, address, role=AuthorRole.OWNER)
+    publish("Calm")
+    clock.now = DEADLINE
+    tick(env)
+    present, gone = (token_of(sink, f"{name}@example.com") for name in ("owner", "gone"))
+    review_acts.open_page(env, gone)
+    authors.revoke_author(env, "gone@example.com")
+    for act in (
+        review_acts.open_page,
+        review_acts.hold_by_link,
+        lambda env, token: review_acts.leave_out_by_link(env, token, find_entry("Calm")),
+    ):
+        with pytest.raises(LinkInvalid):
+            act(env, gone)
+    assert review_acts.open_page(env, present).review.held is False
+    review_acts.hold_by_link(env, present)
+    authors.add_author(env, "gone@example.com", role=AuthorRole.OWNER, slugs=["talks"])
+    with pytest.raises(LinkInvalid):
+        review_acts.open_page(env, gone)
 
 
 def test_what_leaves_after_the_review_leaves_and_what_comes_waits(
@@ -541,7 +586,7 @@ def test_what_is_said_while_a_digest_is_being_composed_counts(
     clock.now = DEADLINE
     tick(env)
     clock.now = MONDAY_8
-    [due] = iterate_due(env, blog, [WEEKLY])
+    due = find_due(env, blog, WEEKLY)
     assert isinstance(due, DueDigest)
     interrupt(env)
     assert compose(env, due) is None
@@ -552,8 +597,8 @@ def test_what_is_said_while_a_digest_is_being_composed_counts(
 def test_two_workers_mail_one_review(env: Environment, clock: Clock, blog: int) -> None:
     publish("Calm")
     clock.now = DEADLINE
-    [first] = iterate_due(env, blog, [WEEKLY])
-    [second] = iterate_due(env, blog, [WEEKLY])
+    first = find_due(env, blog, WEEKLY)
+    second = find_due(env, blog, WEEKLY)
     assert isinstance(first, review_mail.DueReview)
     assert isinstance(second, review_mail.DueReview)
     assert review_mail.mail_review(env, first)
@@ -570,10 +615,8 @@ def test_a_program_does_not_send_what_is_held_or_reviewed(
     digests.compose_due(env)
     publish("Rest")
     review_acts.hold(env, "talks", WEEKLY)
-    for slug in ("blog", "talks"):
-        with transaction() as session:
-            row = session.scalars(select(MailingList).where(MailingList.slug == slug)).one()
-            row.send_asked_at = env.now
+    for title in ("Rest", "A talk"):
+        entries.send(env, find_entry(title), at_once=True)
     asked.send_asked(env)
     sending.send_due(env)
     assert subjects(sink, "iva@example.com") == ["Calm", "Rest"]

@@ -17,10 +17,14 @@ from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
 from tests.people import add_entry, add_feed, add_list
 
-FEED = b"""<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"><channel><title>Slow talk</title>
-<item><title>Episode 7</title><link>https://blog.example.com/7</link><description>Words of it.</description>
-<enclosure url="https://cdn.example.com/7.mp3?x=1" type="audio/mpeg" length="1"/><itunes:duration>45:12</itunes:duration></item>
-<item><title>A film</title><link>https://blog.example.com/8</link><enclosure url="https://cdn.example.com/8.mp4" type="video/mp4"/></item>
+FEED = b"""<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd">
+<channel><title>Slow talk</title>
+<item><title>Episode 7</title><link>https://blog.example.com/7</link>
+<description>Words of it.</description>
+<enclosure url="https://cdn.example.com/7.mp3?x=1" type="audio/mpeg" length="1"/>
+<itunes:duration>45:12</itunes:duration></item>
+<item><title>A film</title><link>https://blog.example.com/8</link>
+<enclosure url="https://cdn.example.com/8.mp4" type="video/mp4"/></item>
 </channel></rss>"""
 
 
@@ -33,13 +37,13 @@ def render(env: Environment, count: int, *, web: bool = False, audio: str = "") 
         for entry in entries:
             entry.audio = audio
             entry.audio_seconds = 45 * 60 + 12
-        found = [
+        candidates = [
             Candidate(row.id, row.seq or 0, row.feed_id, frozenset(), row.found_at, row.found_at)
             for row in entries
         ]
         context = make_list_context(env, mailing_list)
         editor = Editor(env, session, context, style_of(session, mailing_list))
-        return editor.render_web(found) if web else editor.render(found)
+        return editor.render_web(candidates) if web else editor.render(candidates)
 
 
 @pytest.mark.any_database
@@ -97,8 +101,20 @@ def test_a_feed_names_its_sounds() -> None:
 
 @pytest.mark.parametrize(
     ("written", "seconds"),
-    [("45:12", 2712), ("1:02:03", 3723), ("2712", 2712), (2712, 2712), ("", 0), (None, 0), ("about an hour", 0),
-     ("1:2:3:4", 0), ("-5", 0), ("99999999", 0), ("25:00:00", 0), ("٤٥:١٢", 0)],
-)  # fmt: skip
-def test_durations(written: object, seconds: int) -> None:
+    [
+        ("45:12", 2712),
+        ("1:02:03", 3723),
+        ("2712", 2712),
+        (2712, 2712),
+        ("", 0),
+        (None, 0),
+        ("about an hour", 0),
+        ("1:2:3:4", 0),
+        ("-5", 0),
+        ("99999999", 0),
+        ("25:00:00", 0),
+        ("٤٥:١٢", 0),
+    ],
+)
+def test_a_duration_of_a_podcast_is_read_in_seconds(written: object, seconds: int) -> None:
     assert read_duration(written) == seconds

@@ -26,7 +26,9 @@ MONDAY_8 = START + timedelta(days=5, hours=23)  # START is a Tuesday, 9:00 UTC
 
 @pytest.fixture
 def post(env: Environment) -> int:
-    """A list with a weekly subscriber and a post, beside another list; the post's number."""
+    """Make a list with a weekly subscriber and a post, beside another list; return the post's
+    number.
+    """
     with transaction() as session:
         mailing_list = add_list(session)
         add_reader(session, mailing_list, "ana@example.com")

@@ -1,4 +1,6 @@
-"""Two who change one draft at the same moment: one is stored, the other is told, nothing is mixed."""
+"""Two who change one draft at the same moment: one is stored, the other is told, nothing is
+mixed.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ FIELDS = LetterFields(subject="A pause", body="Dear friend, rest for a while.")
 
 @pytest.fixture
 def draft(env: Environment) -> int:
-    """A draft of a list with one subscriber, and another list with one."""
+    """Make a draft of a list with one subscriber, and another list with one."""
     with transaction() as session:
         add_reader(session, add_list(session), "ana@example.com")
         add_reader(session, add_list(session, "talks"), "cat@example.com")

@@ -1,4 +1,6 @@
-"""Series: each letter once, in order, until the reader leaves; a change restarts nobody; killed, it ends the same."""
+"""Series: each letter once, in order, until the reader leaves; a change restarts nobody; killed, it
+ends the same.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def write(
 
 @pytest.fixture
 def steps(env: Environment, tmp_path: Path) -> dict[str, int]:
-    """A list with a welcome letter and two that follow it; their numbers by name."""
+    """Make a list with a welcome letter and two that follow it; return their numbers by name."""
     with transaction() as session:
         add_list(session)
     return {
@@ -69,14 +71,14 @@ def sign_up(env: Environment, email: str = "ana@example.com") -> Subscription:
 
 def days(env: Environment, clock: Clock, sink: Sink, count: int) -> list[list[str]]:
     """Lets so many days pass; the subjects of what came on each."""
-    found = []
+    subjects = []
     for _ in range(count):
         before = len(sink.accepted)
         series_progress.advance_due(env)
         sending.send_due(env)
-        found.append([str(message["Subject"]) for message in sink.messages[before:]])
+        subjects.append([str(message["Subject"]) for message in sink.messages[before:]])
         clock.forward(DAY)
-    return found
+    return subjects
 
 
 def test_a_new_reader_gets_each_letter_once_and_in_order(
@@ -165,7 +167,8 @@ def test_who_comes_back_later_gets_none_again(
     days(env, clock, sink, 30)
     with transaction() as session:
         row = session.get_one(Subscription, reader.id)
-        row.status, row.round = "pending", row.round + 1
+        row.status = "pending"
+        row.round = row.round + 1
         token = env.tokens.sign("confirm", f"{row.handle}.{row.round}", env.now)
     subscriptions.confirm(env, token, Evidence(EvidenceSource.FORM))
     assert functools.reduce(operator.iadd, days(env, clock, sink, 12), []) == [
@@ -295,12 +298,13 @@ def test_a_letter_taken_out_while_it_waits_is_not_sent(
 def test_a_letter_of_a_series_is_looked_over_as_any_other(
     env: Environment, steps: dict[str, int]
 ) -> None:
-    found = preflight.check_letter(env, series.load_letter(env, steps["boundaries"]), offline=True)
-    assert {check.id for check in found} >= {"fields", "subject", "size"}
-    assert not [check for check in found if check.verdict == "bad"]
+    result = preflight.check_letter(env, series.load_letter(env, steps["boundaries"]), offline=True)
+    assert {check.id for check in result} >= {"fields", "subject", "size"}
+    assert not [check for check in result if check.verdict == "bad"]
 
 
-# ── the decider ────────────────────────────────────────────────────────────────────────────────────
+# ── the decider
+# ────────────────────────────────────────────────────────────────────────────────────
 
 
 def step(id_: int, after: int, since: int = -100, *, removed: bool = False) -> SeriesStep:
@@ -308,20 +312,27 @@ def step(id_: int, after: int, since: int = -100, *, removed: bool = False) -> S
 
 
 @pytest.mark.parametrize(
-    ("steps", "taken", "expected"),
+    ("steps", "days_received", "expected"),
     [
-        ([], {}, None), ([step(1, 0)], {}, (1, 0)), ([step(2, 3), step(1, 0)], {}, (1, 0)), ([step(1, 0), step(2, 3)], {1: 0}, (2, 3)),
-        ([step(1, 0), step(2, 3)], {1: 4}, (2, 7)), ([step(1, 0), step(2, 3)], {2: 3}, None),
-        ([step(1, 0, removed=True), step(2, 3)], {}, (2, 3)), ([step(1, 3, since=4)], {}, None), ([step(1, 3, since=3)], {}, (1, 3)),
-        ([step(1, 0, removed=True), step(2, 3)], {1: 5}, (2, 8)), ([step(5, 3), step(4, 3)], {4: 3}, (5, 3)),
+        ([], {}, None),
+        ([step(1, 0)], {}, (1, 0)),
+        ([step(2, 3), step(1, 0)], {}, (1, 0)),
+        ([step(1, 0), step(2, 3)], {1: 0}, (2, 3)),
+        ([step(1, 0), step(2, 3)], {1: 4}, (2, 7)),
+        ([step(1, 0), step(2, 3)], {2: 3}, None),
+        ([step(1, 0, removed=True), step(2, 3)], {}, (2, 3)),
+        ([step(1, 3, since=4)], {}, None),
+        ([step(1, 3, since=3)], {}, (1, 3)),
+        ([step(1, 0, removed=True), step(2, 3)], {1: 5}, (2, 8)),
+        ([step(5, 3), step(4, 3)], {4: 3}, (5, 3)),
     ],
-)  # fmt: skip
+)
 def test_which_letter_is_next(
-    steps: list[SeriesStep], taken: dict[int, int], expected: tuple[int, int] | None
+    steps: list[SeriesStep], days_received: dict[int, int], expected: tuple[int, int] | None
 ) -> None:
-    had = {id_: START + day * DAY for id_, day in taken.items()}
-    found = next_of_series(steps, begun=START, received=had)
-    assert found == ((expected[0], START + expected[1] * DAY) if expected else None)
+    had = {id_: START + day * DAY for id_, day in days_received.items()}
+    result = next_of_series(steps, begun=START, received=had)
+    assert result == ((expected[0], START + expected[1] * DAY) if expected else None)
 
 
 def test_the_schema_keeps_it_to_once(env: Environment, steps: dict[str, int], clock: Clock) -> None:
@@ -340,9 +351,9 @@ def test_whoever_is_forgotten_leaves_no_trace_here(
     days(env, clock, sink, 1)
     with transaction() as session:
         tags.add_tags(session, reader.subscriber_id, ["berlin"])
-    told = privacy.export_data(env, env.tokens.sign("export", reader.handle, env.now))
-    assert told["tags"] == ["berlin"]
-    assert [row["subject"] for row in told["subscriptions"][0]["letters_of_the_series"]] == [
+    result = privacy.export_data(env, env.tokens.sign("export", reader.handle, env.now))
+    assert result["tags"] == ["berlin"]
+    assert [row["subject"] for row in result["subscriptions"][0]["letters_of_the_series"]] == [
         "hello"
     ]
     privacy.erase_address(env, "ana@example.com")
@@ -355,36 +366,46 @@ def test_whoever_is_forgotten_leaves_no_trace_here(
 def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
     env: Environment, clock: Clock, sink: Sink, tmp_path: Path, seed: int
 ) -> None:
-    """Two lists whose author changes the series at random, and whose readers come, rest, leave and take it back."""
+    """Two lists whose author changes the series at random, and whose readers come, rest, leave and
+    take it back.
+    """
     dice = random.Random(seed)
     with transaction() as session:
         for slug in ("blog", "other"):
             add_list(session, slug)
-    there: dict[int, str] = {}
+    lists_of_steps: dict[int, str] = {}
     names = itertools.count()
     people: dict[str, tuple[int, str, str]] = {}
 
     def add() -> None:
-        slug, name = dice.choice(["blog", "other"]), f"letter {next(names)}"
-        after = dice.randint(1, 20) if slug in {there[step] for step in there} else 0
-        there[series.add_letter(env, write(tmp_path, name), after * DAY, slug).id] = slug
+        slug = dice.choice(["blog", "other"])
+        name = f"letter {next(names)}"
+        after = (
+            dice.randint(1, 20) if slug in {lists_of_steps[step] for step in lists_of_steps} else 0
+        )
+        lists_of_steps[series.add_letter(env, write(tmp_path, name), after * DAY, slug).id] = slug
 
     def move() -> None:
-        series.edit_letter(env, dice.choice(list(there)), after=dice.randint(1, 20) * DAY)
+        series.edit_letter(env, dice.choice(list(lists_of_steps)), after=dice.randint(1, 20) * DAY)
 
     def rewrite() -> None:
-        step = dice.choice(list(there))
-        text = f"---\nsubject: {next(s.subject for s in series.list_letters() if s.id == step)}\n---\nOther words {next(names)}.\n"
+        step = dice.choice(list(lists_of_steps))
+        text = (
+            "---\nsubject: "
+            f"{next(s.subject for s in series.list_letters() if s.id == step)}\n---\n"
+            f"Other words {next(names)}.\n"
+        )
         series.edit_letter(env, step, letter=parse_letter(text))
 
     def remove() -> None:
-        if len(there) > 2:
-            step = dice.choice(list(there))
+        if len(lists_of_steps) > 2:
+            step = dice.choice(list(lists_of_steps))
             series.remove_letter(env, step)
-            del there[step]
+            del lists_of_steps[step]
 
     def join() -> None:
-        slug, email = dice.choice(["blog", "other"]), f"r{next(names)}@example.com"
+        slug = dice.choice(["blog", "other"])
+        email = f"r{next(names)}@example.com"
         with transaction() as session:
             mailing_list = session.scalars(
                 select(MailingList).where(MailingList.slug == slug)
@@ -420,8 +441,10 @@ def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
             }
         series_progress.advance_due(env)
         sending.send_due(env)
-        got = [(str(m["To"]), str(m["Subject"])) for m in sink.messages[before:]]
-        assert not [to for to, subject in got if subject.startswith("letter ") and to in resting]
+        new_mails = [(str(m["To"]), str(m["Subject"])) for m in sink.messages[before:]]
+        assert not [
+            to for to, subject in new_mails if subject.startswith("letter ") and to in resting
+        ]
         clock.forward(DAY)
     letters = Counter((str(m["To"]), str(m["Subject"])) for m in sink.messages)
     assert (

@@ -17,8 +17,12 @@ from newsletter.services.lists.list_options import parse_settings
         ("from", "ana@example.com, bob@example.com", "one sender only"),
         ("from", "ana@example.com; bob@example.com", "@"),
         ("hour", "24", "from 0 to 23"),
-        ("cadence", "yearly", "none of"),
-        ("timezone", "Mars", "no time zone"),
+        ("cadence", "yearly", "is not a cadence"),
+        ("timezone", "Mars", "is not a time zone"),
+        ("logo", "javascript:alert(1)", "a full web address"),
+        ("site_url", "javascript:alert(1)", "a full web address"),
+        ("site_url", "data:text/html,x", "a full web address"),
+        ("site_url", "blog.example", "a full web address"),
     ],
 )
 def test_a_setting_is_refused(name: str, value: str, problem: str) -> None:

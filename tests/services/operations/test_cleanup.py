@@ -1,4 +1,4 @@
-"""What grows old is thrown away, and nothing else."""
+"""Test that what grows old is thrown away, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.subscribe import Submission
 from newsletter.services.transfer import import_subscribers
-from newsletter.vocabulary import EvidenceSource
+from newsletter.vocabulary import EvidenceSource, SuppressionReason
 from tests.fakes import Clock
 from tests.people import add_list, add_reader
 
@@ -67,7 +67,7 @@ def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment
     signup.subscribe(
         env, "blog", Submission("typed@example.com"), Evidence(EvidenceSource.FORM, ip="192.0.2.1")
     )
-    suppressions.suppress(env, "complained@example.com", reason="complaint")
+    suppressions.suppress(env, "complained@example.com", reason=SuppressionReason.COMPLAINT)
     file = env.settings.folder / "all.csv"
     file.write_text(
         "email\nleft@example.com\ntyped@example.com\nCOMPLAINED@example.com\nnew@example.com\n"

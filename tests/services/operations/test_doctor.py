@@ -1,4 +1,6 @@
-"""What `doctor` says of an installation and of the DNS of its domain; `status` and `explain` on the same ground."""
+"""Test what `doctor` says of an installation and of the DNS of its domain; `status` and
+`explain` on the same ground.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
-from newsletter.db.session import transaction
+from newsletter import outbox
+from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.feeds.fetch import Fetched
 from newsletter.models import Campaign, Subscription
@@ -20,7 +24,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import history
 from newsletter.services.subscribers.subscriptions import Evidence, leave
-from newsletter.vocabulary import EvidenceSource
+from newsletter.vocabulary import EvidenceSource, SuppressionReason
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 from tests.people import add_list, add_reader
 from tests.services.sending.test_run import refusal
@@ -50,29 +54,35 @@ def checks(env: Environment, **options: object) -> dict[str, Check]:
 
 def well(dns: FakeDns) -> None:
     dns.records = {
-        (DOMAIN, "TXT"): ["v=spf1 mx -all"], (DOMAIN, "MX"): [f"10 mail.{DOMAIN}"],
+        (DOMAIN, "TXT"): ["v=spf1 mx -all"],
+        (DOMAIN, "MX"): [f"10 mail.{DOMAIN}"],
         (f"mail._domainkey.{DOMAIN}", "TXT"): [f"v=DKIM1; p={public_key(2048)}"],
         (f"_dmarc.{DOMAIN}", "TXT"): [f"v=DMARC1; p=quarantine; rua=mailto:d@{DOMAIN}"],
-        ("news.example.com", "A"): ["192.0.2.7"], ("192.0.2.7", "PTR"): ["news.example.com"],
-    }  # fmt: skip
+        ("news.example.com", "A"): ["192.0.2.7"],
+        ("192.0.2.7", "PTR"): ["news.example.com"],
+    }
 
 
-def test_all_is_well(
+def test_doctor_finds_nothing_wrong_with_a_good_installation(
     env: Environment, reader: object, clock: Clock, fake_dns: FakeDns, fake_fetch: FakeFetch
 ) -> None:
     assert checks(env)["clock"].verdict == "bad"
-    clock.now = datetime.now(UTC)
+    with reading() as session:  # the clock of the tests may be moved ahead, the database's is not
+        seconds = session.scalar(select(outbox.seconds_now_clause(session)))
+    clock.now = datetime.fromtimestamp(float(seconds or 0), UTC)
     well(fake_dns)
     fake_fetch.pages["https://news.example.com/robots.txt"] = (
         b"User-agent: *\nDisallow: /unsubscribe/\n"
     )
-    found = checks(env)
-    assert {id_: check.verdict for id_, check in found.items() if check.verdict != "good"} == {
-        "bounces": "warn", "feeds": "warn", "worker": "warn",
-    }  # fmt: skip
-    assert "1 of 10 look-ups" in found["spf"].what
-    assert "2048 bits" in found["dkim"].what
-    assert "p=quarantine holds" in found["dmarc"].what
+    verdicts = checks(env)
+    assert {id_: check.verdict for id_, check in verdicts.items() if check.verdict != "good"} == {
+        "bounces": "warn",
+        "feeds": "warn",
+        "worker": "warn",
+    }
+    assert "1 of 10 look-ups" in verdicts["spf"].what
+    assert "2048 bits" in verdicts["dkim"].what
+    assert "p=quarantine holds" in verdicts["dmarc"].what
     assert {
         "settings",
         "database",
@@ -83,21 +93,21 @@ def test_all_is_well(
         "one_click",
         "rdns",
         "mx",
-    } <= set(found)
+    } <= set(verdicts)
 
 
 def test_what_is_missing_comes_with_the_record_to_publish(
     env: Environment, reader: object, fake_dns: FakeDns
 ) -> None:
-    found = checks(env, selector="news")
-    assert {found[id_].verdict for id_ in ("spf", "dkim", "dmarc", "mx", "helo")} == {"bad"}
-    assert found["spf"].record == f'{DOMAIN}. TXT "v=spf1 mx ~all"'
-    assert found["dkim"].record.startswith(f'news._domainkey.{DOMAIN}. TXT "v=DKIM1')
+    verdicts = checks(env, selector="news")
+    assert {verdicts[id_].verdict for id_ in ("spf", "dkim", "dmarc", "mx", "helo")} == {"bad"}
+    assert verdicts["spf"].record == f'{DOMAIN}. TXT "v=spf1 mx ~all"'
+    assert verdicts["dkim"].record.startswith(f'news._domainkey.{DOMAIN}. TXT "v=DKIM1')
     assert (
-        found["dmarc"].record
+        verdicts["dmarc"].record
         == f'_dmarc.{DOMAIN}. TXT "v=DMARC1; p=none; rua=mailto:dmarc@{DOMAIN}"'
     )
-    assert all(found[id_].why for id_ in ("spf", "dkim", "dmarc", "mx", "helo"))
+    assert all(verdicts[id_].why for id_ in ("spf", "dkim", "dmarc", "mx", "helo"))
     assert checks(env)["dkim"].verdict == "unknown"
 
 
@@ -105,9 +115,9 @@ def test_without_a_network_nothing_is_called_wrong(
     env: Environment, reader: object, fake_dns: FakeDns
 ) -> None:
     fake_dns.silent = True
-    found = checks(env)
-    assert {found[id_].verdict for id_ in ("spf", "dkim", "dmarc", "mx", "rdns")} == {"unknown"}
-    assert "could not ask" in found["spf"].what
+    verdicts = checks(env)
+    assert {verdicts[id_].verdict for id_ in ("spf", "dkim", "dmarc", "mx", "rdns")} == {"unknown"}
+    assert "could not ask" in verdicts["spf"].what
 
 
 def test_names_that_lead_elsewhere_and_mail_that_goes_nowhere(
@@ -117,27 +127,30 @@ def test_names_that_lead_elsewhere_and_mail_that_goes_nowhere(
     fake_dns.records["192.0.2.7", "PTR"] = ["pool-7.isp.example"]
     fake_dns.records[DOMAIN, "MX"] = ["0 "]
     fake_dns.records[DOMAIN, "TXT"] = ["v=spf1 +all"]
-    found = checks(env)
-    assert [found[id_].verdict for id_ in ("rdns", "mx", "spf")] == ["bad", "bad", "bad"]
-    assert "pool-7.isp.example" in found["rdns"].what
+    verdicts = checks(env)
+    assert [verdicts[id_].verdict for id_ in ("rdns", "mx", "spf")] == ["bad", "bad", "bad"]
+    assert "pool-7.isp.example" in verdicts["rdns"].what
 
 
 @pytest.mark.parametrize(
-    ("signature", "said"),
+    ("signature", "expected"),
     [
         (f"d={DOMAIN}; s=mail; h=From:List-Unsubscribe:List-Unsubscribe-Post", ""),
         (f"d={DOMAIN}; s=mail; h=From:List-Unsubscribe", "leaves out list-unsubscribe-post"),
-        ("d=provider.example; s=x; h=From", "signed by provider.example"), ("", "signed by nobody"),
+        ("d=provider.example; s=x; h=From", "signed by provider.example"),
+        ("", "signed by nobody"),
     ],
-)  # fmt: skip
+)
 def test_a_sample_of_sent_mail(
-    env: Environment, reader: object, fake_dns: FakeDns, signature: str, said: str
+    env: Environment, reader: object, fake_dns: FakeDns, signature: str, expected: str
 ) -> None:
     well(fake_dns)
     header = f"DKIM-Signature: v=1; {signature}; b=x\r\n" if signature else ""
-    found = checks(env, sample=f"{header}From: ana@{DOMAIN}\r\n\r\nBody".encode())
-    assert said in found["dkim"].what + found.get("dkim_headers", Check("", "good", "")).what
-    assert (found["dkim"].verdict == "good") == (not said or "leaves" in said)
+    verdicts = checks(env, sample=f"{header}From: ana@{DOMAIN}\r\n\r\nBody".encode())
+    assert (
+        expected in verdicts["dkim"].what + verdicts.get("dkim_headers", Check("", "good", "")).what
+    )
+    assert (verdicts["dkim"].verdict == "good") == (not expected or "leaves" in expected)
 
 
 def test_an_address_that_is_not_ours(
@@ -157,9 +170,9 @@ def test_an_address_that_is_not_ours(
 def test_a_free_address_is_named(env: Environment, fake_dns: FakeDns) -> None:
     with transaction() as session:
         add_list(session, from_email="ana@gmail.com", postal_address="")
-    found = checks(env)
-    assert (found["from"].verdict, found["postal_address"].verdict) == ("bad", "warn")
-    assert fake_dns.asked == [("news.example.com", "A"), ("news.example.com", "AAAA")]
+    verdicts = checks(env)
+    assert (verdicts["from"].verdict, verdicts["postal_address"].verdict) == ("bad", "warn")
+    assert fake_dns.questions == [("news.example.com", "A"), ("news.example.com", "AAAA")]
 
 
 def send(env: Environment, sink: Sink) -> int:
@@ -183,7 +196,7 @@ def test_why_she_did_not_get_it(
             select(Subscription).join(Subscriber).where(Subscriber.email == "gone@example.com")
         ).one()
         leave(env, session, left, Evidence(EvidenceSource.AUTHOR))
-    suppressions.suppress(env, "barred@example.com", reason="complaint")
+    suppressions.suppress(env, "barred@example.com", reason=SuppressionReason.COMPLAINT)
     sink.script = lambda outgoing: (
         refusal(outgoing, 550, "5.1.1", "Nobody here") if "bounced" in outgoing.recipient else None
     )
@@ -191,35 +204,41 @@ def test_why_she_did_not_get_it(
     number = send(env, sink)
     clock.forward(timedelta(hours=1))
     reader("late@example.com", now=clock.now)
-    said = {
+    explanations = {
         name: explain_delivery.explain_delivery(env, number, f"{name}@example.com")
         for name in ("got", "gone", "never", "bounced", "barred", "late", "stranger")
     }
-    assert said["got"].got is True
-    assert "Message-ID" in said["got"].hint
-    assert all(said[name].got is False for name in said if name != "got")
+    assert explanations["got"].got is True
+    assert "Message-ID" in explanations["got"].hint
+    assert all(explanations[name].got is False for name in explanations if name != "got")
     for name, text in (
-        ("gone", "unsubscribed"), ("never", "never confirmed"), ("bounced", "550"), ("barred", "suppressed"),
-        ("late", "confirmed after"), ("stranger", "does not subscribe"),
-    ):  # fmt: skip
-        assert text in said[name].verdict, name
-    assert said["bounced"].verdict.startswith("the message was refused for good. The server"), (
-        "at the first try: none is counted"
-    )
-    assert "their message: sent" in [what for _, what in said["got"].facts]
-    assert [told.what for told in history.get_history(env, "got@example.com").events][-1].endswith(
-        "” sent"
-    )
+        ("gone", "unsubscribed"),
+        ("never", "never confirmed"),
+        ("bounced", "550"),
+        ("barred", "suppressed"),
+        ("late", "confirmed after"),
+        ("stranger", "does not subscribe"),
+    ):
+        assert text in explanations[name].verdict, name
+    assert explanations["bounced"].verdict.startswith(
+        "the message was refused for good. The server"
+    ), "at the first try: none is counted"
+    assert "their message: sent" in [what for _, what in explanations["got"].facts]
+    assert [event.what for event in history.get_history(env, "got@example.com").events][
+        -1
+    ].endswith("” sent")
     with pytest.raises(NotFound):
         explain_delivery.explain_delivery(env, 99, "got@example.com")
 
 
-def test_why_not_yet(env: Environment, reader: Callable[..., None], sink: Sink) -> None:
+def test_a_campaign_that_has_not_started_is_no_reason_of_a_subscriber(
+    env: Environment, reader: Callable[..., None], sink: Sink
+) -> None:
     reader("a@example.com")
     number = letters.send_letter(env, letters.parse(LETTER), send_at=env.now + timedelta(days=1))
     assert (
         explain_delivery.explain_delivery(env, number, "a@example.com").verdict
-        == "the campaign is scheduled: nobody got it"
+        == "the campaign has not started: nobody got it yet"
     )
     assert explain_delivery.explain_delivery(env, number, "a@example.com").got is None
 
@@ -232,9 +251,9 @@ def test_status_at_one_look(
     reader("today@example.com")
     reader("asked@example.com", status="pending")
     number = send(env, sink)
-    suppressions.suppress(env, "x@example.com", reason="bounce")
-    found = status.read_status(env)
-    [blog] = found.lists
+    suppressions.suppress(env, "x@example.com", reason=SuppressionReason.BOUNCE)
+    result = status.read_status(env)
+    [blog] = result.lists
     assert (blog.active, blog.pending, blog.unsubscribed) == (3, 1, 0)
     assert (
         blog.growth.joined[-1],
@@ -245,7 +264,7 @@ def test_status_at_one_look(
     assert blog.last is not None
     assert (blog.last.id, blog.last.totals.sent, blog.under_way) == (number, 3, ())
     assert [coming.cadence for coming in blog.coming] == ["weekly"]
-    assert (found.bounces, found.complaints, found.waiting, found.ticked_at) == (1, 0, 0, None)
+    assert (result.bounces, result.complaints, result.waiting, result.ticked_at) == (1, 0, 0, None)
     with transaction() as session:
         session.get_one(Campaign, number).status = "paused"
     assert status.read_status(env, "blog").lists[0].under_way[0].status == "paused"

@@ -1,4 +1,6 @@
-"""A restore needs nothing but the file, brings nobody back who has left, and mails nobody by itself."""
+"""A restore needs nothing but the file, brings nobody back who has left, and mails nobody by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ from newsletter.services.runtime import Environment, utcnow
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import privacy, subscriptions
 from newsletter.settings import Settings
-from newsletter.vocabulary import ConsentKind, EvidenceSource, MailKind
+from newsletter.vocabulary import ConsentKind, EvidenceSource, MailKind, SuppressionReason
 from newsletter.worker import WorkerProcess
 from tests.fakes import START, Clock, Sink
 from tests.house import House
@@ -65,34 +67,39 @@ def leave(env: Environment, email: str) -> None:
         subscriptions.leave(env, session, session.scalars(query).one(), BY_HAND)
 
 
-# ── what must only grow ────────────────────────────────────────────────────────────────────────────
+# ── what must only grow
+# ────────────────────────────────────────────────────────────────────────────
 
 
 def test_a8_who_left_since_the_backup_stays_gone(house: House, clock: Clock) -> None:
     house.backup()
     clock.forward(timedelta(hours=1))
     leave(house.env, "ana@example.com")
-    suppressions.suppress(house.env, "bob@example.com", reason="complaint")
+    suppressions.suppress(house.env, "bob@example.com", reason=SuppressionReason.COMPLAINT)
     privacy.erase_address(house.env, "cid@example.com")
     restored = house.restore()
     assert (restored.merged.left, restored.merged.suppressed, restored.merged.erased) == (1, 2, 1)
     assert [house.status(f"{name}@example.com") for name in ("ana", "cid", "dan", "fay")] == [
-        "unsubscribed", "unknown", "active", "active",
-    ]  # fmt: skip
+        "unsubscribed",
+        "unknown",
+        "active",
+        "active",
+    ]
     with reading() as session:
-        barred = [
+        known = [
             suppressions.is_suppressed(house.env, session, f"{name}@example.com")
             for name in ("bob", "cid", "dan")
         ]
-    assert barred == [True, True, False]
+    assert known == [True, True, False]
 
 
 def test_counts_of_mailboxes_and_breaks_outlive_a_restore(house: House, clock: Clock) -> None:
     """Else whoever can cause a restore, or waits for one, may mail a stranger anew."""
     at = int(clock.now.timestamp())
+    until = utcnow() + timedelta(days=30)  # a restore goes by the machine's clock
     with transaction() as session:
-        for name, asked in (("a", 1), ("b", 2)):
-            row = Mailbox(mailbox_hash=name * 64, unanswered=asked, last_at=clock.now)
+        for name, unanswered in (("a", 1), ("b", 2)):
+            row = Mailbox(mailbox_hash=name * 64, unanswered=unanswered, last_at=clock.now)
             row.mails = [["asked", at, 7]]
             session.add(row)
     house.backup()
@@ -105,7 +112,7 @@ def test_counts_of_mailboxes_and_breaks_outlive_a_restore(house: House, clock: C
         query = select(Subscription).join(Subscriber)
         for name in ("ana", "bob"):
             row_of = session.scalars(query.where(Subscriber.email_key == f"{name}@example.com"))
-            row_of.one().paused_until = clock.now + timedelta(days=30)
+            row_of.one().paused_until = until
     house.restore()
     with reading() as session:
         mailboxes = {row.mailbox_hash[0]: row for row in session.scalars(select(Mailbox))}
@@ -115,7 +122,7 @@ def test_counts_of_mailboxes_and_breaks_outlive_a_restore(house: House, clock: C
         breaks = session.scalars(
             select(Subscriber.email_key)
             .join(Subscription)
-            .where(Subscription.paused_until == clock.now + timedelta(days=30))
+            .where(Subscription.paused_until == until)
             .order_by(Subscriber.email_key)
         ).all()
     assert breaks == ["ana@example.com", "bob@example.com"]
@@ -193,7 +200,8 @@ def test_an_older_schema_gives_what_it_has(house: House, clock: Clock) -> None:
     assert (merged.left, merged.suppressed, merged.unread) == (1, 1, "")
 
 
-# ── the hold ───────────────────────────────────────────────────────────────────────────────────────
+# ── the hold
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def add_campaign(session: Session, status: str) -> None:
@@ -271,7 +279,8 @@ def test_single_mails_can_be_dropped_before_mail_is_released(house: House, clock
     assert installation.list_waiting_mails() == []
 
 
-# ── the state of the database that is replaced ─────────────────────────────────────────────────────
+# ── the state of the database that is replaced
+# ─────────────────────────────────────────────────────
 
 
 def break_nothing(file: Path) -> None:
@@ -336,8 +345,8 @@ def test_u2_restore_works_whatever_state_the_database_is_in(
     assert installation.find_hold() is not None
     house.close()
     names = {file.name for file in house.file.parent.iterdir()}
-    kept = {"newsletter.db.before-restore"} if before is not None else set()
-    assert names == {"newsletter.db", "backup.db"} | kept, "no side files are left"
+    copies = {"newsletter.db.before-restore"} if before is not None else set()
+    assert names == {"newsletter.db", "backup.db"} | copies, "no side files are left"
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in house.file.parent.iterdir())
     if restored.copy and state in (corrupt, corrupt_in_the_middle):
         assert before is not None
@@ -348,23 +357,24 @@ def test_u2_restore_works_whatever_state_the_database_is_in(
 
 
 def test_the_way_back_is_open(house: House, clock: Clock) -> None:
-    """What was replaced can be put back; nothing that was kept is overwritten."""
+    """A database that was replaced can be put back; nothing that was kept is overwritten."""
     house.backup()
     with transaction() as session:
         add_reader(session, session.get_one(MailingList, 1), "new@example.com")
-    kept = house.restore().copy
-    assert kept is not None
+    copy = house.restore().copy
+    assert copy is not None
     assert house.status("new@example.com") == "unknown"
     house.close()
-    again = restore(house.settings, kept).copy
+    again = restore(house.settings, copy).copy
     assert again is not None
-    assert again != kept
-    assert kept.exists()
+    assert again != copy
+    assert copy.exists()
     house.open()
     assert house.status("new@example.com") == "active"
 
 
-# ── the file ───────────────────────────────────────────────────────────────────────────────────────
+# ── the file
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def bookmarks(file: Path) -> None:
@@ -470,7 +480,8 @@ def test_u17_a_foreign_key_is_said(house: House) -> None:
     assert house.restore().foreign_key
 
 
-# ── whoever uses the database ──────────────────────────────────────────────────────────────────────
+# ── whoever uses the database
+# ──────────────────────────────────────────────────────────────────────
 
 HOLDER = """
 import sqlite3, sys, time

@@ -1,4 +1,6 @@
-"""What the program can see it says: in doctor and status, once in the log, once by mail."""
+"""Test that what the program can see it says: in doctor and status, once in the log, once by
+mail.
+"""
 
 from __future__ import annotations
 
@@ -86,20 +88,24 @@ def test_no_backup_at_all_is_told_after_a_week(env: Environment, clock: Clock) -
     assert troubles(env) == ["backup"]
 
 
-@pytest.mark.parametrize(("days", "told"), [(30, False), (13, True), (-1, True)])
-def test_a_certificate_that_ends_is_told(filled: Environment, days: int, *, told: bool) -> None:
+@pytest.mark.parametrize(("days", "expected"), [(30, False), (13, True), (-1, True)])
+def test_a_certificate_that_ends_is_told(filled: Environment, days: int, *, expected: bool) -> None:
     env = replace(filled, read_certificate=lambda url: START + timedelta(days=days))
-    assert named(watch.watch(env)) == (["certificate"] if told else [])
+    assert named(watch.watch(env)) == (["certificate"] if expected else [])
     assert named(watch.watch(env)) == []
-    assert ("certificate" in notices()[0]) == told
+    assert ("certificate" in notices()[0]) == expected
 
 
 def test_a_ceiling_that_is_reached_is_told(
     filled: Environment, client: FlaskClient, clock: Clock
 ) -> None:
     with transaction() as session:
-        counters.add_count(session, "signup/list/1", 3_000, now=int(filled.now.timestamp()), seconds=3600)  # fmt: skip
-        counters.add_count(session, "signup/overall", 3_000, now=int(filled.now.timestamp()), seconds=3600)  # fmt: skip
+        counters.add_count(
+            session, "signup/list/1", 3_000, now=int(filled.now.timestamp()), seconds=3600
+        )
+        counters.add_count(
+            session, "signup/overall", 3_000, now=int(filled.now.timestamp()), seconds=3600
+        )
     [check] = [check for check in watch.list_troubles(filled) if check.id == "ceilings"]
     assert "signup.per_list = 3000" in check.what
     assert "overall" not in check.what
@@ -118,7 +124,8 @@ def test_a_proxy_that_names_no_visitor_is_told(filled: Environment, client: Flas
 def test_visitors_from_elsewhere_are_no_proxy(filled: Environment, client: FlaskClient) -> None:
     for number in range(8):
         client.post(
-            "/blog/subscribe", data={"email": f"n{number}@example.com"},
+            "/blog/subscribe",
+            data={"email": f"n{number}@example.com"},
             environ_overrides={"REMOTE_ADDR": "198.51.100.3"},
-        )  # fmt: skip
+        )
     assert troubles(filled) == []

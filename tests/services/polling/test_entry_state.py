@@ -29,7 +29,9 @@ Told = tuple[EventKind, Actor, str]
 
 
 def fate_changes(file: Path) -> list[int]:
-    """The lines of a module that set `.fate`, or the column in an `Entry(...)` or `.values(...)`."""
+    """Return the lines of a module that set `.fate`, or the column in an `Entry(...)` or
+    `.values(...)`.
+    """
     lines = []
     for node in ast.walk(ast.parse(file.read_text())):
         targets: list[ast.expr] = []
@@ -98,7 +100,7 @@ def test_the_guard_sees_what_is_planted(planted: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def feed_id(env: Environment, fake_fetch: FakeFetch) -> int:
-    """A feed with one old entry, beside another list with a feed of its own."""
+    """Make a feed with one old entry, beside another list with a feed of its own."""
     with transaction() as session:
         add_list(session, "blog")
         add_list(session, "other")
@@ -149,7 +151,9 @@ def test_an_entry_is_found_and_ready_withdrawn_and_returned(
     assert told(new)[3:] == [(EventKind.ENTRY_READY, Actor.SYSTEM, "returned")]
 
 
-def test_an_author_decides(env: Environment, fake_fetch: FakeFetch, feed_id: int) -> None:
+def test_what_an_author_decides_of_an_entry_is_recorded_as_theirs(
+    env: Environment, fake_fetch: FakeFetch, feed_id: int
+) -> None:
     new = find_new(env, fake_fetch, feed_id)
     entries.hold(env, new)
     entries.release(env, new)

@@ -43,25 +43,27 @@ def video(name: str, *, date: str = "2026-11-24T09:30:00+00:00", short: bool = F
 
 def tube(*videos: str) -> bytes:
     return (
-        '<feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns:media="http://search.yahoo.com/mrss/" '
-        f'xmlns="http://www.w3.org/2005/Atom"><title>Ana</title><link rel="alternate" href="https://www.youtube.com/channel/{CHANNEL}"/>'
+        '<feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" '
+        'xmlns:media="http://search.yahoo.com/mrss/" '
+        'xmlns="http://www.w3.org/2005/Atom"><title>Ana</title><link rel="alternate" '
+        f'href="https://www.youtube.com/channel/{CHANNEL}"/>'
         f"{''.join(videos)}</feed>"
     ).encode()
 
 
-def watch(name: str, said: str) -> tuple[str, bytes]:
+def watch(name: str, script: str) -> tuple[str, bytes]:
     return (
         f"https://www.youtube.com/watch?v={name.ljust(11, '_')}",
-        f"<script>{said}</script>".encode(),
+        f"<script>{script}</script>".encode(),
     )
 
 
 @pytest.fixture
 def mailing_list(env: Environment) -> int:
     with transaction() as session:
-        found = add_list(session)
-        add_reader(session, found, "weekly@example.com")
-        return found.id
+        row = add_list(session)
+        add_reader(session, row, "weekly@example.com")
+        return row.id
 
 
 def fates() -> dict[str, str]:
@@ -89,7 +91,10 @@ def poll(env: Environment, clock: Clock) -> list[polling.PollResult]:
 def test_a_channel_has_many_addresses_and_one_feed(
     env: Environment, mailing_list: int, fake_fetch: FakeFetch, address: str
 ) -> None:
-    page = f'"browseId":"UC{"z" * 22}" <link rel="canonical" href="https://www.youtube.com/channel/{CHANNEL}">'.encode()
+    page = (
+        f'"browseId":"UC{"z" * 22}" <link rel="canonical" '
+        f'href="https://www.youtube.com/channel/{CHANNEL}">'
+    ).encode()
     fake_fetch.pages |= {
         "https://www.youtube.com/@ana": page,
         "https://youtube.com/@ana": page,
@@ -218,8 +223,11 @@ def test_a_withdrawn_post_gives_its_video_back(
 def test_a_page_in_two_feeds_of_a_list_is_one_story(
     env: Environment, mailing_list: int, fake_fetch: FakeFetch, clock: Clock
 ) -> None:
-    """A blog's feed, and that of one of its categories; and a post that only links to the same page."""
-    category, link = "https://blog.example.com/rest/feed.xml", "https://blog.example.com/new/"
+    """A blog's feed, and that of one of its categories; and a post that only links to the same
+    page.
+    """
+    category = "https://blog.example.com/rest/feed.xml"
+    link = "https://blog.example.com/new/"
     fake_fetch.pages |= {URL: rss(item("Old")), category: rss()}
     feeds.add(env, URL)
     feeds.add(env, category)
@@ -229,13 +237,13 @@ def test_a_page_in_two_feeds_of_a_list_is_one_story(
         item("New", link=f"{link}?utm_source=rss", guid="9"), item("Mine")
     )
     poll(env, clock)
-    said = {entry.why for entry in entries.list_entries(fate="skipped")}
+    whys = {entry.why for entry in entries.list_entries(fate="skipped")}
     [first] = [
         entry.id
         for entry in entries.list_entries()
         if entry.title == "New" and entry.fate != "skipped"
     ]
-    assert said == {
+    assert whys == {
         "was there already when the feed was added",
         f"the same page as entry {first}, of another feed",
     }
@@ -259,7 +267,9 @@ def test_a_feed_that_is_removed_leaves_a_shared_story_to_the_other(
     when: str,
     removed: str,
 ) -> None:
-    """Nobody gets it twice, and nobody misses it, whichever feed goes, before or after it was mailed to some."""
+    """Nobody gets it twice, and nobody misses it, whichever feed goes, before or after it was
+    mailed to some.
+    """
     with transaction() as session:
         add_reader(
             session,
@@ -282,17 +292,18 @@ def test_a_feed_that_is_removed_leaves_a_shared_story_to_the_other(
     assert len(sink.to("instant@example.com")) == len(sink.to("weekly@example.com")) == 1
     [left] = [entry for entry in entries.list_entries() if entry.title == "New"]
     assert left.fate == "sent"
-    said = {
+    explanations = {
         row.title: row
         for row in explain_subscriber.explain_entries(env, None, "weekly@example.com")
     }
-    assert said["New"].course == "sent"
+    assert explanations["New"].course == "sent"
 
 
 def test_a_post_that_links_to_a_page_of_another_feed_is_its_own_story(
     env: Environment, mailing_list: int, fake_fetch: FakeFetch, clock: Clock
 ) -> None:
-    second, link = "https://blog.example.com/links.xml", "https://blog.example.com/new/"
+    second = "https://blog.example.com/links.xml"
+    link = "https://blog.example.com/new/"
     fake_fetch.pages |= {URL: rss(), second: rss()}
     feeds.add(env, URL)
     feeds.add(env, second)
@@ -359,7 +370,10 @@ def test_pages_are_asked_for_pictures_when_wanted(
 ) -> None:
     fake_fetch.pages[URL] = rss(item("Old"))
     added = feeds.add(env, URL, page_pictures=True)
-    page = b'<meta property="og:image" content="/pictures/a.jpg"><meta property="og:image:alt" content="Fog">'
+    page = (
+        b'<meta property="og:image" content="/pictures/a.jpg"><meta property="og:image:alt" '
+        b'content="Fog">'
+    )
     fake_fetch.pages["https://blog.example.com/new/"] = page
     fake_fetch.pages["https://blog.example.com/evil/"] = (
         b'<meta property="og:image" content="javascript:alert(1)">'

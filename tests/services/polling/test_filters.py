@@ -30,7 +30,7 @@ def post(title: str, *categories: str) -> str:
 
 @pytest.fixture
 def feed(env: Environment, fake_fetch: FakeFetch) -> str:
-    """A feed with an old post, beside another list's feed without filters."""
+    """Make a feed with an old post, beside another list's feed without filters."""
     with transaction() as session:
         add_list(session)
         add_list(session, "other")
@@ -101,15 +101,15 @@ def test_a_changed_filter_judges_what_has_not_been_mailed_though_its_feed_has_no
 ) -> None:
     items = [post("New"), post("Kept"), post("Old")]
     poll(env, clock, fake_fetch, *items)
-    kept = next(entry.id for entry in entries.list_entries() if entry.title == "Kept")
-    entries.hold(env, kept)
-    entries.release(env, kept)
+    result = next(entry.id for entry in entries.list_entries() if entry.title == "Kept")
+    entries.hold(env, result)
+    entries.release(env, result)
     feeds.edit(feed, leaves_out={}, only=["Letters"])
     fates = poll(env, clock, fake_fetch, *items)
     assert (fates["New"], fates["Kept"]) == ("skipped", "ready"), "what was decided by hand stays"
 
 
-def test_filters_are_emptied(env: Environment, feed: str) -> None:
+def test_an_empty_option_empties_a_filter_of_one_feed(env: Environment, feed: str) -> None:
     feeds.edit(feed, leaves_out={}, only=["A"], never=["B", "b"], not_title="x")
     assert feeds.get(feed).filters == Filters(("A",), ("b",), "x")
     feeds.edit(feed, leaves_out={}, only=[""], never=[""], not_title="")
@@ -117,6 +117,7 @@ def test_filters_are_emptied(env: Environment, feed: str) -> None:
     assert feeds.get(OTHER).filters == Filters((), (), "")
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("pattern", ["(", "a**", r"(?<=x)y", r"(a)\1", "x" * 201, "(x{900}){900}"])
 def test_patterns_that_cannot_be_used_are_refused(
     env: Environment, feed: str, pattern: str

@@ -1,4 +1,6 @@
-"""What WordPress does to posts between being found and being mailed, and what lies behind its feed's ten posts."""
+"""Test what WordPress does to posts between being found and being mailed, and what lies behind its
+feed's ten posts.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,10 @@ from tests.people import add_entry, add_feed, add_list, add_reader
 
 URL = "https://blog.example.com/feed/"
 FORM = (
-    '<form action="https://blog.example.com/wp-login.php?action=postpass" class="post-password-form" method="post">'
-    '<p>This content is password-protected. To view it, please enter the password below.</p><p><label for="pwbox-1">'
+    '<form action="https://blog.example.com/wp-login.php?action=postpass" '
+    'class="post-password-form" method="post">'
+    "<p>This content is password-protected. To view it, please enter the password "
+    'below.</p><p><label for="pwbox-1">'
     'Password: <input name="post_password" id="pwbox-1" type="password" /></label></p></form>'
 )
 
@@ -45,7 +49,9 @@ class Post:
 
 @dataclass
 class WordPress:
-    """A blog as WordPress serves it: ten posts a page, validators of its newest post, a 304 for whoever has those."""
+    """A blog as WordPress serves it: ten posts a page, validators of its newest post, a 304 for
+    whoever has those.
+    """
 
     fetch: FakeFetch
     clock: Clock
@@ -70,24 +76,25 @@ class WordPress:
 
     def answer(self, page: int, etag: str | None, modified: str | None) -> Fetched:
         url = URL if page == 1 or not self.knows_pages else f"{URL}?paged={page}"
-        shown = sorted(
+        published = sorted(
             (post for post in self.posts if post.status == "publish"), key=lambda post: post.date
         )[::-1]
-        newest = format_datetime(shown[0].date) if shown else format_datetime(START)
-        own = f'"{hashlib.md5(newest.encode()).hexdigest()}"'
-        if etag == own and modified == newest:
-            return Fetched(url, 304, b"", etag=own, last_modified=newest)
+        newest = format_datetime(published[0].date) if published else format_datetime(START)
+        text = f'"{hashlib.md5(newest.encode()).hexdigest()}"'
+        if etag == text and modified == newest:
+            return Fetched(url, 304, b"", etag=text, last_modified=newest)
         first = (page - 1) * self.window if self.knows_pages else 0
-        if page > 1 and self.knows_pages and not shown[first : first + self.window]:
+        if page > 1 and self.knows_pages and not published[first : first + self.window]:
             raise FeedUnavailable(url, "answers 404 Not Found", status=404)
-        items = "".join(map(self._item, shown[first : first + self.window]))
+        items = "".join(map(self._item, published[first : first + self.window]))
         document = (
-            '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/'
+            '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" '
+            'xmlns:content="http://purl.org/rss/1.0/modules/'
             f'content/"><channel><title>Blog</title><link>https://blog.example.com</link>'
             f"<generator>{self.generator}</generator>{items}</channel></rss>"
         )
         return Fetched(
-            url, 200, document.encode(), "application/rss+xml", etag=own, last_modified=newest
+            url, 200, document.encode(), "application/rss+xml", etag=text, last_modified=newest
         )
 
     @staticmethod
@@ -95,16 +102,19 @@ class WordPress:
         title = f"Protected: {post.title}" if post.password else post.title
         text = FORM if post.password else f"<p>{post.text}</p>"
         return (
-            f"<item><title>{title}</title><link>{post.link}</link><guid isPermaLink='false'>{post.link}?p</guid>"
-            f"<pubDate>{format_datetime(post.date)}</pubDate><description><![CDATA[{text}]]></description>"
+            f"<item><title>{title}</title><link>{post.link}</link><guid "
+            f"isPermaLink='false'>{post.link}?p</guid>"
+            f"<pubDate>{format_datetime(post.date)}</pubDate><description><![CDATA[{text}]]>"
+            "</description>"
             f"<content:encoded><![CDATA[{text}]]></content:encoded></item>"
         )
 
 
 @pytest.fixture
 def blog(env: Environment, fake_fetch: FakeFetch, clock: Clock) -> WordPress:
-    """A WordPress with twelve posts on a list with an instant and a weekly subscriber, beside another list whose feed
-    fails and which is owed an entry of its own."""
+    """Make a WordPress with twelve posts on a list with an instant and a weekly subscriber, beside
+    another list whose feed fails and which is owed an entry of its own.
+    """
     blog = WordPress(fake_fetch, clock)
     with transaction() as session:
         mailing_list = add_list(session)
@@ -165,8 +175,8 @@ def test_w1_a_feed_that_was_asked_a_moment_ago_is_looked_at_again(
     polling.poll_due(env)
     mistake.status = "draft"
     clock.forward(timedelta(seconds=5))
-    made = digests.send_now(env, "blog", "instant", dry_run=True)
-    assert [(row.entries, row.recipients) for row in made] == [(2, 1)], (
+    result = digests.send_now(env, "blog", "instant", dry_run=True)
+    assert [(row.entries, row.recipients) for row in result] == [(2, 1)], (
         "a dry run says what would be mailed"
     )
     digests.send_now(env, "blog", "instant")
@@ -270,8 +280,10 @@ def test_w11_a_pinned_post_closes_no_gap(env: Environment, blog: WordPress, cloc
     clock.forward(timedelta(days=2))
     for number in range(14):
         blog.publish(f"New{number}")
-    shown = blog._item
-    blog._item = lambda post: (shown(pinned) if post.title == "New13" else "") + shown(post)  # type: ignore[method-assign]
+    write_item = blog._item
+    blog._item = lambda post: (
+        (write_item(pinned) if post.title == "New13" else "") + write_item(post)
+    )  # type: ignore[method-assign]
     tick(env)
     assert set(fates().values()) == {"held"}
 
@@ -365,16 +377,17 @@ def test_a_process_that_is_to_end_waits_for_no_feed(
     """Those that have not answered are due for the next worker at once."""
     import threading
 
-    stop, asked = threading.Event(), threading.Event()
+    stop = threading.Event()
+    hanging = threading.Event()
 
     def hang(etag: object, modified: object) -> bytes:
-        asked.set()
+        hanging.set()
         stop.wait(60)
         threading.Event().wait(60)
         raise AssertionError("nobody waits for this")
 
     fake_fetch.pages[URL] = hang
-    threading.Thread(target=lambda: (asked.wait(60), stop.set()), daemon=True).start()
+    threading.Thread(target=lambda: (hanging.wait(60), stop.set()), daemon=True).start()
     polling.poll_due(env, stop=stop.is_set)
     db.session.rollback()
     [feed] = db.session.scalars(select(Feed).where(Feed.url == URL))

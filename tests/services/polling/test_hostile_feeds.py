@@ -38,6 +38,7 @@ def hostile(env: Environment, fake_fetch: FakeFetch, monkeypatch: pytest.MonkeyP
         fake_fetch.pages[url] = rss(item("New", link=f"{url}/new"), item(url, link=url))
 
 
+@pytest.mark.any_database
 def test_hostile_feeds_are_parsed_after_all_others(
     env: Environment, clock: Clock, hostile: None
 ) -> None:
@@ -49,6 +50,7 @@ def test_hostile_feeds_are_parsed_after_all_others(
     assert all("takes longer" in result.error for result in results[3:])
 
 
+@pytest.mark.any_database
 def test_a_feed_that_failed_is_parsed_last_and_recovers(
     env: Environment, clock: Clock, fake_fetch: FakeFetch, hostile: None
 ) -> None:
@@ -75,6 +77,7 @@ def test_slow_feeds_for_which_there_is_no_time_are_due_again(
     assert find_due(env) == set()
 
 
+@pytest.mark.any_database
 def test_slow_feeds_for_which_there_is_no_memory_are_due_again(
     env: Environment, clock: Clock, hostile: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +88,7 @@ def test_slow_feeds_for_which_there_is_no_memory_are_due_again(
     assert find_due(env) == set(HOSTILE) - {slow}
 
 
+@pytest.mark.any_database
 def test_the_process_ends_while_a_slow_feed_is_parsed(
     env: Environment, clock: Clock, hostile: None
 ) -> None:

@@ -24,11 +24,11 @@ def entries(*items: str) -> tuple[ParsedEntry, ...]:
 
 
 def known(*items: str, fate: str = "sent") -> list[KnownEntry]:
-    """What was stored of these items, the last of the feed first."""
-    found = reversed(entries(*items))
+    """Return what was stored of these items, the last of the feed first."""
+    result = reversed(entries(*items))
     return [
         KnownEntry(number, entry.identity, entry.link_key, entry.title, entry.published, fate)
-        for number, entry in enumerate(found, 1)
+        for number, entry in enumerate(result, 1)
     ]
 
 
@@ -176,18 +176,20 @@ def test_e10_a_pinned_post_withdraws_nothing() -> None:
         item("A", date=dated(3)),
         fate="ready",
     )
-    seen = entries(item("Pin", date=dated(90)), item("C", date=dated(0)), item("B", date=dated(2)))
-    assert decide(old, seen, MOMENT).gone == ()
+    result = entries(
+        item("Pin", date=dated(90)), item("C", date=dated(0)), item("B", date=dated(2))
+    )
+    assert decide(old, result, MOMENT).gone == ()
 
 
 def test_e10_found_missing_in_the_middle() -> None:
     old = known(
         *(item(title, date=dated(day)) for day, title in enumerate("DCBA", 1)), fate="ready"
     )
-    seen = entries(item("E", date=dated(0)), item("D", date=dated(1)), item("B", date=dated(3)))
-    assert decide(old, seen, MOMENT).gone == (3,), "C was taken back; A has only been pushed out"
+    result = entries(item("E", date=dated(0)), item("D", date=dated(1)), item("B", date=dated(3)))
+    assert decide(old, result, MOMENT).gone == (3,), "C was taken back; A has only been pushed out"
     taken_back = [replace(entry, withdrawn=True) if entry.id == 3 else entry for entry in old]
-    assert decide(taken_back, seen, MOMENT).gone == ()
+    assert decide(taken_back, result, MOMENT).gone == ()
 
 
 class Blog:
@@ -206,7 +208,8 @@ class Blog:
 
     def write(self) -> None:
         self.written += 1
-        name, day = str(self.written), self.random.choice(["", dated(300 - self.written)])
+        name = str(self.written)
+        day = self.random.choice(["", dated(300 - self.written)])
         post = {
             "title": f"Post {name}",
             "guid": f"id-{name}",
@@ -231,27 +234,28 @@ class Blog:
                 post["body"] = "<p>corrected</p>"
 
     def feed(self) -> tuple[ParsedEntry, ...]:
-        shown = [post for post in self.posts[: self.window] if not post.get("hidden")]
+        visible = [post for post in self.posts[: self.window] if not post.get("hidden")]
         if self.random.random() < 0.2:
-            self.random.shuffle(shown)
+            self.random.shuffle(visible)
         names = ("title", "guid", "link", "date", "body")
         return entries(
-            *(item(**{name: post[name] for name in names if name in post}) for post in shown)
+            *(item(**{name: post[name] for name in names if name in post}) for post in visible)
         )
 
     def poll(self, *, first: bool = False) -> None:
-        before, self.now = self.now, self.now + timedelta(hours=1)
+        before = self.now
+        self.now = self.now + timedelta(hours=1)
         decision = decide(
             self.stored,
             self.feed(),
             PollMoment(self.now, None if first else before, site_key="blog.example.com"),
         )
         rows = {entry.id: entry for entry in self.stored}
-        for number, seen in decision.present:
+        for number, parsed in decision.present:
             changes = {
-                "link_key": seen.link_key,
-                "title": seen.title,
-                "published": seen.published,
+                "link_key": parsed.link_key,
+                "title": parsed.title,
+                "published": parsed.published,
                 "withdrawn": False,
             }
             rows[number] = replace(rows[number], **changes)
@@ -285,7 +289,8 @@ def test_whatever_happens_to_a_blog_each_post_is_new_once(seed: int) -> None:
     assert set(blog.went_out) == {post["key"] for post in blog.posts} - known_from_the_start
 
 
-# ── conditions that only show beside others ────────────────────────────────────────────────────────
+# ── conditions that only show beside others
+# ────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(("moved", "fate"), [(2, "ready"), (3, "held")])
@@ -336,7 +341,7 @@ def test_w11_a_window_without_anything_known_is_a_gap(window: int, count: int, f
         BEFORE + timedelta(days=5), BEFORE, site_key="blog.example.com", window=window
     )
     decision = decide(old, new, later)
-    assert [each.fate for each in decision.new] == [fate] * count
+    assert [entry.fate for entry in decision.new] == [fate] * count
     if fate == "held":
         assert "does not show any more" in decision.new[0].why
 
@@ -348,7 +353,7 @@ def test_w11_one_known_entry_closes_the_gap_unless_it_is_pinned(place: int) -> N
     new = [item(f"New {n}", date=dated(n)) for n in range(10)]
     new.insert(place, item("Old 3", date=dated(23)))
     later = PollMoment(BEFORE + timedelta(days=5), BEFORE, site_key="blog.example.com", window=11)
-    assert {each.fate for each in decide(old, entries(*new), later).new} == {
+    assert {entry.fate for entry in decide(old, entries(*new), later).new} == {
         "held" if place == 0 else "ready"
     }
 

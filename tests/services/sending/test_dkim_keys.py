@@ -22,13 +22,14 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import dkim_keys
 from newsletter.services.sending import run as sending
 from newsletter.settings import Dkim
+from newsletter.setup_vocabulary import KeyKind
 from tests.fakes import FakeDns, Sink
 from tests.people import add_list, add_reader
 
 
 @pytest.fixture
 def signing(env: Environment) -> Iterator[Environment]:
-    """An installation whose settings name s1 and s2; a second list writes from another domain."""
+    """Make an installation whose settings name s1 and s2, and a list of another domain."""
     with transaction() as session:
         add_list(session, from_email="ana@slow-letters.net")
         add_list(session, "other", from_email="eva@other-letters.net")
@@ -66,9 +67,9 @@ def test_signing_begins_when_doctor_has_seen_the_key(
     publish(fake_dns, key, "slow-letters.net")
     send(signing)
     assert signatures(sink.accepted[-1].data) == [], "nobody has looked yet"
-    found = checks(signing)
-    assert found["s1._domainkey.slow-letters.net is published and signs"] == "good"
-    assert found["s1._domainkey.other-letters.net is not published: mail goes unsigned"] == "bad"
+    verdicts = checks(signing)
+    assert verdicts["s1._domainkey.slow-letters.net is published and signs"] == "good"
+    assert verdicts["s1._domainkey.other-letters.net is not published: mail goes unsigned"] == "bad"
     send(signing)
     assert signatures(sink.accepted[-1].data) == ["s1/slow-letters.net"]
     data = sink.accepted[-1].data
@@ -81,8 +82,8 @@ def test_signing_begins_when_doctor_has_seen_the_key(
 def test_two_keys_sign_while_one_replaces_the_other(
     signing: Environment, sink: Sink, fake_dns: FakeDns
 ) -> None:
-    for selector, kind in (("s1", "rsa"), ("s2", "ed25519"), ("s3", "rsa")):
-        key = dkim_keys.create_key(signing, selector, kind=kind)  # type: ignore[arg-type]
+    for selector, kind in (("s1", KeyKind.RSA), ("s2", KeyKind.ED25519), ("s3", KeyKind.RSA)):
+        key = dkim_keys.create_key(signing, selector, kind=kind)
         publish(fake_dns, key, "slow-letters.net")
     assert checks(signing)["s3._domainkey.slow-letters.net is published"] == "good"
     send(signing)
@@ -144,6 +145,7 @@ def test_a_key_is_made_once_and_removed_when_it_signs_no_more(
             dkim_keys.remove_key(signing, name)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("selector", ["", "../x", "S1", "a.b", "-a", "a" * 64])
 def test_a_selector_is_one_label(signing: Environment, selector: str) -> None:
     with pytest.raises(InvalidInput):

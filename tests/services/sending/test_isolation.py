@@ -28,7 +28,9 @@ from tests.services.sending.test_run import make_campaign, status, totals
 
 
 def add_mail_that_cannot_be_made(env: Environment, email: str = "victim@example.com") -> int:
-    """A mail whose composition raises `UnicodeEncodeError`: a visitor asked for a resource named é."""
+    """Add a mail whose composition raises `UnicodeEncodeError`: a visitor asked for a resource
+    named é.
+    """
     with transaction() as session:
         other = add_list(session, "other")
         reader = add_reader(session, other, email)
@@ -58,9 +60,9 @@ def test_a_row_that_cannot_be_composed_stops_nobody(
     assert row.due_at > env.now
     assert row.text is not None
     assert row.text.startswith("Internal error: Unicode")
-    [said] = [record.getMessage() for record in caplog.records]
-    assert f"the resource mail {row_id} cannot be composed: Internal error: Unicode" in said
-    assert "victim" not in said
+    [message] = [record.getMessage() for record in caplog.records]
+    assert f"the resource mail {row_id} cannot be composed: Internal error: Unicode" in message
+    assert "victim" not in message
     [state] = statuses.read_status(env).sending
     assert state.cause == sender_state.COMPOSING
     assert f"the resource mail {row_id}" in state.sentence
@@ -114,8 +116,8 @@ def test_a_letter_that_cannot_be_composed_for_anybody_pauses_and_fails_nobody(
         "5 messages in a row could not be composed. The last: Internal error:"
         in campaigns.get_campaign(broken).reason
     )
-    found = totals(broken)
-    assert (found.failed, found.waiting, found.doubted) == (0, 20, 0)
+    result = totals(broken)
+    assert (result.failed, result.waiting, result.doubted) == (0, 20, 0)
     assert db.session.scalar(select(func.count()).where(Delivery.attempts > 0)) == 5
 
 
@@ -132,8 +134,8 @@ def test_an_unforeseen_error_of_the_wire_doubts_what_was_offered_and_nothing_els
     sent = sending.send_due(env)
     assert "Internal error while sending: ValueError in fakes.py" in sent.problem
     assert "@" not in caplog.text
-    found = totals(campaign)
-    assert (found.sent, found.in_doubt, found.waiting, found.doubted) == (10, 2, 28, 2)
+    result = totals(campaign)
+    assert (result.sent, result.in_doubt, result.waiting, result.doubted) == (10, 2, 28, 2)
     assert db.session.scalars(select(Lease)).all() == []
     sink.script = lambda o: None
     assert sending.send_due(env).sent == 28
@@ -168,7 +170,8 @@ def test_u21_a_database_that_fails_says_what_was_sent(
         if len(sink.accepted) == 6:
             with db.engine.begin() as connection:
                 connection.exec_driver_sql(
-                    "CREATE TRIGGER full BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'no room'); END"
+                    "CREATE TRIGGER full BEFORE UPDATE ON deliveries BEGIN SELECT "
+                    "RAISE(ABORT, 'no room'); END"
                 )
 
     sink.script = script
@@ -197,7 +200,9 @@ def test_u21_a_full_database_is_named(env: Environment, database_kind: str) -> N
 
 
 def test_refusing_a_message_does_not_need_the_recipient_to_be_writable(env: Environment) -> None:
-    """A lone surrogate in an address has no octets; that message is refused and the conversation goes on."""
+    """A lone surrogate in an address has no octets; that message is refused and the conversation
+    goes on.
+    """
     talk = Conversation("x:25", {"smtputf8": ""})
     talk.advance(Outgoing(1, "a@example.com", "b\udce9@example.com", b"x\r\n"))
     assert [(one.result, one.reply.code) for one in talk.outcomes] == [("refused", 553)]

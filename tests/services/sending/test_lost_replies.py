@@ -1,4 +1,6 @@
-"""A lost reply is no poisoned message (findings H1): what is offered again, when, and who is set aside."""
+"""A lost reply is no poisoned message (findings H1): what is offered again, when, and who is set
+aside.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ ODD = "reader1@example.com"
 
 
 def lose_replies(sink: Sink, recipient: str = ODD) -> list[Outgoing]:
-    """Let every reply to one recipient's message be lost. Return where the messages are collected."""
+    """Let every reply to one recipient's message be lost.
+
+    Return where the messages are collected.
+    """
     lost: list[Outgoing] = []
 
     def script(outgoing: Outgoing) -> Outcome | None:
@@ -59,16 +64,17 @@ def test_p08_a_lost_reply_follows_retry_after_with_the_same_message_id(
     env: Environment, sink: Sink, clock: Clock
 ) -> None:
     campaign = make_campaign(3)
-    lost, moments = lose_replies(sink), []
+    lost = lose_replies(sink)
+    moments = []
     for _ in range(9 * 60):
         before = len(lost)
         sending.send_due(env)
         moments += [env.now] * (len(lost) - before)
         clock.forward(timedelta(minutes=1))
     waits = [later - earlier for earlier, later in pairwise(moments)]
-    wanted = env.settings.smtp.retry_after[:4]
+    targets = env.settings.smtp.retry_after[:4]
     assert len(moments) == 5, "after the fifth lost reply it is not offered again"
-    for wait, target in zip(waits, wanted, strict=True):
+    for wait, target in zip(waits, targets, strict=True):
         assert target * 0.75 <= wait <= target * 1.3 + timedelta(minutes=1)
     assert len({_message_id(outgoing) for outgoing in lost}) == 1
     row = row_of(campaign, ODD)
@@ -126,9 +132,9 @@ def test_retry_offers_it_once_more_and_starts_counting_anew(
         "in_doubt",
         1,
     )
-    told = explain_delivery.explain_delivery(env, campaign, ODD)
-    assert (told.got, told.hint) == (None, "newsletter campaign retry")
-    assert "nobody knows: the server's reply was lost 5 times" in told.verdict
+    delivery = explain_delivery.explain_delivery(env, campaign, ODD)
+    assert (delivery.got, delivery.hint) == (None, "newsletter campaign retry")
+    assert "nobody knows: the server's reply was lost 5 times" in delivery.verdict
     campaigns.retry(env, campaign)
     row = row_of(campaign, ODD)
     assert (row.status, row.lost_replies, row.crashes) == ("queued", 0, 0)
@@ -166,7 +172,9 @@ def crash(env: Environment) -> None:
 def test_r05_a_message_is_set_aside_after_two_deaths_alone(
     env: Environment, sink: Sink, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first death may be any message's in flight; then each goes alone, and twice more is proof."""
+    """The first death may be any message's in flight; then each goes alone, and twice more is
+    proof.
+    """
     monkeypatch.setattr("newsletter.services.workers.is_alive", lambda worker: False)
     campaign = make_campaign(12)
     deaths: list[datetime] = []
@@ -257,7 +265,9 @@ def test_who_lived_through_it_is_cleared(
 def test_an_innocent_neighbour_is_never_set_aside(
     env: Environment, sink: Sink, clock: Clock
 ) -> None:
-    """Twenty deaths, each at another message: everybody gets it, whoever was in flight how often."""
+    """Twenty deaths, each at another message: everybody gets it, whoever was in flight how
+    often.
+    """
     campaign = make_campaign(60)
     kills = 0
 
@@ -274,14 +284,16 @@ def test_an_innocent_neighbour_is_never_set_aside(
             sending.send_due(env)
         except Killed:
             crash(env)
-    found = totals(campaign)
+    result = totals(campaign)
     assert kills == 20
-    assert (found.failed, found.sent) == (0, 60)
+    assert (result.failed, result.sent) == (0, 60)
     assert status(campaign) == "sent"
 
 
 def test_a_lease_is_not_void_at_once(env: Environment) -> None:
-    """A living worker's lease lasts as long as it says; only then is what it may have offered in doubt."""
+    """A living worker's lease lasts as long as it says; only then is what it may have offered in
+    doubt.
+    """
     campaign = make_campaign(5)
     with transaction() as session:
         held = outbox.lease_slice(session, campaign, worker="here:1:1:b", seconds=60)

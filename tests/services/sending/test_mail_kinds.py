@@ -1,7 +1,10 @@
-"""Every kind of mail is declared once, and goes out as it is declared (newsletter/mail/kinds.py)."""
+"""Every kind of mail is declared once, and goes out as it is declared
+(newsletter/mail/kinds.py).
+"""
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -26,12 +29,12 @@ from newsletter.models import (
     SeriesLetter,
     Subscription,
 )
-from newsletter.models.outbox import held_condition
+from newsletter.models.outbox import held_clause
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.settings import Smtp
 from newsletter.vocabulary import CampaignKind, MailKind
-from tests.fakes import Sink
+from tests.fakes import Sink, body
 from tests.people import add_list, add_reader
 
 CAMPAIGNS = {kind.value for kind in CampaignKind}
@@ -40,6 +43,8 @@ WITHOUT_WHY = {
     MailKind.MOVED,
     MailKind.NOTICE,
     MailKind.LOG_IN,
+    MailKind.PASSKEY,
+    MailKind.BROWSER,
     MailKind.REVIEW,
     MailKind.WEEKLY,
 }
@@ -68,6 +73,8 @@ CONTEXTS: dict[MailKind, dict[str, object]] = {
         "page_url": "https://x",
     },
     MailKind.REVIEW: {"to": "author@example.com", "language": "en"},
+    MailKind.PASSKEY: {"to": "author@example.com", "added": True, "page_url": "https://x"},
+    MailKind.BROWSER: {"to": "author@example.com", "page_url": "https://x"},
     MailKind.LOG_IN: {"to": "author@example.com", "login": "0123456789ab", "language": "en"},
 }
 
@@ -172,6 +179,39 @@ def test_a_mail_goes_out_as_it_is_declared(env: Environment, sink: Sink, kind: M
     assert (row.mail, row.status) == (kind, "sent")
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (MailKind.LOG_IN, ("Log in to news.example.com", "Account: author@example.com")),
+        (MailKind.BROWSER, ("Your account: author@example.com on news.example.com",)),
+        (MailKind.PASSKEY, ("Your account: author@example.com on news.example.com",)),
+        (MailKind.MOVED, ("the mails of Slow Letters no longer come here",)),
+    ],
+)
+def test_a_mail_about_an_account_says_whose_it_is(
+    env: Environment, sink: Sink, kind: MailKind, words: tuple[str, ...]
+) -> None:
+    enqueue(env, kind)
+    sending.send_due(env)
+    for part in ("plain", "html"):
+        text = body(sink.messages[0], part)
+        for expected in words:
+            assert expected in text
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MailKind if kind.value not in CAMPAIGNS])
+def test_a_line_above_each_bare_address_says_what_it_opens(
+    env: Environment, sink: Sink, kind: MailKind
+) -> None:
+    pending = MAILS[kind].requires is Requirement.PENDING
+    enqueue(env, kind, status="pending" if pending else "active")
+    sending.send_due(env)
+    lines = [line for line in body(sink.messages[0]).splitlines() if line.strip()]
+    for label, line in itertools.pairwise(lines):
+        if line.startswith("https://"):
+            assert label.endswith(":"), (label, line)
+
+
 @pytest.mark.parametrize("kind", list(MailKind))
 def test_a_mail_goes_to_nobody_who_does_not_meet_its_requirement(
     env: Environment, sink: Sink, kind: MailKind
@@ -203,11 +243,18 @@ def test_the_index_of_held_mails_covers_what_is_held() -> None:
     assert HELD == (MailKind.CONFIRM, MailKind.ADDRESS)
     [index] = [one for one in Delivery.__table__.indexes if one.name == "ix_deliveries_held"]  # type: ignore[attr-defined]
     for dialect in ("sqlite", "postgresql"):
-        assert str(index.dialect_options[dialect]["where"]) == held_condition()
+        assert str(index.dialect_options[dialect]["where"]) == held_clause()
+
+
+def test_a7_only_mail_to_who_has_confirmed_shows_a_name() -> None:
+    """A stranger can cause all others, and has typed the name of whoever did not confirm yet."""
+    for kind, mail in MAILS.items():
+        if mail.shows_name:
+            assert mail.requires is Requirement.ACTIVE and not mail.held, kind
 
 
 def test_no_other_module_names_a_mail_in_a_condition() -> None:
-    """What is true of a kind of mail is declared in its table, and nowhere else."""
+    """The properties of a kind of mail are declared in its table, and nowhere else."""
     pattern = re.compile(r"\.mail (?:==|!=|in|not in) [\"'(]|\bmail (?:==|!=) [\"']")
     package = Path(__file__).parents[3] / "newsletter"
     for file in package.rglob("*.py"):

@@ -1,4 +1,6 @@
-"""Conditions of the outbox and of a run's end that only somebody else's rows can test (findings, section 6)."""
+"""Conditions of the outbox and of a run's end that only somebody else's rows can test (findings,
+section 6).
+"""
 
 from __future__ import annotations
 
@@ -78,6 +80,16 @@ def test_giving_a_slice_back_touches_no_row_of_others(env: Environment) -> None:
     assert mine == [env.now] * 5
 
 
+def test_a_lease_lasts_as_long_as_its_worker_asked(env: Environment) -> None:
+    first, second, _ = interleaved(env)
+    with transaction() as session:
+        held = outbox.lease_slice(session, first, worker="w:1:1:b", seconds=60)
+        assert held is not None
+        assert outbox.lease_slice(session, second, worker="w:2:2:b", seconds=-1) is not None
+        outbox.recover(session, now=env.now, alive=lambda worker: True)
+        assert session.scalars(select(Lease.id)).all() == [held.id]
+
+
 def test_what_a_dead_worker_held_puts_nobody_else_in_doubt(env: Environment) -> None:
     first, second, held_id = interleaved(env)
     with transaction() as session:
@@ -95,7 +107,9 @@ def test_what_a_dead_worker_held_puts_nobody_else_in_doubt(env: Environment) -> 
 def test_a_campaign_paused_before_its_slice_is_taken_ends_no_run(
     env: Environment, sink: Sink
 ) -> None:
-    """Between "what is due" and "give me a slice" somebody pauses: there is no slice, and no error."""
+    """Between "what is due" and "give me a slice" somebody pauses: there is no slice, and no
+    error.
+    """
     first, second, _ = interleaved(env)
     campaigns.pause(env, first)
     with transaction() as session:
@@ -108,14 +122,17 @@ def test_a_campaign_paused_before_its_slice_is_taken_ends_no_run(
 def test_a_campaign_that_is_decided_about_at_the_last_moment_is_not_called_sent(
     env: Environment, decided: str
 ) -> None:
-    """Somebody cancels or pauses it between the look and the transaction that would call it sent."""
+    """Somebody cancels or pauses it between the look and the transaction that would call it
+    sent.
+    """
     first = make_campaign(2)
     with transaction() as session:
         session.execute(update(Delivery).values(status="sent", finished_at=env.now))
         session.execute(update(Campaign).values(leased_id=Campaign.last_id))
         reader = add_reader(session, add_list(session, "other"), "o@example.com")
         outbox.enqueue(session, mail=MailKind.GOODBYE, subscription_id=reader.id, now=env.now)
-    engine, done = create_engine(env.settings.database_url), []
+    engine = create_engine(env.settings.database_url)
+    done = []
 
     def decide(session: object) -> None:
         if not done:
@@ -142,8 +159,10 @@ def test_waiting_and_next_due_count_what_waits_and_nothing_else(env: Environment
             select(Delivery).where(Delivery.campaign_id == first).order_by(Delivery.id)
         ).all()
         rows[0].due_at = env.now + timedelta(minutes=30)
-        rows[1].due_at, rows[1].lease_id = env.now + timedelta(minutes=10), 77
-        rows[2].status, rows[2].finished_at = "sent", env.now
+        rows[1].due_at = env.now + timedelta(minutes=10)
+        rows[1].lease_id = 77
+        rows[2].status = "sent"
+        rows[2].finished_at = env.now
         other = session.scalars(select(Delivery).where(Delivery.campaign_id == second)).first()
         assert other is not None
         other.due_at = env.now + timedelta(minutes=20)

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from newsletter import outbox
 from newsletter.db.direct import DirectConnection
-from newsletter.db.session import db, transaction
+from newsletter.db.session import db, reading, transaction
 from newsletter.mail.slots import make_slot
 from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Records, Reply
 from newsletter.models import (
@@ -28,17 +28,19 @@ from newsletter.models import (
 )
 from newsletter.services.campaigns import campaigns
 from newsletter.services.letters import send as letters
+from newsletter.services.operations.status import read_status
 from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sender_state import SERVER, read_states
 from newsletter.services.sending import run as sending
 from newsletter.services.sending.recording import LEASE_SECONDS
-from newsletter.tokens import keyed_hash
+from newsletter.tokens import make_keyed_hash
 from newsletter.vocabulary import DeliveryStatus, MailKind
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
 
 
 def make_campaign(readers: int, *, names: str = "reader{}@example.com") -> int:
-    """A letter frozen for so many active readers."""
+    """Return a letter frozen for so many active readers."""
     with transaction() as session:
         mailing_list = add_list(session)
         for number in range(readers):
@@ -88,7 +90,7 @@ def refusal(
     return Outcome(outgoing.id, "refused", stage, Reply(code, enhanced, text), "sink")  # type: ignore[arg-type]
 
 
-def test_everybody_gets_one(env: Environment, sink: Sink) -> None:
+def test_everybody_gets_a_letter_exactly_once(env: Environment, sink: Sink) -> None:
     campaign = make_campaign(1203)
     sent = sending.send_due(env)
     assert sent.sent == 1203
@@ -118,7 +120,7 @@ def test_r09_who_unsubscribed_a_moment_ago_is_not_mailed(env: Environment, sink:
         email = readers[3].subscriber.email_key
         session.add(
             Suppression(
-                email_hash=keyed_hash("k", email),
+                email_hash=make_keyed_hash("k", email),
                 email_key=email,
                 reason="complaint",
                 created_at=env.now,
@@ -164,7 +166,7 @@ def test_p03_refused_for_now_is_tried_again(env: Environment, sink: Sink, clock:
     assert status(campaign) == "sent"
 
 
-def test_patience_ends(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_a_recipient_put_off_for_too_long_fails(env: Environment, sink: Sink, clock: Clock) -> None:
     campaign = make_campaign(2)
     sink.script = lambda o: (
         refusal(o, 451, "4.3.0", "Later") if o.recipient.startswith("reader1@") else None
@@ -178,12 +180,16 @@ def test_patience_ends(env: Environment, sink: Sink, clock: Clock) -> None:
 
 def test_p06_refused_for_everyone_pauses_and_marks_nobody(env: Environment, sink: Sink) -> None:
     campaign = make_campaign(30)
-    sink.script = lambda o: refusal(o, 550, "5.7.1", "Message rejected as spam", "END")
+    sink.script = lambda o: (
+        refusal(o, 550, "5.7.1", "Message rejected as spam", "END")
+        if o.recipient.startswith("reader")
+        else None
+    )
     sending.send_due(env)
     assert status(campaign) == "paused"
     assert "rejected as spam" in db.session.get_one(Campaign, campaign).reason
-    found = totals(campaign)
-    assert (found.failed, found.waiting) == (0, 30)
+    result = totals(campaign)
+    assert (result.failed, result.waiting) == (0, 30)
     sink.script = lambda o: None
     sending.send_due(env)
     assert [message["Subject"] for message in sink.messages] == [
@@ -238,10 +244,10 @@ def test_r01_what_was_in_flight_is_in_doubt_and_nothing_else(
     sink.script = lambda o: None
     with transaction() as session:
         outbox.recover(session, now=env.now, alive=lambda worker: False)
-    found = totals(campaign)
-    assert found.sent == 16, "two groups of four a line were recorded before"
-    assert 0 < found.in_doubt <= 4 * env.settings.smtp.connections
-    assert found.balanced
+    result = totals(campaign)
+    assert result.sent == 16, "two groups of four a line were recorded before"
+    assert 0 < result.in_doubt <= 4 * env.settings.smtp.connections
+    assert result.balanced
     sending.send_due(env)
     clock.forward(timedelta(minutes=5))
     sending.send_due(env)
@@ -249,7 +255,7 @@ def test_r01_what_was_in_flight_is_in_doubt_and_nothing_else(
     everyone = [outgoing.recipient for outgoing in sink.accepted]
     assert len(set(everyone)) == 40
     assert len(everyone) - 40 == 2, "accepted, and not recorded when it died"
-    assert totals(campaign).doubted == found.in_doubt
+    assert totals(campaign).doubted == result.in_doubt
 
 
 def test_r05_a_message_that_kills_its_worker_is_set_aside(
@@ -303,6 +309,10 @@ def test_a_server_that_never_listens_ends_the_run(env: Environment, sink: Sink) 
     assert sent.problem
     assert totals(campaign) == outbox.Totals(recipients=50, waiting=50)
     assert status(campaign) == "sending"
+    with reading() as session:
+        [resting] = read_states(session, env.now)
+        assert read_states(session, env.now + timedelta(minutes=2)) == ()
+    assert (resting.cause, resting.why) == (SERVER, "it keeps ending the conversation")
 
 
 def test_single_mails_go_before_bulk(env: Environment, sink: Sink) -> None:
@@ -328,7 +338,9 @@ def test_a_paused_campaign_stops_nobody_else(env: Environment, sink: Sink) -> No
 
 
 def test_r04_a_lease_taken_over_ends_the_old_ones_work(env: Environment, sink: Sink) -> None:
-    """The old worker sends what it had in flight at most; what was accepted of it is recorded all the same."""
+    """The old worker sends what it had in flight at most; what was accepted of it is recorded all
+    the same.
+    """
     campaign = make_campaign(60)
 
     def script(outgoing: Outgoing) -> None:
@@ -338,7 +350,7 @@ def test_r04_a_lease_taken_over_ends_the_old_ones_work(env: Environment, sink: S
 
     sink.script = script
     sending.send_due(env)
-    while (found := totals(campaign)).waiting or found.in_doubt:
+    while (result := totals(campaign)).waiting or result.in_doubt:
         sending.send_due(env)
     recipients = [outgoing.recipient for outgoing in sink.accepted]
     assert len(set(recipients)) == 60
@@ -359,8 +371,8 @@ def test_pausing_by_hand_stops_within_moments(
     sink.script = script
     sending.send_due(env)
     assert 8 < len(sink.accepted) <= 14
-    found = totals(campaign)
-    assert (status(campaign), found.sent, found.waiting) == (
+    result = totals(campaign)
+    assert (status(campaign), result.sent, result.waiting) == (
         "paused",
         len(sink.accepted),
         40 - len(sink.accepted),
@@ -384,9 +396,9 @@ def test_cancelling_ends_it_for_good(
     sink.script = script
     sending.send_due(env)
     sending.send_due(env)
-    found = totals(campaign)
-    assert found.sent == len(sink.accepted) <= 14
-    assert found.cancelled == 40 - found.sent
+    result = totals(campaign)
+    assert result.sent == len(sink.accepted) <= 14
+    assert result.cancelled == 40 - result.sent
     assert status(campaign) == "cancelled"
 
 
@@ -404,16 +416,18 @@ def test_a_letter_leaves_readers_on_a_break_alone(env: Environment, sink: Sink) 
 def test_a_domain_that_refuses_us_rests_and_nobody_is_marked(
     env: Environment, sink: Sink, clock: Clock
 ) -> None:
-    """5.7.x from one domain, while others take mail: it is left alone for a while, and no attempt is counted."""
+    """5.7.x from one domain, while others take mail: it is left alone for a while, and no attempt
+    is counted.
+    """
     campaign = make_campaign(60)
     with transaction() as session:
         for row in session.scalars(select(Subscriber).where(Subscriber.id % 3 == 0)):
             row.email = row.email_key = row.email.replace("example.com", "strict.example")
-    asked: list[str] = []
+    recipients: list[str] = []
 
     def script(outgoing: Outgoing) -> Outcome | None:
         if outgoing.recipient.endswith("@strict.example"):
-            asked.append(outgoing.recipient)
+            recipients.append(outgoing.recipient)
             return refusal(outgoing, 550, "5.7.1", "Blocked by policy")
         return None
 
@@ -421,8 +435,10 @@ def test_a_domain_that_refuses_us_rests_and_nobody_is_marked(
     sending.send_due(env)
     assert status(campaign) == "sending"
     assert totals(campaign) == outbox.Totals(recipients=60, sent=40, waiting=20)
-    assert len(asked) <= 3 + sink.group
-    assert [row.domain for row in db.session.scalars(select(DomainBackoff))] == ["strict.example"]
+    assert len(recipients) <= 3 + sink.group
+    [resting] = read_status(env).resting
+    assert resting.domain == "strict.example"
+    assert "Blocked by policy" in resting.why
     assert db.session.scalars(select(Delivery.attempts).where(Delivery.attempts > 0)).all() == []
     sink.script = lambda outgoing: None
     assert sending.send_due(env).sent == 1, "the author is told"
@@ -434,10 +450,13 @@ def test_a_domain_that_refuses_us_rests_and_nobody_is_marked(
     assert sending.send_due(env).sent == 20
     assert status(campaign) == "sent"
     assert db.session.scalars(select(DomainBackoff)).all() == []
+    assert read_status(env).resting == ()
 
 
 def test_one_domain_in_a_row_does_not_pause_a_campaign(env: Environment, sink: Sink) -> None:
-    """Its readers are neighbours, and several of them are on their way before it is known that it refuses."""
+    """Its readers are neighbours, and several of them are on their way before it is known that it
+    refuses.
+    """
     campaign = make_campaign(60)
     with transaction() as session:
         for row in session.scalars(select(Subscriber).order_by(Subscriber.id).offset(20).limit(20)):
@@ -469,8 +488,8 @@ def test_after_a_restart_of_the_machine_all_that_was_held_is_in_doubt(
         outbox.recover(
             session, now=env.now, alive=lambda worker: False, forgetful=lambda worker: True
         )
-    found = totals(campaign)
-    assert (found.sent, found.in_doubt) == (16, 24)
+    result = totals(campaign)
+    assert (result.sent, result.in_doubt) == (16, 24)
 
 
 def test_an_envelope_names_its_message_where_bounces_have_an_address(
@@ -489,8 +508,9 @@ def test_an_envelope_names_its_message_where_bounces_have_an_address(
         sending.send_due(replace(env, settings=settings))
     senders = [outgoing.sender for outgoing in sink.accepted]
     ids = [str(message["Message-ID"]).strip("<>").partition("@")[0] for message in sink.messages]
-    assert senders == [f"back+{id_}@news.example.com" for id_ in ids]
-    assert [outgoing.envelope_id for outgoing in sink.accepted] == ids
+    names = [outgoing.envelope_id for outgoing in sink.accepted]
+    assert senders == [f"back+{name}@news.example.com" for name in names]
+    assert len({*names, *ids}) == 4, "whoever knows the one name does not know the other"
 
 
 def test_a_server_that_refuses_the_sender_is_left_to_rest(env: Environment, sink: Sink) -> None:
@@ -505,9 +525,9 @@ def test_a_server_that_refuses_the_sender_is_left_to_rest(env: Environment, sink
     sink.script = script
     sending.send_due(env)
     assert set(sink.rested) == {"a"}
-    found = totals(campaign)
-    assert (status(campaign), found.failed) == ("sending", 0)
-    assert found.waiting <= 3 + sink.group
+    result = totals(campaign)
+    assert (status(campaign), result.failed) == ("sending", 0)
+    assert result.waiting <= 3 + sink.group
 
 
 def test_a_lease_is_kept_while_a_server_takes_its_time(
@@ -552,7 +572,9 @@ def test_d01_outcomes_wait_while_a_backup_holds_the_database(
 def test_a_message_at_which_the_server_always_hangs_up_is_given_up(
     env: Environment, sink: Sink, clock: Clock
 ) -> None:
-    """A server that is down costs nobody anything; one that ends the conversation at this very message does, in the end."""
+    """A server that is down costs nobody anything; one that ends the conversation at this very
+    message does, in the end.
+    """
     campaign = make_campaign(2)
     stages = iter(["CONNECT", "RCPT", "RCPT"])
 

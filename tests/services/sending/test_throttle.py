@@ -59,17 +59,18 @@ def test_a_confirmation_waits_for_no_ceiling(env: Environment, sink: Sink) -> No
 )
 @pytest.mark.any_database
 def test_so_many_a_second_in_any_second(env: Environment, clock: Clock) -> None:
-    pace, rate = Throttle(env), env.settings.smtp.max_per_second
+    pace = Throttle(env)
+    rate = env.settings.smtp.max_per_second
     assert rate is not None
-    taken = []
+    moments = []
     for _ in range(400):
         if not pace.take(single=False, domain="").wait:
-            taken.append(clock.now)
+            moments.append(clock.now)
         clock.forward(timedelta(milliseconds=50))
     window = timedelta(seconds=max(1, 1 / rate))
-    for begun in taken:
-        assert sum(begun <= moment < begun + window for moment in taken) <= max(1, rate)
-    assert len(taken) >= 0.8 * rate * 20
+    for begun in moments:
+        assert sum(begun <= moment < begun + window for moment in moments) <= max(1, rate)
+    assert len(moments) >= 0.8 * rate * 20
 
 
 @pytest.mark.parametrize("settings", [{"max_per_hour": 5}], indirect=True)

@@ -1,4 +1,6 @@
-"""How often an address is written to because somebody typed it into a form (S01), and what is kept of it."""
+"""Test how often an address is written to because somebody typed it into a form (S01), and what
+is kept of it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from newsletter.models import (
     Subscription,
     SubscriptionRequest,
 )
-from newsletter.services import consent, suppressions
+from newsletter.services import consent, mailboxes, suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.lists import lists
 from newsletter.services.lookup import get_list
@@ -27,11 +29,11 @@ from newsletter.services.mailboxes import Allowance, CountedMail, LockedMailbox
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
-from newsletter.services.signup import forms
+from newsletter.services.signup import confirmations, forms
 from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import privacy, subscriptions
-from newsletter.vocabulary import EvidenceSource
+from newsletter.vocabulary import EvidenceSource, SuppressionReason
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_list, add_reader
 
@@ -64,8 +66,8 @@ def mails(env: Environment, sink: Sink) -> list[str]:
 
 
 def link(sink: Sink) -> str:
-    """The token of the newest confirmation."""
-    text = body([each for each in sink.messages if "confirm:" in str(each["Subject"])][-1])
+    """Return the token of the newest confirmation."""
+    text = body([message for message in sink.messages if "confirm:" in str(message["Subject"])][-1])
     return text.split("/confirm/")[1].split()[0]
 
 
@@ -74,49 +76,104 @@ def count(model: type) -> int:
     return db.session.scalar(select(func.count()).select_from(model)) or 0
 
 
-def counted(*mails: tuple[Allowance, timedelta], asked: int = 0) -> LockedMailbox:
-    """A mailbox that got these mails so long after `START`."""
+def counted(*mails: tuple[Allowance, timedelta], unanswered: int = 0) -> LockedMailbox:
+    """Return a mailbox that got these mails so long after `START`."""
     rows = [
         CountedMail(allowance, int((START + at).timestamp()), 7 + n)
         for n, (allowance, at) in enumerate(mails)
     ]
-    return LockedMailbox("hash", asked, tuple(rows))
+    return LockedMailbox("hash", unanswered, tuple(rows))
 
 
 def test_when_a_mailbox_may_be_written_to() -> None:
-    day, moment = timedelta(days=1), timedelta(0)
-    asked, link, own = Allowance.ASKED, Allowance.LINK, Allowance.OWN
-    assert counted().allows(asked, START, confirmed=False)
-    one = counted((asked, moment), asked=1)
-    assert not one.allows(asked, START + timedelta(hours=23, minutes=59), confirmed=True)
-    assert one.allows(asked, START + day, confirmed=False)
-    assert not counted(asked=3).allows(asked, START + timedelta(days=300), confirmed=False)
-    assert counted(asked=3).allows(asked, START, confirmed=True), (
+    day = timedelta(days=1)
+    moment = timedelta(0)
+    confirmation = Allowance.ASKED
+    link = Allowance.LINK
+    own_request = Allowance.OWN
+    assert counted().allows(confirmation, START, confirmed=False)
+    one = counted((confirmation, moment), unanswered=1)
+    assert not one.allows(confirmation, START + timedelta(hours=23, minutes=59), confirmed=True)
+    assert one.allows(confirmation, START + day, confirmed=False)
+    assert not counted(unanswered=3).allows(
+        confirmation, START + timedelta(days=300), confirmed=False
+    )
+    assert counted(unanswered=3).allows(confirmation, START, confirmed=True), (
         "an active subscriber is no stranger"
     )
-    both = counted((link, moment), (link, timedelta(hours=1)), (asked, moment))
+    both = counted((link, moment), (link, timedelta(hours=1)), (confirmation, moment))
     assert not both.allows(link, START + timedelta(hours=2))
     assert both.allows(link, START + day)
-    assert both.allows(own, START + timedelta(hours=2)), (
+    assert both.allows(own_request, START + timedelta(hours=2)), (
         "what others cause does not use up the subscriber's own"
     )
-    three = counted(*[(own, moment)] * 3)
-    assert not three.allows(own, START + timedelta(hours=2))
-    assert three.allows(link, START) and three.allows(asked, START, confirmed=False)
+    three = counted(*[(own_request, moment)] * 3)
+    assert not three.allows(own_request, START + timedelta(hours=2))
+    assert three.allows(link, START) and three.allows(confirmation, START, confirmed=False)
 
 
 def test_a_mail_that_no_server_took_does_not_count_but_not_without_end() -> None:
-    asked = Allowance.ASKED
-    once = counted((asked, timedelta(0)), asked=1)
-    assert not once.without(set()).allows(asked, START, confirmed=False)
-    assert not once.without({8}).allows(asked, START, confirmed=False), (
+    confirmation = Allowance.ASKED
+    once = counted((confirmation, timedelta(0)), unanswered=1)
+    assert not once.without(set()).allows(confirmation, START, confirmed=False)
+    assert not once.without({8}).allows(confirmation, START, confirmed=False), (
         "another mail's failure is not this one's"
     )
     again = once.without({7})
-    assert (again.unanswered, again.allows(asked, START, confirmed=False)) == (0, True)
-    thrice = counted(*[(asked, timedelta(0))] * 3, asked=3).without({7, 8, 9})
-    assert not thrice.allows(asked, START + timedelta(hours=23), confirmed=False)
-    assert thrice.allows(asked, START + timedelta(days=1), confirmed=False)
+    assert (again.unanswered, again.allows(confirmation, START, confirmed=False)) == (0, True)
+    thrice = counted(*[(confirmation, timedelta(0))] * 3, unanswered=3).without({7, 8, 9})
+    assert not thrice.allows(confirmation, START + timedelta(hours=23), confirmed=False)
+    assert thrice.allows(confirmation, START + timedelta(days=1), confirmed=False)
+
+
+def test_a_confirmation_is_owed_to_whom_one_was_withheld_and_nobody_else(
+    env: Environment,
+) -> None:
+    """Each of the others lacks one condition of the six."""
+    with transaction() as session:
+        blog = get_list(session, "blog")
+        other = get_list(session, "other")
+        cases = {
+            "late": ("active", "pending", None, 1, 2),
+            "early": ("active", "pending", None, 1, 1),
+            "stranger": ("pending", "pending", None, 1, 3),
+            "mailed": ("active", "pending", 7, 1, 3),
+            "superseded": ("active", "pending", None, 0, 3),
+            "left": ("active", "unsubscribed", None, 1, 3),
+            "joined": ("active", "active", None, 1, 3),
+        }
+        for name, (elsewhere, status, delivery, number, hours) in cases.items():
+            row = add_reader(session, blog, f"{name}@example.com", status=elsewhere)
+            subscription = Subscription(
+                handle=f"asked-{name}",
+                list_id=other.id,
+                subscriber=row.subscriber,
+                status=status,
+                cadence="weekly",
+                created_at=START,
+            )
+            session.add(subscription)
+            session.flush()
+            request = SubscriptionRequest(
+                subscription_id=subscription.id,
+                number=number,
+                cadence="weekly",
+                delivery_id=delivery,
+                created_at=START + timedelta(hours=hours),
+            )
+            session.add(request)
+    with transaction() as session:
+        owed = confirmations.find_withheld(session, limit=10)
+        assert [row.email for row in owed] == ["early@example.com", "late@example.com"]
+        first = confirmations.find_withheld(session, limit=1)
+        assert [row.email for row in first] == ["early@example.com"]
+        for row in owed:
+            request = confirmations._find_withheld_request(session, row)
+            assert request is not None
+        for name in ("mailed", "superseded", "left", "joined"):
+            email = f"{name}@example.com"
+            row = session.scalars(select(Subscriber).where(Subscriber.email == email)).one()
+            assert confirmations._find_withheld_request(session, row) is None, name
 
 
 def test_s01_three_mails_ever_even_after_the_sign_up_is_forgotten(
@@ -186,22 +243,30 @@ def test_the_record_holds_wording_page_time_and_message(
     clock.forward(timedelta(hours=1))
     subscriptions.confirm(env, link(sink), LINK)
     sending.send_due(env)
-    found = consent.get_proof(env, "ana@example.com")
-    asked, agreed, confirmed = found.events
-    assert (asked.kind, agreed.kind, confirmed.kind) == ("requested", "agreed", "confirmed")
-    assert asked.page == "https://blog.example.com/a-post"
-    assert (asked.ip, asked.user_agent, asked.form) == ("192.0.2.77", "A browser", "page")
-    assert asked.wording.startswith("Yes, send me Slow Letters")
-    assert asked.wording_version == consent.hash_wording(asked.wording) == confirmed.wording_version
+    proof = consent.get_proof(env, "ana@example.com")
+    requested, agreed, confirmed = proof.events
+    assert (requested.kind, agreed.kind, confirmed.kind) == ("requested", "agreed", "confirmed")
+    assert requested.page == "https://blog.example.com/a-post"
+    assert (requested.ip, requested.user_agent, requested.form) == (
+        "192.0.2.77",
+        "A browser",
+        "page",
+    )
+    assert requested.wording.startswith("Yes, send me Slow Letters")
+    assert (
+        requested.wording_version
+        == consent.hash_wording(requested.wording)
+        == confirmed.wording_version
+    )
     assert agreed.wording == "Workshops, twice a year."
-    assert f"<{asked.message_id}>" == sink.messages[0]["Message-ID"]
-    assert confirmed.message_id == asked.message_id
-    assert confirmed.at - asked.at == timedelta(hours=1)
-    assert [(mail.mail, mail.status) for mail in found.mails] == [
+    assert f"<{requested.message_id}>" == sink.messages[0]["Message-ID"]
+    assert confirmed.message_id == requested.message_id
+    assert confirmed.at - requested.at == timedelta(hours=1)
+    assert [(mail.mail, mail.status) for mail in proof.mails] == [
         ("confirm", "sent"),
         ("welcome", "sent"),
     ]
-    assert found.answers == {"blog": {"workshops": True}}
+    assert proof.answers == {"blog": {"workshops": True}}
 
 
 def test_what_a_form_of_last_year_said_is_what_is_recorded(env: Environment) -> None:
@@ -259,8 +324,16 @@ def test_a_request_for_somebody_active_changes_nothing_of_hers(env: Environment)
     assert (row.cadence, row.answers, row.subscriber.name) == ("weekly", {"town": "Berlin"}, "Ana")
 
 
+def test_whoever_answers_wipes_no_counter_of_others(env: Environment) -> None:
+    ask(env, "ana@example.com")
+    ask(env, "ben@example.com")
+    with transaction() as session:
+        mailboxes.forget_unanswered(env, session, "ana@example.com")
+    assert sorted(db.session.scalars(select(Mailbox.unanswered))) == [0, 1]
+
+
 def test_s03_nothing_stays_of_what_was_done_for_show(env: Environment) -> None:
-    suppressions.suppress(env, "never@example.com", reason="complaint")
+    suppressions.suppress(env, "never@example.com", reason=SuppressionReason.COMPLAINT)
     ask(env, "never@example.com")
     emptied = (Subscriber, Subscription, SubscriptionRequest, ConsentEvent, ConsentText)
     assert [count(model) for model in emptied] == [0] * 5

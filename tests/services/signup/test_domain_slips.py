@@ -14,13 +14,26 @@ from tests.people import add_list, add_reader
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("gmial.com", "gmail.com"), ("gmai.com", "gmail.com"), ("gmaill.com", "gmail.com"),
-        ("gmail.con", "gmail.com"), ("gmail.co", "gmail.com"), ("hotmial.com", "hotmail.com"),
-        ("outlok.com", "outlook.com"), ("t-onlne.de", "t-online.de"), ("ornage.fr", "orange.fr"),
-        ("gmail.com", ""), ("mail.com", ""), ("ymail.com", ""), ("example.org", ""), ("", ""),
-        ("web.do", ""), ("gamil.cmo", ""), ("gmx.com", ""), ("notgmail.com", ""),
+        ("gmial.com", "gmail.com"),
+        ("gmai.com", "gmail.com"),
+        ("gmaill.com", "gmail.com"),
+        ("gmail.con", "gmail.com"),
+        ("gmail.co", "gmail.com"),
+        ("hotmial.com", "hotmail.com"),
+        ("outlok.com", "outlook.com"),
+        ("t-onlne.de", "t-online.de"),
+        ("ornage.fr", "orange.fr"),
+        ("gmail.com", ""),
+        ("mail.com", ""),
+        ("ymail.com", ""),
+        ("example.org", ""),
+        ("", ""),
+        ("web.do", ""),
+        ("gamil.cmo", ""),
+        ("gmx.com", ""),
+        ("notgmail.com", ""),
     ],
-)  # fmt: skip
+)
 def test_one_slip_is_named(typed: str, meant: str) -> None:
     assert find_intended_domain(typed) == meant
 

@@ -1,4 +1,4 @@
-"""What is filled into the author's fields: a box is ticked by a few words only."""
+"""Test what is filled into the author's fields: a box is ticked by a few words only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The worker's part of the totals: old events counted once, and who hears how often in which language."""
+"""The worker's part of the totals: old events counted once, and who hears how often in which
+language.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +119,8 @@ def test_of_many_suppressions_the_page_shows_the_count_of_the_last_hour(
 ) -> None:
     monkeypatch.setattr(suppressions, "COUNTED_AT_MOST", 1)
     with transaction() as session:
-        blog, other = add_list(session), add_list(session, "other")
+        blog = add_list(session)
+        other = add_list(session, "other")
         for slug, mailing_list in (("blog", blog), ("other", other)):
             for number in range(3):
                 add_reader(session, mailing_list, f"{slug}{number}@example.com")

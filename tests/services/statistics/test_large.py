@@ -15,7 +15,8 @@ def test_a_large_list_is_counted_by_the_worker(
     env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with transaction() as session:
-        blog, other = add_list(session), add_list(session, "other")
+        blog = add_list(session)
+        other = add_list(session, "other")
         ids = blog.id, other.id
         for number in range(3):
             add_reader(session, blog, f"{number}@example.com")

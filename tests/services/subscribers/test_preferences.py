@@ -20,7 +20,7 @@ PAGE = Evidence(EvidenceSource.PREFERENCES)
 
 @pytest.fixture
 def subscription(env: Environment) -> Subscription:
-    """A subscription with a second list, and a second subscriber, beside it."""
+    """Make a subscription with a second list, and a second subscriber, beside it."""
     with transaction() as session:
         mailing_list = add_list(session)
         ana = add_reader(session, mailing_list, "ana@example.com")

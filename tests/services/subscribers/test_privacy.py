@@ -1,4 +1,6 @@
-"""What a subscriber's own data hold: also what waits, what was mailed and what servers answered."""
+"""Test what a subscriber's own data hold: also what waits, what was mailed and what servers
+answered.
+"""
 
 from __future__ import annotations
 

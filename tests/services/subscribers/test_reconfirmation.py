@@ -30,11 +30,11 @@ LINK = Evidence(EvidenceSource.LINK, ip="192.0.2.1")
 @pytest.fixture(autouse=True)
 def blog(env: Environment) -> None:
     with transaction() as session:
-        made = add_list(session)
+        mailing_list = add_list(session)
         for name in ("stays", "silent", "left", "break"):
             add_reader(
                 session,
-                made,
+                mailing_list,
                 f"{name}@example.com",
                 status="unsubscribed" if name == "left" else "active",
             )
@@ -65,7 +65,7 @@ def test_who_answers_stays_and_the_silent_are_let_go(
     env: Environment, sink: Sink, clock: Clock
 ) -> None:
     campaign_id = ask(env, sink, days=14, note="It has been three years.")
-    assert sorted(str(each["To"]) for each in sink.messages) == [
+    assert sorted(str(message["To"]) for message in sink.messages) == [
         "silent@example.com",
         "stays@example.com",
     ]
@@ -88,13 +88,11 @@ def test_who_answers_stays_and_the_silent_are_let_go(
     }
     sending.send_due(env)
     assert len(sink.messages) == 2, "no goodbye: the mails end by themselves"
-    found = reconfirmation.report_answers(campaign_id)
-    assert (found.asked, found.stayed, found.gone) == (2, 1, 1)
-    assert found.settled_at is not None
-    yes, no = (
-        consent.get_proof(env, "stays@example.com"),
-        consent.get_proof(env, "silent@example.com"),
-    )
+    result = reconfirmation.report_answers(campaign_id)
+    assert (result.asked, result.stayed, result.gone) == (2, 1, 1)
+    assert result.settled_at is not None
+    yes = consent.get_proof(env, "stays@example.com")
+    no = consent.get_proof(env, "silent@example.com")
     assert [event.kind for event in yes.events] == ["reaffirmed"]
     assert f"<{yes.events[0].message_id}>" == mail["Message-ID"]
     assert yes.events[0].wording
@@ -107,8 +105,8 @@ def test_a_link_that_is_looked_at_answers_nothing(
     env: Environment, sink: Sink, clock: Clock
 ) -> None:
     ask(env, sink)
-    shown, answered = reconfirmation.get_reconfirmation(env, token(sink, "silent@example.com"))
-    assert (shown.status, answered) == ("active", False)
+    request, answered = reconfirmation.get_reconfirmation(env, token(sink, "silent@example.com"))
+    assert (request.status, answered) == ("active", False)
     clock.forward(timedelta(days=31))
     cleanup.clean_up(env)
     assert standing()["silent"] == "unsubscribed"
@@ -150,17 +148,19 @@ def test_only_those_who_never_confirmed(env: Environment, sink: Sink) -> None:
         row = session.scalars(select(Subscription).order_by(Subscription.id).limit(1)).one()
         consent.note_consent(session, row.id, "confirmed", LINK, env.now)
     ask(env, sink, unproven=True)
-    assert sorted(str(each["To"]) for each in sink.messages) == [
+    assert sorted(str(message["To"]) for message in sink.messages) == [
         "added@example.com",
         "silent@example.com",
     ]
 
 
-def test_refusals(env: Environment, sink: Sink) -> None:
+def test_a_request_to_stay_is_refused_twice_at_once_or_to_nobody(
+    env: Environment, sink: Sink
+) -> None:
     with pytest.raises(Refused, match="7 to 180"):
         reconfirmation.send(env, "blog", days=3)
     ask(env, sink)
-    with pytest.raises(Refused, match="asks already"):
+    with pytest.raises(Refused, match="is asking these subscribers already"):
         reconfirmation.send(env, "blog")
     lists.add(env, "empty", {"from": "Ana <ana@example.com>"})
     with pytest.raises(Refused, match="nobody to ask"):
@@ -169,7 +169,8 @@ def test_refusals(env: Environment, sink: Sink) -> None:
 
 def test_t02_a_link_opens_only_what_it_was_made_for(env: Environment, sink: Sink) -> None:
     ask(env, sink)
-    stay, leave = token(sink, "stays@example.com"), token(sink, "stays@example.com", "unsubscribe")
+    stay = token(sink, "stays@example.com")
+    leave = token(sink, "stays@example.com", "unsubscribe")
     with pytest.raises(LinkInvalid):
         reconfirmation.reconfirm(env, leave, LINK)
     with pytest.raises(LinkInvalid):

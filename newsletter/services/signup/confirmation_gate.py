@@ -1,4 +1,4 @@
-"""Hold back the mails to strangers while a flood of sign-ups is on.
+"""Hold back confirmations, and other mails to strangers, while a flood of sign-ups is on.
 
 A mail to a stranger leaves only if its domain takes mail and the installation has allowance left.
 All lists together may send `signup.free_confirmations` in six hours, and earn five more with each
@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
@@ -24,7 +25,7 @@ from newsletter.db.session import reading, transaction
 from newsletter.models import MailingList
 from newsletter.outbox import held
 from newsletter.outbox.held import HeldMail
-from newsletter.services import counters, notifications
+from newsletter.services import counters, notifications, request_limits
 from newsletter.services.runtime import Environment
 
 log = logging.getLogger("newsletter.gate")
@@ -70,6 +71,17 @@ class Usage:
     domains: Counter[str] = field(default_factory=Counter)
 
 
+class GateAllowance(StrEnum):
+    """The allowance that a mail uses; the counters are named for it."""
+
+    ALL = "all"
+    PROVEN = "proven"
+    """Reserved for visitors whose browser solved a puzzle."""
+
+    NEW = "new"
+    """Reserved for networks that have hardly signed up."""
+
+
 def count_room(*, mailed: int, confirmed: int, free: int) -> int:
     """Count the mails that may still leave in the window, after `mailed` left.
 
@@ -80,11 +92,11 @@ def count_room(*, mailed: int, confirmed: int, free: int) -> int:
 
 def choose(
     waiting: Iterable[HeldMail], used: Usage, *, confirmed: int, free: int
-) -> list[tuple[HeldMail, str]]:
+) -> list[tuple[HeldMail, GateAllowance]]:
     """Choose the mails that may leave now, each with its allowance, and count them in `used`.
 
     The order: proven visitors first, then the network and the domain with the fewest mails, then
-    the oldest. An allowance is ``all``, ``proven`` or ``new``. Pure.
+    the oldest. Pure.
     """
     heap = [(_rank(mail, used), mail.id, mail) for mail in waiting]
     heapq.heapify(heap)
@@ -104,22 +116,23 @@ def _rank(mail: HeldMail, used: Usage) -> tuple[bool, int, int]:
     return not mail.proven, used.networks[mail.network], used.domains[_domain(mail)]
 
 
-def _allowance(mail: HeldMail, used: Usage, *, confirmed: int, free: int) -> str:
+def _allowance(mail: HeldMail, used: Usage, *, confirmed: int, free: int) -> GateAllowance | None:
     if count_room(mailed=used.total, confirmed=confirmed, free=free):
-        return "all"
+        return GateAllowance.ALL
     reserved = free // 2
     from_network = used.networks[mail.network]
     if used.domains[_domain(mail)] >= free + reserved // SHARE_OF_DOMAIN:
-        return ""
+        return None
     if mail.proven and used.proven < reserved and from_network < PROVEN_AT_MOST:
-        return "proven"
-    return "new" if used.newcomers < reserved and from_network < NEWCOMER else ""
+        return GateAllowance.PROVEN
+    is_new = used.newcomers < reserved and from_network < NEWCOMER
+    return GateAllowance.NEW if is_new else None
 
 
-def _use(mail: HeldMail, used: Usage, allowance: str) -> None:
+def _use(mail: HeldMail, used: Usage, allowance: GateAllowance) -> None:
     used.total += 1
-    used.newcomers += allowance == "new"
-    used.proven += allowance == "proven"
+    used.newcomers += allowance is GateAllowance.NEW
+    used.proven += allowance is GateAllowance.PROVEN
     used.networks[mail.network] += 1
     used.domains[_domain(mail)] += 1
 
@@ -159,9 +172,9 @@ def _pass(env: Environment, waiting: Sequence[HeldMail], done: GateRun) -> None:
     refused = _group_refused(waiting, env.domains({mail.domain for mail in waiting if mail.domain}))
     out = {id_ for ids in refused.values() for id_ in ids}
     ids = [mail.id for mail in waiting if mail.id not in out]
-    chosen: list[tuple[HeldMail, str]] = []
+    chosen: list[tuple[HeldMail, GateAllowance]] = []
     with reading() as session:
-        still = _still_held(session, ids)
+        still = _find_still_held(session, ids)
         rest = [mail for mail in waiting if mail.id in still]
         idle = not _choose(env, session, rest)
     if (
@@ -172,7 +185,7 @@ def _pass(env: Environment, waiting: Sequence[HeldMail], done: GateRun) -> None:
                 for part in split_parts(dropped):
                     done.dropped += held.drop(session, part, why, now=env.now)
             _lock(env, session)
-            still = _still_held(session, ids)
+            still = _find_still_held(session, ids)
             rest = [mail for mail in rest if mail.id in still]
             chosen = _choose(env, session, rest)
             for part in split_parts([mail.id for mail, _ in chosen]):
@@ -186,7 +199,7 @@ def _pass(env: Environment, waiting: Sequence[HeldMail], done: GateRun) -> None:
 
 def _choose(
     env: Environment, session: Session, waiting: Sequence[HeldMail]
-) -> list[tuple[HeldMail, str]]:
+) -> list[tuple[HeldMail, GateAllowance]]:
     used, confirmed = read_usage(env, session, waiting)
     return choose(waiting, used, confirmed=confirmed, free=env.settings.signup.free_confirmations)
 
@@ -212,7 +225,7 @@ def _lock(env: Environment, session: Session) -> None:
     )
 
 
-def _still_held(session: Session, ids: list[int]) -> set[int]:
+def _find_still_held(session: Session, ids: list[int]) -> set[int]:
     """Return the mails that no other worker has released meanwhile."""
     return {id_ for part in split_parts(ids) for id_ in held.find_still_held(session, part)}
 
@@ -224,7 +237,7 @@ def read_usage(
     since = int((env.now - WINDOW).timestamp())
     networks = {f"mailed/net/{mail.network}": mail.network for mail in waiting}
     domains = {
-        f"mailed/domain/{counters.domain_name(f'@{mail.domain}')}": _domain(mail)
+        f"mailed/domain/{request_limits.domain_name(f'@{mail.domain}')}": _domain(mail)
         for mail in waiting
     }
     names = ["mailed/all", "mailed/new", "mailed/proven", "confirmed/all", *networks, *domains]
@@ -235,13 +248,15 @@ def read_usage(
     return used, counts["confirmed/all"]
 
 
-def _count(env: Environment, session: Session, chosen: Sequence[tuple[HeldMail, str]]) -> None:
+def _count(
+    env: Environment, session: Session, chosen: Sequence[tuple[HeldMail, GateAllowance]]
+) -> None:
     counts: Counter[str] = Counter()
     for mail, allowance in chosen:
         counts[f"mailed/net/{mail.network}"] += 1
-        counts[f"mailed/domain/{counters.domain_name(f'@{mail.domain}')}"] += 1
+        counts[f"mailed/domain/{request_limits.domain_name(f'@{mail.domain}')}"] += 1
         counts["mailed/all"] += 1
-        if allowance != "all":
+        if allowance is not GateAllowance.ALL:
             counts[f"mailed/{allowance}"] += 1
     now = int(env.now.timestamp())
     for name in sorted(counts):

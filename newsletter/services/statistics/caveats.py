@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from newsletter.i18n import Text
 
-LIMITS: dict[str, Text] = {
+CAVEATS: dict[str, Text] = {
     "subscribers": Text(
         "Each day's number is counted back from today's. "
         "Who was imported as gone already did not leave here."

@@ -20,9 +20,9 @@ from newsletter.services.consent import Evidence
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
-from newsletter.services.signup import flood_control, held_mails
+from newsletter.services.signup import confirmation_gate, held_mails
 from newsletter.services.signup import subscribe as signup
-from newsletter.services.signup.flood_control import Usage, choose, count_room
+from newsletter.services.signup.confirmation_gate import Usage, choose, count_room
 from newsletter.services.signup.held_mails import Selection
 from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import subscriptions
@@ -55,7 +55,9 @@ def ask(env: Environment, *numbers: int) -> None:
 
 
 def confirmations(sink: Sink) -> list[str]:
-    return [str(each["To"]) for each in sink.messages if "confirm:" in str(each["Subject"])]
+    return [
+        str(message["To"]) for message in sink.messages if "confirm:" in str(message["Subject"])
+    ]
 
 
 def confirm(env: Environment, sink: Sink, *addresses: str) -> None:
@@ -141,8 +143,10 @@ def test_the_author_decides_by_network_domain_and_puzzle(env: Environment, sink:
         (origin.network, origin.domain): origin.count for origin in held_mails.count_origins("blog")
     }
     assert held == {
-        ("192.0.2.0/24", "example.net"): 1, ("198.51.100.0/24", "example.com"): 1, ("2001:db8:1::/48", "example.com"): 2,
-    }  # fmt: skip
+        ("192.0.2.0/24", "example.net"): 1,
+        ("198.51.100.0/24", "example.com"): 1,
+        ("2001:db8:1::/48", "example.com"): 2,
+    }
     assert held_mails.drop_held(env, "blog", Selection(networks=("2001:db8:1::/48",))) == 2
     assert held_mails.release_held(env, "blog", Selection(proven=True)) == 0
     assert held_mails.release_held(env, "blog", Selection(domains=("example.net",))) == 1
@@ -155,7 +159,9 @@ def test_the_author_decides_by_network_domain_and_puzzle(env: Environment, sink:
 
 
 def test_b6_a_flood_does_not_close_the_form_for_others(env: Environment, sink: Sink) -> None:
-    """From one network and from many: whoever comes from elsewhere, or has solved a puzzle, is asked all the same."""
+    """From one network and from many: whoever comes from elsewhere, or has solved a puzzle, is
+    asked all the same.
+    """
     env = with_ceiling(env, 10)
     ask(env, *range(100))
     signup.subscribe(
@@ -208,10 +214,10 @@ def waiting(id_: int, network: str, domain: str = "a.org", *, proven: bool = Fal
 def chosen(
     held: list[HeldMail], used: Usage | None = None, *, confirmed: int = 0, free: int = 4
 ) -> list[int]:
-    return [each.id for each, _ in choose(held, used or Usage(), confirmed=confirmed, free=free)]
+    return [mail.id for mail, _ in choose(held, used or Usage(), confirmed=confirmed, free=free)]
 
 
-def test_who_goes_first() -> None:
+def test_solved_puzzles_then_rare_networks_go_first() -> None:
     flood = [waiting(number, "x") for number in range(50)]
     assert chosen([*flood, waiting(97, "y"), waiting(98, "z"), waiting(99, "x", proven=True)]) == [
         99,
@@ -258,7 +264,7 @@ def test_two_workers_let_go_no_more_than_one(env: Environment, database_kind: st
 
     def work(_: int) -> int:
         with app.app_context():
-            return flood_control.open_gate(replace(env, domains=together)).let_go
+            return confirmation_gate.open_gate(replace(env, domains=together)).let_go
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     with ThreadPoolExecutor(2) as pool:
@@ -266,19 +272,19 @@ def test_two_workers_let_go_no_more_than_one(env: Environment, database_kind: st
 
 
 def test_a_domain_that_takes_no_mail_gets_none(env: Environment, sink: Sink) -> None:
-    asked: list[set[str]] = []
+    questions: list[set[str]] = []
 
     def judge(domains: Iterable[str]) -> dict[str, str]:
-        asked.append(set(domains))
+        questions.append(set(domains))
         return {"null.example.net": "its domain takes no mail (null MX)"}
 
     env = replace(env, domains=judge)
     for address in ("a@null.example.net", "b@good.example.net"):
         signup.subscribe(env, "blog", Submission(address), Evidence(EvidenceSource.FORM))
-    assert asked == [], "nothing is asked within the request"
+    assert questions == [], "nothing is asked within the request"
     sending.send_due(env)
     assert confirmations(sink) == ["b@good.example.net"]
-    assert asked[0] == {"null.example.net", "good.example.net"}
+    assert questions[0] == {"null.example.net", "good.example.net"}
     row = db.session.scalars(select(Delivery).where(Delivery.status == "cancelled")).one()
     assert "null MX" in (row.text or "")
 
@@ -291,20 +297,22 @@ def test_what_is_held_goes_with_its_subscriber(env: Environment, sink: Sink, clo
     cleanup.clean_up(env)
     sending.send_due(env)
     db.session.rollback()
-    found = db.session.scalars(select(Delivery.status).where(Delivery.mail == "confirm"))
-    assert sorted(found) == ["cancelled", "sent"]
+    rows = db.session.scalars(select(Delivery.status).where(Delivery.mail == "confirm"))
+    assert sorted(rows) == ["cancelled", "sent"]
 
 
 def test_what_another_worker_let_go_meanwhile_is_no_flood(env: Environment, sink: Sink) -> None:
-    """Two workers look at the same moment; the one that comes second finds nothing left, and tells nobody."""
+    """Two workers look at the same moment; the one that comes second finds nothing left, and tells
+    nobody.
+    """
 
     def slowly(domains: Iterable[str]) -> dict[str, str]:
-        flood_control.open_gate(env)  # the other worker, while this one waits for the DNS
+        confirmation_gate.open_gate(env)  # the other worker, while this one waits for the DNS
         return {}
 
     env = with_ceiling(env, 3)
     ask(env, 1, 2, 3)
-    passed = flood_control.open_gate(replace(env, domains=slowly))
+    passed = confirmation_gate.open_gate(replace(env, domains=slowly))
     assert passed.held == {}
     sending.send_due(env)
     assert len(confirmations(sink)) == 3

@@ -1,0 +1,40 @@
+"""Let an error that nobody foresaw concern one piece of work, so that the others are done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from newsletter.db.session import as_database_error
+from newsletter.errors import NewsletterError, place_of
+from newsletter.i18n import Text
+
+
+def describe_error(error: Exception) -> str:
+    """Describe what kept one piece of work from being done, for the log and the author.
+
+    Raises `DatabaseError` where the database cannot be used: then no other work fares better.
+    """
+    gone = as_database_error(error)
+    if gone is error:
+        raise error
+    if gone is not None:
+        raise gone from error
+    if isinstance(error, NewsletterError):
+        return str(error)
+    return Text("Internal error: %(place)s", place=place_of(error))
+
+
+def do_each(*parts: Callable[[], object]) -> None:
+    """Do all parts, whatever goes wrong in one of them; raise the first error at the end.
+
+    Raises `DatabaseError` at once.
+    """
+    errors: list[Exception] = []
+    for part in parts:
+        try:
+            part()
+        except Exception as error:
+            describe_error(error)
+            errors.append(error)
+    if errors:
+        raise errors[0]
