@@ -6,7 +6,6 @@ values or settings, 130 stopped by Ctrl-C.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import signal
@@ -24,6 +23,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from newsletter import __version__
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import wrap_line
 from newsletter.cli.start_up import without_collection
 from newsletter.cli.stop_signals import INTERRUPTED
@@ -115,8 +115,8 @@ def _only_helps(args: list[str]) -> bool:
     return "_NEWSLETTER_COMPLETE" in os.environ or not {"-h", "--help"}.isdisjoint(args)
 
 
-class Commands(click.Group):
-    """A group whose commands are imported when called, with suggestions for typing errors."""
+class Commands(CommandGroup):
+    """A group whose commands are imported when called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the commands in the order in which people meet them."""
@@ -132,16 +132,6 @@ class Commands(click.Group):
             module, f"{cmd_name}_" if cmd_name in ("list", "series") else cmd_name
         )
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolve a command; for an unknown name, suggest the nearest one."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
-        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete names of commands without importing one."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from newsletter import settings, settings_loader
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import as_json, ask, json_option, moment, say, some, warn, yes_option
 from newsletter.errors import Refused
 from newsletter.services import installation
@@ -27,7 +28,7 @@ passphrase_option = click.option(
 )
 
 
-class _WithDefault(click.Group):
+class _WithDefault(CommandGroup):
     """A group whose first word may be a file: `backup FILE` is `backup create FILE`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -108,9 +109,13 @@ def check(file: Path, passphrase_file: Path | None, *, json_: bool) -> None:
     if json_:
         return as_json(values)
     say(f"{file} is whole: made {moment(manifest.made_at)} by version {manifest.version}.")
+    return _say_contents(manifest)
+
+
+def _say_contents(manifest: backup_archive.Manifest) -> None:
     subscribers = manifest.rows.get("subscribers", 0)
     sealed = ", encrypted" if manifest.sealed else ""
-    return say(
+    say(
         f"{some(subscribers, 'subscriber')}, {some(sum(manifest.rows.values()), 'row')} in "
         f"{some(len(manifest.rows), 'table')}, {some(len(manifest.files), 'part')}{sealed}."
     )

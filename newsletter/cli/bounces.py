@@ -13,6 +13,7 @@ import click
 from newsletter.bounces import BounceResult, read_bounce
 from newsletter.bounces.mime import BYTES_AT_MOST
 from newsletter.cli.context import open_application, with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
     as_json,
     common_zone,
@@ -37,7 +38,7 @@ CHUNK = 64 * 1024
 """Bytes that are read at once from a pipe."""
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def bounce() -> None:
     """Read returned mail."""
 

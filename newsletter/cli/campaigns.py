@@ -13,6 +13,7 @@ import click
 from newsletter.cli import letter_commands
 from newsletter.cli import letters as letters_cli
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def campaign() -> None:
     """Write letters, send them, and report on every campaign."""
 
@@ -89,13 +90,16 @@ def ls(
     if json_:
         as_json([campaigns.to_json(row) for row in page])
     else:
-        rows = [(row.id, row.list, row.kind, row.subject, row.status, _sent(row)) for row in page]
+        rows = [
+            (row.id, row.list, row.kind, row.subject, row.status, _format_progress(row))
+            for row in page
+        ]
         columns = ("id", "list", "kind", "subject", "status", "sent")
         table(columns, rows, empty="No campaign matches.")
     note_limit(len(page), campaigns.count_campaigns(chosen))
 
 
-def _sent(row: CampaignView) -> str:
+def _format_progress(row: CampaignView) -> str:
     if row.status == CampaignStatus.SCHEDULED or (
         row.status == CampaignStatus.PAUSED and row.started_at is None
     ):
@@ -193,8 +197,8 @@ def _print_totals(result: CampaignReport) -> None:
     returned = result.campaign.returned
     if returned != bounce_events.Returned():
         say(
-            f"{returned.bounced:,} came back, {returned.complained:,} were called spam, "
-            f"{returned.replied:,} were answered; `newsletter bounce ls` names them."
+            f"{returned.bounced:,} came back, {returned.complained:,} called spam, "
+            f"{returned.replied:,} answered; `newsletter bounce ls` names them."
         )
     if totals.doubted:
         say(

@@ -8,15 +8,16 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from newsletter.cli.output import paint, say, say_raw
+from newsletter.setup_vocabulary import CheckVerdict
 
 if TYPE_CHECKING:
     from newsletter.services.checks import Check
 
 SIGNS = {
-    "good": ("✓", "green"),
-    "warn": ("!", "yellow"),
-    "bad": ("✗", "red"),
-    "unknown": ("?", "cyan"),
+    CheckVerdict.GOOD: ("✓", "green"),
+    CheckVerdict.WARN: ("!", "yellow"),
+    CheckVerdict.BAD: ("✗", "red"),
+    CheckVerdict.UNKNOWN: ("?", "cyan"),
 }
 
 
@@ -36,26 +37,30 @@ def show_checks(checks: list[Check], *, summed_up: bool = True) -> None:
 def _group(rows: list[Check]) -> None:
     for row in rows:
         sign, color = SIGNS[row.verdict]
-        _folded(f"{paint(sign, color)} {row.id:<14} ", 17, row.what)
+        _say_wrapped(f"{paint(sign, color)} {row.id:<14} ", 17, row.what)
     row = rows[-1]
     for label, text in (("why", row.why), ("mend", row.hint)):
-        if text and row.verdict != "good":
-            _folded(f"{'':11}{label:>4}: ", 17, text)
+        if text and row.verdict != CheckVerdict.GOOD:
+            _say_wrapped(f"{'':11}{label:>4}: ", 17, text)
     if row.record:
         say_raw(f"{'':5}publish: {'':3}{row.record}")
 
 
 def _sum_up(checks: list[Check]) -> None:
     count = Counter(row.verdict for row in checks)
-    parts = [f"{count['good']} good", f"{count['warn']} to look at", f"{count['bad']} to mend"]
-    if count["unknown"]:
-        parts.append(f"{count['unknown']} not known")
+    parts = [
+        f"{count[CheckVerdict.GOOD]} good",
+        f"{count[CheckVerdict.WARN]} to look at",
+        f"{count[CheckVerdict.BAD]} to mend",
+    ]
+    if count[CheckVerdict.UNKNOWN]:
+        parts.append(f"{count[CheckVerdict.UNKNOWN]} not known")
     say(f"\n{', '.join(parts)}.")
-    if mend := list(dict.fromkeys(row.id for row in checks if row.verdict == "bad")):
+    if mend := list(dict.fromkeys(row.id for row in checks if row.verdict == CheckVerdict.BAD)):
         say(f"To mend: {', '.join(mend)}.")
 
 
-def _folded(head: str, indent: int, text: str) -> None:
+def _say_wrapped(head: str, indent: int, text: str) -> None:
     lines = textwrap.wrap(text, 80 - indent, break_long_words=False, break_on_hyphens=False) or [""]
     say(head + lines[0])
     for line in lines[1:]:

@@ -10,26 +10,27 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, moment, say
 from newsletter.services import consent
+from newsletter.vocabulary import ConsentKind
 
 if TYPE_CHECKING:
     from newsletter.services.consent import Proof, ProofEvent, ProofMail
     from newsletter.services.runtime import Environment
 
 KINDS = {
-    "requested": "asked to subscribe",
-    "agreed": "agreed to a field of the form",
-    "asked": "was asked to confirm",
-    "confirmed": "confirmed, from the mail",
-    "reaffirmed": "confirmed again, when asked anew",
-    "lapsed": "let go: did not confirm when asked anew",
-    "unsubscribed": "unsubscribed",
-    "resubscribed": "took the unsubscription back",
-    "changed": "changed the subscription",
-    "added": "was added by the author",
-    "imported": "was imported by the author",
-    "moved": "changed the address",
-    "reason": "said why they left",
-    "released": "the author lifted the suppression",
+    ConsentKind.REQUESTED: "asked to subscribe",
+    ConsentKind.AGREED: "agreed to a field of the form",
+    ConsentKind.ASKED: "was asked to confirm",
+    ConsentKind.CONFIRMED: "confirmed, from the mail",
+    ConsentKind.REAFFIRMED: "confirmed again, when asked anew",
+    ConsentKind.LAPSED: "let go: did not confirm when asked anew",
+    ConsentKind.UNSUBSCRIBED: "unsubscribed",
+    ConsentKind.RESUBSCRIBED: "took the unsubscription back",
+    ConsentKind.CHANGED: "changed the subscription",
+    ConsentKind.ADDED: "was added by the author",
+    ConsentKind.IMPORTED: "was imported by the author",
+    ConsentKind.MOVED: "changed the address",
+    ConsentKind.REASON: "said why they left",
+    ConsentKind.RELEASED: "the author lifted the suppression",
 }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-def private_allowed(ctx: click.Context) -> bool:
+def may_fetch_private(ctx: click.Context) -> bool:
     """Tell whether feeds may be fetched from private addresses.
 
     For a command that also works without a settings file.

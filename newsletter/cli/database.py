@@ -12,6 +12,7 @@ import click
 from newsletter import settings, settings_loader
 from newsletter.cli.backup import restore, settings_file, write_backup
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
     ask,
     limit_option,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 
-@click.group("db")
+@click.group("db", cls=CommandGroup)
 def db() -> None:
     """Migrate, back up and restore the database."""
 
@@ -70,7 +71,7 @@ def db_restore(ctx: click.Context, file: Path, *, yes: bool) -> None:
     ctx.invoke(restore, file=file, passphrase_file=None, with_settings=False, yes=yes)
 
 
-@click.group("database")
+@click.group("database", cls=CommandGroup)
 def database() -> None:
     """Move between SQLite and PostgreSQL."""
 
@@ -138,7 +139,9 @@ def release(
         return _show_waiting(limit)
     mail_hold = installation.find_hold()
     if mail_hold is None:
-        raise Refused("mail is not held")
+        raise Refused(
+            "mail is not held: there is nothing to release", hint="see `newsletter status`"
+        )
     say(f"Held since {moment(mail_hold.at)}: {mail_hold.because}.")
     if drop or drop_all:
         count = installation.drop_waiting_mails(env, None if drop_all else drop)

@@ -13,6 +13,8 @@ import click
 from newsletter.addresses import parse_address
 from newsletter.cli import review_commands
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
+from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
     ask,
@@ -26,9 +28,11 @@ from newsletter.cli.output import (
 )
 from newsletter.cli.progress import send_and_show
 from newsletter.cli.review_commands import cadence_option
+from newsletter.digest_vocabulary import DigestSections
 from newsletter.files import write_private
 from newsletter.i18n import LANGUAGES
 from newsletter.mail import slots
+from newsletter.mail.smtp.types import Result
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber, intros
 from newsletter.services.digests import sections as digest_sections
@@ -39,10 +43,10 @@ if TYPE_CHECKING:
     from newsletter.mail.render import MailContent
     from newsletter.services.digests.compose import ComposedDigest
     from newsletter.services.digests.entry_outlook import EntryOutlook
-    from newsletter.services.digests.explain_list import Explanation, Outlook
+    from newsletter.services.digests.explain_list import Explanation
+    from newsletter.services.digests.outlook import Outlook
     from newsletter.services.runtime import Environment
 
-SECTIONS = ("none", "feed", "topic")
 NEUTRAL = {
     "name": "",
     "unsubscribe_url": "(link to unsubscribe)",
@@ -53,12 +57,13 @@ NEUTRAL = {
 
 
 @click.group(
+    cls=CommandGroup,
     commands=[
         review_commands.hold,
         review_commands.release,
         review_commands.leave_out,
         review_commands.skip,
-    ]
+    ],
 )
 def digest() -> None:
     """Show the next digest, send it, hold it, or explain it."""
@@ -118,7 +123,7 @@ def _send_test(env: Environment, slug: str, content: MailContent, address: str) 
     outcome = trial.send_test(env, slug, content, to=address)
     reply = f"{outcome.reply.code} {outcome.reply.text}"
     say(f"“[Test] {content.subject}” to {address}: {outcome.result}: {reply}")
-    return 0 if outcome.result == "accepted" else 1
+    return 0 if outcome.result == Result.ACCEPTED else 1
 
 
 @digest.command(epilog="Example: newsletter digest send --dry-run")
@@ -211,7 +216,7 @@ def _show_outlooks(explanation: Explanation) -> None:
 
 def describe_next(row: Outlook, zone: str) -> str:
     """Say when the next digest of a cadence goes out."""
-    if row.state in ("held", "waits"):
+    if row.needs_release:
         return "when it is released"
     if row.next_at is None:
         return "when something is ready"
@@ -272,11 +277,13 @@ def intro(
 
 
 @digest.command(epilog='Example: newsletter digest sections feed "My channel" "Slow Letters"')
-@click.argument("kind", type=click.Choice(SECTIONS))
+@click.argument("kind", type=MemberChoice(DigestSections))
 @click.argument("first", nargs=-1)
 @list_option
 @with_environment
-def sections(env: Environment, kind: str, first: tuple[str, ...], slug: str | None) -> None:
+def sections(
+    env: Environment, kind: DigestSections, first: tuple[str, ...], slug: str | None
+) -> None:
     """Put digests under headings: feeds or topics, those named FIRST at the top; or none."""
     headings = digest_sections.arrange_sections(slug, kind, first)
     say("Headings: " + (", ".join(headings) or "none"))

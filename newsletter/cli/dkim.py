@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import as_json, ask, json_option, say, table, yes_option
 from newsletter.services.sending import dkim_keys
+from newsletter.setup_vocabulary import KeyKind
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def dkim() -> None:
     """Make and list the keys that sign mail (DKIM)."""
 
@@ -33,7 +35,7 @@ def new(env: Environment, selector: str, *, ed25519: bool, json_: bool) -> None:
     Publish the record, run `newsletter doctor`, which must see it, and name the key in
     `dkim.selectors`: then mail is signed.
     """
-    key = dkim_keys.create_key(env, selector, kind="ed25519" if ed25519 else "rsa")
+    key = dkim_keys.create_key(env, selector, kind=KeyKind.ED25519 if ed25519 else KeyKind.RSA)
     if json_:
         as_json(_as_dict(key))
         return

@@ -13,6 +13,7 @@ from newsletter.cli.check_report import show_checks
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, on_terminal, table
 from newsletter.services.operations import doctor as checks
+from newsletter.setup_vocabulary import CheckVerdict
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
@@ -59,4 +60,4 @@ def doctor(
             (row.id, row.verdict, row.what, hint) for row, hint in zip(results, hints, strict=True)
         ]
         table(("check", "verdict", "what", "hint"), rows)
-    return 1 if any(row.verdict == "bad" for row in results) else 0
+    return 1 if any(row.verdict == CheckVerdict.BAD for row in results) else 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli.context import with_pages
+from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import list_option
 from newsletter.services import lookup
+from newsletter.setup_vocabulary import EmbedKind
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 @list_option
 @click.option(
     "--kind",
-    type=click.Choice(("form", "script", "iframe", "link")),
-    default="form",
+    type=MemberChoice(EmbedKind),
+    default=EmbedKind.FORM,
     show_default=True,
     help="Plain HTML; HTML with a script that answers in place; a frame; or only a link.",
 )
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 )
 @with_pages
 def embed(
-    env: Environment, slug: str | None, kind: Any, language: str | None, theme: str | None
+    env: Environment, slug: str | None, kind: EmbedKind, language: str | None, theme: str | None
 ) -> None:
     """Print the form to paste into a page of your blog; docs/embed.md says where.
 
@@ -41,7 +43,7 @@ def embed(
     """
     from newsletter.web.embed_snippets import embed_form
 
-    if theme and kind != "iframe":
+    if theme and kind is not EmbedKind.IFRAME:
         raise click.UsageError(
             "--theme goes with --kind iframe; the other kinds have your blog's own colours"
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 Decide = Callable[["Environment", int], "EntryView"]
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def entry() -> None:
     """List posts and videos found in the feeds, and decide what becomes of them."""
 
@@ -49,7 +50,7 @@ def entry() -> None:
 @json_option
 @with_environment
 def ls(
-    env: Environment, slug: str | None, fate: str | None, limit: int | None, *, json_: bool
+    env: Environment, slug: str | None, fate: EntryStatus | None, limit: int | None, *, json_: bool
 ) -> None:
     """List entries, newest first."""
     mailing_list = lookup.check_slug(slug)
@@ -104,7 +105,7 @@ def _deciding_command(name: str, text: str, decide: Decide, *, question: str = "
     ) -> int:
         if bool(entry_ids) == held:
             raise click.UsageError("name entries by their numbers, or use --held")
-        chosen = entry_ids or _held_entries(slug)
+        chosen = entry_ids or _list_held_entries(slug)
         if not chosen:
             say("No entry is held.")
             return 0
@@ -113,7 +114,7 @@ def _deciding_command(name: str, text: str, decide: Decide, *, question: str = "
         return _decide_each(env, chosen, decide)
 
 
-def _held_entries(slug: str | None) -> tuple[int, ...]:
+def _list_held_entries(slug: str | None) -> tuple[int, ...]:
     """List the numbers of held entries, oldest first."""
     held = entries.list_entries(slug=lookup.check_slug(slug), fate=EntryStatus.HELD, limit=None)
     return tuple(row.id for row in reversed(held))

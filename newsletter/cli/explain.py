@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import as_json, complete_campaigns, json_option, moment, say
 from newsletter.services.campaigns import explain_delivery
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def explain() -> None:
     """Explain why a subscriber got a campaign or did not."""
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.context import private_allowed, with_environment
+from newsletter.cli.context import may_fetch_private, with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
     as_json,
     ask,
@@ -40,7 +41,7 @@ _NAMES = {
 }
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def feed() -> None:
     """Add, check and edit the feeds that fill a list."""
 
@@ -64,7 +65,7 @@ def _content_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--page-pictures/--no-page-pictures", default=None, help=text)(command)
 
 
-def _left_out(kinds: dict[str, bool | None]) -> dict[str, bool]:
+def _read_exclusions(kinds: dict[str, bool | None]) -> dict[str, bool]:
     return {kind: not included for kind, included in kinds.items() if included is not None}
 
 
@@ -93,7 +94,7 @@ def add(
     **kinds: bool | None,
 ) -> None:
     """Add a feed by its address, or that of a page or YouTube channel (or an @handle)."""
-    leaves_out = [kind for kind, out in _left_out(kinds).items() if out]
+    leaves_out = [kind for kind, out in _read_exclusions(kinds).items() if out]
     added = feeds.add(
         env,
         url,
@@ -127,7 +128,7 @@ def edit(
     **kinds: bool | None,
 ) -> None:
     """Change what is taken from a feed, from now on and of what has not been mailed."""
-    changed = _left_out(kinds)
+    changed = _read_exclusions(kinds)
     if not (changed or only or never) and page_pictures is None and not_title is None:
         raise click.UsageError("choose what to change, such as --no-shorts")
     changed_feed = feeds.edit(
@@ -156,23 +157,16 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     if json_:
         return as_json([asdict(row) for row in rows])
     zones = lists.list_time_zones()
-    cells = [
-        (
-            row.id,
-            row.list,
-            row.url,
-            row.status,
-            moment(row.read_at, zones[row.list]),
-            row.filters.describe(),
-            row.error,
-        )
-        for row in rows
-    ]
     return table(
         ("id", "list", "feed", "status", "read", "takes", "trouble"),
-        cells,
+        [_list_cells(row, zones[row.list]) for row in rows],
         empty="There is no feed yet.",
     )
+
+
+def _list_cells(row: feeds.FeedView, zone: str) -> tuple[object, ...]:
+    read_at = moment(row.read_at, zone)
+    return row.id, row.list, row.url, row.status, read_at, row.filters.describe(), row.error
 
 
 @feed.command(epilog="Example: newsletter feed show 1")
@@ -254,7 +248,7 @@ def read(ctx: click.Context, source: str, *, json_: bool) -> None:
     from newsletter.feeds.isolated import read_feed
 
     if "://" in source:
-        fetched = Fetcher(user_agent="newsletter", allow_private=private_allowed(ctx))(source)
+        fetched = Fetcher(user_agent="newsletter", allow_private=may_fetch_private(ctx))(source)
         parsed = read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
     else:
         parsed = read_feed(_contents(source), url=Path(source).resolve().as_uri())

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
-from newsletter.cli.output import as_json, json_option, list_option, say, table
+from newsletter.cli.output import as_json, ask, json_option, list_option, say, table, yes_option
 from newsletter.services import lookup
 from newsletter.services.signup import forms
 from newsletter.vocabulary import FieldKind
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def field() -> None:
     """Add, list and remove your own fields of a sign-up form."""
 
@@ -48,7 +49,7 @@ def add(
     env: Environment,
     name: str,
     slug: str | None,
-    kind: str,
+    kind: FieldKind,
     label: str,
     choices: tuple[str, ...],
     *,
@@ -59,7 +60,7 @@ def add(
     Print pasted forms again afterwards: `newsletter embed`.
     """
     added = forms.add_field(
-        lookup.get_list_slug(slug), name, FieldKind(kind), label, choices, required=required
+        lookup.get_list_slug(slug), name, kind, label, choices, required=required
     )
     say(f"{added.name}: {added.kind}{', required' if added.required else ''}")
 
@@ -87,8 +88,11 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @field.command(epilog="Example: newsletter field remove workshops")
 @click.argument("name")
 @list_option
+@yes_option
 @with_environment
-def remove(env: Environment, name: str, slug: str | None) -> None:
+def remove(env: Environment, name: str, slug: str | None, *, yes: bool) -> None:
     """Remove a field from the form; answers already given stay."""
-    forms.remove_field(lookup.get_list_slug(slug), name)
+    list_slug = lookup.get_list_slug(slug)
+    ask(f"Remove the field {name} from the form of {list_slug}?", yes=yes)
+    forms.remove_field(list_slug, name)
     say(f"{name} is removed.")

@@ -162,7 +162,7 @@ def _platform(value: str | None) -> str | None:
     platform = find_platform(value) if value else None
     if value and platform is None:
         raise click.BadParameter(
-            f"{value!r} is none of {', '.join(SOURCES)}; leave --from out, or use csv"
+            f"{value!r} is unknown; use one of {', '.join(SOURCES)}, or leave --from out"
         )
     return platform.name if platform else None
 
@@ -267,7 +267,9 @@ def _report_columns(columns: dict[str, str]) -> None:
     "--status", type=MemberChoice(SubscriptionStatus), help="Only subscriptions of this status."
 )
 @with_environment
-def export(env: Environment, file: Path | None, slug: str | None, status: str | None) -> None:
+def export(
+    env: Environment, file: Path | None, slug: str | None, status: SubscriptionStatus | None
+) -> None:
     """Write all subscribers as CSV to FILE or to standard output.
 
     `import` reads it back: into an empty database, every row becomes the same again. Make the lists

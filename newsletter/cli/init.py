@@ -6,7 +6,8 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from email.utils import parseaddr
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import click
 from click.core import ParameterSource
 
 from newsletter import settings, settings_loader
-from newsletter.cli.context import private_allowed
+from newsletter.cli.context import may_fetch_private
 from newsletter.cli.output import say
 from newsletter.cli.setup_questions import (
     ask_base_url,
@@ -27,7 +28,7 @@ from newsletter.cli.setup_questions import (
     ask_until,
     say_records,
 )
-from newsletter.errors import FeedError, InvalidInput, NewsletterError
+from newsletter.errors import FeedError, InvalidInput
 from newsletter.services.operations import setup
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def init(
     asking = sys.stdin.isatty() and not yes
     if not sender and not asking:
         raise click.UsageError('give the sender: --from "Ana <ana@your.blog>"')
-    discover = partial(_discover_feed, allow_private=private_allowed(ctx))
+    discover = partial(_discover_feed, allow_private=may_fetch_private(ctx))
     question = "Your blog's address (empty: none yet)"
     ask_blog = asking and not blog_url
     discovered = ask_until(question, discover, default="") if ask_blog else discover(blog_url or "")
@@ -103,7 +104,7 @@ def init(
         address = click.prompt(question, default="", show_default=False)
     if asking and not _is_given(ctx, "timezone"):
         timezone = ask_timezone()
-    _check_settings({"from": sender, "timezone": timezone, "address": address})
+    _check_settings(checked := {"from": sender, "timezone": timezone, "address": address})
     if asking and not _is_given(ctx, "base_url"):
         base_url = ask_base_url(base_url)
     if asking and not _is_given(ctx, "smtp"):
@@ -113,11 +114,12 @@ def init(
     setup.write_settings(file, setup.NewSettings(base_url, database, new_smtp))
     say_records(new_smtp)
     try:
-        values = {"title": title, "from": sender, "address": address, "timezone": timezone}
-        _make(file, discovered, slug, values, asking=asking)
-    except (NewsletterError, click.ClickException):
+        _make(file, discovered, slug, {"title": title, **checked})
+    except BaseException:  # Ctrl-C as well: the command can be given again
         file.unlink(missing_ok=True)
         raise
+    if asking:
+        _offer_test_mail(file, sender)
 
 
 def _discover_feed(blog_url: str, *, allow_private: bool) -> Discovered | None:
@@ -164,22 +166,27 @@ def _make(
     discovered: Discovered | None,
     slug: str | None,
     values: dict[str, str | None],
-    *,
-    asking: bool,
 ) -> None:
-    from newsletter.app import create_app
     from newsletter.services import installation
+    from newsletter.services.operations import database
+
+    database.upgrade(settings_loader.load_settings(file, os.environ).database_url)
+    with _open_installation(file) as env:
+        installation.record_key(env)
+        _make_list(env, file, discovered, slug, values)
+
+
+@contextmanager
+def _open_installation(file: Path) -> Iterator[Environment]:
+    """Open the installation of a settings file, and close its database at the end."""
+    from newsletter.app import create_app
     from newsletter.services.operations import database
     from newsletter.services.runtime import environment
 
     loaded = settings_loader.load_settings(file, os.environ)
-    database.upgrade(loaded.database_url)
     with create_app(loaded, with_pages=False).app_context():
         try:
-            installation.record_key(environment())
-            _make_list(environment(), file, discovered, slug, values)
-            if asking:
-                _offer_test_mail(environment(), str(values["from"]))
+            yield environment()
         finally:
             database.close()
 
@@ -192,7 +199,6 @@ def _make_list(
     values: dict[str, str | None],
 ) -> None:
     from newsletter.services.lists import lists
-    from newsletter.services.polling import feeds
 
     title = values["title"] or (_name_blog(discovered) if discovered else "Newsletter")
     mailing_list = lists.add(
@@ -203,20 +209,27 @@ def _make_list(
     say(f"Written: {file} and the database.")
     say(f"List: {mailing_list.title}, at {env.links.mailing_list(mailing_list.slug)}")
     if discovered:
-        added = feeds.add(env, discovered.feed_url, mailing_list.slug)
-        say(f"Feed: {added.url}")
-        say(f"Its {added.entries:,} entries will not be mailed; new ones will.")
+        _add_feed(env, discovered, mailing_list.slug)
     say("Next: `newsletter embed` prints the form for your blog,")
     say("      `newsletter serve` runs it all, and `newsletter doctor` looks it over.")
 
 
-def _offer_test_mail(env: Environment, sender: str) -> None:
+def _add_feed(env: Environment, discovered: Discovered, slug: str) -> None:
+    from newsletter.services.polling import feeds
+
+    added = feeds.add(env, discovered.feed_url, slug)
+    say(f"Feed: {added.url}")
+    say(f"Its {added.entries:,} entries will not be mailed; new ones will.")
+
+
+def _offer_test_mail(file: Path, sender: str | None) -> None:
     """Ask whether to mail a test message to the author, and say what the server answered."""
     from newsletter.services.operations.mail_proof import check_arrival
 
-    to = parseaddr(sender)[1]
+    to = parseaddr(sender or "")[1]
     if click.confirm(f"Send a test mail to {to}?", default=True):
-        check = check_arrival(env, to)
+        with _open_installation(file) as env:
+            check = check_arrival(env, to)
         say(f"{check.what}{f' ({check.hint})' if check.hint else ''}")
 
 

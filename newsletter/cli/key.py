@@ -7,11 +7,12 @@ import os
 import click
 
 from newsletter.cli.backup import settings_file
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import ask, say, some, yes_option
 from newsletter.services.operations import key_rotation
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def key() -> None:
     """Replace the key that signs links."""
 

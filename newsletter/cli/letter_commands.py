@@ -31,6 +31,8 @@ from newsletter.services.campaigns import campaigns
 from newsletter.services.letters import drafts, letter_files, newcomers, preflight
 from newsletter.services.letters import send as letters
 from newsletter.services.lists import lists
+from newsletter.setup_vocabulary import CheckVerdict
+from newsletter.vocabulary import CampaignStatus
 
 if TYPE_CHECKING:
     from newsletter.services.checks import Check
@@ -118,7 +120,7 @@ def edit(
 
 
 def _keep_text(error: ChangedMeanwhile, campaign_id: int, text: str) -> ChangedMeanwhile:
-    """Keep a text that was refused in a file, so that nothing of it is lost."""
+    """Write a refused text to a file, so that nothing of it is lost."""
     file = letter_files.write_beside(Path(f"campaign-{campaign_id}.md"), text)
     return ChangedMeanwhile(
         error.message,
@@ -143,10 +145,7 @@ def read_changes(
     ask_editor: bool,
     folder: Path | None = None,
 ) -> letter_file.Letter:
-    """Return a letter's new text.
-
-    It comes from a file, from other lines in the front matter, or from an editor.
-    """
+    """Return the changed letter, from file, options or editor."""
     if file is not None:
         return letter_files.read_letter(file)
     changes = {key: value for key, value in lines.items() if value is not None}
@@ -167,7 +166,7 @@ def _people(draft: LetterDraft) -> str:
 
 
 def _first_recipients(draft: LetterDraft) -> str:
-    """Say whom `send` mails: of two subjects, only those who try them out."""
+    """Describe whom `send` mails first; with two subjects, the trial group."""
     letter = draft.prepared.letter
     if not letter.subject_b:
         return _people(draft)
@@ -247,7 +246,10 @@ def _to_send(
     env: Environment, which: str, slug: str | None, segment: str | None, *, offline: bool
 ) -> LetterDraft:
     chosen = letters_cli.which_of(which)
-    if isinstance(chosen, int) and (row := campaigns.get_campaign(chosen)).status != "draft":
+    if (
+        isinstance(chosen, int)
+        and (row := campaigns.get_campaign(chosen)).status != CampaignStatus.DRAFT
+    ):
         raise Refused(f"campaign {chosen} is {row.status} already", hint="a letter is sent once")
     draft = drafts.load_draft(env, chosen, slug, offline=offline)
     return drafts.narrow_to_segment(env, draft, segment) if segment is not None else draft
@@ -270,16 +272,13 @@ def _show_plan(env: Environment, draft: LetterDraft, when: datetime | None) -> N
 def _require_clear(
     checks: list[Check], *, again: bool, anyway: bool, when: datetime | None
 ) -> None:
-    """Print what the preflight found.
-
-    Raises `Refused` if that forbids to send.
-    """
+    """Print what the preflight found; refuse to send if it forbids it."""
     open_checks = preflight.find_open(checks, again=again, later=when is not None)
     if on_terminal():
         show_checks(open_checks, summed_up=False)
     else:
         for check in open_checks:
-            word = "Stop" if check.verdict == "bad" else "Note"
+            word = "Stop" if check.verdict == CheckVerdict.BAD else "Note"
             say(f"{word}: {check.what}" + (f" ({check.hint})" if check.hint else ""))
     if refusal := preflight.find_refusal(open_checks, anyway=anyway):
         mild = refusal.id not in preflight.HARD

@@ -30,10 +30,12 @@ from newsletter.cli.output import (
 )
 from newsletter.files import write_private
 from newsletter.mail import slots
+from newsletter.mail.smtp.types import Result
 from newsletter.services.audience import merge_data
 from newsletter.services.campaigns import campaigns, identify
 from newsletter.services.letters import drafts, pictures, preflight, rendering
 from newsletter.services.sending import trial
+from newsletter.setup_vocabulary import CheckVerdict
 
 if TYPE_CHECKING:
     from newsletter.services.audience.merge_data import Recipient
@@ -203,11 +205,16 @@ def report_checks(checks: list[Check], *, json_: bool = False) -> int:
         show_checks(checks)
     else:
         rows = [
-            (check.verdict, check.id, check.what, "" if check.verdict == "good" else check.hint)
+            (
+                check.verdict,
+                check.id,
+                check.what,
+                "" if check.verdict == CheckVerdict.GOOD else check.hint,
+            )
             for check in checks
         ]
         table(("", "check", "what", "what to do"), rows)
-    return 1 if any(check.verdict == "bad" for check in checks) else 0
+    return 1 if any(check.verdict == CheckVerdict.BAD for check in checks) else 0
 
 
 @click.command(
@@ -238,7 +245,7 @@ def send_test(env: Environment, draft: LetterDraft, to: str, recipient: str | No
             f"“[Test] {content.subject}” to {address}: {outcome.result}: "
             f"{outcome.reply.code} {outcome.reply.text}"
         )
-        code = code or int(outcome.result != "accepted")
+        code = code or int(outcome.result != Result.ACCEPTED)
     return code
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
     as_json,
     ask,
@@ -80,7 +81,7 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def chosen_settings(options: dict[str, Any]) -> dict[str, object]:
+def collect_settings(options: dict[str, Any]) -> dict[str, object]:
     """Return the settings that were given on the command line."""
     words = {True: "yes", False: "no"}
     return {
@@ -90,7 +91,7 @@ def chosen_settings(options: dict[str, Any]) -> dict[str, object]:
     }
 
 
-@click.group("list")
+@click.group("list", cls=CommandGroup)
 def list_() -> None:
     """Make mailing lists and change their settings."""
 
@@ -101,7 +102,7 @@ def list_() -> None:
 @with_environment
 def add(env: Environment, slug: str, **options: Any) -> None:
     """Make a list; its pages live under /SLUG/."""
-    added = lists.add(env, slug, chosen_settings(options))
+    added = lists.add(env, slug, collect_settings(options))
     say(f"{added.slug}: {env.links.mailing_list(added.slug)}")
 
 
@@ -144,7 +145,7 @@ def show(env: Environment, slug: str, *, json_: bool) -> None:
 @with_environment
 def edit(env: Environment, slug: str, **options: Any) -> None:
     """Change settings; a new cadence does not catch up on the past."""
-    values = chosen_settings(options)
+    values = collect_settings(options)
     if not values:
         raise click.UsageError("choose what to change, such as --hour 9")
     lists.edit(env, slug, values)

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 import click
 from click.shell_completion import CompletionItem
 
+from newsletter.cli.groups import YesOption
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 ROWS_ON_TERMINAL = 50
 """Rows that a listing prints on a terminal without `--limit`: about one screen."""
@@ -114,6 +116,11 @@ def table(
     if not rows:
         click.echo(empty)
         return
+    _print_grid(columns, cells)
+
+
+def _print_grid(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns as wide as the terminal allows."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -165,7 +172,7 @@ def moment(value: datetime | None, zone: str = "UTC") -> str:
 
 
 def row_limit(limit: int | None, *, json_: bool = False) -> int | None:
-    """Return how many rows a listing prints at most; None means all.
+    """Return the most rows that a listing prints; None means all.
 
     Without `--limit` that is `ROWS_ON_TERMINAL` on a terminal, and everything in a pipe or as JSON.
     """
@@ -206,7 +213,7 @@ limit_option: Decorator = click.option(
     metavar="N",
     help="Print at most N rows; 0 prints all (default: 50 on a terminal, else all).",
 )
-yes_option: Decorator = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+yes_option: Decorator = click.option("--yes", "-y", cls=YesOption, is_flag=True, help="Do not ask.")
 
 
 def complete_lists(

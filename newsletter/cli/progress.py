@@ -90,14 +90,9 @@ def _wait_for_others(env: Environment, campaign_id: int, interrupted: Callable[[
 
 
 def _conclude(campaign: CampaignView, sent: SendResult, *, interrupted: bool) -> int:
-    totals = campaign.totals
     if on_terminal():
         click.echo()
-    say(
-        f"Campaign {campaign.id} is {campaign.status}: {totals.sent:,} sent, "
-        f"{totals.failed:,} failed, {totals.cancelled:,} cancelled, {totals.waiting:,} waiting"
-        + (f", {totals.in_doubt:,} in doubt." if totals.in_doubt else ".")
-    )
+    _say_totals(campaign)
     if interrupted:
         say("Stopped: the rest is queued; `newsletter serve` or `newsletter worker` sends it.")
         return INTERRUPTED
@@ -109,7 +104,7 @@ def _conclude(campaign: CampaignView, sent: SendResult, *, interrupted: bool) ->
     elif campaign.status == CampaignStatus.PAUSED:
         click.echo(f"newsletter: {campaign.reason}", err=True)
         return 1
-    elif totals.waiting:
+    elif campaign.totals.waiting:
         say("The rest is queued; `newsletter serve` or `newsletter worker` tries it again later.")
     return 0
 
@@ -120,6 +115,15 @@ def _count_sent(before: Totals, sent: SendResult) -> int:
     A run also sends what else is due, such as a goodbye: never more than there are recipients.
     """
     return min(before.sent + sent.sent, before.recipients)
+
+
+def _say_totals(campaign: CampaignView) -> None:
+    totals = campaign.totals
+    say(
+        f"Campaign {campaign.id} is {campaign.status}: {totals.sent:,} sent, "
+        f"{totals.failed:,} failed, {totals.cancelled:,} cancelled, {totals.waiting:,} waiting"
+        + (f", {totals.in_doubt:,} in doubt." if totals.in_doubt else ".")
+    )
 
 
 def _bar(before: Totals) -> Show:

@@ -1,4 +1,4 @@
-"""`newsletter proxy`: print the site of a web server that stands in front."""
+"""`newsletter proxy`: print the configuration of a web server in front."""
 
 from __future__ import annotations
 

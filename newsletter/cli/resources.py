@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
     as_json,
     ask,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def resource() -> None:
     """Add, list and remove files that only confirmed subscribers can fetch."""
 

@@ -21,7 +21,7 @@ cadence_option = click.option("--cadence", type=MemberChoice(Cadence), help="One
 
 def _pick_cadence(slug: str | None, cadence: Cadence | None) -> Cadence:
     """Return the cadence that was named, or the list's usual one."""
-    return cadence or digests.find_usual_cadence(slug)
+    return cadence or digests.get_usual_cadence(slug)
 
 
 @click.command(epilog="Example: newsletter digest hold --cadence weekly")

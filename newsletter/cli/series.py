@@ -13,6 +13,7 @@ from newsletter.authoring import dates
 from newsletter.cli import letter_commands
 from newsletter.cli import letters as letters_cli
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
     as_json,
     ask,
@@ -37,7 +38,7 @@ def _number(which: str) -> int:
     return series.get_letter_id(letters_cli.which_of(which))
 
 
-@click.group("series")
+@click.group("series", cls=CommandGroup)
 def series_() -> None:
     """Send new subscribers a welcome letter and others after it, each once."""
 

@@ -15,6 +15,7 @@ from newsletter.cli.context import open_application
 from newsletter.cli.stop_signals import stop_event, wait_for_stop
 from newsletter.cli.worker_lock import only_one
 from newsletter.errors import NewsletterError
+from newsletter.setup_vocabulary import LogFormat
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -27,7 +28,7 @@ def _log(app: Flask, *, least: int = logging.DEBUG) -> None:
     """Log as the settings say, and nothing below the level `least`."""
     log = app.extensions["newsletter"].settings.log
     level = max(logging.getLevelNamesMapping()[log.level.upper()], least)
-    logs.to_stderr(level=level, as_json=log.format == "json")
+    logs.to_stderr(level=level, as_json=log.format is LogFormat.JSON)
 
 
 def _close_database(app: Flask) -> None:

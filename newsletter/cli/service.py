@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from newsletter import settings, settings_loader
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import ask, say, say_raw, yes_option
 from newsletter.errors import Refused
 from newsletter.services.operations import service_units
@@ -21,7 +22,7 @@ RUNNING = Path("/run/systemd/system")
 """Exists where systemd is the first process (sd_booted(3))."""
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def service() -> None:
     """Run the program as a service of systemd."""
 
@@ -50,7 +51,10 @@ def install(
     print_: bool,
     yes: bool,
 ) -> None:
-    """Write, enable and start the units: the program, and a backup every night."""
+    """Write, enable and start the units: the program, and a backup every night.
+
+    Units that ran this installation the other way, in one process or apart, are removed.
+    """
     file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
     settings_loader.load_settings(file, os.environ)
     file = file.resolve()
@@ -61,6 +65,11 @@ def install(
             say_raw(f"# {into / name}\n{text}")
         return
     ask(f"Write {len(units)} units into {into} and start them?", yes=yes)
+    for name in service_units.list_superseded(plan, into):
+        if into == UNITS:
+            _systemctl(["disable", "--now", name] if RUNNING.exists() else ["disable", name])
+        (into / name).unlink()
+        say(f"Removed: {into / name}")
     for name, text in units.items():
         (into / name).write_text(text, "utf-8")
         say(f"Written: {into / name}")
@@ -74,19 +83,26 @@ def _program() -> Path:
 
 
 def _enable(names: list[str]) -> None:
-    """Enable the units, and start them where systemd runs.
+    """Enable the units, and start them where systemd runs, anew if they run already."""
+    runs = RUNNING.exists()
+    if runs:
+        _systemctl(["daemon-reload"])
+    _systemctl(["enable", *names])
+    if runs:
+        _systemctl(["restart", *names])
+    say(f"Enabled{' and started' if runs else ''}: {', '.join(names)}")
 
-    Raises `Refused` with the words of systemctl.
+
+def _systemctl(words: list[str]) -> None:
+    """Run systemctl.
+
+    Raises `Refused` with its words.
     """
     systemctl = shutil.which("systemctl")
     if systemctl is None:
         raise Refused("there is no systemctl", hint="the units are written; start them yourself")
-    now = ["--now"] if RUNNING.exists() else []
-    commands = [*([["daemon-reload"]] if now else []), ["enable", *now, *names]]
-    for words in commands:
-        done = subprocess.run(  # noqa: S603
-            [systemctl, *words], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise Refused(f"systemctl {' '.join(words)}: {done.stderr.strip()}")
-    say(f"Enabled{' and started' if now else ''}: {', '.join(names)}")
+    done = subprocess.run(  # noqa: S603
+        [systemctl, *words], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise Refused(f"systemctl {' '.join(words)}: {done.stderr.strip()}")

@@ -55,7 +55,7 @@ def ask_timezone() -> str:
         name: str = click.prompt("Your time zone", default=_machine_zone())
         if _is_zone(name):
             return name
-        warn(f"{name} is no time zone; one is Europe/Berlin")
+        warn(f"{name!r} is not a time zone; use a name like Europe/Berlin")
 
 
 def _machine_zone() -> str:

@@ -20,7 +20,7 @@ from newsletter.cli.output import (
 )
 from newsletter.cli.status import sparkline
 from newsletter.html.text import shorten_text
-from newsletter.services.statistics import gather, limits, read
+from newsletter.services.statistics import caveats, gather, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def stats(env: Environment, slug: str | None, since: datetime | None, *, json_: 
 
     On a terminal with small plots; in a pipe one number a line: list, figure, name, number.
     """
-    ids = read.find_lists(slug)
+    ids = read.get_list_ids(slug)
     gather.gather(env)
     rows = read.read_lists(env, ids, since=since.date() if since else None)
     if json_:
@@ -95,11 +95,19 @@ def to_json(row: ListStatistics) -> dict[str, Any]:
     ]
     for name in ("forms", "pages"):
         values[name] = [{**asdict(source), "rate": source.rate} for source in getattr(row, name)]
+    for campaign, numbers in zip(values["campaigns"], row.campaigns, strict=True):
+        campaign["answers"] = [
+            {"question": question.text, "choices": dict(question.choices)}
+            for question in numbers.answers
+        ]
     return values
 
 
 def _limits() -> dict[str, str]:
-    return {"all": str(limits.NEVER), **{name: str(text) for name, text in limits.LIMITS.items()}}
+    return {
+        "all": str(caveats.NEVER),
+        **{name: str(text) for name, text in caveats.CAVEATS.items()},
+    }
 
 
 # ── a pipe ───────────────────────────────────────────────────────────────────
@@ -122,6 +130,10 @@ def _lines(row: ListStatistics) -> Iterator[tuple[str, str, str, object]]:
     for campaign in row.campaigns:
         for figure, number in _number_campaign(campaign).items():
             yield row.list, f"campaign_{figure}", str(campaign.id), number
+        for question in campaign.answers:
+            for choice, count in question.choices:
+                name = f"{campaign.id} {question.text} {choice}"
+                yield row.list, "campaign_answer", name, count
 
 
 _COUNTS = (
@@ -191,6 +203,9 @@ def _print_list(row: ListStatistics) -> None:
             for campaign in row.campaigns
         ]
         table(COLUMNS, rows)
+    for campaign in row.campaigns:
+        for question in campaign.answers:
+            say(f"  {campaign.id}: {_shorten(question.text)} {_list_counts(question.choices)}")
     say("")
 
 

@@ -13,12 +13,13 @@ from newsletter.cli.output import as_json, json_option, list_option, moment, pai
 from newsletter.html.text import shorten_text
 from newsletter.services import installation
 from newsletter.services.operations import status as statuses
+from newsletter.setup_vocabulary import CheckVerdict
+from newsletter.vocabulary import CampaignStatus
 
 if TYPE_CHECKING:
     from newsletter.services.installation import Hold
     from newsletter.services.operations.status import CampaignSummary, ListStatus, Status
     from newsletter.services.runtime import Environment
-    from newsletter.services.sender_state import State
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 78
@@ -105,32 +106,35 @@ def _campaign(row: CampaignSummary, zone: str) -> None:
         f", {totals.failed:,} failed" if totals.failed else ""
     )
     time = moment(row.at, zone)
-    if row.status == "scheduled":
-        _line("scheduled", _titled(row, f" at {time}"))
-    elif row.status == "sent":
-        _line("last sent", _titled(row, f", {done}, {time}"))
+    if row.status == CampaignStatus.SCHEDULED:
+        _line("scheduled", _name_campaign(row, f" at {time}"))
+    elif row.status == CampaignStatus.SENT:
+        _line("last sent", _name_campaign(row, f", {done}, {time}"))
     else:
-        _line(row.status, _titled(row, f", {done} {row.reason}".rstrip()), mark="yellow")
+        _line(row.status, _name_campaign(row, f", {done} {row.reason}".rstrip()), mark="yellow")
 
 
-def _titled(row: CampaignSummary, after: str) -> str:
+def _name_campaign(row: CampaignSummary, after: str) -> str:
     """Name a campaign and its state; shorten its subject to fit the line."""
     before = f"{row.kind} {row.id} “"
     room = max(WIDTH - 13 - len(before) - len(after) - 1, 20)
     return f"{before}{shorten_text(row.subject, room)}”{after}"
 
 
-def _say_state(state: State) -> None:
-    """Say why mail leaves slowly or not at all, whole: a provider's words may be long."""
-    for number, line in enumerate(textwrap.wrap(state.sentence, WIDTH - 13)):
-        _line("" if number else "sending", line, mark="yellow")
+def _say(label: str, text: str) -> None:
+    """Say why mail leaves slowly or not at all, without cutting it: a provider may say much."""
+    for number, line in enumerate(textwrap.wrap(text, WIDTH - 13)):
+        _line("" if number else label, line, mark="yellow")
 
 
 def _print_totals(report: Status, zone: str) -> None:
     next_due = f", the next is due {moment(report.next_due_at, zone)}" if report.next_due_at else ""
     _line("queue", f"{report.waiting:,} waiting{next_due if report.waiting else ''}")
     for state in report.sending:
-        _say_state(state)
+        _say("sending", state.sentence)
+    for domain in report.resting:
+        until = moment(domain.until, zone)
+        _say("resting", f"{domain.domain} until {until}, because it answered: {domain.why}")
     _line(
         "bounces", f"{report.bounces:,} addresses gone, {report.complaints:,} complaints in 30 days"
     )
@@ -151,5 +155,5 @@ def _print_totals(report: Status, zone: str) -> None:
         _line(
             check.id,
             f"{check.what}: {check.hint}",
-            mark="red" if check.verdict == "bad" else "yellow",
+            mark="red" if check.verdict == CheckVerdict.BAD else "yellow",
         )

@@ -11,6 +11,7 @@ import click
 
 from newsletter.cli.consent import proof
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.import_export import export, import_, require_reason
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from newsletter.services.subscribers.views import SubscriberView
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def subscriber() -> None:
     """Look up, add, correct, import and export subscribers."""
 
@@ -87,8 +88,8 @@ def as_dict(row: SubscriberView) -> dict[str, object]:
 def ls(
     env: Environment,
     slug: str | None,
-    status: str | None,
-    cadence: str | None,
+    status: SubscriptionStatus | None,
+    cadence: Cadence | None,
     search: str,
     since: datetime | None,
     tag: str,
@@ -101,8 +102,8 @@ def ls(
     """List subscribers, newest first."""
     chosen = subscribers.SubscriberFilter(
         slug,
-        SubscriptionStatus(status) if status else None,
-        Cadence(cadence) if cadence else None,
+        status,
+        cadence,
         search,
         since.replace(tzinfo=UTC) if since else None,
         tag,
@@ -128,7 +129,7 @@ def _subscriptions(row: SubscriberView) -> str:
     return ", ".join(f"{part.list}: {part.status}, {part.cadence}" for part in row.subscriptions)
 
 
-def _written(answer: object) -> str:
+def _format_answer(answer: object) -> str:
     """Return an answer as a person reads it."""
     return {True: "yes", False: "no"}[answer] if isinstance(answer, bool) else str(answer)
 
@@ -163,7 +164,7 @@ def show(env: Environment, address: str, *, json_: bool) -> None:
         if row.topics:
             say(f"    topics: {', '.join(row.topics)}")
         for name, answer in row.fields.items():
-            say(f"    {name}: {_written(answer)}")
+            say(f"    {name}: {_format_answer(answer)}")
     rows = [(moment(event.at, event.timezone), event.list, event.what) for event in story.events]
     return table(("when", "list", "what"), rows)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
     as_json,
     ask,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def suppression() -> None:
     """List, add and remove addresses that are never mailed."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import as_json, json_option, say
 from newsletter.errors import NotFound, Refused
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def templates() -> None:
     """List the templates of mails and pages, and copy them to change them."""
 

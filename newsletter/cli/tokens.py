@@ -9,6 +9,7 @@ import click
 
 from newsletter.access_vocabulary import TokenScope
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def token() -> None:
     """Give programs tokens for the API, list and revoke them."""
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 webhook_argument = click.argument("webhook_id", type=int, metavar="ID")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def webhook() -> None:
     """Tell programs of events: add, list, pause, replay and remove webhooks."""
 

@@ -19,12 +19,11 @@ blueprint = Blueprint("answers", __name__)
 def answer_page(token: str) -> Response:
     """Show the question and the answer, with a button; whoever only fetches counts nothing."""
     if token == "example":  # noqa: S105 (what previews and tests link to)
-        text = gettext("In the mail that goes out, each answer has a link of its own.")
-        return render_message(200, gettext("This is an example"), text)
+        return mark_private(render_page("answer_example.html"))
     try:
         return _answer(tapped_answers.get_question(environment(), token), is_counted=False)
     except LinkExpired:
-        return _closed()
+        return _render_closed()
 
 
 @blueprint.post("/answer/<path:token>")
@@ -33,7 +32,7 @@ def answer(token: str) -> Response:
     try:
         return _answer(tapped_answers.give_answer(environment(), token), is_counted=True)
     except LinkExpired:
-        return _closed()
+        return _render_closed()
 
 
 def _answer(question: AskedQuestion, *, is_counted: bool) -> Response:
@@ -41,6 +40,6 @@ def _answer(question: AskedQuestion, *, is_counted: bool) -> Response:
     return mark_private(render_page("answer.html", question=question, is_counted=is_counted))
 
 
-def _closed() -> Response:
+def _render_closed() -> Response:
     text = gettext("It could be answered for seven days. You can always reply to the mail.")
     return mark_private(render_message(410, gettext("This question is closed"), text))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, Response, redirect, render_template, request
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
@@ -32,7 +34,10 @@ def archive(slug: str) -> Response:
     search = request.args.get("q", "").strip()[: archived_campaigns.SEARCH_AT_MOST]
     before = request.args.get("before", "")[:80]
     listing = archived_campaigns.list_page(slug, before=before, search=search)
-    answer = render_page("archive.html", list=owner, listing=listing, search=search)
+    url = environment().links.archive(slug) + (
+        f"?{urlencode({'before': before})}" if before else ""
+    )
+    answer = render_page("archive.html", list=owner, listing=listing, search=search, url=url)
     if search:
         answer.headers["X-Robots-Tag"] = "noindex"
     return answer

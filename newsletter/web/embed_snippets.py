@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Literal
+from typing import assert_never
 from urllib.parse import urlencode
 
 from flask import render_template
@@ -15,9 +15,9 @@ from newsletter.services.consent import hash_wording
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.services.signup.forms import TRAP, Form
+from newsletter.setup_vocabulary import EmbedKind
 from newsletter.web.signup import script_file
 
-Kind = Literal["form", "script", "iframe", "link"]
 HEIGHT = 420
 """Pixels of a frame before its page says how tall it is, or where the blog's policy forbids the
 script that listens;
@@ -29,7 +29,12 @@ TOPIC_HEIGHT = 32
 
 
 def embed_form(
-    env: Environment, slug: str, kind: Kind = "form", *, language: str = "", theme: str = ""
+    env: Environment,
+    slug: str,
+    kind: EmbedKind = EmbedKind.FORM,
+    *,
+    language: str = "",
+    theme: str = "",
 ) -> str:
     """Return the snippet for a list, in `language` or the list's, and store its wording.
 
@@ -38,14 +43,17 @@ def embed_form(
     form_language = find_language(language or forms.get_form(slug).language) or SOURCE
     form = forms.get_form_to_paste(env, slug, form_language)
     with force_locale(form_language):
-        if kind == "link":
-            html = render_template(
-                "embed_link.html", list=form, action=env.links.mailing_list(form.slug)
-            )
-        elif kind == "iframe":
-            html = _frame(env, form, {"language": find_language(language), "theme": theme})
-        else:
-            html = _form(env, form, form.wording(form_language), script=kind == "script")
+        match kind:
+            case EmbedKind.LINK:
+                page = env.links.mailing_list(form.slug)
+                html = render_template("embed_link.html", list=form, action=page)
+            case EmbedKind.IFRAME:
+                html = _frame(env, form, {"language": find_language(language), "theme": theme})
+            case EmbedKind.FORM | EmbedKind.SCRIPT:
+                script = kind is EmbedKind.SCRIPT
+                html = _form(env, form, form.wording(form_language), script=script)
+            case _:
+                assert_never(kind)
     return "\n".join(line for line in html.splitlines() if line.strip()) + "\n"
 
 

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 from flask_babel import gettext
 from werkzeug.exceptions import BadHost, HTTPException
 
+from newsletter.db.session import as_database_error
 from newsletter.errors import (
     DatabaseError,
     InvalidInput,
@@ -21,7 +22,7 @@ from newsletter.i18n import Text, say
 from newsletter.link_purposes import LinkPurpose
 from newsletter.services.limit_log import note_limit
 from newsletter.services.runtime import environment
-from newsletter.web.locale import current_language, translate_errors
+from newsletter.web.locale import current_language, format_size, join_problems
 from newsletter.web.problems import explain_error, is_for_programs, make_problem
 from newsletter.web.responses import mark_private, render_message
 
@@ -44,18 +45,22 @@ def link_error(error: LinkError) -> Response:
             410, gettext("This link is from an earlier request"), text, again=f"/{error.slug}/"
         )
     if isinstance(error, LinkExpired):
-        text = gettext(
-            "Links in our mails work for a while only, so that an old mail opens nothing. "
-            "We gladly send a new one."
-        )
-        token = (request.view_args or {}).get("token", "")
-        renewable = error.purpose in {purpose for purpose in LinkPurpose if purpose.renewable}
-        anew = {"link_token": token, "purpose": error.purpose} if renewable else {}
-        return render_message(410, gettext("This link has expired"), text, ask_link=True, **anew)
+        return _answer_expired_link(error)
     text = gettext(
         "Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent."
     )
     return render_message(404, gettext("This link does not work"), text, ask_link=True)
+
+
+def _answer_expired_link(error: LinkExpired) -> Response:
+    text = gettext(
+        "Links in our mails work for a while only, so that an old mail opens nothing. "
+        "We gladly send a new one."
+    )
+    token = (request.view_args or {}).get("token", "")
+    renewable = error.purpose in {purpose for purpose in LinkPurpose if purpose.renewable}
+    anew = {"link_token": token, "purpose": error.purpose} if renewable else {}
+    return render_message(410, gettext("This link has expired"), text, ask_link=True, **anew)
 
 
 @blueprint.app_errorhandler(NotFound)
@@ -78,11 +83,8 @@ def too_many(error: TooMany) -> Response:
 @blueprint.app_errorhandler(InvalidInput)
 def invalid(error: InvalidInput) -> Response:
     """Name the fields that cannot be used, on a page without a better place for it."""
-    return render_message(
-        422,
-        gettext("Please check what you typed"),
-        " ".join(translate_errors(error.fields).values()),
-    )
+    title = gettext("Please check what you typed")
+    return render_message(422, title, join_problems(error.fields))
 
 
 @blueprint.app_errorhandler(DatabaseError)
@@ -99,9 +101,10 @@ def unavailable(error: DatabaseError) -> Response:
 
 REFUSALS = {
     404: Text("There is no such page. Perhaps it has moved, or the address is mistyped."),
-    405: Text("This page is asked for in another way."),
-    413: Text("That is too much."),
+    405: Text("This address cannot be opened like this. Go back and use the button."),
+    413: Text("This is too large."),
 }
+NOT_UNDERSTOOD = Text("The request cannot be understood. Go back, reload the page, and try again.")
 
 
 @blueprint.app_errorhandler(HTTPException)
@@ -111,12 +114,18 @@ def http_error(error: HTTPException) -> Response:
     if is_for_programs():
         return _keep_headers(make_problem(code), error)
     title = gettext("Nothing here") if code == 404 else gettext("That did not work")
-    answer = render_message(
-        code,
-        title,
-        say(REFUSALS.get(code, Text("The request cannot be understood.")), current_language()),
-    )
+    answer = render_message(code, title, say(_explain_refusal(code), current_language()))
     return _keep_headers(answer, error)
+
+
+def _explain_refusal(code: int) -> Text:
+    """Return the sentence for a refusal of Flask; that of a large body names the limit."""
+    most = request.max_content_length or 0
+    if code == 413 and (request.content_length or 0) > most:
+        return Text(
+            "This is too large: send at most %(most)s.", most=format_size(most // 1000 * 1000)
+        )
+    return REFUSALS.get(code, NOT_UNDERSTOOD)
 
 
 def _keep_headers(answer: Response, error: HTTPException) -> Response:
@@ -134,7 +143,12 @@ def bad_host(error: BadHost) -> Response:
 
 @blueprint.app_errorhandler(Exception)
 def internal_error(error: Exception) -> Response:
-    """Log an internal error with its traceback, and answer with one sentence."""
+    """Log an internal error with its traceback, and answer with one sentence.
+
+    A look that fails because the database does not answer is none.
+    """
+    if gone := as_database_error(error):
+        return unavailable(gone)
     log.exception("%s %s failed", request.method, request.url_rule or "an unknown page")
     if is_for_programs():
         return make_problem(500, "Internal error; it is in the log.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from flask import Blueprint, Response, jsonify
 
 from newsletter.link_purposes import PATHS
@@ -28,7 +30,7 @@ def healthz() -> Response:
     state = {
         "database": "ok",
         "worker": "silent" if silent else "ok",
-        "sending": _describe_sending(env),
+        "sending": _find_sending_state(env),
     }
     answer = jsonify(state)
     answer.status_code = 503 if silent else 200
@@ -36,11 +38,19 @@ def healthz() -> Response:
     return answer
 
 
-def _describe_sending(env: Environment) -> str:
-    """Say in a word whether mail leaves: "held" until the author releases it after a restore."""
+class SendingState(StrEnum):
+    """The state of sending, as `/healthz` reports it."""
+
+    OK = "ok"
+    RESTS = "rests"
+    HELD = "held"
+    """Until the author releases it after a restore."""
+
+
+def _find_sending_state(env: Environment) -> SendingState:
     if installation.find_hold():
-        return "held"
-    return "rests" if sender_state.is_resting(env) else "ok"
+        return SendingState.HELD
+    return SendingState.RESTS if sender_state.is_resting(env) else SendingState.OK
 
 
 @blueprint.get("/robots.txt")

@@ -9,7 +9,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from newsletter import errors
 from newsletter.bounces.providers.types import NotReadable, NotVerified
-from newsletter.logs import happened
+from newsletter.logs import name_event
 from newsletter.services.inbound import hooks
 from newsletter.services.runtime import environment
 
@@ -33,5 +33,5 @@ def receive(provider: str, secret: str) -> Response:
         raise Forbidden from None
     except NotReadable:
         raise BadRequest from None
-    log.info("a report of %s was taken", provider, extra=happened("hook"))
+    log.info("a report of %s was taken", provider, extra=name_event("hook"))
     return Response("ok\n", mimetype="text/plain")

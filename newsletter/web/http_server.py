@@ -17,7 +17,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 
 from newsletter.services.runtime import EXTENSION
-from newsletter.web.uploads import PREFIX, find_body_limit
+from newsletter.web.uploads import find_body_limit, may_be_large
 
 THREADS = 8
 """Requests that are answered at the same time; each takes milliseconds."""
@@ -33,7 +33,7 @@ NEVER = 2**62
 """A high-water mark that no response reaches, so that no thread waits for a visitor to read."""
 
 BODY_AT_MOST = 1_000_000
-"""Bytes of a body; that of an upload with a ticket may have more (uploads.py)."""
+"""Bytes of a body; that of an upload with a ticket or token may have more (uploads.py)."""
 
 OPTIONS: dict[str, Any] = {
     "ident": None,
@@ -67,8 +67,10 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress carries 
             raise ParsingError("More than one Host")
         super().parse_header(header_plus)
         limits: Any = vars(self)["adj"]
-        if self.path.startswith(PREFIX) and hasattr(limits, "find_body_limit"):
-            self.adj = _UploadLimits(limits, limits.find_body_limit(self.path, self.query))
+        is_large = self.chunked or self.content_length > limits.max_request_body_size
+        if is_large and may_be_large(self.path) and hasattr(limits, "find_body_limit"):
+            token = self.headers.get("AUTHORIZATION", "")
+            self.adj = _UploadLimits(limits, limits.find_body_limit(self.path, self.query, token))
         if self.version == "1.1" and b"host" not in names:
             raise ParsingError("No Host")
 
@@ -127,10 +129,13 @@ def create_server(application: Flask, *, host: str, port: int) -> Any:
     """
     raise_file_limit()
     adjustments = Adjustments(host=host, port=port, **OPTIONS)
-    env = application.extensions[EXTENSION]
-    adjustments.find_body_limit = lambda path, query: find_body_limit(
-        env.settings, path, query, BODY_AT_MOST
-    )
+
+    def find_limit(path: str, query: str, authorization: str) -> int:
+        env = application.extensions[EXTENSION]
+        with application.app_context():
+            return find_body_limit(env, path, query, authorization, BODY_AT_MOST)
+
+    adjustments.find_body_limit = find_limit
     dispatcher = ThreadedTaskDispatcher()
     dispatcher.set_thread_count(adjustments.threads)
     sockets: dict[int, Any] = {}

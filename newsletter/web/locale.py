@@ -8,29 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
 
+from babel.numbers import format_decimal
 from babel.support import NullTranslations
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, Domain, get_locale, refresh
 from markupsafe import Markup
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from newsletter.i18n import (
     LANGUAGES,
     SOURCE,
+    Text,
     day,
     day_and_time,
     direction,
     find_language,
+    get_babel_locale,
     month,
-    say,
     translations,
 )
+from newsletter.stored_texts import say_stored
 
 TAGS_AT_MOST = 20
+HEADER_AT_MOST = 1000
+"""Characters of an `Accept-Language` header that is read; browsers send fewer than a hundred."""
+Name = TypeVar("Name", bound=str)
 
 
 class _Catalogues(Domain):  # type: ignore[misc] # flask_babel carries no types
-    """Our catalogues instead of compiled files."""
+    """The catalogues of newsletter/i18n.py instead of compiled files."""
 
     def get_translations(self) -> NullTranslations:
         return translations(current_language())
@@ -38,7 +48,7 @@ class _Catalogues(Domain):  # type: ignore[misc] # flask_babel carries no types
 
 def install(app: Flask) -> None:
     """Register languages, catalogues and filters with an application."""
-    babel = Babel(app, locale_selector=choose_language)
+    babel = Babel(app, locale_selector=lambda: get_babel_locale(choose_language()))
     babel.domain_instance = _Catalogues()
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.filters["day"] = lambda moment, style="long": _day(moment, style)
@@ -62,16 +72,44 @@ def _words() -> dict[str, object]:
 
 def current_language() -> str:
     """Return the language of this answer: one of `LANGUAGES`."""
-    return str(get_locale() or SOURCE)
+    locale = get_locale()
+    return str(locale.language) if locale else SOURCE
 
 
-def translate_errors(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return the problem of each field in the language of this answer."""
-    return {name: say(text, current_language()) for name, text in fields.items()}
+def translate_texts(texts: Mapping[Name, str]) -> dict[Name, str]:
+    """Return `texts`, such as the problem of each field, in the language of this answer."""
+    return {
+        name: say_here(text) if isinstance(text, Text) else text for name, text in texts.items()
+    }
+
+
+def join_problems(fields: Mapping[str, str]) -> str:
+    """Join the problems of fields into one paragraph in the language of this answer.
+
+    A whole sentence stands by itself; a predicate, such as "is too long", needs its field.
+    """
+    sentences = translate_texts(fields)
+    return " ".join(
+        sentences[name] if text[:1].isupper() else f"{name}: {sentences[name].rstrip('.')}."
+        for name, text in fields.items()
+    )
+
+
+def say_here(text: str) -> str:
+    """Say a text, or an English sentence that was made from one, in the language of this answer."""
+    return say_stored(text, current_language())
+
+
+def format_size(size: int) -> str:
+    """Write a number of bytes in KB or MB, as the language of this answer writes numbers."""
+    locale = get_babel_locale(current_language())
+    if size >= 1_000_000:
+        return f"{format_decimal(round(size / 1_000_000, 1), locale=locale)} MB"
+    return f"{format_decimal(max(1, round(size / 1000)), locale=locale)} KB"
 
 
 def set_languages(*, subscriber: str = "", form: object = "", mailing_list: str = "") -> None:
-    """Record for whom this answer is: the languages of a subscriber, a form and a list."""
+    """Record the languages of the subscriber, form and list that this answer is for."""
     for name, tag in (("subscriber", subscriber), ("form", form), ("list", mailing_list)):
         if language := find_language(tag):
             setattr(g, f"{name}_language", language)
@@ -89,7 +127,14 @@ def find_requested_language() -> str:
 
 def find_browser_language() -> str:
     """Return the first language of the browser that is one of ours, else an empty text."""
-    tags = [tag for tag, quality in request.accept_languages[:TAGS_AT_MOST] if quality > 0]
+    return _find_accepted(request.headers.get("Accept-Language", "")[:HEADER_AT_MOST])
+
+
+@lru_cache(maxsize=500)
+def _find_accepted(header: str) -> str:
+    """Return the first of our languages in an `Accept-Language` header, else an empty text."""
+    accepted = parse_accept_header(header, LanguageAccept)
+    tags = [tag for tag, quality in accepted[:TAGS_AT_MOST] if quality > 0]
     return next((language for tag in tags if (language := find_language(tag))), "")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from io import RawIOBase
 from typing import IO, Any
 from urllib.parse import parse_qsl
@@ -10,8 +12,6 @@ from flask import Blueprint, Request, current_app, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from newsletter.services import counters
-
 blueprint = Blueprint("request_body", __name__)
 
 REPORT_AT_MOST = 1024 * 1024
@@ -19,6 +19,9 @@ REPORT_AT_MOST = 1024 * 1024
 
 BODIES_AT_MOST = {"hooks.receive": REPORT_AT_MOST}
 """Bytes that a body may have, by endpoint, where they are more than a form's."""
+
+QUERY_AT_MOST = 4096
+"""Bytes of an address after its question mark."""
 
 NO_TEXT = "\ufffd"
 URLENCODED = "application/x-www-form-urlencoded"
@@ -29,7 +32,7 @@ FORMS_AT_MOST: dict[str, int] = {}
 
 
 def allow_body(endpoint: str, at_most: int, *, form_at_most: int = 0) -> None:
-    """Let the bodies of an endpoint have so many bytes, and so many outside of files."""
+    """Raise the ceilings of an endpoint, in bytes: of whole bodies, of fields that are no files."""
     BODIES_AT_MOST[endpoint] = at_most
     if form_at_most:
         FORMS_AT_MOST[endpoint] = form_at_most
@@ -40,10 +43,10 @@ FIELDS_AT_MOST = 5_000
 
 
 class Parser(FormDataParser):
-    """Reads bytes that are not UTF-8, and NUL, as U+FFFD, which no address and no choice contains.
+    """Parses forms; bytes that are not UTF-8, and NUL, become U+FFFD.
 
-    Werkzeug would take the former for the text ``%ED%A0%80``, and that for somebody's address
-    (S09); PostgreSQL takes no text with the latter.
+    No address and no choice contains that character. Werkzeug would take the former for the text
+    ``%ED%A0%80``, and that for somebody's address (S09); PostgreSQL takes no text with the latter.
     """
 
     def parse(self, stream: IO[bytes], mimetype: str, *args: Any, **options: Any) -> Any:
@@ -71,6 +74,24 @@ class Parser(FormDataParser):
         if body.count(b"&") >= FIELDS_AT_MOST:
             raise RequestEntityTooLarge
         return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def read_json_object() -> dict[str, Any]:
+    """Read the JSON object that is the body; a lone surrogate in it becomes U+FFFD, as in forms.
+
+    Raises `BadRequest`.
+    """
+    try:
+        typed = json.dumps(request.get_json(), ensure_ascii=False)
+    except RecursionError:
+        raise BadRequest from None
+    body = json.loads(_LONE_SURROGATE.sub("\ufffd", typed))
+    if not isinstance(body, dict):
+        raise BadRequest
+    return body
 
 
 class BodyStream(RawIOBase):
@@ -127,7 +148,7 @@ def refuse_large_bodies() -> None:
 @blueprint.before_app_request
 def refuse_foreign_shapes() -> None:
     """Refuse a request of more than one host, or with what no form of ours sends."""
-    too_long = len(request.query_string) > counters.QUERY_AT_MOST
+    too_long = len(request.query_string) > QUERY_AT_MOST
     if too_long or "\0" in request.path or b"%00" in request.query_string:
         raise BadRequest
     if "," in request.headers.get("Host", ""):  # servers join two headers with a comma

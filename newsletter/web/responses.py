@@ -11,7 +11,7 @@ from newsletter.i18n import Text
 from newsletter.services.consent import Evidence
 from newsletter.services.mail_context import CADENCE_TEXT
 from newsletter.vocabulary import Cadence, EvidenceSource
-from newsletter.web.locale import current_language, translate_errors
+from newsletter.web.locale import current_language, translate_texts
 
 blueprint = Blueprint("responses", __name__)
 
@@ -31,8 +31,8 @@ CADENCE_WORDS: dict[str, Text] = {
 def words() -> dict[str, object]:
     """Give templates the words of closed sets."""
     return {
-        "cadence_words": translate_errors(CADENCE_WORDS),
-        "cadence_text": translate_errors(CADENCE_TEXT),
+        "cadence_words": translate_texts(CADENCE_WORDS),
+        "cadence_text": translate_texts(CADENCE_TEXT),
     }
 
 

@@ -23,6 +23,14 @@ PUBLIC = frozenset(
     }
 )
 """The endpoints of public pages."""
+CONDITIONS = {
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_UNMODIFIED_SINCE",
+    "HTTP_RANGE",
+}
+"""What a request is conditional by; most are not."""
 
 
 @blueprint.after_app_request
@@ -36,9 +44,11 @@ def share_public_pages(response: Response) -> Response:
     ):
         return response
     response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={KEEP_SECONDS}"
-    response.vary.add("Accept-Language")
+    if "Accept-Language" not in response.headers.get("Vary", ""):
+        response.vary.add("Accept-Language")
     if request.endpoint == "signup.embed":  # the form names the page that it stands in
         response.vary.add("Referer")
     response.add_etag()
-    response.make_conditional(request)
+    if CONDITIONS & request.environ.keys():
+        response.make_conditional(request)
     return response

@@ -16,14 +16,14 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, jsonify, redirect, request
 from markupsafe import Markup
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, find_language
 from newsletter.link_purposes import LinkPurpose
-from newsletter.logs import happened
+from newsletter.logs import name_event
 from newsletter.services.consent import Evidence, hash_wording
 from newsletter.services.runtime import environment
 from newsletter.services.signup import forms
@@ -31,15 +31,16 @@ from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.domain_slips import WELL_KNOWN, find_intended_domain
 from newsletter.services.signup.forms import TRAP, Form
 from newsletter.services.signup.subscribe import Submission
-from newsletter.vocabulary import EvidenceSource
+from newsletter.vocabulary import EvidenceSource, SubscriptionStatus
 from newsletter.web.locale import (
     current_language,
     find_browser_language,
     find_requested_language,
     set_languages,
-    translate_errors,
+    translate_texts,
 )
 from newsletter.web.page_cache import public_page
+from newsletter.web.request_body import read_json_object
 from newsletter.web.responses import evidence, mark_private, render_page, wants_json
 
 blueprint = Blueprint("signup", __name__)
@@ -68,9 +69,9 @@ def form_page(template: str, list_form: Form, *, status: int = 200, **context: A
     """
     env = environment()
     set_languages(mailing_list=list_form.language)
-    wording, named = _agreed(list_form, current_language())
+    wording, named = _get_consent(list_form, current_language())
     typed = context.pop("values", {})
-    errors = translate_errors(context.pop("errors", {}))
+    errors = translate_texts(context.pop("errors", {}))
     stamp = typed.get("stamp") or env.tokens.sign(LinkPurpose.FORM, list_form.slug, env.now)
     context.update(list=list_form, wording=wording, version=named, trap=TRAP)
     slots = context.pop("slots", {})
@@ -92,7 +93,7 @@ def form_page(template: str, list_form: Form, *, status: int = 200, **context: A
 
 
 @lru_cache(maxsize=500)
-def _agreed(form: Form, language: str) -> tuple[str, str]:
+def _get_consent(form: Form, language: str) -> tuple[str, str]:
     """Return the consent text of a form, and its version."""
     wording = form.wording(language)
     return wording, hash_wording(wording)
@@ -118,6 +119,7 @@ def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
         list_form,
         status=status,
         campaigns=campaigns,
+        url=environment().links.mailing_list(slug),
         action=f"/{slug}/subscribe",
         form="page",
         **context,
@@ -131,35 +133,35 @@ def subscribe(slug: str) -> AnyResponse:
     as_json = wants_json()
     set_languages(form=values.get("language"))
     try:
-        _subscribe(slug, values)
+        form = _subscribe(slug, values)
     except InvalidInput as error:
         environment().tally.count("signups", "invalid")
         if as_json:
-            return _json({"errors": translate_errors(error.fields)}, 422)
-        return list_page(slug, status=422, values=_typed(values), errors=error.fields)
+            return _json({"errors": translate_texts(error.fields)}, 422)
+        return list_page(slug, status=422, values=_pick_typed_values(values), errors=error.fields)
     if as_json:
-        return _json({"status": "pending"}, 202)
-    target = f"/{slug}/check-your-inbox" + _in_its_language(slug)
-    return redirect(target + _intended_domain(str(values.get("email") or ""), target), 303)
+        return _json({"status": SubscriptionStatus.PENDING}, 202)
+    target = f"/{slug}/check-your-inbox" + _in_its_language(form)
+    return redirect(target + _make_meant_parameter(str(values.get("email") or ""), target), 303)
 
 
-def _intended_domain(typed: str, target: str) -> str:
+def _make_meant_parameter(typed: str, target: str) -> str:
     """Return the parameter that names the domain which was most likely meant, or ""."""
     domain = find_intended_domain(typed.strip().lower().rpartition("@")[2])
     return f"{'&' if '?' in target else '?'}meant={domain}" if domain else ""
 
 
-def _in_its_language(slug: str) -> str:
+def _in_its_language(form: Form) -> str:
     """Return the query that keeps a form's language on the page after it.
 
     It is empty where the browser's language is the same.
     """
     language = find_requested_language()
-    otherwise = find_browser_language() or forms.get_form(slug).language
+    otherwise = find_browser_language() or form.language
     return "" if language in ("", otherwise) else "?" + urlencode({"language": language})
 
 
-def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
+def _subscribe(slug: str, values: Mapping[str, Any]) -> Form:
     odd = {name for name in TEXTS if not isinstance(values.get(name), str | None)}
     if odd:  # only JSON can say such a thing
         raise InvalidInput({name: Text("Please write text here.") for name in sorted(odd)})
@@ -175,13 +177,14 @@ def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
         topics=values.get("topics"),
         answers=values,
     )
-    signup.subscribe(environment(), slug, sign_up, _evidence(values))
-    log.info("list %s: a sign-up was received", slug, extra=happened("sign-up"))
+    form = signup.subscribe(environment(), slug, sign_up, _evidence(values))
+    log.info("list %s: a sign-up was received", slug, extra=name_event("sign-up"))
     environment().tally.count("signups", "received")
+    return form
 
 
 def _evidence(values: Mapping[str, Any]) -> Evidence:
-    """Return where the request came from.
+    """Return the origin of the request.
 
     A form may name its own page, because a browser tells other sites its host only.
     """
@@ -196,19 +199,13 @@ def _evidence(values: Mapping[str, Any]) -> Evidence:
 def _values() -> Mapping[str, Any]:
     """Return the fields of a form or of a JSON object, whatever else the body may be."""
     if request.is_json:
-        try:
-            body = request.get_json()
-        except RecursionError:
-            raise BadRequest from None
-        if not isinstance(body, dict):
-            raise BadRequest
-        return body
+        return read_json_object()
     if request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise UnsupportedMediaType
     return {**request.form.to_dict(), "topics": request.form.getlist("topics")}
 
 
-def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+def _pick_typed_values(values: Mapping[str, Any]) -> dict[str, Any]:
     typed = {name: value for name, value in values.items() if isinstance(value, str)}
     chosen = values.get("topics")
     return {**typed, "topics": chosen if isinstance(chosen, list) else ()}
@@ -235,8 +232,8 @@ def check_your_inbox(slug: str) -> Response:
 def embed(slug: str) -> Response:
     """Show the form in a frame of another site, or what to do after it (`sent`)."""
     if "sent" in request.args:
-        return mark_private(_framed(slug, sent=True))
-    return _framed(slug)
+        return mark_private(_render_frame(slug, sent=True))
+    return _render_frame(slug)
 
 
 @blueprint.post("/<slug>/embed")
@@ -247,7 +244,9 @@ def subscribe_in_frame(slug: str) -> AnyResponse:
     try:
         _subscribe(slug, {**values, "form": "iframe"})
     except InvalidInput as error:
-        return _framed(slug, status=422, values=_typed(values), errors=error.fields)
+        return _render_frame(
+            slug, status=422, values=_pick_typed_values(values), errors=error.fields
+        )
     return redirect(_frame_of(slug, sent="1"), 303)
 
 
@@ -258,7 +257,7 @@ def _frame_of(slug: str, **more: str) -> str:
     return f"/{slug}/embed" + (f"?{query}" if query else "")
 
 
-def _framed(slug: str, **context: Any) -> Response:
+def _render_frame(slug: str, **context: Any) -> Response:
     embedder = to_plain_line(
         context.get("values", {}).get("page") or request.headers.get("Referer"), limit=500
     )
@@ -310,10 +309,7 @@ def share(response: Response) -> Response:
 
 
 def script_file() -> Path:
-    """embed.js as it is served, for whoever prints its hash.
-
-    Raises `NotFound` where the installation lacks it.
-    """
+    """Return embed.js as it is served; raises `NotFound` where the installation lacks it."""
     file = Path(str(current_app.static_folder)) / "embed.js"
     if not file.is_file():
         raise NotFound("this installation has no embed.js")

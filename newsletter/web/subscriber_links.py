@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from flask import Blueprint, Response, jsonify, request
 
+from newsletter.closed_sets import find_member
 from newsletter.errors import InvalidInput, LinkInvalid
 from newsletter.link_purposes import LinkPurpose
 from newsletter.services.runtime import environment
@@ -20,8 +21,8 @@ from newsletter.services.subscribers.address_undo import get_undo, undo_change
 from newsletter.services.subscribers.preferences_view import Preferences
 from newsletter.services.subscribers.requested_link import RequestedLink
 from newsletter.services.subscribers.subscriptions import LinkedSubscription
-from newsletter.vocabulary import EvidenceSource, SubscriptionStatus
-from newsletter.web.locale import set_languages, translate_errors
+from newsletter.vocabulary import Cadence, EvidenceSource, SubscriptionStatus
+from newsletter.web.locale import set_languages, translate_texts
 from newsletter.web.responses import evidence, mark_private, render_page
 
 blueprint = Blueprint("subscriber_links", __name__)
@@ -92,7 +93,7 @@ def unsubscribe(token: str) -> Response:
         subscriptions.unsubscribe(env, token, evidence(EvidenceSource.ONE_CLICK))
         return mark_private(Response("Unsubscribed.\n", mimetype="text/plain"))
     if form.get("undo"):
-        cadence = form.get("cadence", "")
+        cadence = find_member(Cadence, form.get("cadence"))
         pause = bool(form.get("break"))
         subscription = subscriptions.undo_unsubscribe(
             env, token, evidence(EvidenceSource.LINK), cadence=cadence, pause=pause
@@ -120,7 +121,7 @@ def _subscription_page(
             subscription=subscription,
             preferences=preferences,
             thanked=thanked,
-            reasons=translate_errors(REASON_WORDS),
+            reasons=translate_texts(REASON_WORDS),
         )
     )
 
@@ -184,7 +185,7 @@ def _preferences_page(
             "preferences.html",
             status,
             prefs=preferences,
-            errors=translate_errors(errors),
+            errors=translate_texts(errors),
             done=done,
             typed=typed,
         )
@@ -194,18 +195,18 @@ def _preferences_page(
 @blueprint.get("/address/<path:token>")
 def address_page(token: str) -> Response:
     """Ask with one button to confirm a new address."""
-    return _moved(address_change.get_change(environment(), token))
+    return _render_address_change(address_change.get_change(environment(), token))
 
 
 @blueprint.post("/address/<path:token>")
 def address(token: str) -> Response:
     """Move a subscriber to the new address."""
-    return _moved(
+    return _render_address_change(
         address_change.confirm_change(environment(), token, evidence(EvidenceSource.LINK))
     )
 
 
-def _moved(change: AddressChangeView) -> Response:
+def _render_address_change(change: AddressChangeView) -> Response:
     set_languages(subscriber=change.language, mailing_list=change.list_language)
     return mark_private(render_page("address.html", move=change))
 
@@ -213,16 +214,16 @@ def _moved(change: AddressChangeView) -> Response:
 @blueprint.get("/address-undo/<path:token>")
 def address_undo_page(token: str) -> Response:
     """Ask whether a change of address shall be taken back."""
-    return _undone(get_undo(environment(), token))
+    return _render_undo(get_undo(environment(), token))
 
 
 @blueprint.post("/address-undo/<path:token>")
 def address_undo(token: str) -> Response:
     """Take a change of address back."""
-    return _undone(undo_change(environment(), token, evidence(EvidenceSource.LINK)))
+    return _render_undo(undo_change(environment(), token, evidence(EvidenceSource.LINK)))
 
 
-def _undone(move: AddressChangeView) -> Response:
+def _render_undo(move: AddressChangeView) -> Response:
     set_languages(mailing_list=move.list_language)
     return mark_private(render_page("address_undo.html", move=move))
 
@@ -230,7 +231,7 @@ def _undone(move: AddressChangeView) -> Response:
 @blueprint.get("/export/<path:token>")
 def export_page(token: str) -> Response:
     """Ask with one button for the data: a page that a scanner fetches shows nothing personal."""
-    return _asked(LinkPurpose.EXPORT, token, "export.html")
+    return _render_question(LinkPurpose.EXPORT, token, "export.html")
 
 
 @blueprint.post("/export/<path:token>")
@@ -244,7 +245,7 @@ def export(token: str) -> Response:
 @blueprint.get("/erase/<path:token>")
 def erase_page(token: str) -> Response:
     """Ask with one button to be erased."""
-    return _asked(LinkPurpose.ERASE, token, "erase.html")
+    return _render_question(LinkPurpose.ERASE, token, "erase.html")
 
 
 @blueprint.post("/erase/<path:token>")
@@ -256,7 +257,7 @@ def erase(token: str) -> Response:
     return mark_private(render_page("erased.html"))
 
 
-def _asked(purpose: LinkPurpose, token: str, template: str) -> Response:
+def _render_question(purpose: LinkPurpose, token: str, template: str) -> Response:
     subscription = privacy.find_linked_subscription(environment(), purpose, token)
     if subscription is None:
         return mark_private(render_page("erased.html"))
@@ -294,7 +295,7 @@ def link() -> Response:
             render_page(
                 "link.html",
                 422,
-                error=translate_errors(error.fields)["email"],
+                error=translate_texts(error.fields)["email"],
                 typed=typed,
                 resource=resource,
             )

@@ -1,8 +1,9 @@
-"""Let authors upload files that are larger than any form, and nobody else.
+"""Let authors, and programs with a token, send files that are larger than any form; nobody else.
 
 The form of such a page posts to an address under /author/upload/ with a ticket: a signed word that
-stands on the page of an author who may upload. A server reads a large body only with a ticket, so
-that a stranger cannot fill a disk before anybody asked who they are; the page itself asks that.
+stands on the page of an author who may upload, and names their log-in. A program names its token. A
+server reads a large body only with one of them that is still good, so that a stranger cannot fill a
+disk before anybody asked who they are; the page or operation itself asks that.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from urllib.parse import parse_qs
 
 from itsdangerous import BadSignature, TimestampSigner
 
+from newsletter.services import api_tokens
+from newsletter.services.authors import sessions
+from newsletter.services.runtime import Environment
 from newsletter.settings import Settings
 
 PREFIX = "/author/upload/"
@@ -21,24 +25,34 @@ UPLOAD_AT_MOST = FILE_AT_MOST + (1 << 20)
 """Bytes of a body with a file, and a form around it."""
 TICKET_SECONDS = 12 * 3600
 TICKET_AT_MOST = 200
-_WORD = "upload"
+PROGRAM_BODIES: dict[str, int] = {}
+"""Bytes of the bodies of operations that take a file, by path."""
 
 
-def make_ticket(settings: Settings) -> str:
-    """Make a ticket for a page that an author has opened; valid for 12 hours."""
-    return _signer(settings).sign(_WORD).decode("ascii")
+def make_ticket(settings: Settings, session_id: int) -> str:
+    """Make a ticket for a page that an author has opened: for 12 hours, as long as the log-in."""
+    return _signer(settings).sign(str(session_id)).decode("ascii")
 
 
-def find_body_limit(settings: Settings, path: str, query: str, usual: int) -> int:
-    """Return how many bytes the body of a request may have, by its path and query."""
+def may_be_large(path: str) -> bool:
+    """Tell whether a body that is sent there may be larger than a form's."""
+    return path.startswith(PREFIX) or path in PROGRAM_BODIES
+
+
+def find_body_limit(env: Environment, path: str, query: str, authorization: str, usual: int) -> int:
+    """Return how many bytes the body of a request may have, by its path, query and token."""
+    if path in PROGRAM_BODIES:
+        scheme, _, token = authorization.partition(" ")
+        may = scheme.lower() == "bearer" and api_tokens.may_write(env, token.strip())
+        return PROGRAM_BODIES[path] if may else usual
     if not path.startswith(PREFIX):
         return usual
     ticket = parse_qs(query[:TICKET_AT_MOST]).get("ticket", [""])[0]
     try:
-        _signer(settings).unsign(ticket, max_age=TICKET_SECONDS)
+        session_id = int(_signer(env.settings).unsign(ticket, max_age=TICKET_SECONDS))
     except BadSignature:
         return usual
-    return UPLOAD_AT_MOST
+    return UPLOAD_AT_MOST if sessions.may_write(env, session_id) else usual
 
 
 def _signer(settings: Settings) -> TimestampSigner:

@@ -51,7 +51,7 @@ def count_file(response: Response, list_id: int, name: str) -> None:
 
 
 def count_feed_readers(list_id: int) -> None:
-    """Note how many subscribers a fetcher of the archive's feed says it fetches it for."""
+    """Record how many subscribers a fetcher of the archive's feed says it fetches it for."""
     if match := FETCHERS.search(_read_agent()):
         _count(list_id, Figure.FEED_READERS, match[1].strip(), int(match[2]))
 

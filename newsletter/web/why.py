@@ -1,4 +1,7 @@
-"""The page that tells a subscriber why they get a mail; every mail links to it."""
+"""The page that tells a subscriber why they get a mail; every mail links to it.
+
+Why somebody did not get a campaign is decided in services/campaigns/judge_delivery.py.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from newsletter.services.runtime import environment
 from newsletter.services.subscribers import story
 from newsletter.services.subscribers.story_view import Story
 from newsletter.vocabulary import ConsentKind, DeliveryStatus, MailKind
-from newsletter.web.locale import set_languages, translate_errors
+from newsletter.web.locale import set_languages, translate_texts
 from newsletter.web.responses import mark_private, render_page
 
 blueprint = Blueprint("why", __name__)
@@ -54,7 +57,7 @@ STATUS_WORDS: dict[str, str] = {
 
 @blueprint.get("/why/<path:token>")
 def why_page(token: str) -> Response:
-    """Tell why a mail came; of everything, if the link was mailed on request."""
+    """Explain why a mail came; of everything, if the link was mailed on request."""
     return _why(story.get_story(environment(), token))
 
 
@@ -72,8 +75,8 @@ def _why(content: Story, *, mailed: bool = False) -> Response:
             story=content,
             look=content.look,
             mailed=mailed,
-            event_words=translate_errors(EVENT_WORDS),
-            mail_words=translate_errors(MAIL_WORDS),
-            status_words=translate_errors(STATUS_WORDS),
+            event_words=translate_texts(EVENT_WORDS),
+            mail_words=translate_texts(MAIL_WORDS),
+            status_words=translate_texts(STATUS_WORDS),
         )
     )

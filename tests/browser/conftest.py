@@ -1,13 +1,17 @@
-"""A real browser: Debian's chromium through Playwright. Missing, it is a skip with a reason; never in CI."""
+"""A real browser: Debian's chromium through Playwright.
+
+Missing, it is a skip with a reason; never in CI.
+"""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.programs import need
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -16,10 +20,7 @@ CHROMIUM = (
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        if os.environ.get("TESTS_MUST_RUN"):
-            pytest.fail("there is no chromium, and nothing may be skipped here")
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    need(available=CHROMIUM is not None, what="Debian's chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,

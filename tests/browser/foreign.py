@@ -1,4 +1,6 @@
-"""A blog on an origin of its own, with a strict Content-Security-Policy, and pages of ours beside it: real servers."""
+"""A blog on an origin of its own, with a strict Content-Security-Policy, and pages of ours beside
+it: real servers.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from flask import Flask
 from waitress.server import create_server
 
 STRICT = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; script-src {ours}; connect-src {ours}; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; script-src "
+    "{ours}; connect-src {ours}; "
     "frame-src {ours}; form-action {ours}"
 )
 """What a careful blog allows: nothing inline, and of other sites just ours."""
@@ -44,7 +47,8 @@ def foreign_blog() -> Iterator[ForeignBlog]:
             html = (
                 f"<!DOCTYPE html><html {blog.lang}><head><meta charset=utf-8><title>A blog</title>"
             )
-            html += f'<meta name=viewport content="width=device-width, initial-scale=1">{blog.head}</head>'
+            html += '<meta name=viewport content="width=device-width, initial-scale=1">'
+            html += f"{blog.head}</head>"
             self.wfile.write(
                 f"{html}<body><main><h1>A blog</h1>{body}</main></body></html>".encode()
             )
@@ -53,7 +57,8 @@ def foreign_blog() -> Iterator[ForeignBlog]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    blog.url = f"http://localhost:{server.server_address[1]}"  # another origin than 127.0.0.1, and a secure context
+    # another origin than 127.0.0.1, and a secure context
+    blog.url = f"http://localhost:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield blog

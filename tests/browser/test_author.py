@@ -1,124 +1,37 @@
-"""Every page of the author, in every state: judged by axe-core, at four widths, in six languages, light and dark, by keyboard."""
+"""Every page of the author, in every state: judged by axe-core, at four widths, in six languages,
+light and dark, by keyboard.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from io import BytesIO
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from newsletter import demo
-from newsletter.access_vocabulary import AuthorRole
-from newsletter.authoring.letter_fields import LetterFields
-from newsletter.db.session import transaction
-from newsletter.demo import SLUG, DemoStage
+from newsletter.demo import SLUG
 from newsletter.i18n import LANGUAGES
-from newsletter.models import Campaign, Feed, MailingList, Subscriber
-from newsletter.services.authors import authors, log_in
-from newsletter.services.letters import manuscripts
-from newsletter.services.transfer import import_files, import_work
-from newsletter.services.transfer.import_files import ImportChoices
 from tests.browser.test_every_page import WCAG
 from tests.browser.test_story import shoot
-from tests.people import add_entry, add_list, add_reader
+from tests.desk import OPEN, PAGES, Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-ANA = "ana@blog.example"
+OTHERS = [language for language in LANGUAGES if language != "en"]
 WIDTHS = (320, 360, 768, 1440, 1600)
 
-Place = Callable[["Desk"], str]
-PAGES: dict[str, Place] = {
-    "today": lambda desk: "",
-    "digest": lambda desk: f"digests/{SLUG}/weekly",
-    "digest-over": lambda desk: f"digests/{SLUG}/instant?review=99",
-    "sending": lambda desk: "sending",
-    "campaigns": lambda desk: "campaigns",
-    "campaign": lambda desk: f"campaigns/{desk.campaign}",
-    "subscribers": lambda desk: "subscribers",
-    "add": lambda desk: "subscribers/add",
-    "search": lambda desk: "subscribers?search=zz",
-    "subscriber": lambda desk: f"subscribers/{desk.subscriber}",
-    "explained": lambda desk: f"subscribers/{desk.subscriber}?campaign={desk.campaign}",
-    "proof": lambda desk: f"subscribers/{desk.subscriber}/proof",
-    "letters": lambda desk: "letters",
-    "letter": lambda desk: f"letters/{desk.draft}",
-    "letter-send": lambda desk: f"letters/{desk.draft}/send",
-    "sources": lambda desk: "sources",
-    "held": lambda desk: "sources?fate=held",
-    "feed": lambda desk: f"feeds/{desk.feed}",
-    "add-feed": lambda desk: "sources/add",
-    "imports": lambda desk: "imports",
-    "import": lambda desk: f"imports/{desk.imported}",
-    "forms": lambda desk: f"lists/{SLUG}/forms",
-    "form-frame": lambda desk: f"lists/{SLUG}/forms?snippet=iframe",
-    "files": lambda desk: "files",
-    "health": lambda desk: "health",
-    "statistics": lambda desk: "statistics?days=365",
-    "settings": lambda desk: "settings",
-    "list-settings": lambda desk: f"lists/{SLUG}/settings",
-    "look": lambda desk: f"lists/{SLUG}/look",
-    "account": lambda desk: "account",
-    "audit": lambda desk: "audit",
-    "again": lambda desk: "again",
-    "done": lambda desk: "sources?done=1",
-    "not-found": lambda desk: "campaigns/99999",
-    "dead-link": lambda desk: "enter/nothing.here",
-}
-OPEN: dict[str, Place] = {
-    "log-in": lambda desk: "log-in",
-    "code": lambda desk: "code",
-    "enter": lambda desk: desk.link(),
-}
-"""Pages of the way in, for a browser that is not logged in."""
 
-
-class Desk:
-    """The demo's installation with an author, and something in every state."""
-
-    def __init__(self, scene: DemoStage) -> None:
-        self.scene = scene
-        with scene.app.app_context():
-            authors.add_author(scene.env, ANA, role=AuthorRole.OWNER)
-            with transaction() as session:
-                mine = session.query(MailingList).filter_by(slug=SLUG).one()
-                add_list(session, "talks", title="Long Talks")
-                ann = add_reader(
-                    session, mine, "amal.with.a.long.address@subdomain.example.com", name="أمل"
-                )
-                feed = session.query(Feed).filter_by(list_id=mine.id).first()
-                assert feed is not None
-                for title in ("Held back, with a title that is rather long", "أيام بطيئة"):
-                    add_entry(session, feed, title, fate="held")
-                feed.error = "https://blog.example.com/feed/: 404 Not Found"
-                self.subscriber = session.get_one(Subscriber, ann.subscriber_id).handle
-                campaign = session.query(Campaign).filter_by(list_id=mine.id).first()
-                assert campaign is not None
-                self.campaign = campaign.id
-                self.feed = feed.id
-            self.draft = manuscripts.start_draft(
-                scene.env,
-                SLUG,
-                LetterFields(subject="A pause", body="Rest.\n\n![](lost.jpg)", segment="tags = x"),
-            )
-            ana = authors.list_authors()[0].id
-            table = io.BytesIO(b"Email,Shoe size\nzed@example.com,44\nnobody,1\n")
-            choices = ImportChoices(SLUG)
-            self.imported = import_files.keep_file(scene.env, ana, table, "people.csv", choices)
-            import_work.work_on_files(scene.env)
-
-    def link(self) -> str:
-        with self.scene.app.app_context():
-            return log_in.make_link(self.scene.env, ANA).partition("/author/")[2]
-
-    def enter(self, context: BrowserContext) -> Page:
-        page = context.new_page()
-        page.goto(f"{self.scene.url}/author/{self.link()}")
-        page.locator("main form button").press("Enter")
-        page.wait_for_url("**/author/")
-        return page
+def enter(desk: Desk, context: BrowserContext) -> Page:
+    """Log in, and return the page that shows Today."""
+    page = context.new_page()
+    page.goto(f"{desk.scene.url}/author/{desk.link()}")
+    page.locator("main form button").press("Enter")
+    page.wait_for_url("**/author/")
+    return page
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +44,13 @@ def desk() -> Iterator[Desk]:
 @pytest.fixture(scope="module")
 def english(browser: Browser, desk: Desk) -> Iterator[Page]:
     context = browser.new_context(locale="en", java_script_enabled=True)
-    yield desk.enter(context)
+    yield enter(desk, context)
     context.close()
 
 
 def judge(page: Page, name: str) -> None:
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         violations = Axe().run(page, options=WCAG).response["violations"]
         assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in violations] == [], (
             scheme
@@ -149,7 +62,7 @@ def judge(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_wcag(english: Page, desk: Desk, name: str) -> None:
+def test_every_page_of_the_author_conforms_to_wcag(english: Page, desk: Desk, name: str) -> None:
     outside: list[str] = []
     english.on("request", lambda request: outside.append(request.url))
     english.goto(f"{desk.scene.url}/author/{PAGES[name](desk)}")
@@ -168,10 +81,10 @@ def test_wcag_of_the_way_in(browser: Browser, desk: Desk, name: str) -> None:
     page.close()
 
 
-@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "en"])
+@pytest.mark.parametrize("language", OTHERS)
 def test_every_language_fits_every_width(browser: Browser, desk: Desk, language: str) -> None:
     context = browser.new_context(locale=language)
-    page = desk.enter(context)
+    page = enter(desk, context)
     for name in (
         "today",
         "digest",
@@ -189,9 +102,31 @@ def test_every_language_fits_every_width(browser: Browser, desk: Desk, language:
     context.close()
 
 
+@pytest.mark.parametrize(("number", "language"), list(enumerate(OTHERS)))
+def test_every_page_is_judged_in_one_other_language(
+    browser: Browser, desk: Desk, number: int, language: str
+) -> None:
+    """Each language has its share of all pages, on a telephone, in turn dark and light."""
+    context = browser.new_context(
+        locale=language,
+        color_scheme="dark" if number % 2 else "light",
+        viewport={"width": 360, "height": 800},
+    )
+    page = enter(desk, context)
+    for name in list(PAGES)[number :: len(OTHERS)]:
+        page.goto(f"{desk.scene.url}/author/{PAGES[name](desk)}")
+        assert page.evaluate("document.documentElement.lang") == language
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        violations = Axe().run(page, options=WCAG).response["violations"]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in violations] == [], (
+            name
+        )
+    context.close()
+
+
 def test_an_entry_is_released_by_keyboard_without_javascript(browser: Browser, desk: Desk) -> None:
     context = browser.new_context(locale="en", java_script_enabled=False)
-    page = desk.enter(context)
+    page = enter(desk, context)
     held = page.locator("li", has_text="Held back")
     held.get_by_role("button", name="Release").focus()
     page.keyboard.press("Enter")
@@ -204,6 +139,27 @@ def test_an_entry_is_released_by_keyboard_without_javascript(browser: Browser, d
     page.get_by_label("Your e-mail address").wait_for()
     page.go_back()
     assert page.get_by_label("Your e-mail address").count() == 1, "a page that was left is not kept"
+    context.close()
+
+
+@pytest.mark.parametrize("name", ["today", "digest", "campaign", "look", "forms"])
+def test_a_frame_is_painted_without_javascript(browser: Browser, desk: Desk, name: str) -> None:
+    """On a telephone in the dark, where frames are below what is seen first."""
+    context = browser.new_context(
+        locale="en",
+        java_script_enabled=False,
+        color_scheme="dark",
+        viewport={"width": 360, "height": 800},
+    )
+    page = enter(desk, context)
+    page.goto(f"{desk.scene.url}/author/{PAGES[name](desk)}")
+    mail = page.locator("iframe.mail").first
+    mail.scroll_into_view_if_needed()
+    page.frame_locator("iframe.mail").first.get_by_text("Slow Letters").first.wait_for()
+    with Image.open(BytesIO(mail.screenshot())) as painted:
+        colors = painted.convert("RGB").getcolors(1 << 20)
+    assert colors is not None
+    assert len(colors) > 20, "letters have many shades"
     context.close()
 
 

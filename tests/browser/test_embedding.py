@@ -1,4 +1,6 @@
-"""The form on a foreign origin in a real browser: each kind, with and without script, under a strict policy."""
+"""The form on a foreign origin in a real browser: each kind, with and without script, under a
+strict policy.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,9 @@ from newsletter.models import ConsentEvent, Counter, Subscription
 from newsletter.services.lists import topics
 from newsletter.services.runtime import EXTENSION, utcnow
 from newsletter.services.signup import forms
+from newsletter.setup_vocabulary import EmbedKind
 from newsletter.urls import Links
-from newsletter.web.embed_snippets import Kind, embed_form
+from newsletter.web.embed_snippets import embed_form
 from tests.browser.foreign import STRICT, ForeignBlog, foreign_blog, served
 from tests.people import add_list
 
@@ -40,7 +43,9 @@ class Scene:
     blog: ForeignBlog
     url: str
 
-    def paste(self, kind: Kind, *, times: int = 1, language: str = "", theme: str = "") -> None:
+    def paste(
+        self, kind: EmbedKind, *, times: int = 1, language: str = "", theme: str = ""
+    ) -> None:
         with self.app.app_context():
             snippet = embed_form(
                 self.app.extensions[EXTENSION], "blog", kind, language=language, theme=theme
@@ -57,7 +62,7 @@ class Scene:
 
     @property
     def proven(self) -> int:
-        """How many sign-ups brought a puzzle's solution."""
+        """Return how many sign-ups brought a puzzle's solution."""
         with self.app.app_context():
             query = select(func.sum(Counter.count)).where(Counter.name == "proven/overall")
             return db.session.scalar(query) or 0
@@ -117,14 +122,16 @@ def shoot(page: Page, name: str) -> None:
 
 
 def complaints(page: Page) -> list[str]:
-    """What the browser's console says from now on."""
-    said: list[str] = []
+    """Return what the browser's console says from now on."""
+    messages: list[str] = []
     page.on(
         "console",
-        lambda message: said.append(message.text) if message.type in ("error", "warning") else None,
+        lambda message: (
+            messages.append(message.text) if message.type in ("error", "warning") else None
+        ),
     )
-    page.on("pageerror", lambda error: said.append(str(error)))
-    return said
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    return messages
 
 
 def fill(target: Page, email: str = "ana@example.com") -> None:
@@ -137,7 +144,7 @@ def fill(target: Page, email: str = "ana@example.com") -> None:
 def test_plain_html_needs_no_script_and_survives_a_strict_policy(
     scene: Scene, browser: Browser
 ) -> None:
-    scene.paste("form")
+    scene.paste(EmbedKind.FORM)
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(scene.blog.url + "/")
@@ -158,8 +165,8 @@ def test_plain_html_needs_no_script_and_survives_a_strict_policy(
 
 
 def test_the_script_answers_in_place(scene: Scene, page: Page) -> None:
-    scene.paste("script")
-    said = complaints(page)
+    scene.paste(EmbedKind.SCRIPT)
+    result = complaints(page)
     page.goto(scene.blog.url + "/")
     shoot(page, "script-strict")
     fill(page)
@@ -174,11 +181,11 @@ def test_the_script_answers_in_place(scene: Scene, page: Page) -> None:
     assert scene.proven == 1, "the puzzle was solved and taken"
     event = scene.event()
     assert (event.form, event.page) == ("script", scene.blog.url + "/")
-    assert [text for text in said if "style-src" not in text and "inline style" not in text] == []
+    assert [text for text in result if "style-src" not in text and "inline style" not in text] == []
 
 
 def test_the_script_says_what_is_missing_beside_its_field(scene: Scene, page: Page) -> None:
-    scene.paste("script")
+    scene.paste(EmbedKind.SCRIPT)
     page.goto(scene.blog.url + "/")
     page.get_by_role("button", name="Subscribe").click()
     email = page.get_by_label("Your e-mail address")
@@ -197,7 +204,7 @@ def test_the_script_says_what_is_missing_beside_its_field(scene: Scene, page: Pa
 
 
 def test_the_script_works_twice_on_a_page(scene: Scene, page: Page) -> None:
-    scene.paste("script", times=2)
+    scene.paste(EmbedKind.SCRIPT, times=2)
     page.goto(scene.blog.url + "/")
     page.get_by_role("button", name="Subscribe").nth(1).click()
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(found => found.id)")
@@ -221,7 +228,7 @@ def test_the_script_works_twice_on_a_page(scene: Scene, page: Page) -> None:
 def test_where_the_script_fails_the_form_is_plain_html(
     scene: Scene, browser: Browser, failure: str
 ) -> None:
-    scene.paste("script")
+    scene.paste(EmbedKind.SCRIPT)
     context = browser.new_context(java_script_enabled=failure != "no script")
     page = context.new_page()
     match failure:
@@ -245,7 +252,7 @@ def test_where_the_script_fails_the_form_is_plain_html(
 
 def test_a_frame_is_as_tall_as_its_form_and_answers_within_itself(scene: Scene, page: Page) -> None:
     scene.blog.head = '<link rel=stylesheet href="/style.css">'
-    scene.paste("iframe")
+    scene.paste(EmbedKind.IFRAME)
     page.set_viewport_size({"width": 320, "height": 700})
     page.goto(scene.blog.url + "/")
     frame = page.frame_locator("iframe")
@@ -276,8 +283,10 @@ def test_a_frame_is_as_tall_as_its_form_and_answers_within_itself(scene: Scene, 
 def test_a_frame_has_no_canvas_and_the_scheme_that_was_asked_for(
     scene: Scene, browser: Browser, theme: str
 ) -> None:
-    """Visitors' systems may be dark: the page around the frame says nothing of it, and stays light."""
-    scene.paste("iframe", theme=theme)
+    """Visitors' systems may be dark: the page around the frame says nothing of it, and stays
+    light.
+    """
+    scene.paste(EmbedKind.IFRAME, theme=theme)
     page = browser.new_context(color_scheme="dark").new_page()
     page.goto(scene.blog.url)
     page.locator("iframe[style*='height:']").wait_for()
@@ -294,8 +303,8 @@ def test_a_frame_has_no_canvas_and_the_scheme_that_was_asked_for(
 def test_a_frame_shows_where_the_error_is_and_no_console_complains(
     scene: Scene, page: Page
 ) -> None:
-    scene.paste("iframe")
-    said = complaints(page)
+    scene.paste(EmbedKind.IFRAME)
+    result = complaints(page)
     page.goto(scene.blog.url + "/")
     page.locator("iframe[style*='height:']").wait_for()
     frame = page.frame_locator("iframe")
@@ -304,7 +313,7 @@ def test_a_frame_shows_where_the_error_is_and_no_console_complains(
     frame.get_by_role("button", name="Subscribe").click()
     frame.locator("#email-error").wait_for()
     frame.locator("#email:focus").wait_for()
-    assert [text for text in said if "422" not in text] == []
+    assert [text for text in result if "422" not in text] == []
 
 
 NAMES = (
@@ -322,12 +331,12 @@ NAMES = (
 
 
 @pytest.mark.parametrize("kind", ["script", "page"])
-def test_fields_may_have_any_name(scene: Scene, page: Page, kind: Kind) -> None:
+def test_fields_may_have_any_name(scene: Scene, page: Page, kind: str) -> None:
     with scene.app.app_context():
         for name in NAMES:
             forms.add_field("blog", name, "text", f"The {name}")
-    scene.paste("script")
-    said = complaints(page)
+    scene.paste(EmbedKind.SCRIPT)
+    result = complaints(page)
     page.goto(scene.url + "/blog/" if kind == "page" else scene.blog.url + "/")
     fill(page)
     page.get_by_label("The submit").fill("it all")
@@ -338,11 +347,11 @@ def test_fields_may_have_any_name(scene: Scene, page: Page, kind: Kind) -> None:
         scene.blog.url + "/" if kind == "script" else f"{scene.url}/blog/check-your-inbox"
     )
     assert (scene.count(Subscription), scene.proven) == (1, 1)
-    assert [text for text in said if "inline style" not in text and "style-src" not in text] == []
+    assert [text for text in result if "inline style" not in text and "style-src" not in text] == []
 
 
 def test_a_frame_works_without_script(scene: Scene, browser: Browser) -> None:
-    scene.paste("iframe", theme="dark")
+    scene.paste(EmbedKind.IFRAME, theme="dark")
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(scene.blog.url + "/")
@@ -358,7 +367,7 @@ def test_a_frame_works_without_script(scene: Scene, browser: Browser) -> None:
 def test_our_own_page_solves_the_puzzle_with_altcha_under_its_own_policy(
     scene: Scene, page: Page
 ) -> None:
-    said = complaints(page)
+    result = complaints(page)
     page.goto(scene.url + "/blog/")
     shoot(page, "list")
     fill(page)
@@ -367,19 +376,19 @@ def test_our_own_page_solves_the_puzzle_with_altcha_under_its_own_policy(
     page.wait_for_url(f"{scene.url}/blog/check-your-inbox")
     assert scene.count(Subscription) == 1
     assert scene.proven == 1
-    assert said == [], "our own policy allows all that our own page does"
+    assert result == [], "our own policy allows all that our own page does"
 
 
 def test_what_a_screen_reader_reads(scene: Scene, page: Page) -> None:
-    scene.paste("script")
+    scene.paste(EmbedKind.SCRIPT)
     page.goto(scene.blog.url + "/")
     tree = page.locator("form").aria_snapshot()
     assert tree == EXPECTED, tree
     assert "Leave this empty" not in tree, "the trap is hidden from screen readers too"
     page.goto(scene.url + "/blog/")
-    own = page.locator("form").aria_snapshot()
-    assert "Leave this empty" not in own
-    assert 'checkbox "Ana may also write to me about workshops, twice a year."' in own
+    result = page.locator("form").aria_snapshot()
+    assert "Leave this empty" not in result
+    assert 'checkbox "Ana may also write to me about workshops, twice a year."' in result
 
 
 EXPECTED = """\
@@ -426,7 +435,7 @@ def test_right_to_left_and_the_blogs_own_font(scene: Scene, page: Page) -> None:
     scene.blog.head = (
         "<style>body { font: 20px Georgia, serif; background: #123; color: #fed }</style>"
     )
-    scene.paste("script", language="ar")
+    scene.paste(EmbedKind.SCRIPT, language="ar")
     page.goto(scene.blog.url + "/")
     button = page.get_by_role("button", name="اشتراك").bounding_box()
     form = page.locator("form").bounding_box()
@@ -438,7 +447,7 @@ def test_right_to_left_and_the_blogs_own_font(scene: Scene, page: Page) -> None:
     assert email.evaluate("field => getComputedStyle(field).fontFamily") == "Georgia, serif"
     assert email.evaluate("field => getComputedStyle(field).color") == "rgb(255, 238, 221)"
     shoot(page, "script-rtl")
-    scene.paste("iframe", language="ar")
+    scene.paste(EmbedKind.IFRAME, language="ar")
     page.goto(scene.blog.url + "/")
     inside = page.frame_locator("iframe").locator("html")
     inside.wait_for()
@@ -453,17 +462,22 @@ MISSING = {
     "de": "Bitte füllen Sie das aus.",
     "ar": "يُرجى ملء هذه الخانة.",
 }
-DARK = '<meta name=color-scheme content="light dark"><style>:root { color-scheme: light dark } body { margin: 16px }</style>'
+DARK = (
+    '<meta name=color-scheme content="light dark"><style>:root { color-scheme: light dark } '
+    "body { margin: 16px }</style>"
+)
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-@pytest.mark.parametrize("kind", ["form", "script", "iframe"])
+@pytest.mark.parametrize("kind", [EmbedKind.FORM, EmbedKind.SCRIPT, EmbedKind.IFRAME])
 def test_wcag_on_a_blog_from_both_sides_in_the_light_and_in_the_dark(
-    scene: Scene, browser: Browser, kind: Kind, *, scripts: bool
+    scene: Scene, browser: Browser, kind: EmbedKind, *, scripts: bool
 ) -> None:
-    """axe-core on the foreign page and within the frame; nothing wider than the narrowest screen; all of it by topics,
-    fields and errors."""
-    scene.blog.head, scene.blog.policy = DARK, ""
+    """axe-core on the foreign page and within the frame; nothing wider than the narrowest screen;
+    all of it by topics, fields and errors.
+    """
+    scene.blog.head = DARK
+    scene.blog.policy = ""
     for language, width, scheme in (
         ("en", 320, "light"),
         ("ar", 320, "dark"),
@@ -480,13 +494,16 @@ def test_wcag_on_a_blog_from_both_sides_in_the_light_and_in_the_dark(
         page.goto(scene.blog.url + "/", wait_until="networkidle")
         if scripts:
             if kind != "form":
-                asked = page.frame_locator("iframe") if kind == "iframe" else page
-                asked.locator("button").click()
-                asked.locator("[aria-invalid=true]").first.wait_for()
+                form = page.frame_locator("iframe") if kind == "iframe" else page
+                form.locator("button").click()
+                form.locator("[aria-invalid=true]").first.wait_for()
                 if kind == "script":
                     assert page.locator(".newsletter-error").first.inner_text() == MISSING[language]
-            found = Axe().run(page, options=WCAG).response["violations"]
-            assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
+            response = Axe().run(page, options=WCAG).response["violations"]
+            assert [
+                (violation["id"], [node["html"] for node in violation["nodes"]])
+                for violation in response
+            ] == []
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.evaluate("scrollTo(0, 0)")
         shoot(page, f"blog-{kind}-{language}-{'scripts' if scripts else 'plain'}")

@@ -1,4 +1,6 @@
-"""The story as one test, in a real browser: a form on a foreign origin, the inbox, confirm, a digest, unsubscribe."""
+"""The story as one test, in a real browser: a form on a foreign origin, the inbox, confirm, a
+digest, unsubscribe.
+"""
 
 from __future__ import annotations
 
@@ -43,12 +45,12 @@ def fits(page: Page) -> None:
 
 def standing(app: Flask) -> str:
     with app.app_context():
-        [found] = subscribers.iterate_subscribers()
-        return found.subscriptions[0].status
+        [subscriber] = subscribers.iterate_subscribers()
+        return subscriber.subscriptions[0].status
 
 
 def work(scene: DemoStage) -> None:
-    """What the worker does by itself."""
+    """Return what the worker does by itself."""
     with scene.app.app_context():
         for feed in feeds.list_feeds():
             polling.poll_feed(scene.env, feed.id)
@@ -62,7 +64,7 @@ def read_mail(page: Page, scene: DemoStage, number: int, name: str) -> None:
     shoot(page, f"mail-{name}")
 
 
-def test_the_whole_story(browser: Browser) -> None:
+def test_a_subscriber_comes_reads_and_leaves_and_no_third_party_hears(browser: Browser) -> None:
     with demo.open_stage() as scene:
         with scene.app.app_context():
             demo._set_up(scene)

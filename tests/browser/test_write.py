@@ -1,4 +1,6 @@
-"""An author writes in a real browser: a picture, a segment, a schedule; somebody else writes along."""
+"""An author writes in a real browser: a picture, a segment, a schedule; somebody else writes
+along.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from newsletter import demo
 from newsletter.demo import SLUG
 from newsletter.services.campaigns import campaigns
 from newsletter.services.letters import manuscripts
-from tests.browser.test_author import Desk
+from tests.browser.test_author import Desk, enter
 from tests.browser.test_every_page import WCAG
 from tests.browser.test_story import shoot
 from tests.unit.authoring.test_images import picture
@@ -25,7 +27,8 @@ DROP = """([body, data]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const carried = new DataTransfer();
   carried.items.add(new File([bytes], "Tree in fog.jpg", { type: "image/jpeg" }));
-  for (const kind of ["dragover", "drop"]) body.dispatchEvent(new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true }));
+  const options = { dataTransfer: carried, bubbles: true, cancelable: true };
+  for (const kind of ["dragover", "drop"]) body.dispatchEvent(new DragEvent(kind, options));
 }"""
 
 
@@ -49,10 +52,13 @@ def judge(page: Page, name: str) -> None:
 
 def test_from_an_empty_draft_to_a_scheduled_letter(browser: Browser, desk: Desk) -> None:
     context = browser.new_context(locale="en")
-    page = desk.enter(context)
+    page = enter(desk, context)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: problems.append(message.text) if message.type == "error" else None,
+    )
     page.get_by_role("link", name="Write").click()
     page.get_by_label("List").select_option(SLUG)
     page.get_by_role("button", name="New letter").click()
@@ -81,9 +87,11 @@ def test_from_an_empty_draft_to_a_scheduled_letter(browser: Browser, desk: Desk)
 
     number = int(page.url.partition("/letters/")[2].partition("?")[0])
     with desk.scene.app.app_context():
-        seen = manuscripts.get_manuscript(number)
+        manuscript = manuscripts.get_manuscript(number)
         manuscripts.save_draft(
-            number, seen.fields.__class__(subject="B", body="Their words"), seen.revision
+            number,
+            manuscript.fields.__class__(subject="B", body="Their words"),
+            manuscript.revision,
         )
     body.press_sequentially("More. ")
     expect(saved).to_contain_text("Press Save to see both texts.")
@@ -121,7 +129,7 @@ def test_from_an_empty_draft_to_a_scheduled_letter(browser: Browser, desk: Desk)
 
 def test_a_draft_is_written_without_javascript(browser: Browser, desk: Desk) -> None:
     context = browser.new_context(locale="en", java_script_enabled=False)
-    page = desk.enter(context)
+    page = enter(desk, context)
     page.goto(f"{desk.scene.url}/author/letters")
     page.get_by_role("button", name="New letter").press("Enter")
     page.get_by_label("Subject", exact=True).fill("Without a script")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.smtp.fault_server import FaultServer
 
 @dataclass
 class Said:
-    """What a command said and how it ended."""
+    """The output of a command and how it ended."""
 
     code: int
     out: str
@@ -29,7 +30,7 @@ Run = Callable[..., Said]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in an empty folder, as a pipe would see it."""
+    """Run a command in an empty folder, as a pipe would see it."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
         if name.startswith("NEWSLETTER_"):
@@ -41,9 +42,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main(list(words))
-        said = capsys.readouterr()
-        assert "Traceback" not in said.out + said.err
-        return Said(int(ended.value.code or 0), said.out, said.err)
+        result = capsys.readouterr()
+        assert "Traceback" not in result.out + result.err
+        return Said(int(ended.value.code or 0), result.out, result.err)
 
     return command
 
@@ -66,11 +67,18 @@ def mail() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def newsletter(run: Run, blog: FeedsServer, mail: FaultServer) -> Run:
-    """`run`, in a folder where `init` was done."""
-    said = run(
-        "init", blog.url, "--from", "Ana <ana@news.example.com>", "--address", "1 Main Street", "--yes",
-        "--smtp", f"smtp://127.0.0.1:{mail.port}", "--base-url", "https://news.example.com",
-    )  # fmt: skip
-    assert said.code == 0, said.err
+def newsletter(
+    run: Run, blog: FeedsServer, mail: FaultServer, tmp_path: Path, sqlite_template: Path
+) -> Run:
+    """`run`, in a folder where `init` was done; the tables were there (test_init.py makes them)."""
+    shutil.copy(sqlite_template, tmp_path / "newsletter.db")
+    install(run, blog, mail)
     return run
+
+
+def install(run: Run, blog: FeedsServer, mail: FaultServer, *options: str) -> None:
+    """Set up an installation in the folder: a list of the blog, mail through the server."""
+    words = "init", blog.url, "--from", "Ana <ana@news.example.com>", "--address", "1 Main Street"
+    urls = "--smtp", f"smtp://127.0.0.1:{mail.port}", "--base-url", "https://news.example.com"
+    result = run(*words, *urls, "--yes", *options)
+    assert result.code == 0, result.err

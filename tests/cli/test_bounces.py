@@ -15,7 +15,7 @@ pytestmark = pytest.mark.any_database
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A report about two recipients."""
+    """Return a report about two recipients."""
     path = tmp_path / "returned.eml"
     groups = (
         group(DEAD, "5.1.1", "550 5.1.1 User unknown"),
@@ -26,9 +26,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_program_reads_json_without_a_configuration(run: Run, file: Path) -> None:
-    said = run("bounce", "read", str(file), "--json")
-    assert said.code == 0
-    assert json.loads(said.out) == {
+    result = run("bounce", "read", str(file), "--json")
+    assert result.code == 0
+    assert json.loads(result.out) == {
         "results": [
             {
                 "recipient": DEAD,
@@ -49,8 +49,8 @@ def test_a_program_reads_json_without_a_configuration(run: Run, file: Path) -> N
 
 
 def test_a_person_reads_lines(run: Run, file: Path) -> None:
-    said = run("bounce", "read", str(file))
-    assert said.out.splitlines()[0].split("\t") == [
+    result = run("bounce", "read", str(file))
+    assert result.out.splitlines()[0].split("\t") == [
         DEAD,
         "hard",
         "yes",
@@ -82,8 +82,8 @@ def test_a_pipe_is_told_nothing_but_done_or_later(newsletter: Run, tmp_path: Pat
         b"\xff\0" * 9000,
     ):
         path.write_bytes(data)
-        said = newsletter("bounce", "process", str(path))
-        assert (said.code, said.out) == (0, ""), said.err
+        result = newsletter("bounce", "process", str(path))
+        assert (result.code, result.out) == (0, ""), result.err
     rows = json.loads(newsletter("bounce", "ls", "--unknown", "--json").out)
     assert (DEAD, "hard", "none", "advisory") in {
         (row["recipient"], row["class"], row["proof"], row["effect"]) for row in rows
@@ -105,9 +105,9 @@ def test_settings_or_a_database_that_fail_keep_the_message(
     monkeypatch.setenv("NEWSLETTER_SECRET_KEY", "0123456789abcdef0123456789")
     assert run("bounce", "process", str(path)).code == 75  # no database
     monkeypatch.setenv("NEWSLETTER_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
-    said = run("bounce", "process", str(path))
-    assert said.code == 75
-    assert DEAD not in said.err
+    result = run("bounce", "process", str(path))
+    assert result.code == 75
+    assert DEAD not in result.err
 
 
 def test_suppressions_go_out_and_come_back(newsletter: Run, tmp_path: Path) -> None:
@@ -122,12 +122,13 @@ def test_suppressions_go_out_and_come_back(newsletter: Run, tmp_path: Path) -> N
             newsletter("suppression", "remove", address, "--yes", "--because", "a test").code == 0
         )
     assert json.loads(newsletter("suppression", "ls", "--json").out) == []
-    said = newsletter("suppression", "import", str(file))
-    assert said.out.startswith("2 added, 0 known already, 0 are no addresses")
+    result = newsletter("suppression", "import", str(file))
+    assert result.out.startswith("2 added, 0 known already, 0 are no addresses")
     rows = json.loads(newsletter("suppression", "ls", "--json").out)
     assert {(row["email"], row["note"]) for row in rows} == {
-        ("=cmd@example.org", "=1+1"), ("bad@example.com", "=1+1"),
-    }  # fmt: skip
+        ("=cmd@example.org", "=1+1"),
+        ("bad@example.com", "=1+1"),
+    }
     plain_list = tmp_path / "plain.csv"
     plain_list.write_text("a@example.org\nnot an address\nbad@example.com\n")
     assert (

@@ -1,4 +1,6 @@
-"""`campaign ls` and `campaign report`: filters, limits that are said, and numbers that come last."""
+"""`campaign ls` and `campaign report`: filters, limits that are said, and numbers that come
+last.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,16 @@ OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def many(newsletter: Run) -> Run:
-    """An installation with 60 drafts of one list, 55 of them of 2020, and one campaign of another."""
+    """Make an installation with 60 drafts of one list, 55 of them of 2020, and one campaign of
+    another.
+    """
     assert newsletter("list", "add", "other", "--from", "b@example.org").code == 0
     with create_app().app_context(), transaction() as session:
         lists = {row.slug: row.id for row in session.query(MailingList)}
         for number in range(60):
-            made = datetime.now(UTC) if number >= 55 else OLD + timedelta(days=number)
+            created_at = datetime.now(UTC) if number >= 55 else OLD + timedelta(days=number)
             state.add_campaign(
-                session, list_id=lists["slow-letters"], kind=CampaignKind.LETTER, now=made
+                session, list_id=lists["slow-letters"], kind=CampaignKind.LETTER, now=created_at
             )
         other = state.add_campaign(
             session, list_id=lists["other"], kind=CampaignKind.LETTER, now=OLD
@@ -132,6 +136,6 @@ def test_the_question_before_a_letter_with_two_subjects_counts_the_trial(
     (tmp_path / "two.md").write_text(two)
     for number in range(10):
         newsletter("subscriber", "add", f"r{number}@example.com", "--confirmed", "--because", "x")
-    asked = newsletter("campaign", "send", "two.md", "--offline")
-    assert asked.code == 2
-    assert "Mail 4 of 10 subscribers two subjects now?" in asked.err
+    result = newsletter("campaign", "send", "two.md", "--offline")
+    assert result.code == 2
+    assert "Mail 4 of 10 subscribers two subjects now?" in result.err

@@ -1,4 +1,6 @@
-"""The commands about consent: fields, proof, confirmations that are held back, asking for permission again."""
+"""The commands about consent: fields, proof, confirmations that are held back, asking for
+permission again.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +37,14 @@ def test_fields_are_added_shown_and_removed(newsletter: Run) -> None:
     assert (why["choices"], why["required"]) == (["Sleep", "Work"], True)
     assert "why\tchoice\tWhy?\tSleep, Work\tyes" in newsletter("field", "ls").out
     assert 'name="town"' in newsletter("embed").out
-    assert newsletter("field", "remove", "town").out == "town is removed.\n"
+    assert newsletter("field", "remove", "town", "--yes").out == "town is removed.\n"
     assert 'name="town"' not in newsletter("embed").out
-    again = newsletter("field", "remove", "town")
+    again = newsletter("field", "remove", "town", "--yes")
     assert (again.code, "no field town" in again.err) == (1, True)
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "expected"),
     [
         (["Bad Name", "--label", "x"], 2, "name: use a–z"),
         (["email", "--label", "x"], 2, "none of the form's own names"),
@@ -58,10 +60,10 @@ def test_fields_are_added_shown_and_removed(newsletter: Run) -> None:
         (["town", "--label", "x", "--list", "nope"], 1, "there is no list nope"),
     ],
 )
-def test_fields_that_cannot_be(newsletter: Run, words: list[str], code: int, said: str) -> None:
-    found = newsletter("field", "add", *words)
-    assert found.code == code
-    assert said in " ".join(found.err.split())
+def test_fields_that_cannot_be(newsletter: Run, words: list[str], code: int, expected: str) -> None:
+    result = newsletter("field", "add", *words)
+    assert result.code == code
+    assert expected in " ".join(result.err.split())
     assert newsletter("field", "ls").out == ""
 
 
@@ -77,25 +79,25 @@ def test_proof_tells_the_whole_story(newsletter: Run, mail: FaultServer) -> None
     newsletter("subscriber", "add", "bob@example.com")
     newsletter("list", "confirmations", LIST, "--release", "--yes")
     newsletter("worker", "--once")
-    told = newsletter("subscriber", "proof", "ana@example.com").out
-    assert f"  {LIST}: active" in told
-    assert "was added by the author" in told
-    assert "note: by phone, in May" in told
-    asked = newsletter("subscriber", "proof", "bob@example.com").out
+    result = newsletter("subscriber", "proof", "ana@example.com").out
+    assert f"  {LIST}: active" in result
+    assert "was added by the author" in result
+    assert "note: by phone, in May" in result
+    output = newsletter("subscriber", "proof", "bob@example.com").out
     for line in (
         "asked to subscribe",
         "Message-ID: ",
         "Yes, send me Slow Letters by e-mail.",
         "confirm, sent: ",
     ):
-        assert line in asked
-    found = json.loads(newsletter("subscriber", "proof", "Bob@Example.com", "--json").out)
-    assert (found["email"], found["standing"], found["suppressed"]) == (
+        assert line in output
+    data = json.loads(newsletter("subscriber", "proof", "Bob@Example.com", "--json").out)
+    assert (data["email"], data["standing"], data["suppressed"]) == (
         "bob@example.com",
         {LIST: "pending"},
         False,
     )
-    [event] = found["events"]
+    [event] = data["events"]
     assert re.fullmatch("[0-9a-f]{64}", event["wording_version"])
     assert event["message_id"] in str(parsed(mail.accepted[0][2])["Message-ID"])
     nobody = newsletter("subscriber", "proof", "nobody@example.com")
@@ -142,11 +144,11 @@ def test_permission_is_asked_once_and_answered(newsletter: Run, mail: FaultServe
     assert newsletter("campaign", "permission").code == 2, "it asks first"
     assert "Campaign 1 is queued" in newsletter("campaign", "permission", "--unproven", "--yes").out
     twice = newsletter("campaign", "permission", "--yes")
-    assert (twice.code, "campaign 1 asks already" in twice.err) == (1, True)
+    assert (twice.code, "campaign 1 is asking these subscribers already" in twice.err) == (1, True)
     newsletter("worker", "--once")
     assert "/stay/" in body(parsed(mail.accepted[0][2]))
-    told = newsletter("campaign", "answers", "1").out
-    assert "1 were asked: 0 stay, 1 have not answered, 0 were unsubscribed." in told
-    found = json.loads(newsletter("campaign", "answers", "1", "--json").out)
-    assert (found["asked"], found["stayed"], found["gone"], found["settled_at"]) == (1, 0, 0, None)
+    output = newsletter("campaign", "answers", "1").out
+    assert "1 were asked: 0 stay, 1 have not answered, 0 were unsubscribed." in output
+    data = json.loads(newsletter("campaign", "answers", "1", "--json").out)
+    assert (data["asked"], data["stayed"], data["gone"], data["settled_at"]) == (1, 0, 0, None)
     assert newsletter("campaign", "answers", "9").code == 1

@@ -10,7 +10,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ import yaml
 
 from newsletter.authoring.letter_file import parse_letter
 from newsletter.settings_loader import load_settings
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, install
 from tests.conftest import SECRET
 from tests.feeds_server import FeedsServer, item, rss
 from tests.smtp.fault_server import FaultServer
@@ -93,9 +93,13 @@ BLOCKS = {
         "newsletter subscriber edit ana@example.org --language de": RUN,
     },
     "docs/scaling.md": {
-        "newsletter database copy": (
+        "sudo apt-get install --yes postgresql": (
             "tests/services/operations/test_backup.py"
             "::test_a_copy_is_equal_row_by_row_and_so_is_the_way_back"
+        ),
+        "exit": (
+            "tests/services/operations/test_service_units.py"
+            "::test_the_units_of_the_other_way_are_removed"
         ),
         "database_url = ": READ,
     },
@@ -107,7 +111,7 @@ BLOCKS = {
         "*": TUTORIAL,
     },
     "docs/upgrade.md": {
-        ".venv/bin/pip install --upgrade": (
+        "sha256sum --check": (
             "tests/services/operations/test_backup.py"
             "::test_an_upgrade_backs_up_first_and_only_where_there_is_something_to_upgrade"
         )
@@ -134,13 +138,13 @@ def blocks(page: str) -> Iterator[str]:
 def find_handling(page: str, block: str) -> str:
     """Return how a block is tried, "" if nobody has said."""
     known = BLOCKS.get(page, {})
-    found = [way for start, way in known.items() if block.startswith(start)]
-    return found[0] if found else known.get("*", "")
+    ways = [way for start, way in known.items() if block.startswith(start)]
+    return ways[0] if ways else known.get("*", "")
 
 
 def pages() -> list[str]:
-    found = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-    return sorted(str(file.relative_to(ROOT)) for file in found)
+    files = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    return sorted(str(file.relative_to(ROOT)) for file in files)
 
 
 def test_every_block_is_tried_or_says_why_not() -> None:
@@ -165,7 +169,9 @@ def test_the_tests_that_are_named_exist() -> None:
             assert f"def {name}" in (ROOT / file).read_text(), way
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/monitoring.md", "docs/scaling.md", "docs/webhooks.md"])  # fmt: skip
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/monitoring.md", "docs/scaling.md", "docs/webhooks.md"]
+)
 def test_settings_letters_and_answers_can_be_read(page: str, tmp_path: Path) -> None:
     texts = [text for text in blocks(page) if find_handling(page, text) == READ]
     assert texts
@@ -184,13 +190,8 @@ def test_settings_letters_and_answers_can_be_read(page: str, tmp_path: Path) -> 
 
 @pytest.fixture
 def world(run: Run, blog: FeedsServer, mail: FaultServer, tmp_path: Path) -> Run:
-    """An installation with what the blocks speak of: a list `blog`, Ana, files, two letters."""
-    made = run(
-        "init", blog.url, "--slug", "blog", "--from", "Ana <ana@news.example.com>",
-        "--address", "1 Main Street", "--yes",
-        "--smtp", f"smtp://127.0.0.1:{mail.port}", "--base-url", "https://news.example.com",
-    )  # fmt: skip
-    assert made.code == 0, made.err
+    """Make an installation with what the blocks name: a list `blog`, Ana, files, two letters."""
+    install(run, blog, mail, "--slug", "blog")
     letter = "---\nsubject: {}\n---\n\nTwenty words, so that nobody takes this for a picture.\n"
     (tmp_path / "welcome").mkdir()
     for name in ("letter", "welcome/01-hello", "welcome/02-boundaries"):
@@ -204,8 +205,8 @@ def world(run: Run, blog: FeedsServer, mail: FaultServer, tmp_path: Path) -> Run
         "field add city --list blog --label City",
         "list edit blog --grace 0",
     ):
-        said = run(*shlex.split(words))
-        assert said.code == 0, said.out + said.err
+        ended = run(*shlex.split(words))
+        assert ended.code == 0, ended.out + ended.err
     blog.page("/feed.xml", rss(item("New"), item("Old"), title="Slow Letters", link=blog.url))
     assert run("feed", "check").code == 0
     return run
@@ -225,6 +226,7 @@ def run_line(run: Run, line: str, folder: Path, blog: FeedsServer) -> None:
         ("https://your.blog ", f"{blog.url} "),
         ("/srv/newsletter/backups/", f"{folder}/backups/"),
         ("newsletter-2026-11-24.backup", f"newsletter-{today}.backup"),
+        ("2027-01-31", f"{datetime.now().astimezone() + timedelta(days=60):%Y-%m-%d}"),
         ("your-list", "blog"),
         ("campaign report 3 ", "campaign report 1 "),
     ):
@@ -238,16 +240,18 @@ def run_line(run: Run, line: str, folder: Path, blog: FeedsServer) -> None:
     if words[1] == "init":
         words[1:1] = ["--config", str(folder / "second" / "newsletter.toml")]
         (folder / "second").mkdir()
-    said = run(*words[1:])
-    if "add --yes to do it" in said.err:  # there is no terminal to ask on
-        said = run(*words[1:], "--yes")
-    assert said.code == 0, (line, said.out + said.err)
+    result = run(*words[1:])
+    if "add --yes to do it" in result.err:  # there is no terminal to ask on
+        result = run(*words[1:], "--yes")
+    assert result.code == 0, (line, result.out + result.err)
     if target:
-        (folder / target).write_text(said.out)
+        (folder / target).write_text(result.out)
 
 
 def test_the_commands_of_the_blocks_work(world: Run, blog: FeedsServer, tmp_path: Path) -> None:
-    """One after the other in one installation; a letter goes once, so that each page has its own."""
+    """One after the other in one installation; a letter goes once, so that each page has its
+    own.
+    """
     for number, page in enumerate(page for page in BLOCKS if RUN in BLOCKS[page].values()):
         text = (tmp_path / "letter.md").read_text()
         (tmp_path / "letter.md").write_text(text + f"\nParagraph {number}.\n")

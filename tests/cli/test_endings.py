@@ -1,4 +1,4 @@
-"""How commands end: exit codes, Ctrl-C, one `worker --once` at a time."""
+"""Test how commands end: exit codes, Ctrl-C, one `worker --once` at a time."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ def test_an_unforeseen_error_names_its_place_and_asks_to_be_reported(
     assert "ana@example.com" not in result.err
 
 
+@pytest.mark.processes
 def test_ctrl_c_in_an_import_ends_after_a_batch_and_says_what_is_done(
     newsletter: Run, tmp_path: Path
 ) -> None:

@@ -1,4 +1,6 @@
-"""Every example of the documentation goes through every command that takes a letter or a digest's words."""
+"""Every example of the documentation goes through every command that takes a letter or a digest's
+words.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,17 @@ from tests.unit.authoring.test_images import picture
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES_OF_LETTERS = ("digests", "letters", "pages", "people", "tutorial")
-"""The pages whose examples are letters; the others show mail templates and other programs' files."""
+"""The pages whose examples are letters; the others show mail templates and other programs' files.
+"""
 DOORS = (
-    ("campaign", "preview"), ("campaign", "preflight", "--offline"), ("campaign", "test", "--to", "me@example.org"),
-    ("campaign", "new"), ("campaign", "send", "--detach", "--yes", "--offline", "--anyway"),
+    ("campaign", "preview"),
+    ("campaign", "preflight", "--offline"),
+    ("campaign", "test", "--to", "me@example.org"),
+    ("campaign", "new"),
+    ("campaign", "send", "--detach", "--yes", "--offline", "--anyway"),
     ("campaign", "send", "--at", "tomorrow 9:00", "--yes", "--offline", "--anyway", "--again"),
     ("series", "add", "--after", "3d"),
-)  # fmt: skip
+)
 FIELDS = {
     "free": '{{ resource("guide") }}',
     "link": '[The guide]({{ resource("guide") }})',
@@ -32,7 +38,9 @@ FIELDS = {
 
 
 def examples() -> list[str]:
-    """Blocks of Markdown, and pieces of a letter written in a line; what only names a tag is none."""
+    """Blocks of Markdown, and pieces of a letter written in a line; what only names a tag is
+    none.
+    """
     letters = []
     for page in PAGES_OF_LETTERS:
         text = (DOCS / f"{page}.md").read_text()
@@ -43,7 +51,7 @@ def examples() -> list[str]:
 
 
 def written(example: str) -> str:
-    """An example as a whole letter."""
+    """Return an example as a whole letter."""
     head = (
         ""
         if example.startswith("---\n")
@@ -52,7 +60,10 @@ def written(example: str) -> str:
     return (
         head
         + example
-        + "\n\nTwenty words more, so that nobody takes this for a picture without a word beside it.\n"
+        + (
+            "\n\nTwenty words more, so that nobody takes this for a picture without a word "
+            "beside it.\n"
+        )
     )
 
 
@@ -82,8 +93,8 @@ def test_every_example_goes_through_every_command(
         for command, verb, *options in DOORS:
             if command == "series" and ("segment:" in example or "](answer:" in example):
                 continue  # a series goes to everybody, and asks no one-tap questions
-            said = installation(command, verb, f"{number}.md", *options)
-            assert said.code == 0, (example, command, verb, said.out + said.err)
+            result = installation(command, verb, f"{number}.md", *options)
+            assert result.code == 0, (example, command, verb, result.out + result.err)
 
 
 @pytest.mark.parametrize("where", [*FIELDS, "subject", "preheader"])
@@ -93,11 +104,14 @@ def test_resource_works_wherever_it_stands(
     body = FIELDS.get(where, "Hello.")
     head = f"{where}: 'See {FIELDS['free']}'\n" if where in ("subject", "preheader") else ""
     subject = "" if where == "subject" else "subject: A gift\n"
-    text = f"---\n{subject}{head}---\n\n{body}\n\nTwenty words more, so that nobody takes this for a picture alone.\n"
+    text = (
+        f"---\n{subject}{head}---\n\n{body}\n\nTwenty words more, so that nobody takes this "
+        "for a picture alone.\n"
+    )
     (tmp_path / "gift.md").write_text(text)
     for command, verb, *options in DOORS:
-        said = installation(command, verb, "gift.md", *options)
-        assert said.code == 0, (command, verb, said.out + said.err)
+        result = installation(command, verb, "gift.md", *options)
+        assert result.code == 0, (command, verb, result.out + result.err)
     assert installation("worker", "--once").code == 0
     letters = [data for _, to, data in mail.accepted if to == "ana@example.com"]
     assert len(letters) == 1
@@ -113,8 +127,8 @@ def test_a_letter_that_no_command_takes_is_refused_by_the_preflight(
         "---\nsubject: x\n---\n{{ resource('no-' ~ 'such') }} for you\n"
     )
     assert installation("campaign", "preflight", "bad.md", "--offline").code == 1
-    said = installation("campaign", "send", "bad.md", "--yes", "--offline", "--anyway")
-    assert (said.code, "there is no resource" in said.err) == (1, True)
+    result = installation("campaign", "send", "bad.md", "--yes", "--offline", "--anyway")
+    assert (result.code, "there is no resource" in result.err) == (1, True)
 
 
 def test_the_examples_of_a_digests_words(

@@ -17,7 +17,10 @@ from tests.fakes import body, parsed
 from tests.smtp.fault_server import FaultServer
 from tests.unit.authoring.test_images import picture
 
-LETTER = "---\nsubject: Going slowly\npreheader: A pause\n---\n\nDear {{ subscriber.name or 'friend' }},\n\nread *this* slowly, all of you.\n"
+LETTER = (
+    "---\nsubject: Going slowly\npreheader: A pause\n---\n\n"
+    "Dear {{ subscriber.name or 'friend' }},\n\nread *this* slowly, all of you.\n"
+)
 
 
 @pytest.fixture
@@ -49,12 +52,12 @@ def test_a_letter_from_nothing_to_the_report(
     assert readers("campaign", "ls").out == "", "what was never written is no draft"
     file.write_text(LETTER + "\n![A tree](tree.jpg)\n")
     (tmp_path / "letters" / "tree.jpg").write_bytes(picture())
-    made = json.loads(readers("campaign", "new", "letters/on-pauses.md", "--json").out)
-    assert (made["id"], made["status"], made["recipients"]) == (1, "draft", 0)
+    result = json.loads(readers("campaign", "new", "letters/on-pauses.md", "--json").out)
+    assert (result["id"], result["status"], result["recipients"]) == (1, "draft", 0)
     assert readers("campaign", "new", "letters/on-pauses.md").out.startswith(
         "Campaign 1 is a draft"
     )
-    said = readers(
+    ended = readers(
         "campaign",
         "preview",
         "1",
@@ -67,7 +70,7 @@ def test_a_letter_from_nothing_to_the_report(
         "--as",
         "ana@example.com",
     )
-    assert said.code == 0, said.err
+    assert ended.code == 0, ended.err
     assert "Dear Ana," in (tmp_path / "x.html").read_text()
     assert (tmp_path / "x.txt").read_text().startswith("Dear Ana,\n\nread this slowly")
     assert "[Picture: A tree]" in (tmp_path / "x.txt").read_text()
@@ -100,17 +103,17 @@ def test_a_letter_from_nothing_to_the_report(
 
 
 def test_send_wants_a_yes(readers: Run, mail: FaultServer) -> None:
-    said = readers("campaign", "send", "letter.md", "--offline")
-    assert (said.code, mail.accepted) == (2, [])
-    assert "Mail 3 subscribers now?" in said.err
+    result = readers("campaign", "send", "letter.md", "--offline")
+    assert (result.code, mail.accepted) == (2, [])
+    assert "Mail 3 subscribers now?" in result.err
     assert readers("campaign", "ls").out == ""
 
 
 def test_a_segment_is_counted_before_it_is_used(readers: Run, mail: FaultServer) -> None:
-    said = readers(
+    result = readers(
         "campaign", "send", "letter.md", "--segment", 'cadence == "daily"', "--yes", "--offline"
     )
-    assert '1 active subscriber of slow-letters, those with cadence == "daily"' in said.out
+    assert '1 active subscriber of slow-letters, those with cadence == "daily"' in result.out
     assert [to for _, to, _ in mail.accepted] == ["ben@example.com"]
     assert (
         json.loads(readers("campaign", "show", "1", "--json").out)["segment"]
@@ -124,8 +127,10 @@ def test_a_segment_is_counted_before_it_is_used(readers: Run, mail: FaultServer)
 
 def test_a_letter_for_later_can_be_changed_and_called_off(readers: Run, mail: FaultServer) -> None:
     readers("list", "edit", "slow-letters", "--timezone", "Europe/Berlin")
-    said = readers("campaign", "send", "letter.md", "--at", "2099-07-01 9:00", "--yes", "--offline")
-    assert "2099-07-01 09:00 CEST" in said.out
+    result = readers(
+        "campaign", "send", "letter.md", "--at", "2099-07-01 9:00", "--yes", "--offline"
+    )
+    assert "2099-07-01 09:00 CEST" in result.out
     assert "2099-07-01 09:00 CEST" in readers("campaign", "ls").out
     changed = readers("campaign", "edit", "1", "--subject", "Slower", "--at", "2099-07-02")
     assert "goes out 2099-07-02 08:00 CEST: “Slower”" in changed.out
@@ -141,11 +146,11 @@ def test_a_file_and_a_number_are_the_same_wherever_a_draft_is_meant(
     readers: Run, mail: FaultServer, tmp_path: Path
 ) -> None:
     for verb in ("edit", "show", "report", "pause", "cancel"):
-        said = readers(
+        result = readers(
             "campaign", verb, "letter.md", *(["--subject", "x"] if verb == "edit" else [])
         )
-        assert (said.code, said.err.count("\n")) == (1, 1)
-        assert "`newsletter campaign new letter.md` makes a draft of it" in said.err
+        assert (result.code, result.err.count("\n")) == (1, 1)
+        assert "`newsletter campaign new letter.md` makes a draft of it" in result.err
     assert "there is no file no.md" in readers("campaign", "show", "no.md").err
     assert readers("campaign", "new", "letter.md").code == 0
     changed = readers("campaign", "edit", "letter.md", "--subject", "Slower")
@@ -182,21 +187,23 @@ def test_a_file_and_a_number_are_the_same_wherever_a_draft_is_meant(
 
 def test_what_is_bad_stops_a_letter(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
     (tmp_path / "bare.md").write_text("---\nsubject: x\n---\nDear {{ subscriber.name }},\n")
-    said = readers("campaign", "send", "bare.md", "--yes", "--anyway", "--offline")
-    assert (said.code, said.err.count("\n")) == (1, 1)
-    assert "1 of 3 subscribers cannot get it: line 4: subscriber.name is not set" in said.err
+    result = readers("campaign", "send", "bare.md", "--yes", "--anyway", "--offline")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "1 of 3 subscribers cannot get it: line 4: subscriber.name is not set" in result.err
     (tmp_path / "long.md").write_text("---\nsubject: x\n---\n" + "word " * 25_000)
-    said = readers("campaign", "send", "long.md", "--yes", "--offline")
-    assert (said.code, "--anyway" in said.err) == (1, True)
+    result = readers("campaign", "send", "long.md", "--yes", "--offline")
+    assert (result.code, "--anyway" in result.err) == (1, True)
     assert mail.accepted == []
     assert readers("campaign", "send", "long.md", "--yes", "--offline", "--anyway").code == 0
     assert len(mail.accepted) == 3
     assert readers("campaign", "preflight", "bare.md", "--offline").code == 1
-    found = json.loads(readers("campaign", "preflight", "bare.md", "--offline", "--json").out)
-    assert {"id", "verdict", "what", "hint"} <= set(found[0])
+    data = json.loads(readers("campaign", "preflight", "bare.md", "--offline", "--json").out)
+    assert {"id", "verdict", "what", "hint"} <= set(data[0])
 
 
-def test_two_subjects(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
+def test_two_subjects_are_tried_and_one_is_picked_for_the_rest(
+    readers: Run, mail: FaultServer, tmp_path: Path
+) -> None:
     (tmp_path / "two.md").write_text(
         LETTER.replace("preheader", "subject_b: What a pause is\nshare: 60\npreheader")
     )
@@ -221,7 +228,9 @@ def test_two_subjects(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
     assert "← picked" in readers("campaign", "show", "1").out
 
 
-def test_a_series(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
+def test_a_series_is_written_tried_edited_and_removed(
+    readers: Run, mail: FaultServer, tmp_path: Path
+) -> None:
     (tmp_path / "welcome").mkdir()
     for name in ("01-hello", "02-boundaries"):
         (tmp_path / "welcome" / f"{name}.md").write_text(LETTER.replace("Going slowly", name))
@@ -260,14 +269,28 @@ def test_a_series(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
     assert json.loads(readers("series", "ls", "--json").out)[0]["after"] == 0
 
 
-@pytest.mark.parametrize("words", [["preview", "99"], ["preview", "no.md"], ["preflight", "99"], ["test", "99", "--to", "a@b.org"], ["edit", "99", "--subject", "x"], ["send", "99", "--yes"], ["pick", "99", "a", "--yes"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["preview", "99"],
+        ["preview", "no.md"],
+        ["preflight", "99"],
+        ["test", "99", "--to", "a@b.org"],
+        ["edit", "99", "--subject", "x"],
+        ["send", "99", "--yes"],
+        ["pick", "99", "a", "--yes"],
+    ],
+)
 def test_what_is_not_there(readers: Run, words: list[str]) -> None:
-    said = readers("campaign", *words)
-    assert (said.code, said.err.count("\n")) == (1, 1)
-    assert "there is no" in said.err
+    result = readers("campaign", *words)
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "there is no" in result.err
 
 
-WORDS = "When somebody asks you for something there is a small moment in which nothing has been decided. "
+WORDS = (
+    "When somebody asks you for something there is a small moment in which nothing has been "
+    "decided. "
+)
 HEADINGS = (
     "Before you answer",
     "The body knows first",
@@ -278,23 +301,30 @@ HEADINGS = (
 
 
 def test_a_letter_of_real_length(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
-    """2,500 words, five headings, three pictures: looked at, tried, sent, reported; and its text reads well aloud."""
+    """2,500 words, five headings, three pictures: looked at, tried, sent, reported; and its text
+    reads well aloud.
+    """
     body_ = "".join(
         f"## {title}\n\n"
         + (WORDS * 10 + "\n\n") * 3
         + f"![Picture of {title}]({number % 3}.jpg)\n\n"
         for number, title in enumerate(HEADINGS)
     )
-    source = f"---\nsubject: What a pause is for\npreheader: It is no reward\n---\n\nDear {{{{ subscriber.name or 'friend' }}}},\n\n{body_}[Book a talk](https://example.org/book){{.button}}\n\nAna[^1]\n\n[^1]: Written by [hand](https://example.org/hand).\n"
+    source = (
+        "---\nsubject: What a pause is for\npreheader: It is no reward\n---\n\n"
+        f"Dear {{{{ subscriber.name or 'friend' }}}},\n\n"
+        f"{body_}[Book a talk](https://example.org/book){{.button}}\n\nAna[^1]\n\n"
+        "[^1]: Written by [hand](https://example.org/hand).\n"
+    )
     assert len(source.split()) > 2500
     (tmp_path / "long.md").write_text(source)
     for number in range(3):
         (tmp_path / f"{number}.jpg").write_bytes(picture(size=(1600, 900 + 200 * number)))
     assert readers("campaign", "new", "long.md").code == 0
-    shown = readers(
+    result = readers(
         "campaign", "preview", "1", "--html", "long.html", "--text", "long.txt", "--eml", "long.eml"
     )
-    assert shown.code == 0
+    assert result.code == 0
     assert readers("campaign", "preflight", "1", "--offline").code == 0
     assert readers("campaign", "test", "1", "--to", "me@example.org").code == 0
     assert readers("campaign", "send", "1", "--yes", "--offline").code == 0
@@ -303,7 +333,8 @@ def test_a_letter_of_real_length(readers: Run, mail: FaultServer, tmp_path: Path
         or "0 failed" in readers("campaign", "report", "1").out
     )
     message = next(parsed(data) for _, to, data in mail.accepted if to == "ana@example.com")
-    html, text = body(message, "html"), body(message)
+    html = body(message, "html")
+    text = body(message)
     assert len(html.encode()) < 102 * 1024
     assert [html.count(f"{title}</h2>") for title in HEADINGS] == [1] * 5
     addresses = set(
@@ -370,6 +401,7 @@ def test_tags_come_from_files_and_by_hand_and_leave_as_they_came(
     assert {row["email"]: row["tags"] for row in rows}["cleo@example.com"] == "berlin, vip"
 
 
+@pytest.mark.processes
 def test_an_edit_of_what_was_changed_meanwhile_is_kept_in_a_file(
     readers: Run, tmp_path: Path
 ) -> None:
@@ -383,10 +415,10 @@ def test_an_edit_of_what_was_changed_meanwhile_is_kept_in_a_file(
         "sed -i 's/read .this. slowly/mine, and long/' \"$1\"\n"
     )
     editor.chmod(0o755)
-    said = " ".join(
+    text = " ".join(
         on_a_terminal("campaign", "edit", "1", cwd=tmp_path, EDITOR=str(editor)).split()
     )
-    assert "was changed meanwhile" in said and "campaign-1.md" in said
+    assert "was changed meanwhile" in text and "campaign-1.md" in text
     assert "mine, and long" in (tmp_path / "campaign-1.md").read_text()
     assert json.loads(readers("campaign", "show", "1", "--json").out)["subject"] == "Theirs"
     assert json.loads(readers("campaign", "show", "2", "--json").out)["subject"] == "Another one"

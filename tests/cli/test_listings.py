@@ -17,14 +17,24 @@ from newsletter.cli import cli
 
 PACKAGE = Path(__file__).parents[2] / "newsletter"
 PRINTS_ALL = {
-    "list ls", "feed ls", "topic ls", "series ls", "dkim ls", "resource ls", "field ls",
-    "author ls", "templates ls", "token ls", "webhook ls",
-}  # fmt: skip
+    "list ls",
+    "feed ls",
+    "topic ls",
+    "series ls",
+    "dkim ls",
+    "resource ls",
+    "field ls",
+    "author ls",
+    "templates ls",
+    "token ls",
+    "webhook ls",
+}
 """Listings of what an author makes by hand; the services behind them know no limit."""
 FOR_PAGES = {
-    "services/lists/archived_campaigns.py list_archived", "services/campaigns/archive.py list_newest",
+    "services/lists/archived_campaigns.py list_archived",
+    "services/campaigns/archive.py list_newest",
     "services/transfer/import_files.py list_newest",
-}  # fmt: skip
+}
 """Listings of pages, which show the newest."""
 
 
@@ -52,13 +62,13 @@ def test_a_listing_prints_everything_or_takes_a_limit(name: str, command: click.
 
 
 def silent_limits(source: str) -> Iterator[str]:
-    """The functions of a module that list rows and cut them without being asked to."""
+    """Yield the functions of a module that list rows and cut them without being asked to."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.FunctionDef) or not node.name.startswith(("ls", "list_")):
             continue
         names = [argument.arg for argument in node.args.kwonlyargs]
-        given = dict(zip(names, node.args.kw_defaults, strict=True)).get("limit")
-        cuts = isinstance(given, ast.Constant) and given.value is not None
+        answer = dict(zip(names, node.args.kw_defaults, strict=True)).get("limit")
+        cuts = isinstance(answer, ast.Constant) and answer.value is not None
         constant = any(
             isinstance(call, ast.Call)
             and isinstance(call.func, ast.Attribute)
@@ -72,12 +82,12 @@ def silent_limits(source: str) -> Iterator[str]:
 
 
 def test_no_service_cuts_a_listing_on_its_own() -> None:
-    found = {
+    limited = {
         f"{file.relative_to(PACKAGE)} {name}"
         for file in (PACKAGE / "services").rglob("*.py")
         for name in silent_limits(file.read_text())
     }
-    assert found == FOR_PAGES
+    assert limited == FOR_PAGES
 
 
 @pytest.mark.parametrize(

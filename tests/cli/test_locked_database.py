@@ -41,12 +41,12 @@ def test_a_command_says_in_seconds_that_the_database_is_locked(
 ) -> None:
     began = time.monotonic()
     with locked(tmp_path):
-        said = newsletter("subscriber", "add", "a@example.com", "--confirmed", "--because", "x")
+        result = newsletter("subscriber", "add", "a@example.com", "--confirmed", "--because", "x")
         took = time.monotonic() - began
         listed = newsletter("list", "ls")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith(SENTENCE.format("written"))
-    assert len(said.err.splitlines()) == 1
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(SENTENCE.format("written"))
+    assert len(result.err.splitlines()) == 1
     assert took < 15, "three seconds, on a machine that is not busy"
     assert (listed.code, listed.err) == (0, ""), "what only reads does not wait"
     again = newsletter("subscriber", "add", "a@example.com", "--confirmed", "--because", "x")
@@ -58,10 +58,10 @@ def test_what_only_reads_says_it_too(
 ) -> None:
     monkeypatch.setattr(write_lock, "COMMAND_TIMEOUT_MS", 100)
     with locked(tmp_path, "EXCLUSIVE"):
-        said = newsletter("list", "ls")
-    assert said.code == 1
-    assert "another process" in said.err
-    assert len(said.err.splitlines()) == 1
+        result = newsletter("list", "ls")
+    assert result.code == 1
+    assert "another process" in result.err
+    assert len(result.err.splitlines()) == 1
 
 
 def test_what_a_command_has_begun_it_finishes_with_patience(newsletter: Run) -> None:
@@ -80,7 +80,8 @@ def test_the_worker_waits_and_says_so_once(
     caplog.set_level(logging.INFO)
     app = create_app(with_pages=False, busy_timeout_ms=100)
     process = WorkerProcess(app)
-    alive, poll = process._guarded(process.alive), process._guarded(process.poll)
+    alive = process._guard(process.alive)
+    poll = process._guard(process.poll)
     with locked(tmp_path):
         for work in (alive, poll, alive):
             work()

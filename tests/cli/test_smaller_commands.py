@@ -21,8 +21,8 @@ def test_feeds_are_paused_resumed_and_removed(newsletter: Run, blog: FeedsServer
     assert newsletter("feed", "remove", "1", "--yes").code == 0
     assert newsletter("entry", "ls").out == ""
     for verb in ("pause", "resume", "remove"):
-        said = newsletter("feed", verb, "1", *(["--yes"] if verb == "remove" else []))
-        assert (said.code, "no feed 1" in said.err) == (1, True)
+        result = newsletter("feed", verb, "1", *(["--yes"] if verb == "remove" else []))
+        assert (result.code, "no feed 1" in result.err) == (1, True)
 
 
 def test_topics_are_made_ordered_and_removed(newsletter: Run) -> None:

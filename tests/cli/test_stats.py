@@ -10,13 +10,21 @@ from tests.cli.conftest import Run
 def test_numbers_are_said_in_lines_and_as_json(newsletter: Run) -> None:
     newsletter("list", "add", "other", "--title", "Other", "--from", "B <b@news.example.com>")
     for name in ("a", "b"):
-        newsletter("subscriber", "add", f"{name}@example.com", "--list", "slow-letters", "--confirmed",
-                   "--because", "asked me")  # fmt: skip
+        newsletter(
+            "subscriber",
+            "add",
+            f"{name}@example.com",
+            "--list",
+            "slow-letters",
+            "--confirmed",
+            "--because",
+            "asked me",
+        )
     newsletter("subscriber", "remove", "b@example.com", "--yes")
     slug = json.loads(newsletter("list", "ls", "--json").out)[0]["slug"]
-    said = newsletter("stats", "--list", slug)
-    lines = [line.split("\t") for line in said.out.splitlines()]
-    assert said.code == 0, said.err
+    result = newsletter("stats", "--list", slug)
+    lines = [line.split("\t") for line in result.out.splitlines()]
+    assert result.code == 0, result.err
     assert {len(line) for line in lines} == {4}
     assert {line[0] for line in lines} == {slug}
     assert [slug, "active", "", "1"] in lines

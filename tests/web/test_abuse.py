@@ -1,5 +1,7 @@
-"""Strangers with bad intent at every entrance: one victim a thousand times, 500 naughty strings in every field, bodies that
-are too large, too many or broken, tokens that were tampered with; five kinds of address that must look alike."""
+"""Strangers with bad intent at every entrance: one victim a thousand times, 500 naughty strings in
+every field, bodies that are too large, too many or broken, tokens that were tampered with; five
+kinds of address that must look alike.
+"""
 
 from __future__ import annotations
 
@@ -49,40 +51,43 @@ def handle(app: Flask) -> str:
     return handle
 
 
-# ── one victim ─────────────────────────────────────────────────────────────────────────────────────
+# ── one victim
+# ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.any_database
 def test_s01_a_thousand_sign_ups_of_one_victim(
     app: Flask, client: FlaskClient, sink: Sink, clock: Clock
 ) -> None:
-    """From as many addresses, at every entrance, under every spelling: one mail that day, three ever."""
+    """From as many addresses, at every entrance, under every spelling: one mail that day, three
+    ever.
+    """
     spellings = (
         "victim@example.com",
         "Victim@Example.COM",
         "VICTIM@example.com",
         " victim@example.com ",
     )
-    said: dict[str, set[tuple[int, bytes]]] = {}
-    got = []
+    by_entrance: dict[str, set[tuple[int, bytes]]] = {}
+    sums = []
     for day, times in enumerate((1000, 24, 24, 24, 24)):
         for number in range(times):
-            email, place = (
-                spellings[number % 4],
-                {"REMOTE_ADDR": f"10.{day * 10 + number % 5}.{number % 250}.{number // 250}"},
-            )
+            email = spellings[number % 4]
+            place = {"REMOTE_ADDR": f"10.{day * 10 + number % 5}.{number % 250}.{number // 250}"}
             entrance = ("form", "json", "embed", "link")[
                 number % 4 if number % 8 < 4 else (number + 1) % 4
             ]
             answer = _ask(client, entrance, email, place)
-            said.setdefault(entrance, set()).add((answer.status_code, answer.data))
+            by_entrance.setdefault(entrance, set()).add((answer.status_code, answer.data))
         with app.app_context():
             sending.send_due(app.extensions[EXTENSION])
-        got.append(len(sink.accepted))
+        sums.append(len(sink.accepted))
         clock.forward(timedelta(days=1))
-    assert got == [1, 2, 3, 3, 3]
-    assert {entrance: len(answers) for entrance, answers in said.items()} == dict.fromkeys(said, 1)
-    assert len(said) == 4
+    assert sums == [1, 2, 3, 3, 3]
+    assert {entrance: len(answers) for entrance, answers in by_entrance.items()} == dict.fromkeys(
+        by_entrance, 1
+    )
+    assert len(by_entrance) == 4
     with app.app_context():
         assert db.session.query(Subscription).filter(Subscription.status == "pending").count() == 1
 
@@ -101,7 +106,8 @@ def _ask(
     return client.post("/link", data={"email": email}, environ_base=place)
 
 
-# ── who is known ───────────────────────────────────────────────────────────────────────────────────
+# ── who is known
+# ───────────────────────────────────────────────────────────────────────────────────
 
 
 KINDS = ("new", "pending", "active", "unsubscribed", "suppressed")
@@ -124,17 +130,17 @@ def test_s03_the_same_bytes_and_headers_at_every_entrance(
     raise_ceilings(app)
     emails = _five(app)
     for _ in range(2):  # what was new has been asked for now
-        said = []
+        answers = []
         for email in emails.values():
             answer = _ask(client, entrance, email)
-            said.append(
+            answers.append(
                 (
                     answer.status,
                     answer.data,
-                    [each for each in answer.headers.items() if each[0] != "Date"],
+                    [compared for compared in answer.headers.items() if compared[0] != "Date"],
                 )
             )
-        assert all(each == said[0] for each in said), said
+        assert all(compared == answers[0] for compared in answers), answers
 
 
 @pytest.mark.any_database
@@ -142,8 +148,10 @@ def test_s03_the_same_bytes_and_headers_at_every_entrance(
 def test_s04_the_same_time_at_every_entrance(
     app: Flask, client: FlaskClient, entrance: str
 ) -> None:
-    """Interleaved, so that whatever else the machine does meets all five alike. A mail within the request, or a way out
-    before the database, would be off by far more."""
+    """Interleaved, so that whatever else the machine does meets all five alike.
+
+    A mail within the request, or a way out before the database, would be off by far more.
+    """
     raise_ceilings(app)
     emails = _five(app)
     times: dict[str, list[float]] = {kind: [] for kind in KINDS}
@@ -152,14 +160,29 @@ def test_s04_the_same_time_at_every_entrance(
             begun = time.thread_time()
             _ask(client, entrance, email)
             times[kind].append(time.thread_time() - begun)
-    medians = {kind: statistics.median(found) for kind, found in times.items()}
+    medians = {kind: statistics.median(seconds) for kind, seconds in times.items()}
     assert max(medians.values()) < 1.5 * min(medians.values()), medians
 
 
-# ── naughty strings ────────────────────────────────────────────────────────────────────────────────
+# ── naughty strings
+# ────────────────────────────────────────────────────────────────────────────────
 
 
-FIELDS = ("name", "cadence", "language", "website", "stamp", "altcha", "form", "wording", "page", "town", "why", "more", "unknown")  # fmt: skip
+FIELDS = (
+    "name",
+    "cadence",
+    "language",
+    "website",
+    "stamp",
+    "altcha",
+    "form",
+    "wording",
+    "page",
+    "town",
+    "why",
+    "more",
+    "unknown",
+)
 
 
 def _urlencoded(fields: dict[str, str]) -> dict[str, object]:
@@ -169,7 +192,9 @@ def _urlencoded(fields: dict[str, str]) -> dict[str, object]:
 def _everywhere(
     client: FlaskClient, handle: str, clock: Clock, text: str, number: int
 ) -> Iterator[TestResponse]:
-    """The string in every field of the sign-up, by turns as form and as JSON, and at one of the other entrances."""
+    """Send the string in every field of the sign-up, by turns as form and as JSON, and at one of
+    the other entrances.
+    """
     tokens = Tokens([SECRET])
     fields = dict.fromkeys(FIELDS, text)
     good = {
@@ -194,13 +219,13 @@ def _everywhere(
                 "/blog/subscribe",
                 json={"email": text, text: text, "topics": [text], "name": {text: text}},
             )
-    own = f"/preferences/{tokens.sign('account', handle, clock.now)}"
+    result = f"/preferences/{tokens.sign('account', handle, clock.now)}"
     leave = f"/unsubscribe/{tokens.sign('unsubscribe', handle, clock.now)}"
     path = quote(text[:500], safe="", errors="surrogatepass")
     match number // 4 % 8:
         case 0:
             yield client.post(
-                own,
+                result,
                 **_urlencoded(
                     dict.fromkeys(
                         ("name", "language", "cadence-blog", "break-blog", "topics-blog"), text
@@ -208,7 +233,7 @@ def _everywhere(
                 ),
             )
         case 1:
-            yield client.post(own, **_urlencoded({"address": text}))
+            yield client.post(result, **_urlencoded({"address": text}))
         case 2:
             yield client.post(
                 "/link", **_urlencoded({"email": text, "resource": text, "language": text})
@@ -236,14 +261,15 @@ def _everywhere(
                 "Content-Type",
                 "If-None-Match",
             ):
-                seen = (
+                header_text = (
                     text[:500]
                     .encode("utf-8", "replace")
                     .decode("latin-1")
                     .translate(dict.fromkeys((10, 13)))
                 )
                 yield client.post(
-                    "/blog/embed", **{**_urlencoded({"email": "x"}), "headers": {header: seen}}
+                    "/blog/embed",
+                    **{**_urlencoded({"email": "x"}), "headers": {header: header_text}},
                 )
 
 
@@ -266,12 +292,13 @@ def test_s09_s10_s11_500_naughty_strings_in_every_field(
         )
 
 
-# ── bodies ─────────────────────────────────────────────────────────────────────────────────────────
+# ── bodies
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _paths(app: Flask) -> list[tuple[str, str]]:
     """Every route with every method it has, its parameters filled in."""
-    found = []
+    paths = []
     for rule in app.url_map.iter_rules():
         path = rule.build(
             dict.fromkeys(rule.arguments, "1") | {"slug": "blog"}
@@ -279,18 +306,20 @@ def _paths(app: Flask) -> list[tuple[str, str]]:
             else dict.fromkeys(rule.arguments, "1")
         )
         assert path is not None
-        found += [
+        paths += [
             (method, path[1]) for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
         ]
-    assert len(found) > 25
-    return [*found, ("POST", "/"), ("POST", "/nothing/here"), ("PUT", "/link")]
+    assert len(paths) > 25
+    return [*paths, ("POST", "/"), ("POST", "/nothing/here"), ("PUT", "/link")]
 
 
 MULTIPART = b'--x\r\nContent-Disposition: form-data; name="email"\r\n\r\n%s\r\n--x--\r\n'
 LARGE = {
-    URLENCODED: b"email=" + b"a" * 10_000_000, "application/json": b'{"email": "' + b"a" * 10_000_000 + b'"}',
-    "multipart/form-data; boundary=x": MULTIPART % (b"a" * 10_000_000), "text/plain": b"a" * 10_000_000,
-}  # fmt: skip
+    URLENCODED: b"email=" + b"a" * 10_000_000,
+    "application/json": b'{"email": "' + b"a" * 10_000_000 + b'"}',
+    "multipart/form-data; boundary=x": MULTIPART % (b"a" * 10_000_000),
+    "text/plain": b"a" * 10_000_000,
+}
 UPLOADS = {"/author/upload/letters/1/picture", "/author/upload/subscribers", "/author/upload/files"}
 
 
@@ -315,15 +344,47 @@ def test_s09_ten_megabytes_at_every_route(
 
 MANY = b"&".join(b"f%d=%d" % (n, n) for n in range(10_000))
 ODD = [
-    (MANY[:60_000], URLENCODED), (b"&" * 60_000, URLENCODED), (b"=" * 60_000, URLENCODED), (b"%" * 60_000, URLENCODED), (b"\xff" * 60_000, URLENCODED),
-    (b"".join(MULTIPART.replace(b"--x--\r\n", b"") % b"a" for _ in range(500)) + b"--x--\r\n", "multipart/form-data; boundary=x"),
-    (MULTIPART[:40], "multipart/form-data; boundary=x"), (b"", "multipart/form-data; boundary=x"), (b"x", "multipart/form-data"), (b"x", "multipart/form-data; boundary="),
-    (b"--x\r\n" * 9_000, "multipart/form-data; boundary=x"), (MULTIPART % b"\0\xff", "multipart/form-data; boundary=x"), (b"x", "multipart/form-data; boundary=" + "y" * 3_000),
-    (b'--x\r\nContent-Disposition: form-data; name="email"; filename="a.txt"\r\n\r\nx\r\n--x--\r\n', "multipart/form-data; boundary=x"), (b"x", "multipart/form-data; boundary=\u00e9"),
-    (b"[" * 60_000, "application/json"), (b'{"a":' * 12_000, "application/json"), (b"1" * 60_000, "application/json"), (b'{"email": 1e999}', "application/json"), (b"{", "application/json"),
-    (b'{"email": "a", "email": ["b"]}', "application/json"), (b"\xef\xbb\xbf{}", "application/json"), (b'{"email": "\xff"}', "application/json"), (b"NaN", "application/json"), (b"", "application/json"),
-    (b"{}", "application/json; charset=utf-16"), (b"{}", "application/problem+json"), (b"x", "text/plain"), (b"x", ""), (b"x", "/"), (b"x", "image/png"), (b"<x/>", "text/xml"), (b"x", "a" * 5_000),
-]  # fmt: skip
+    (MANY[:60_000], URLENCODED),
+    (b"&" * 60_000, URLENCODED),
+    (b"=" * 60_000, URLENCODED),
+    (b"%" * 60_000, URLENCODED),
+    (b"\xff" * 60_000, URLENCODED),
+    (
+        b"".join(MULTIPART.replace(b"--x--\r\n", b"") % b"a" for _ in range(500)) + b"--x--\r\n",
+        "multipart/form-data; boundary=x",
+    ),
+    (MULTIPART[:40], "multipart/form-data; boundary=x"),
+    (b"", "multipart/form-data; boundary=x"),
+    (b"x", "multipart/form-data"),
+    (b"x", "multipart/form-data; boundary="),
+    (b"--x\r\n" * 9_000, "multipart/form-data; boundary=x"),
+    (MULTIPART % b"\0\xff", "multipart/form-data; boundary=x"),
+    (b"x", "multipart/form-data; boundary=" + "y" * 3_000),
+    (
+        b'--x\r\nContent-Disposition: form-data; name="email"; filename="a.txt"\r\n\r\nx\r\n'
+        b"--x--\r\n",
+        "multipart/form-data; boundary=x",
+    ),
+    (b"x", "multipart/form-data; boundary=\u00e9"),
+    (b"[" * 60_000, "application/json"),
+    (b'{"a":' * 12_000, "application/json"),
+    (b"1" * 60_000, "application/json"),
+    (b'{"email": 1e999}', "application/json"),
+    (b"{", "application/json"),
+    (b'{"email": "a", "email": ["b"]}', "application/json"),
+    (b"\xef\xbb\xbf{}", "application/json"),
+    (b'{"email": "\xff"}', "application/json"),
+    (b"NaN", "application/json"),
+    (b"", "application/json"),
+    (b"{}", "application/json; charset=utf-16"),
+    (b"{}", "application/problem+json"),
+    (b"x", "text/plain"),
+    (b"x", ""),
+    (b"x", "/"),
+    (b"x", "image/png"),
+    (b"<x/>", "text/xml"),
+    (b"x", "a" * 5_000),
+]
 
 
 @pytest.mark.any_database
@@ -381,7 +442,9 @@ def test_s09_chunked_and_lying_bodies_through_the_real_server(app: Flask) -> Non
 
 
 def _chunked(port: int, path: str, content_type: str) -> int:
-    """Ten megabytes of which nobody says how many there are; what the server says when it has had enough."""
+    """Ten megabytes of which nobody says how many there are; what the server says when it has had
+    enough.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.putrequest("POST", path)
     connection.putheader("Content-Type", content_type)
@@ -413,7 +476,8 @@ def _lying(port: int) -> int:
         connection.close()
 
 
-# ── tokens ─────────────────────────────────────────────────────────────────────────────────────────
+# ── tokens
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "OPTIONS", "DELETE")
@@ -424,13 +488,40 @@ PAYLOADS = {"confirm": ".1", "never": ".1", "stay": ".1", "address": ".mark", "r
 
 
 def _spellings(token: str) -> list[str]:
-    """A good token as somebody else would write it."""
+    """Return a good token as somebody else would write it."""
     middle = len(token) // 2
     return [
-        token + "%00", token[:middle] + "%00" + token[middle:], token.swapcase(), token.upper(), token.lower(), quote(quote(token, safe="")) + "%2e",
-        token.replace(".", "%252e"), token + "/", token + ".", token + "./", token + "//", token + "%2f", "/" + token, "./" + token, "../confirm/" + token, token + ";x=1",
-        token + "%20", token + "%0a", token + "=", token + "==", token + ",", token + ">", token[:-1], token[1:], token + token, token[:middle], "", "x", "null", "%ff" * 20,
-    ]  # fmt: skip
+        token + "%00",
+        token[:middle] + "%00" + token[middle:],
+        token.swapcase(),
+        token.upper(),
+        token.lower(),
+        quote(quote(token, safe="")) + "%2e",
+        token.replace(".", "%252e"),
+        token + "/",
+        token + ".",
+        token + "./",
+        token + "//",
+        token + "%2f",
+        "/" + token,
+        "./" + token,
+        "../confirm/" + token,
+        token + ";x=1",
+        token + "%20",
+        token + "%0a",
+        token + "=",
+        token + "==",
+        token + ",",
+        token + ">",
+        token[:-1],
+        token[1:],
+        token + token,
+        token[:middle],
+        "",
+        "x",
+        "null",
+        "%ff" * 20,
+    ]
 
 
 @pytest.mark.any_database
@@ -448,7 +539,7 @@ def test_t01_t02_t03_t05_tampered_tokens_on_every_route_and_method(
         good = tokens.sign(
             kind, (bob if kind in ("confirm", "never") else handle) + PAYLOADS.get(kind, ""), now
         )
-        bad = [each for each in _spellings(good) if each != good]
+        bad = [spelling for spelling in _spellings(good) if spelling != good]
         bad += [
             tokens.sign(other, handle + PAYLOADS.get(kind, ""), now)
             for other in LinkPurpose
@@ -497,11 +588,12 @@ def test_t03_nothing_in_the_query_chooses_whom_a_post_is_for(
         data={"email": "bob@example.com", "id": "2"},
     )
     with app.app_context():
-        found = {each.subscriber.email: each.status for each in db.session.query(Subscription)}
-    assert found == {"ana@example.com": "unsubscribed", "bob@example.com": "active"}
+        statuses = {row.subscriber.email: row.status for row in db.session.query(Subscription)}
+    assert statuses == {"ana@example.com": "unsubscribed", "bob@example.com": "active"}
 
 
-# ── redirects ──────────────────────────────────────────────────────────────────────────────────────
+# ── redirects
+# ──────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.any_database

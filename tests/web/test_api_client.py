@@ -39,7 +39,7 @@ class Described:
         self.headers = {"Authorization": f"Bearer {token}"}
 
     def find(self, *words: str) -> tuple[str, str, dict[str, Any]]:
-        """The one operation whose summary has these words: method, path, description."""
+        """Return the one operation whose summary has these words: method, path, description."""
         matching = [
             (method, path, operation)
             for path, methods in self.document["paths"].items()
@@ -57,7 +57,8 @@ class Described:
         query: dict[str, Any] = {}
         headers = dict(self.headers)
         for parameter in operation["parameters"]:
-            name, place = parameter["name"], parameter["in"]
+            name = parameter["name"]
+            place = parameter["in"]
             if name not in values:
                 assert not parameter["required"], (path, name)
                 continue
@@ -176,7 +177,7 @@ def test_the_whole_life_of_a_letter_from_the_document_alone(
     assert (final["status"], final["recipients"], final["sent"]) == ("sent", 2, 2)
     mailed = api.read_all("messages", "of", "a", "campaign,", campaign_id=campaign["id"], limit=1)
     assert {row["email"] for row in mailed} == {row["email"] for row in people[:2]}
-    kinds = [row["type"] for row in api.read_all("what", "happened,", list="news", limit=50)]
+    kinds = [row["type"] for row in api.read_all("events,", "newest", list="news", limit=50)]
     assert "campaign.finished" in kinds
     assert "stranger@example.com" not in {message["To"] for message in sink.messages}
 

@@ -70,7 +70,7 @@ OPERATIONS = [
 
 @pytest.fixture
 def world(app: Flask, env: Environment, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A list called blog whose first of everything has the number 1; return a token for it."""
+    """Make a list called blog whose first of everything has the number 1; return a token for it."""
     monkeypatch.setattr(api_tokens, "REQUESTS_PER_MINUTE", 10**9)
     monkeypatch.setattr(api_tokens, "FAILURES_PER_MINUTE", 10**9)
     with transaction() as session:
@@ -129,3 +129,42 @@ def test_each_operation_is_described_in_words() -> None:
         operation["operationId"] for m in DOCUMENT["paths"].values() for operation in m.values()
     ]
     assert len(names) == len(set(names)) > 30
+
+
+def test_the_headers_that_a_program_needs_are_described() -> None:
+    paths = DOCUMENT["paths"]
+    letter = paths["/api/v1/letters/{letter_id}"]
+    assert "ETag" in letter["get"]["responses"]["200"]["headers"]
+    assert "ETag" in letter["patch"]["responses"]["200"]["headers"]
+    assert "ETag" not in paths["/api/v1/events"]["get"]["responses"]["200"]["headers"]
+    headers = paths["/api/v1/letters"]["post"]["responses"]["201"]["headers"]
+    assert {"ETag", "Location", "Idempotency-Replayed"} <= set(headers)
+    assert "Retry-After" in letter["get"]["responses"]["429"]["headers"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/letters/1/send", {"again": 1}, "#/again"),
+        ("/letters/1/schedule", {"at": 4102444800}, "#/at"),
+        ("/feeds/1", {"page_pictures": 0}, "#/page_pictures"),
+        ("/statistics?since=0", None, "#/since"),
+        ("/events?cursor=x", None, "#/cursor"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(
+    app: Flask, world: str, path: str, body: dict[str, Any] | None, pointer: str
+) -> None:
+    method = "GET" if body is None else "PATCH" if path == "/feeds/1" else "POST"
+    answer = Program(app, world)(method, path, body)
+    assert answer.status_code == 422
+    assert [part["pointer"] for part in answer.json["errors"]] == [pointer]
+
+
+def test_a_mistake_in_a_letter_is_named_by_the_line_of_its_markdown(app: Flask, world: str) -> None:
+    program = Program(app, world)
+    bad = {"list": "blog", "subject": "Hi", "preheader": "x", "markdown": "One\n\n{{ nope }}"}
+    answer = program("POST", "/letters", bad)
+    assert "line 3" in answer.json["errors"][0]["detail"]
+    answer = program("PATCH", "/letters/1", {"markdown": "One\n\n{{ nope }}"})
+    assert "line 3" in answer.json["errors"][0]["detail"]

@@ -46,9 +46,9 @@ def token(blog: Flask, env: Environment) -> str:
 @pytest.mark.parametrize("what", ["subscriber", "list", "letter"])
 def test_of_several_changes_of_one_state_one_is_made(blog: Flask, token: str, what: str) -> None:
     program = Program(blog, token)
-    found = program("POST", "/subscribers/search", {"email": "a@example.com"}).json
+    data = program("POST", "/subscribers/search", {"email": "a@example.com"}).json
     path, change = {
-        "subscriber": (f"/subscribers/{found['id']}", "name"),
+        "subscriber": (f"/subscribers/{data['id']}", "name"),
         "list": ("/lists/blog", "title"),
         "letter": (f"/letters/{add_letter(program)}", "subject"),
     }[what]
@@ -81,8 +81,8 @@ def test_changes_of_several_parts_of_a_letter_are_all_kept(blog: Flask, token: s
 
 def test_two_answers_of_a_subscriber_are_both_kept(blog: Flask, token: str) -> None:
     program = Program(blog, token)
-    found = program("POST", "/subscribers/search", {"email": "b@example.com"}).json
-    path = f"/subscribers/{found['id']}"
+    data = program("POST", "/subscribers/search", {"email": "b@example.com"}).json
+    path = f"/subscribers/{data['id']}"
     answers = race(
         blog,
         token,

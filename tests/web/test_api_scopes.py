@@ -1,4 +1,6 @@
-"""Which token may do what: a table of every operation, held against the addresses there are."""
+"""Test which token may do what: a table of every operation, held against the addresses there
+are.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ RULES = {
         GET /campaigns, GET /campaigns/C, GET /campaigns/C/report, GET /events, GET /letters/L,
         GET /letters/L/preview, GET /lists, GET /resources, GET /statistics""",
     "read publish": """
-        GET /entries, GET /entries/E, GET /feeds, GET /feeds/F, GET /lists/S""",
+        GET /entries, GET /entries/E, GET /feeds, GET /feeds/F, GET /lists/S,
+        POST /entries/search""",
     "write": """
         GET /campaigns/C/deliveries, GET /letters/L/preflight, GET /subscribers,
         GET /subscribers/P, GET /subscribers/export, GET /subscriptions, GET /subscriptions/P,
@@ -42,7 +45,7 @@ COVERS = {
 
 
 def name(method: str, path: str) -> str:
-    """An operation as the table writes it: C a campaign, S a slug, P somebody."""
+    """Return an operation as the table writes it: C a campaign, S a slug, P somebody."""
     letters = {"entries": "E", "feeds": "F", "campaigns": "C", "letters": "L"}
     parts = path.removeprefix(ROOT + "/").split("/")
     if len(parts) > 1 and parts[1] not in ("search", "import", "export", "lift"):
@@ -56,8 +59,8 @@ def test_the_table_holds_every_operation(blog: Flask, env: Environment) -> None:
         for scopes, rules in RULES.items()
         for rule in rules.split(",")
     }
-    there = {name(method, path): set(scopes) for method, path, scopes in operations(blog)}
-    assert there == table
+    described = {name(method, path): set(scopes) for method, path, scopes in operations(blog)}
+    assert described == table
 
 
 def test_no_address_of_the_interface_is_without_a_rule(blog: Flask) -> None:

@@ -15,7 +15,7 @@ from newsletter.services.digests import asked
 from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
-from newsletter.vocabulary import DeliveryStatus
+from newsletter.vocabulary import DeliveryStatus, SuppressionReason
 from tests.fakes import Clock, FakeFetch, Sink
 from tests.feeds_server import item, rss
 from tests.people import add_entry, add_reader
@@ -27,10 +27,10 @@ __all__ = ["blog"]
 def test_a_list_is_made(blog: Flask, env: Environment) -> None:
     program = make(blog, env, "write")
     body = {"slug": "news", "from": "Ana <ana@example.org>", "cadence": "daily", "hour": 7}
-    made = program("POST", "/lists", body)
-    assert made.status_code == 201, made.text
-    assert (made.json["from_email"], made.json["cadence"]) == ("ana@example.org", "daily")
-    assert program("GET", made.headers["Location"]).headers["ETag"] == made.headers["ETag"]
+    result = program("POST", "/lists", body)
+    assert result.status_code == 201, result.text
+    assert (result.json["from_email"], result.json["cadence"]) == ("ana@example.org", "daily")
+    assert program("GET", result.headers["Location"]).headers["ETag"] == result.headers["ETag"]
     assert program("POST", "/lists", body).status_code == 409
     for wrong, pointer in (
         ({**body, "slug": "author"}, "#/slug"),
@@ -114,8 +114,8 @@ def test_a_suppression_is_lifted_with_a_fresh_confirmation(
     blog: Flask, env: Environment, sink: Sink
 ) -> None:
     program = make(blog, env, "write")
-    suppressions.suppress(env, "a@example.com", reason="bounce")
-    suppressions.suppress(env, "x@example.com", reason="manual")
+    suppressions.suppress(env, "a@example.com", reason=SuppressionReason.BOUNCE)
+    suppressions.suppress(env, "x@example.com", reason=SuppressionReason.MANUAL)
     body = {"email": "a@example.com", "because": "she wrote from a new server"}
     assert program("POST", "/suppressions/lift", {**body, "because": ""}).status_code == 422
     assert program("POST", "/suppressions/lift", body).json == {"confirmations": 1}
@@ -136,12 +136,12 @@ def test_a_post_is_sent_now_to_every_reader_of_its_list(
 ) -> None:
     with transaction() as session:
         feed = session.scalars(select(Feed).where(Feed.url.contains("blog."))).one()
-        own = session.scalars(select(MailingList).where(MailingList.slug == "blog")).one()
+        row = session.scalars(select(MailingList).where(MailingList.slug == "blog")).one()
         held = add_entry(session, feed, "Held back", fate="held").id
         for entry in session.scalars(select(Entry).where(Entry.fate == "ready")):
             entry.fate = "skipped"
-        add_reader(session, own, "daily@example.com", cadence="daily")
-        add_reader(session, own, "instant@example.com", cadence="instant")
+        add_reader(session, row, "daily@example.com", cadence="daily")
+        add_reader(session, row, "instant@example.com", cadence="instant")
     publisher = make(blog, env, "publish", "blog")
     foreign = next(number for number in ids(Entry) if number != held)
     assert publisher("GET", f"/entries/{held}").json["at_once"] is False

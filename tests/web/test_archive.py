@@ -1,4 +1,4 @@
-"""What visitors of the archive cause: no statement that grows with the list or its mail."""
+"""Test what visitors of the archive cause: no statement that grows with the list or its mail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROWING = re.compile(r"\b(?:FROM|JOIN)\s+(deliveries|subscriptions|subscribers|e
 
 @pytest.fixture
 def sending(app: Flask) -> str:
-    """The handle of a campaign of `blog` that is being sent; another list has one, too."""
+    """Return the handle of a campaign of `blog` that is being sent; another list has one, too."""
     with app.app_context():
         env = app.extensions[EXTENSION]
         with transaction() as session:

@@ -1,4 +1,6 @@
-"""The public archive: readable addresses, one canonical page a post, search, and what searchers may list."""
+"""The public archive: readable addresses, one canonical page a post, search, and what searchers may
+list.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from xml.etree import ElementTree
 
 import pytest
@@ -107,6 +110,26 @@ def test_a_single_post_names_the_blog_as_its_source(
         assert personal not in html
 
 
+@pytest.mark.any_database
+def test_a_post_without_any_text_is_described_by_its_list(
+    archive: Callable[[], list[tuple[str, str]]], app: Flask, client: FlaskClient
+) -> None:
+    """The words of its button describe nothing."""
+    env = app.extensions[EXTENSION]
+    with app.app_context():
+        with transaction() as session:
+            feed = session.scalars(select(Feed).order_by(Feed.id)).first()
+            assert feed is not None
+            add_entry(session, feed, "A picture", now=env.now).content_html = ""
+        lists.edit(env, "blog", {"description": "On walking"})
+        due.compose_due(env)
+        db.session.remove()
+    page = client.get(f"/blog/archive/{archive()[-1][1]}").text
+    assert "<h1" in page
+    assert read_meta(page)["og:title"] == "A picture"
+    assert read_meta(page)["og:description"] == "On walking"
+
+
 def test_a_digest_of_several_is_listed_only_if_the_author_wants(
     archive: Callable[[], list[tuple[str, str]]], app: Flask, client: FlaskClient
 ) -> None:
@@ -134,8 +157,16 @@ def test_a_digest_of_several_is_listed_only_if_the_author_wants(
     assert "https://news.example.com/walks/archive/" in locations
 
 
+def test_a_digest_describes_itself_by_the_titles_of_its_posts(
+    archive: Callable[[], list[tuple[str, str]]], client: FlaskClient
+) -> None:
+    name = archive()[2][1]
+    html = client.get(f"/blog/archive/{name}").get_data(as_text=True)
+    assert read_meta(html)["description"] == "Going slowly · Going slowly"
+
+
 def add_digest(env: Environment) -> None:
-    """A digest of two new posts, mailed a week later."""
+    """Add a digest of two new posts, mailed a week later."""
     with transaction() as session:
         feed = session.scalars(select(Feed).order_by(Feed.id)).first()
         assert feed is not None
@@ -151,7 +182,8 @@ def test_pages_follow_one_another_and_titles_are_searched(
     app: Flask, clock: Clock, client: FlaskClient
 ) -> None:
     with app.app_context(), transaction() as session:
-        blog, other = add_list(session), add_list(session, "walks", title="Short Walks")
+        blog = add_list(session)
+        other = add_list(session, "walks", title="Short Walks")
         for number in range(120):
             for mailing_list in (blog, other):
                 campaign = state.add_campaign(
@@ -163,18 +195,18 @@ def test_pages_follow_one_another_and_titles_are_searched(
                 )
                 campaign.segment = "tags == 'x'" if number == 7 else ""
                 state.start(session, campaign, clock.now, Actor.AUTHOR)
-    seen: list[str] = []
+    names: list[str] = []
     path = "/blog/archive/"
     pages = 0
     while path:
         html = client.get(path).get_data(as_text=True)
-        seen += re.findall(r'href="/blog/archive/(2026[^"]+)"', html)
-        more = re.search(r'rel="next" href="([^"]+)"', html)
+        names += re.findall(r'href="/blog/archive/(2026[^"]+)"', html)
+        more = re.search(r'rel="next"\s+href="([^"]+)"', html)
         path = more[1].replace("&amp;", "&") if more else ""
         pages += 1
     assert pages == 3
-    assert len(seen) == len(set(seen)) == 119, "not the letter to a segment"
-    assert all("-blog-" in name for name in seen)
+    assert len(names) == len(set(names)) == 119, "not the letter to a segment"
+    assert all("-blog-" in name for name in names)
     for search, count in (("blog 11", 11), ("BLOG 11", 11), ("100%", 119), ("_", 0), ("walks", 0)):
         with app.app_context():
             listing = archived_campaigns.list_page("blog", search=search, limit=500)
@@ -197,7 +229,7 @@ def test_pages_follow_one_another_and_titles_are_searched(
         ("../../etc/passwd", "etc-passwd"),
     ],
 )
-def test_slugs(subject: str, slug: str) -> None:
+def test_a_subject_becomes_a_readable_address(subject: str, slug: str) -> None:
     assert make_slug(subject) == slug
 
 
@@ -206,3 +238,43 @@ def test_robots_are_kept_from_links_of_subscribers(client: FlaskClient) -> None:
     for path in ("unsubscribe/", "preferences/", "confirm/", "link", "author/"):
         assert f"Disallow: /{path}" in lines
     assert "Sitemap: https://news.example.com/sitemap.xml" in lines
+
+
+@pytest.mark.parametrize(
+    ("path", "heading", "kind"),
+    [
+        ("/blog/", "Slow <Letters>", "WebPage"),
+        ("/blog/archive/", "Archive: Slow <Letters>", "CollectionPage"),
+    ],
+)
+def test_the_pages_of_a_list_have_a_card(
+    app: Flask, archive: Callable[[], list[tuple[str, str]]], path: str, heading: str, kind: str
+) -> None:
+    with app.app_context():
+        values = {
+            "title": "Slow <Letters>",
+            "description": "A letter & a walk",
+            "logo": "https://blog.example/logo.png",
+        }
+        lists.edit(app.extensions[EXTENSION], "blog", values)
+    page = app.test_client().get(path, headers={"Accept-Language": "en"}).text
+    metas = dict(re.findall(r'<meta (?:property|name)="([\w:]+)" content="([^"]*)">', page))
+    assert unescape(metas["og:title"]) == heading
+    assert metas["description"] == metas["og:description"] == "A letter &amp; a walk"
+    assert metas["og:image"] == "https://blog.example/logo.png"
+    assert metas["og:url"] == f"https://news.example.com{path}"
+    assert f'<link rel="canonical" href="https://news.example.com{path}">' in page
+    [data] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page, re.S)
+    described = json.loads(data)
+    assert (described["@type"], described["name"]) == (kind, "Slow <Letters>")
+    assert described["url"] == metas["og:url"]
+    assert "</Letters>" not in data
+
+
+def test_an_older_page_of_the_archive_is_a_page_of_its_own(
+    app: Flask, archive: Callable[[], list[tuple[str, str]]]
+) -> None:
+    [_, (_, name), *_] = archive()
+    page = app.test_client().get(f"/blog/archive/?before={name}").text
+    address = f"https://news.example.com/blog/archive/?before={name}"
+    assert f'<link rel="canonical" href="{address}">' in page

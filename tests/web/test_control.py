@@ -1,4 +1,6 @@
-"""What a reader controls, and what a forwarded mail does not: preferences, a new address, her data, being forgotten."""
+"""Test what a reader controls, and what a forwarded mail does not: preferences, a new address,
+their data, being forgotten.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +47,14 @@ def handle(app: Flask) -> str:
 
 
 def forwarded(handle: str, clock: Clock) -> str:
-    """The preferences link that stands in every mailing."""
+    """Return the preferences link that stands in every mailing."""
     return f"/preferences/{Tokens([SECRET]).sign('preferences', handle, clock.now)}"
 
 
 def mailed(app: Flask, sink: Sink, to: str = ANA) -> str:
-    """Sends what waits; the path of the one link of ours in the newest mail to `to` (not the one to unsubscribe)."""
+    """Send what waits; return the path of the one link of ours in the newest mail to `to` (not the
+    one to unsubscribe).
+    """
     with app.app_context():
         sending.send_due(app.extensions[EXTENSION])
     base = "https://news.example.com"
@@ -61,18 +65,18 @@ def mailed(app: Flask, sink: Sink, to: str = ANA) -> str:
 
 
 def own(app: Flask, client: FlaskClient, sink: Sink) -> str:
-    """A preferences link of Ana's own, asked for and mailed."""
+    """Return a preferences link of Ana's own, asked for and mailed."""
     client.post("/link", data={"email": ANA})
     return mailed(app, sink)
 
 
 def ana(app: Flask) -> dict[str, object]:
     with app.app_context():
-        found = db.session.scalars(select(Subscriber).order_by(Subscriber.id)).all()[1]
-        there = {
-            each.mailing_list.slug: (each.status, each.cadence) for each in found.subscriptions
+        rows = db.session.scalars(select(Subscriber).order_by(Subscriber.id)).all()[1]
+        subscriptions = {
+            row.mailing_list.slug: (row.status, row.cadence) for row in rows.subscriptions
         }
-        return {"email": found.email, "name": found.name, "language": found.language, **there}
+        return {"email": rows.email, "name": rows.name, "language": rows.language, **subscriptions}
 
 
 def test_a_forwarded_mail_can_at_worst_unsubscribe_or_slow_down(
@@ -114,13 +118,17 @@ def test_a_link_of_ones_own_does_the_rest_for_a_day(
     assert ANA not in page
     client.post(url, data={"name": "Ana B.", "join-talks": "1", "language": "ro"})
     assert ana(app) == {
-        "email": ANA, "name": "Ana B.", "language": "ro", "blog": ("active", "weekly"), "talks": ("active", "monthly"),
-    }  # fmt: skip
+        "email": ANA,
+        "name": "Ana B.",
+        "language": "ro",
+        "blog": ("active", "weekly"),
+        "talks": ("active", "monthly"),
+    }
     with app.app_context():
         joined = db.session.scalars(
             select(Subscription).join(MailingList).where(MailingList.slug == "talks")
         ).one()
-        assert joined.cursor == 3, "she is owed what comes from now on"
+        assert joined.cursor == 3, "they are owed what comes from now on"
         kinds = list(
             db.session.scalars(
                 select(ConsentEvent.kind).where(ConsentEvent.subscription_id == joined.id)
@@ -132,7 +140,9 @@ def test_a_link_of_ones_own_does_the_rest_for_a_day(
     assert ana(app)["name"] == "Ana B."
 
 
-def test_topics(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_topics_are_chosen_by_a_mailed_link(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     with app.app_context():
         for name in ("Rest", "Work"):
             topics.add("blog", name, categories=[name])
@@ -209,15 +219,15 @@ def test_an_address_that_nobody_confirmed_is_forgotten(
 ) -> None:
     client.post(own(app, client, sink), data={"address": "eve@example.com"})
     mailed(app, sink, "eve@example.com")
-    for days, there in ((1, True), (3, False)):
+    for days, is_remembered in ((1, True), (3, False)):
         clock.forward(timedelta(days=days))
         with app.app_context():
             cleanup.clean_up(app.extensions[EXTENSION])
             rows = [*db.session.query(Subscriber), *db.session.query(Delivery)]
-            kept = str(
+            result = str(
                 [(getattr(row, "new_email", ""), getattr(row, "context", "")) for row in rows]
             )
-        assert ("eve@" in kept) is there
+        assert ("eve@" in result) is is_remembered
 
 
 @pytest.mark.any_database
@@ -249,9 +259,9 @@ def test_my_data_by_a_mailed_link_of_a_day(
     answer = client.post(url)
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert answer.headers["Cache-Control"] == "no-store"
-    told = json.loads(answer.data)
-    assert (told["email"], told["name"]) == (ANA, "Ana")
-    [subscription] = told["subscriptions"]
+    data = json.loads(answer.data)
+    assert (data["email"], data["name"]) == (ANA, "Ana")
+    [subscription] = data["subscriptions"]
     assert (subscription["list"], subscription["status"], subscription["cadence"]) == (
         "blog",
         "active",
@@ -279,8 +289,8 @@ def test_o07_erased_by_a_mailed_link_leaves_a_keyed_hash(
         assert "Nothing about you is left" in client.post(url).get_data(as_text=True)
     assert client.get(forwarded(handle, clock)).status_code == 404
     with app.app_context():
-        [kept] = db.session.scalars(select(Suppression))
-        assert (kept.email_key, kept.reason) == (None, "erased")
+        [suppression] = db.session.scalars(select(Suppression))
+        assert (suppression.email_key, suppression.reason) == (None, "erased")
         everything = ""
         for table in inspect(db.engine).get_table_names():
             rows = db.session.execute(text(f'SELECT * FROM "{table}"')).all()
@@ -356,7 +366,8 @@ def test_only_a_link_that_was_once_good_is_mailed_anew(
         assert db.session.scalars(select(Delivery)).all() == []
 
 
-# ── leaving ────────────────────────────────────────────────────────────────────────────────────────
+# ── leaving
+# ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def leave_link(handle: str, clock: Clock) -> str:
@@ -364,7 +375,9 @@ def leave_link(handle: str, clock: Clock) -> str:
 
 
 @pytest.mark.any_database
-def test_less_often_instead(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_who_leaves_is_offered_less_mail_instead(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     url = leave_link(handle, clock)
     page = client.post(url).get_data(as_text=True)
     assert 'value="monthly"' in page
@@ -383,8 +396,8 @@ def test_a_month_without_mail(app: Flask, client: FlaskClient, handle: str, cloc
     client.post(url)
     client.post(url, data={"undo": "1", "break": "1"})
     with app.app_context():
-        found = db.session.scalars(select(Subscription).where(Subscription.handle == handle)).one()
-        assert found.paused_until == clock.now + timedelta(days=30)
+        row = db.session.scalars(select(Subscription).where(Subscription.handle == handle)).one()
+        assert row.paused_until == clock.now + timedelta(days=30)
 
 
 def test_a_reason_in_one_tap_once(

@@ -1,10 +1,10 @@
-"""A real Redis in front of the entrances: shared by all web processes, never stricter than the database, never missed."""
+"""A real Redis in front of the entrances: shared by all web processes, never stricter than the
+database, never missed.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -25,14 +25,18 @@ from newsletter.errors import SettingsError
 from newsletter.settings import Settings
 from newsletter.settings_loader import load_settings
 from newsletter.tokens import Tokens
-from newsletter.web import rate_limits
+from newsletter.web import redis_limits
 from newsletter.web import signup as signup_pages
 from tests.conftest import SECRET
 from tests.people import add_list, add_reader
+from tests.programs import find_program
+from tests.waiting import PATIENCE
 
-REDIS = shutil.which("redis-server")
-PER_IP, FRONT = 2, 4
-"""What the database lets in from one address, and what Redis does: a puzzle's solution gets as much again."""
+PER_IP = 2
+FRONT = 4
+"""What the database lets in from one address, and what Redis does: a puzzle's solution gets as much
+again.
+"""
 
 pytestmark = pytest.mark.redis
 
@@ -47,7 +51,6 @@ class Redis:
         self.start()
 
     def start(self) -> None:
-        assert REDIS is not None
         options = [
             "--port",
             str(self.port),
@@ -58,7 +61,9 @@ class Redis:
             "--dir",
             str(self.folder),
         ]
-        self.process = subprocess.Popen([REDIS, *options], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [find_program("redis-server"), *options], stdout=subprocess.DEVNULL
+        )
         for _ in range(200):
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -74,10 +79,6 @@ class Redis:
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Redis]:
-    if REDIS is None:
-        if os.environ.get("TESTS_MUST_RUN"):
-            pytest.fail("there is no redis-server, and nothing may be skipped here")
-        pytest.skip("needs Debian's redis-server")
     server = Redis(tmp_path)
     yield server
     server.stop()
@@ -85,7 +86,7 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
 
 @pytest.fixture
 def process(redis: Redis, settings: Settings) -> Iterator[Callable[[], FlaskClient]]:
-    """Makes another web process (as far as Redis and the database can tell)."""
+    """Make another web process (as far as Redis and the database can tell)."""
     values = settings.model_dump() | {
         "web": {"redis": f"redis://127.0.0.1:{redis.port}/0", "trusted_proxies": 1},
         "signup": {"per_ip": PER_IP, "proven_factor": 1, "check_domains": False},
@@ -119,7 +120,7 @@ def sign_up(client: FlaskClient, name: str, ip: str = "192.0.2.7") -> int:
 
 @pytest.fixture
 def looks() -> Iterator[list[str]]:
-    """Looks at the ceilings that the database holds, one for each request that gets so far."""
+    """Look at the ceilings that the database holds, one for each request that gets so far."""
     statements: list[str] = []
 
     def note(connection: object, cursor: object, statement: str, *_: object) -> None:
@@ -134,7 +135,8 @@ def looks() -> Iterator[list[str]]:
 def test_a_flood_does_not_reach_the_database(
     process: Callable[[], FlaskClient], looks: list[str]
 ) -> None:
-    first, second = process(), process()
+    first = process()
+    second = process()
     answers = [sign_up((first, second)[number % 2], f"v{number}") for number in range(10)]
     assert answers == [303] * PER_IP + [429] * (10 - PER_IP)
     assert len(looks) == FRONT, (
@@ -189,10 +191,10 @@ def test_without_redis_the_database_decides(
     answers = [sign_up(client, f"v{number}") for number in range(4)]
     assert answers == [303] * (PER_IP - 1) + [429] * 3
     assert sign_up(client, "elsewhere", "198.51.100.1") == 303
-    said = [record.getMessage() for record in caplog.records if record.name == "flask-limiter"]
-    assert said == ["Rate limit storage unreachable - falling back to in-memory storage"]
+    messages = [record.getMessage() for record in caplog.records if record.name == "flask-limiter"]
+    assert messages == ["Rate limit storage unreachable - falling back to in-memory storage"]
     redis.start()
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE
     while "Rate limit storage recovered" not in caplog.text and time.monotonic() < until:
         sign_up(client, "after", "203.0.113.5")
         time.sleep(0.2)
@@ -229,13 +231,13 @@ def test_libraries_that_are_not_installed(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "flask_limiter", None)
-    wanted = Settings.model_validate(
+    result = Settings.model_validate(
         settings.model_dump() | {"web": {"redis": "redis://127.0.0.1/0"}}
     )
     with pytest.raises(SettingsError, match=r"newsletter\[redis\]"):
-        create_app(wanted)
+        create_app(result)
 
 
 def test_endpoints_named_in_the_code_exist(app: Flask) -> None:
     """A misspelt endpoint would switch off a ceiling or a CORS header in silence."""
-    assert set(app.view_functions) >= rate_limits.ENTRANCES | signup_pages.SHARED
+    assert set(app.view_functions) >= redis_limits.ENTRANCES | signup_pages.SHARED

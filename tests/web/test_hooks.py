@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ from newsletter.settings import Settings
 from newsletter.settings_loader import load_settings
 from tests.fakes import Clock, FakeFetch, Sink
 from tests.people import add_list
-from tests.services.inbound.returned import bounce_events, suppressed
+from tests.services.inbound.returned import bounce_events, message_id_of, suppressed
 from tests.services.sending.test_run import make_campaign
 
 SECRET = "hook-secret-0123456789"
@@ -47,14 +48,22 @@ CERTIFICATE_URL = (
 )
 
 
+@cache
+def foreign_key() -> rsa.RSAPrivateKey:
+    """Return a key that is not the provider's. Making one costs more than a test."""
+    return rsa.generate_private_key(65537, 2048)
+
+
 def certificate(key: rsa.RSAPrivateKey) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
     day = datetime(2026, 1, 1, tzinfo=UTC)
-    made = (
+    result = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     )
-    made = made.serial_number(1).not_valid_before(day).not_valid_after(day + timedelta(days=999))
-    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    result = (
+        result.serial_number(1).not_valid_before(day).not_valid_after(day + timedelta(days=999))
+    )
+    return result.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 @pytest.fixture
@@ -84,10 +93,6 @@ def _fetched(fake_fetch: FakeFetch) -> None:
     fake_fetch.pages[CERTIFICATE_URL] = certificate(RSA_KEY)
 
 
-def message_id(outgoing: Outgoing) -> str:
-    return f"<{outgoing.envelope_id}@news.example.com>"
-
-
 def sns(
     row: dict[str, Any],
     clock: Clock,
@@ -96,12 +101,17 @@ def sns(
     version: str = "2",
     **changes: str,
 ) -> bytes:
-    """A message of SNS, signed."""
+    """Return a message of SNS, signed."""
     body = {
-        "Type": "Notification", "MessageId": "m-1", "TopicArn": "arn:aws:sns:eu-central-1:1:bounces",
-        "Message": json.dumps(row), "Timestamp": clock().strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-        "SignatureVersion": version, "SigningCertURL": CERTIFICATE_URL, **changes,
-    }  # fmt: skip
+        "Type": "Notification",
+        "MessageId": "m-1",
+        "TopicArn": "arn:aws:sns:eu-central-1:1:bounces",
+        "Message": json.dumps(row),
+        "Timestamp": clock().strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "SignatureVersion": version,
+        "SigningCertURL": CERTIFICATE_URL,
+        **changes,
+    }
     names = [
         "Message",
         "MessageId",
@@ -123,14 +133,24 @@ def ses_bounce(message: Outgoing) -> dict[str, Any]:
     return {
         "notificationType": "Bounce",
         "bounce": {
-            "bounceType": "Permanent", "bounceSubType": "General", "feedbackId": "f-1",
-            "bouncedRecipients": [{
-                "emailAddress": message.recipient, "action": "failed", "status": "5.1.1",
-                "diagnosticCode": "smtp; 550 5.1.1 user unknown",
-            }],
+            "bounceType": "Permanent",
+            "bounceSubType": "General",
+            "feedbackId": "f-1",
+            "bouncedRecipients": [
+                {
+                    "emailAddress": message.recipient,
+                    "action": "failed",
+                    "status": "5.1.1",
+                    "diagnosticCode": "smtp; 550 5.1.1 user unknown",
+                }
+            ],
         },
-        "mail": {"source": message.sender, "messageId": "ses-1", "destination": [message.recipient]},
-    }  # fmt: skip
+        "mail": {
+            "source": message.sender,
+            "messageId": "ses-1",
+            "destination": [message.recipient],
+        },
+    }
 
 
 def post(
@@ -147,7 +167,8 @@ def post(
 
 
 def sendgrid(rows: list[dict[str, Any]], clock: Clock) -> tuple[bytes, dict[str, str]]:
-    body, timestamp = json.dumps(rows).encode(), str(int(clock().timestamp()))
+    body = json.dumps(rows).encode()
+    timestamp = str(int(clock().timestamp()))
     signature = EC_KEY.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
     name = "X-Twilio-Email-Event-Webhook-"
     return body, {
@@ -167,7 +188,8 @@ def mailgun(data: dict[str, Any], clock: Clock, token: str = "t1") -> tuple[byte
 
 
 def resend(row: dict[str, Any], clock: Clock) -> tuple[bytes, dict[str, str]]:
-    body, timestamp = json.dumps(row).encode(), str(int(clock().timestamp()))
+    body = json.dumps(row).encode()
+    timestamp = str(int(clock().timestamp()))
     mac = hmac.digest(
         base64.b64decode(SVIX), b"msg_1." + timestamp.encode() + b"." + body, "sha256"
     )
@@ -178,50 +200,136 @@ def resend(row: dict[str, Any], clock: Clock) -> tuple[bytes, dict[str, str]]:
 Report = tuple[bytes, dict[str, str]]
 HARD: dict[str, Callable[[Outgoing, Clock], Report]] = {
     "ses": lambda o, c: (sns(ses_bounce(o), c), {}),
-    "postmark": lambda o, c: (json.dumps({
-        "RecordType": "Bounce", "ID": 42, "Type": "HardBounce", "Email": o.recipient,
-        "Details": "smtp;550 5.1.1 The email account that you tried to reach does not exist.",
-    }).encode(), {}),
-    "sendgrid": lambda o, c: sendgrid([{
-        "email": o.recipient, "event": "bounce", "type": "bounce", "status": "5.1.1", "sg_event_id": "e1",
-        "reason": "550 5.1.1 user unknown", "smtp-id": message_id(o),
-    }], c),
-    "mailgun": lambda o, c: mailgun({
-        "event": "failed", "severity": "permanent", "reason": "bounce", "recipient": o.recipient,
-        "delivery-status": {"code": 550, "message": "5.1.1 The email account does not exist"},
-        "message": {"headers": {"message-id": message_id(o).strip("<>")}},
-    }, c),
-    "resend": lambda o, c: resend({
-        "type": "email.bounced", "data": {"to": [o.recipient], "bounce": {"type": "Permanent", "message": "user unknown"}},
-    }, c),
-    "brevo": lambda o, c: (json.dumps({
-        "event": "hard_bounce", "email": o.recipient, "message-id": message_id(o), "ts_event": 1, "reason": "user unknown",
-    }).encode(), {}),
-    "mailjet": lambda o, c: (json.dumps([{
-        "event": "bounce", "email": o.recipient, "MessageID": 7, "time": 1, "hard_bounce": True, "error": "user unknown",
-    }]).encode(), {}),
-}  # fmt: skip
+    "postmark": lambda o, c: (
+        json.dumps(
+            {
+                "RecordType": "Bounce",
+                "ID": 42,
+                "Type": "HardBounce",
+                "Email": o.recipient,
+                "Details": (
+                    "smtp;550 5.1.1 The email account that you tried to reach does not exist."
+                ),
+            }
+        ).encode(),
+        {},
+    ),
+    "sendgrid": lambda o, c: sendgrid(
+        [
+            {
+                "email": o.recipient,
+                "event": "bounce",
+                "type": "bounce",
+                "status": "5.1.1",
+                "sg_event_id": "e1",
+                "reason": "550 5.1.1 user unknown",
+                "smtp-id": message_id_of(o),
+            }
+        ],
+        c,
+    ),
+    "mailgun": lambda o, c: mailgun(
+        {
+            "event": "failed",
+            "severity": "permanent",
+            "reason": "bounce",
+            "recipient": o.recipient,
+            "delivery-status": {"code": 550, "message": "5.1.1 The email account does not exist"},
+            "message": {"headers": {"message-id": message_id_of(o).strip("<>")}},
+        },
+        c,
+    ),
+    "resend": lambda o, c: resend(
+        {
+            "type": "email.bounced",
+            "data": {
+                "to": [o.recipient],
+                "bounce": {"type": "Permanent", "message": "user unknown"},
+            },
+        },
+        c,
+    ),
+    "brevo": lambda o, c: (
+        json.dumps(
+            {
+                "event": "hard_bounce",
+                "email": o.recipient,
+                "message-id": message_id_of(o),
+                "ts_event": 1,
+                "reason": "user unknown",
+            }
+        ).encode(),
+        {},
+    ),
+    "mailjet": lambda o, c: (
+        json.dumps(
+            [
+                {
+                    "event": "bounce",
+                    "email": o.recipient,
+                    "MessageID": 7,
+                    "time": 1,
+                    "hard_bounce": True,
+                    "error": "user unknown",
+                }
+            ]
+        ).encode(),
+        {},
+    ),
+}
 COMPLAINT: dict[str, Callable[[Outgoing, Clock], Report]] = {
-    "ses": lambda o, c: (sns({
-        "notificationType": "Complaint", "mail": {"source": o.sender},
-        "complaint": {"complainedRecipients": [{"emailAddress": o.recipient}], "complaintFeedbackType": "abuse"},
-    }, c, version="1", MessageId="m-2"), {}),
-    "postmark": lambda o, c: (json.dumps({"RecordType": "SpamComplaint", "ID": 43, "Email": o.recipient}).encode(), {}),
-    "sendgrid": lambda o, c: sendgrid([{"email": o.recipient, "event": "spamreport", "sg_event_id": "e2"}], c),
+    "ses": lambda o, c: (
+        sns(
+            {
+                "notificationType": "Complaint",
+                "mail": {"source": o.sender},
+                "complaint": {
+                    "complainedRecipients": [{"emailAddress": o.recipient}],
+                    "complaintFeedbackType": "abuse",
+                },
+            },
+            c,
+            version="1",
+            MessageId="m-2",
+        ),
+        {},
+    ),
+    "postmark": lambda o, c: (
+        json.dumps({"RecordType": "SpamComplaint", "ID": 43, "Email": o.recipient}).encode(),
+        {},
+    ),
+    "sendgrid": lambda o, c: sendgrid(
+        [{"email": o.recipient, "event": "spamreport", "sg_event_id": "e2"}], c
+    ),
     "mailgun": lambda o, c: mailgun({"event": "complained", "recipient": o.recipient}, c, "t2"),
     "resend": lambda o, c: resend({"type": "email.complained", "data": {"to": [o.recipient]}}, c),
-    "brevo": lambda o, c: (json.dumps({"event": "spam", "email": o.recipient, "ts_event": 2}).encode(), {}),
-    "mailjet": lambda o, c: (json.dumps([{"event": "spam", "email": o.recipient, "MessageID": 8, "time": 1}]).encode(), {}),
-}  # fmt: skip
+    "brevo": lambda o, c: (
+        json.dumps({"event": "spam", "email": o.recipient, "ts_event": 2}).encode(),
+        {},
+    ),
+    "mailjet": lambda o, c: (
+        json.dumps([{"event": "spam", "email": o.recipient, "MessageID": 8, "time": 1}]).encode(),
+        {},
+    ),
+}
 NOTHING: dict[str, Callable[[Outgoing, Clock], Report]] = {
     "ses": lambda o, c: (sns({"notificationType": "Delivery", "mail": {}}, c), {}),
-    "postmark": lambda o, c: (json.dumps({"RecordType": "Bounce", "ID": 1, "Type": "Transient", "Email": o.recipient}).encode(), {}),
-    "sendgrid": lambda o, c: sendgrid([{"email": o.recipient, "event": "deferred", "sg_event_id": "e3"}], c),
-    "mailgun": lambda o, c: mailgun({"event": "failed", "severity": "temporary", "recipient": o.recipient}, c),
+    "postmark": lambda o, c: (
+        json.dumps(
+            {"RecordType": "Bounce", "ID": 1, "Type": "Transient", "Email": o.recipient}
+        ).encode(),
+        {},
+    ),
+    "sendgrid": lambda o, c: sendgrid(
+        [{"email": o.recipient, "event": "deferred", "sg_event_id": "e3"}], c
+    ),
+    "mailgun": lambda o, c: mailgun(
+        {"event": "failed", "severity": "temporary", "recipient": o.recipient}, c
+    ),
     "resend": lambda o, c: resend({"type": "email.delivered", "data": {"to": [o.recipient]}}, c),
     "brevo": lambda o, c: (json.dumps({"event": "opened", "email": o.recipient}).encode(), {}),
     "mailjet": lambda o, c: (json.dumps([{"event": "open", "email": o.recipient}]).encode(), {}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("provider", HARD)
@@ -270,19 +378,30 @@ def test_a_wrong_secret_or_signature_changes_nothing(
         assert bounce_events() == []
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "url",
     [
         "https://evil.example/SimpleNotificationService-" + "a1" * 16 + ".pem",
         "http://sns.eu-central-1.amazonaws.com/SimpleNotificationService-" + "a1" * 16 + ".pem",
-        "https://sns.eu-central-1.amazonaws.com.evil.example/SimpleNotificationService-" + "a1" * 16 + ".pem",
-        "https://sns.eu-central-1.amazonaws.com@evil.example/SimpleNotificationService-" + "a1" * 16 + ".pem",
+        "https://sns.eu-central-1.amazonaws.com.evil.example/SimpleNotificationService-"
+        + "a1" * 16
+        + ".pem",
+        "https://sns.eu-central-1.amazonaws.com@evil.example/SimpleNotificationService-"
+        + "a1" * 16
+        + ".pem",
         "https://bucket.s3.amazonaws.com/SimpleNotificationService-" + "a1" * 16 + ".pem",
-        "https://sns.eu-central-1.amazonaws.com/x/../../SimpleNotificationService-" + "a1" * 16 + ".pem",
-        "https://sns.eu-central-1.amazonaws.com:8443/SimpleNotificationService-" + "a1" * 16 + ".pem",
-        "https://[", "", "file:///etc/passwd",
+        "https://sns.eu-central-1.amazonaws.com/x/../../SimpleNotificationService-"
+        + "a1" * 16
+        + ".pem",
+        "https://sns.eu-central-1.amazonaws.com:8443/SimpleNotificationService-"
+        + "a1" * 16
+        + ".pem",
+        "https://[",
+        "",
+        "file:///etc/passwd",
     ],
-)  # fmt: skip
+)
 def test_no_certificate_comes_from_a_foreign_host(
     app: Flask,
     client: FlaskClient,
@@ -291,7 +410,7 @@ def test_no_certificate_comes_from_a_foreign_host(
     fake_fetch: FakeFetch,
     url: str,
 ) -> None:
-    mine = rsa.generate_private_key(65537, 2048)
+    mine = foreign_key()
     fake_fetch.pages[url] = certificate(mine)
     fake_fetch.requests.clear()
     assert (
@@ -341,10 +460,21 @@ def test_bad_events_of_a_report_keep_no_good_ones_waiting(
 ) -> None:
     [good] = json.loads(HARD["sendgrid"](outgoing[0], clock)[0])
     strange = [
-        None, 7, "x", [good], {"event": "bounce"}, {**good, "sg_event_id": None},
+        None,
+        7,
+        "x",
+        [good],
+        {"event": "bounce"},
+        {**good, "sg_event_id": None},
         {**good, "sg_event_id": "e8", "email": {"a": 1}, "smtp-id": None},
-        {**good, "sg_event_id": "e9", "email": "\ud800\0@" + "x" * 9_000, "smtp-id": [1], "reason": 5},
-    ]  # fmt: skip
+        {
+            **good,
+            "sg_event_id": "e9",
+            "email": "\ud800\0@" + "x" * 9_000,
+            "smtp-id": [1],
+            "reason": 5,
+        },
+    ]
     complaint = {"email": outgoing[1].recipient, "event": "spamreport", "sg_event_id": "e2"}
     rows = [*strange, good, good, complaint, *strange, complaint]
     assert post(client, "sendgrid", *sendgrid(rows, clock)) == 200
@@ -358,9 +488,10 @@ def test_who_leaves_at_the_provider_leaves_the_list(
 ) -> None:
     """Also where it names no message of ours, if there is only one list to leave."""
     gone = {
-        "event": "unsubscribed", "recipient": "forwarded@elsewhere.example",
-        "message": {"headers": {"message-id": message_id(outgoing[0]).strip("<>")}},
-    }  # fmt: skip
+        "event": "unsubscribed",
+        "recipient": "forwarded@elsewhere.example",
+        "message": {"headers": {"message-id": message_id_of(outgoing[0]).strip("<>")}},
+    }
     assert post(client, "mailgun", *mailgun(gone, clock)) == 200
     brevo = {"event": "unsubscribed", "ts_event": 1}
     for address in (outgoing[1].recipient, "stranger@example.org"):
@@ -371,10 +502,14 @@ def test_who_leaves_at_the_provider_leaves_the_list(
         [first] = session.scalars(who).one().subscriptions
         session.add(
             Subscription(
-                handle="another", list_id=second.id, subscriber_id=first.subscriber_id,
-                status="active", cadence=first.cadence, created_at=first.created_at,
+                handle="another",
+                list_id=second.id,
+                subscriber_id=first.subscriber_id,
+                status="active",
+                cadence=first.cadence,
+                created_at=first.created_at,
             )
-        )  # fmt: skip
+        )
     email = outgoing[2].recipient
     assert post(client, "brevo", json.dumps({**brevo, "email": email}).encode()) == 200
     with app.app_context():
@@ -396,7 +531,7 @@ def test_a_subscription_is_confirmed_at_amazon_only(
     assert good in [url for url, _, _ in fake_fetch.requests]
     fake_fetch.requests.clear()
     assert post(client, "ses", sns({}, clock, SubscribeURL="https://evil.example/", **kind)) == 403
-    forged = sns({}, clock, key=rsa.generate_private_key(65537, 2048), SubscribeURL=good, **kind)
+    forged = sns({}, clock, key=foreign_key(), SubscribeURL=good, **kind)
     assert post(client, "ses", forged) == 403
     assert "evil" not in str(fake_fetch.requests)
     assert good not in [url for url, _, _ in fake_fetch.requests]

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from newsletter.access_vocabulary import TokenScope
 from newsletter.db.session import transaction
-from newsletter.services import resources
+from newsletter.services import api_tokens, resources
 from newsletter.services.runtime import EXTENSION
 from newsletter.tokens import Tokens
 from newsletter.web import http_server
-from newsletter.web.uploads import UPLOAD_AT_MOST, make_ticket
+from newsletter.web.uploads import UPLOAD_AT_MOST
 from tests.conftest import SECRET
 from tests.fakes import Clock
-from tests.people import add_list, add_reader
+from tests.people import add_list, add_reader, add_upload_ticket
 
 SIZE = 40_000_000
 """Bytes of a resource: more than the buffers of the system and of the server hold."""
@@ -49,15 +50,45 @@ def ask(port: int, request: bytes) -> bytes:
 
 def test_a_large_body_needs_a_ticket(app: Flask, port: int) -> None:
     """Of a stranger it is refused before it is read; with a ticket the page asks who sends it."""
-    settings = app.extensions[EXTENSION].settings
-    head = "POST /author/upload/subscribers?ticket={} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n"  # fmt: skip
-    for ticket in ("", "x", make_ticket(settings) + "0"):
-        assert b" 413 " in ask(port, head.format(ticket, 2_000_000).encode())
-    ticket = make_ticket(settings)
+    with app.app_context():
+        ticket = add_upload_ticket(app.extensions[EXTENSION])
+    head = (
+        "POST /author/upload/subscribers?ticket={} HTTP/1.1\r\nHost: localhost\r\n"
+        "Content-Length: {}\r\n\r\n"
+    )
+    for wrong in ("", "x", f"{ticket}0"):
+        assert b" 413 " in ask(port, head.format(wrong, 2_000_000).encode())
     assert b" 413 " in ask(port, head.format(ticket, UPLOAD_AT_MOST + 1).encode())
     answer = ask(port, head.format(ticket, 2_000_000).encode() + b"x" * 2_000_000)
     assert b" 303 " in answer
-    assert b" 413 " in ask(port, b"POST /blog/subscribe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n")  # fmt: skip
+    assert b" 413 " in ask(
+        port, b"POST /blog/subscribe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/subscribers/import?list=blog", "/api/v1/resources?filename=a.csv"],
+)
+def test_a_program_sends_a_large_file_with_its_token(app: Flask, port: int, path: str) -> None:
+    env = app.extensions[EXTENSION]
+    with app.app_context():
+        read = api_tokens.add_token(env, "read", TokenScope.READ)
+        old = api_tokens.add_token(env, "old", TokenScope.WRITE)
+        api_tokens.revoke_token("old")
+        write = api_tokens.add_token(env, "write", TokenScope.SEND)
+    head = (
+        "POST {} HTTP/1.1\r\nHost: localhost\r\n"
+        "Authorization: Bearer {}\r\nContent-Length: {}\r\n\r\n"
+    )
+    for token in ("", "nlt_" + "x" * 43, read, old):
+        assert b" 413 " in ask(port, head.format(path, token, 2_000_000).encode()), token
+    assert b" 413 " in ask(port, head.format("/api/v1/lists", write, 2_000_000).encode())
+    assert b" 413 " in ask(port, head.format(path, write, 21 << 20).encode())
+    rows = [b"a%d@example.com,%s\n" % (number, b"x" * 20_000) for number in range(100)]
+    body = b"email,about\n" + b"".join(rows)
+    answer = ask(port, head.format(path, write, len(body)).encode() + body)
+    assert answer.split()[1] in (b"200", b"201"), answer
 
 
 PAGE = b"GET /blog/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -76,6 +107,7 @@ def path(app: Flask, tmp_path: Path, clock: Clock) -> str:
     return f"/resources/{token}"
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("header", [b"Range: bytes=5-\r\n", b""], ids=["range", "whole"])
 @pytest.mark.parametrize("times", [1, 3], ids=["one", "pipelined"])
 def test_b7_slow_readers_hold_no_thread(port: int, path: str, header: bytes, times: int) -> None:
@@ -121,6 +153,7 @@ def test_n2_silent_connections_give_way(port: int, monkeypatch: pytest.MonkeyPat
             connection.close()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "headers",
     [

@@ -1,4 +1,6 @@
-"""Every kind of signed link shows and changes what its purpose's scope says, and after a change of address nothing."""
+"""Every kind of signed link shows and changes what its purpose's scope says, and after a change of
+address nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import inspect, select, text
 
+from newsletter import outbox
 from newsletter.db.session import db, transaction
 from newsletter.link_purposes import LinkPurpose, LinkScope
 from newsletter.models import (
@@ -25,6 +28,7 @@ from newsletter.models import (
 )
 from newsletter.services import resources
 from newsletter.services.consent import Evidence
+from newsletter.services.digests import due as digests
 from newsletter.services.lists import topics
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import EXTENSION
@@ -32,12 +36,14 @@ from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import address_change
 from newsletter.services.suppressions import hash_address
 from newsletter.tokens import Tokens
-from newsletter.vocabulary import EvidenceSource
+from newsletter.vocabulary import Cadence, EvidenceSource
 from tests.conftest import SECRET
 from tests.fakes import START, Clock, Sink, body
-from tests.people import add_list, add_reader
+from tests.people import add_entry, add_feed, add_list, add_reader
+from tests.web.test_opaque import SINGLE
 
-ANA, NEW = "ana.privat@example.com", "ana.neu@newhome.example"
+ANA = "ana.privat@example.com"
+NEW = "ana.neu@newhome.example"
 OTHERS = (
     "Long Talks",
     "talks",
@@ -57,7 +63,9 @@ IN_EVERY_MAIL = [purpose for purpose in MAILED if purpose.scope is LinkScope.SUB
 
 @dataclass
 class World:
-    """Ana's subscriptions: two of one sender, one of another, and a request that waits; and a stranger."""
+    """Ana's subscriptions: two of one sender, one of another, and a request that waits; and a
+    stranger.
+    """
 
     app: Flask
     client: FlaskClient
@@ -166,17 +174,28 @@ def world(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> World:
                 status = "pending" if other.slug == "walks" else "active"
                 session.add(
                     Subscription(
-                        handle=f"handle-{number}x", list_id=other.id, subscriber_id=reader.subscriber_id,
-                        status=status, cadence="weekly", created_at=START,
+                        handle=f"handle-{number}x",
+                        list_id=other.id,
+                        subscriber_id=reader.subscriber_id,
+                        status=status,
+                        cadence="weekly",
+                        created_at=START,
                         confirmed_at=START if status == "active" else None,
                     )
-                )  # fmt: skip
+                )
             session.add(
                 Campaign(
-                    handle="campaign-one", list_id=blog.id, kind="permission", status="sending", subject="Stay?",
-                    seed="s", created_at=START, started_at=START, questions=[{"text": "Good?", "choices": ["yes", "no"]}],
+                    handle="campaign-one",
+                    list_id=blog.id,
+                    kind="permission",
+                    status="sending",
+                    subject="Stay?",
+                    seed="s",
+                    created_at=START,
+                    started_at=START,
+                    questions=[{"text": "Good?", "choices": ["yes", "no"]}],
                 )
-            )  # fmt: skip
+            )
         guide = env.settings.folder / "guide.pdf"
         guide.write_bytes(b"%PDF-1.7 guide")
         resources.add_resource(env, guide, title="Guide")
@@ -209,9 +228,17 @@ def fields(world: World) -> dict[str, str]:
     }
     values |= {name: "2026-12-24" for name in names if name.startswith("pause-")}
     return values | {
-        "name": "Mallory", "language": "ro", "address": "mallory@example.com", "all": "1", "join-walks": "1",
-        "reason": "often", "undo": "1", "cadence": "monthly", "break": "1", "List-Unsubscribe": "One-Click",
-    }  # fmt: skip
+        "name": "Mallory",
+        "language": "ro",
+        "address": "mallory@example.com",
+        "all": "1",
+        "join-walks": "1",
+        "reason": "often",
+        "undo": "1",
+        "cadence": "monthly",
+        "break": "1",
+        "List-Unsubscribe": "One-Click",
+    }
 
 
 @pytest.mark.parametrize("purpose", IN_EVERY_MAIL)
@@ -219,7 +246,9 @@ def test_a_link_about_a_subscription_shows_and_changes_nothing_else(
     world: World, purpose: LinkPurpose
 ) -> None:
     """Anybody may hold it: mails are forwarded."""
-    url, typed, before = world.link(purpose, world.handle("blog")), fields(world), world.of_others()
+    url = world.link(purpose, world.handle("blog"))
+    typed = fields(world)
+    before = world.of_others()
     pages = [world.client.get(url, buffered=True)]
     for name, value in typed.items():
         pages.append(world.client.post(url, data={name: value}))
@@ -237,6 +266,28 @@ def test_a_link_about_a_subscription_shows_and_changes_nothing_else(
     assert {outgoing.recipient for outgoing in world.sink.accepted} <= {ANA}
 
 
+def test_a_mail_about_a_subscription_names_no_other(world: World) -> None:
+    """Whatever kind of mail it is: it may be forwarded, with its links and its footer."""
+    with world.app.app_context():
+        env = world.app.extensions[EXTENSION]
+        with transaction() as session:
+            mine = select(Subscription.id).where(Subscription.handle == world.handle("blog"))
+            number = session.scalars(mine).one()
+            blog = session.scalars(select(MailingList).where(MailingList.slug == "blog")).one()
+            add_entry(session, add_feed(session, blog), "A post")
+            for mail, context in SINGLE.items():
+                outbox.enqueue(
+                    session, mail=mail, subscription_id=number, now=env.now, context=context
+                )
+        digests.send_now(env, "blog", Cadence.WEEKLY)
+    world.send()
+    assert len(world.sink.messages) > len(SINGLE), "each kind but a confirmation, and two digests"
+    for message in world.sink.messages:
+        text_shown = "\n".join([*map(str, message.values()), body(message), body(message, "html")])
+        named = {word for word in OTHERS if word in text_shown} - {"Ana Geheim"}
+        assert not named, f"{message['Subject']} names {named}"
+
+
 def test_every_other_purpose_is_mailed_on_request_and_soon_over() -> None:
     rest = {purpose for purpose in LinkPurpose if purpose.scope is LinkScope.SUBSCRIBER}
     assert rest == {"account", "story", "export", "erase", "address", "address-undo"}
@@ -252,7 +303,8 @@ def test_every_other_purpose_is_mailed_on_request_and_soon_over() -> None:
 def test_after_a_move_links_of_old_mails_end_on_a_general_page(
     world: World, purpose: LinkPurpose, slug: str
 ) -> None:
-    url, typed = world.link(purpose, world.handle(slug)), fields(world)
+    url = world.link(purpose, world.handle(slug))
+    typed = fields(world)
     world.move()
     before = world.state()
     general = world.client.get(f"/{purpose.path}/zzzzzzzz.zzzz")
@@ -268,10 +320,8 @@ def test_after_a_move_links_of_old_mails_end_on_a_general_page(
 def test_after_a_move_an_old_unsubscribe_link_ends_its_subscription_and_shows_nothing(
     world: World,
 ) -> None:
-    url, general = (
-        world.link(LinkPurpose.UNSUBSCRIBE, world.handle("blog")),
-        world.client.get("/unsubscribe/zzzzzzzz"),
-    )
+    url = world.link(LinkPurpose.UNSUBSCRIBE, world.handle("blog"))
+    general = world.client.get("/unsubscribe/zzzzzzzz")
     world.move()
     before = world.client.get(url)
     page = before.get_data(as_text=True)
@@ -326,7 +376,7 @@ def test_an_expired_link_from_before_a_move_has_nothing_mailed(world: World) -> 
 
 
 def undo_link(world: World) -> str:
-    """The way back that the old mailbox was sent."""
+    """Return the way back that the old mailbox was sent."""
     world.send()
     message = world.sink.to(ANA)[-1]
     for kind in ("plain", "html"):
@@ -372,7 +422,7 @@ def test_the_old_mailbox_may_take_a_move_back_for_a_week(world: World) -> None:
         assert bob.one().id not in retired
 
 
-def test_taking_back_ends(world: World) -> None:
+def test_taking_back_a_new_address_ends_after_a_week(world: World) -> None:
     world.move()
     url = undo_link(world)
     world.clock.forward(timedelta(days=7, minutes=11))
@@ -399,19 +449,23 @@ def test_an_address_that_somebody_else_has_since_is_not_taken_back(world: World)
 
 @pytest.mark.any_database
 def test_the_first_mailbox_takes_back_every_later_move(world: World) -> None:
-    """Who moves on at once does not cut the owner off."""
+    """A thief who moves on at once does not cut the owner off."""
     world.move()
     first = undo_link(world)
     world.clock.forward(timedelta(minutes=1))
     with world.app.app_context(), transaction() as session:
         ana = session.scalars(select(Subscriber).where(Subscriber.name == "Ana Geheim")).one()
-        address_change.renew_handles(session, ana, world.clock.now)
+        address_change.renew_handles(session, ana)
         session.add(
             AddressChange(
-                handle="second-move", subscriber_id=ana.id, list_id=ana.subscriptions[0].list_id, old_email=NEW,
-                old_email_key=NEW, changed_at=world.clock.now,
+                handle="second-move",
+                subscriber_id=ana.id,
+                list_id=ana.subscriptions[0].list_id,
+                old_email=NEW,
+                old_email_key=NEW,
+                changed_at=world.clock.now,
             )
-        )  # fmt: skip
+        )
         ana.email = ana.email_key = "third@example.com"
     world.client.post(first)
     assert world.address() == ANA
@@ -420,7 +474,8 @@ def test_the_first_mailbox_takes_back_every_later_move(world: World) -> None:
     assert world.address() == ANA
 
 
-# ── what is written down ───────────────────────────────────────────────────────────────────────────
+# ── what is written down
+# ───────────────────────────────────────────────────────────────────────────
 
 
 REFERERS = {

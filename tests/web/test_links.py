@@ -14,6 +14,7 @@ from newsletter.models import Delivery, Subscription
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from newsletter.tokens import Tokens
+from newsletter.urls import RESERVED_SLUGS
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
@@ -21,7 +22,7 @@ from tests.people import add_list, add_reader
 
 @pytest.fixture(autouse=True)
 def handle(app: Flask) -> str:
-    """A pending subscription of ana@example.com; its handle."""
+    """Make a pending subscription of ana@example.com and return its handle."""
     with app.app_context(), transaction() as session:
         mailing_list = add_list(session)
         mailing_list.entry_seq = 7
@@ -154,14 +155,14 @@ def test_t03_only_what_is_signed_counts(
         data={"handle": other, "email": "bob@example.com"},
     )
     with app.app_context():
-        found = {s.handle: s.status for s in db.session.scalars(select(Subscription))}
-    assert found == {handle: "unsubscribed", other: "active"}
+        statuses = {s.handle: s.status for s in db.session.scalars(select(Subscription))}
+    assert statuses == {handle: "unsubscribed", other: "active"}
 
 
 @pytest.mark.parametrize(
     "content_type", ["application/x-www-form-urlencoded", "multipart/form-data"]
 )
-def test_t10_one_click(
+def test_t10_one_click_unsubscribes_without_a_redirect(
     app: Flask, client: FlaskClient, handle: str, clock: Clock, content_type: str
 ) -> None:
     leave = confirmed(app, client, handle, clock)
@@ -176,7 +177,9 @@ def test_t10_one_click(
     assert queued(app) == ["welcome", "goodbye"]
 
 
-def test_undo(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_an_unsubscription_is_undone_on_its_page(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     leave = confirmed(app, client, handle, clock)
     client.post(f"/unsubscribe/{leave}")
     assert client.get(f"/unsubscribe/{leave}").status_code == 200
@@ -203,7 +206,9 @@ def test_t06_unsubscribing_works_for_years(
     assert standing(app) == "unsubscribed"
 
 
-def test_preferences(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_preferences_are_changed_by_link_without_showing_the_address(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     confirmed(app, client, handle, clock)
     url = f"/preferences/{token('preferences', handle, clock)}"
     page = client.get(url).get_data(as_text=True)
@@ -287,3 +292,11 @@ def test_t05_the_way_on_from_an_expired_confirmation_works(
     url = body(sink.messages[0]).split("https://news.example.com")[1].split()[0]
     assert client.post(url).status_code == 200
     assert standing(app) == "active"
+
+
+def test_no_list_may_have_the_name_of_a_page(app: Flask) -> None:
+    """Names with a dot are none of a list's."""
+    firsts = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}
+    named = {first for first in firsts if first and first[0] != "<" and "." not in first}
+    assert "author" in named
+    assert sorted(named - RESERVED_SLUGS) == []

@@ -19,7 +19,8 @@ from tests.unit.authoring.test_images import picture
 def test_a_letters_picture_and_page(app: Flask, client: FlaskClient, tmp_path: Path) -> None:
     (tmp_path / "tree.jpg").write_bytes(picture())
     (tmp_path / "x.md").write_text(
-        "---\nsubject: Slowly\n---\nDear {{ subscriber.name or 'friend' }}, see: ![A tree](tree.jpg)\n"
+        "---\nsubject: Slowly\n---\nDear {{ subscriber.name or 'friend' }}, see: ![A "
+        "tree](tree.jpg)\n"
     )
     with app.app_context():
         env = app.extensions[EXTENSION]

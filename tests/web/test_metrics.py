@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +28,7 @@ from newsletter.vocabulary import QueueState
 from newsletter.worker import WorkerProcess
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 from tests.people import add_list, add_reader
+from tests.programs import find_program
 
 TOKEN = "metrics-token-0123456789"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -57,7 +57,9 @@ def values(client: FlaskClient) -> dict[str, float]:
 
 
 @pytest.mark.any_database
-@pytest.mark.parametrize("header", ["", TOKEN, "Bearer", "Bearer x", f"bearer {TOKEN}", f"Bearer {TOKEN}x", "Bearer é"])  # fmt: skip
+@pytest.mark.parametrize(
+    "header", ["", TOKEN, "Bearer", "Bearer x", f"bearer {TOKEN}", f"Bearer {TOKEN}x", "Bearer é"]
+)
 def test_without_the_token_there_is_no_such_page(client: FlaskClient, header: str) -> None:
     refused = client.get("/metrics", headers={"Authorization": header.encode().decode("latin-1")})
     missing = client.get("/no-such/page/at-all")
@@ -66,7 +68,10 @@ def test_without_the_token_there_is_no_such_page(client: FlaskClient, header: st
 
 @pytest.mark.any_database
 def test_without_a_setting_there_is_no_such_page(settings: Settings, clock: Clock) -> None:
-    app = create_app(settings.model_copy(update={"metrics": Settings.model_fields["metrics"].default}), clock=clock)  # fmt: skip
+    app = create_app(
+        settings.model_copy(update={"metrics": Settings.model_fields["metrics"].default}),
+        clock=clock,
+    )
     assert app.test_client().get("/metrics", headers=BEARER).status_code == 404
 
 
@@ -84,26 +89,28 @@ def test_what_workers_and_pages_did_is_seen_together(
         sending.send_due(env)
         metrics.write_tally(env)
         db.session.remove()
-    pages = create_app(settings, transport=lambda: sink, fetch=FakeFetch(), clock=clock, resolver=FakeDns())  # fmt: skip
+    pages = create_app(
+        settings, transport=lambda: sink, fetch=FakeFetch(), clock=clock, resolver=FakeDns()
+    )
     client = pages.test_client()
     client.post("/blog/subscribe", data={"email": "new@example.com"})
     client.post("/blog/subscribe", data={"email": "nothing"})
-    seen = values(client)
-    assert seen["newsletter_messages_total,google,sent"] == 2
-    assert seen["newsletter_messages_total,microsoft,sent"] == 1
-    assert seen["newsletter_messages_total,other,sent"] == 1
-    assert seen["newsletter_smtp_seconds_count"] == 4
-    assert seen["newsletter_signups_total,received"] == 1
-    assert seen["newsletter_signups_total,invalid"] == 1
-    assert {seen[f"newsletter_queue_messages,{state}"] for state in ("due", "campaign")} == {0}
-    assert seen["newsletter_queue_messages,held"] == 1, "the confirmation is at the gate"
-    assert seen["newsletter_database_bytes"] > 10_000
-    assert seen["newsletter_worker_age_seconds"] == float("inf")
+    result = values(client)
+    assert result["newsletter_messages_total,google,sent"] == 2
+    assert result["newsletter_messages_total,microsoft,sent"] == 1
+    assert result["newsletter_messages_total,other,sent"] == 1
+    assert result["newsletter_smtp_seconds_count"] == 4
+    assert result["newsletter_signups_total,received"] == 1
+    assert result["newsletter_signups_total,invalid"] == 1
+    assert {result[f"newsletter_queue_messages,{state}"] for state in ("due", "campaign")} == {0}
+    assert result["newsletter_queue_messages,held"] == 1, "the confirmation is at the gate"
+    assert result["newsletter_database_bytes"] > 10_000
+    assert result["newsletter_worker_age_seconds"] == float("inf")
     with app.app_context():
         WorkerProcess(app).alive()
         cleanup.clean_up(env)
         db.session.remove()
-    assert values(client) == seen, "the database is asked every ten seconds at most"
+    assert values(client) == result, "the database is asked every ten seconds at most"
     later_app = create_app(settings, clock=clock)
     later = later_app.test_client()
     assert values(later)["newsletter_worker_age_seconds"] == 0
@@ -137,10 +144,10 @@ def test_the_queue_is_told_by_state_and_age(
         letters.send_letter(env, parse_letter(LETTER), "third")
         clock.forward(timedelta(seconds=10))
         db.session.remove()
-    seen = values(client)
-    counts = {state: seen[f"newsletter_queue_messages,{state}"] for state in QueueState}
+    result = values(client)
+    counts = {state: result[f"newsletter_queue_messages,{state}"] for state in QueueState}
     assert counts == {"due": 0, "later": 1, "leased": 0, "held": 0, "campaign": 3, "paused": 3}
-    ages = {state: seen[f"newsletter_queue_oldest_seconds,{state}"] for state in QueueState}
+    ages = {state: result[f"newsletter_queue_oldest_seconds,{state}"] for state in QueueState}
     assert (ages["later"], ages["campaign"], ages["paused"]) == (20, 10, 20)
     clock.forward(timedelta(hours=1))
     with app.app_context(), reading() as session:
@@ -174,12 +181,13 @@ def test_the_dashboard_and_the_alerts_name_metrics_that_exist(
         assert used - names == set(), file
 
 
+@pytest.mark.prometheus
 def test_prometheus_takes_the_alerts() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("needs Debian's prometheus")
+    promtool = find_program("promtool", "prometheus")
     done = subprocess.run(
         [promtool, "check", "rules", ROOT / "monitoring" / "alerts.yml"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -59,8 +59,12 @@ def test_s09_the_json_routes_are_as_described(
 ) -> None:
     @given(case=SCHEMA[path][method].as_strategy(generation_mode=GenerationMode(kind)))
     @settings(
-        max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )  # fmt: skip
+        max_examples=40,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
     def ask(case: Case) -> None:
         if kind == "positive" and path != "/healthz":
             case.path_parameters["list"] = "blog"

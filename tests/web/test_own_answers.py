@@ -1,4 +1,6 @@
-"""What subscribers filled in: theirs to see and change, and nobody's who got a forwarded mail."""
+"""Test what subscribers filled in: theirs to see and change, and nobody's who got a forwarded
+mail.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +45,8 @@ def mine(session: object) -> Subscription:
 def test_a_link_to_the_account_shows_and_changes_answers(
     app: Flask, client: FlaskClient, handle: str
 ) -> None:
-    own = signed(app, "account", handle)
-    page = client.get(own).text
+    result = signed(app, "account", handle)
+    page = client.get(result).text
     assert "Köln &#34;&lt;i&gt;" in page
     assert "workshops &lt;b&gt;" in page
     typed = {
@@ -54,7 +56,7 @@ def test_a_link_to_the_account_shows_and_changes_answers(
         "field-blog-workshops": "1",
         "field-other-town": "Mars",
     }
-    assert client.post(own, data=typed).status_code == 200
+    assert client.post(result, data=typed).status_code == 200
     with reading() as session:
         row = mine(session)
         assert row.answers == {"old": "kept", "town": "Rome", "size": "L", "workshops": True}
@@ -62,14 +64,16 @@ def test_a_link_to_the_account_shows_and_changes_answers(
         query = query.where(ConsentEvent.subscription_id == row.id, ConsentEvent.kind == "agreed")
         [(event, wording)] = session.execute(query).all()
         assert (event.source, event.note, wording) == (
-            "preferences", "workshops", "Tell me of workshops <b>",
-        )  # fmt: skip
+            "preferences",
+            "workshops",
+            "Tell me of workshops <b>",
+        )
         others = [r.answers for r in session.scalars(select(Subscription)) if r.id != row.id]
         assert others == [{"town": "Ulm"}, {"town": "Ulm"}]
-    client.post(own, data={"fields-blog": "1", "field-blog-town": "Rome"})
+    client.post(result, data={"fields-blog": "1", "field-blog-town": "Rome"})
     with reading() as session:
         assert mine(session).answers["workshops"] is False
-    assert client.post(own, data={"fields-blog": "1", "field-blog-size": "M"}).status_code == 422
+    assert client.post(result, data={"fields-blog": "1", "field-blog-size": "M"}).status_code == 422
 
 
 def test_a_link_from_a_mail_neither_shows_nor_changes_them(

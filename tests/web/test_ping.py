@@ -83,7 +83,9 @@ def test_wordpress_ping_brings_the_poll_forward(
 
 
 @pytest.mark.parametrize("url", [URL, "blog.example.com", "https://blog.example.com/?utm_source=x"])
-def test_plain_ping(app: Flask, client: FlaskClient, blogs: Environment, url: str) -> None:
+def test_a_ping_makes_the_feed_of_a_whole_address_due(
+    app: Flask, client: FlaskClient, blogs: Environment, url: str
+) -> None:
     assert post(client, url).status_code == 200
     assert due(app, blogs) == ([] if "//" not in url else [URL])
 
@@ -91,7 +93,8 @@ def test_plain_ping(app: Flask, client: FlaskClient, blogs: Environment, url: st
 def test_known_and_unknown_addresses_get_the_same_answer(
     app: Flask, client: FlaskClient, blogs: Environment, fake_fetch: FakeFetch
 ) -> None:
-    known, unknown = post(client, URL), post(client, "https://nobody.example.net/")
+    known = post(client, URL)
+    unknown = post(client, "https://nobody.example.net/")
     assert (known.status_code, known.data) == (unknown.status_code, unknown.data)
     names = {name for name, _ in known.headers} - {"X-Request-Id"}
     assert {name: known.headers[name] for name in names} == {
@@ -122,9 +125,9 @@ def test_many_pings_from_many_networks_cause_no_more_polls_than_the_ceiling(
         clock.forward(timedelta(seconds=2))
         with app.app_context():
             polling.poll_due(blogs)
-    asked = [url for url, *_ in fake_fetch.requests]
-    assert asked.count(URL) == pings.POLLS_PER_FEED
-    assert OTHER not in asked
+    urls = [url for url, *_ in fake_fetch.requests]
+    assert urls.count(URL) == pings.POLLS_PER_FEED
+    assert OTHER not in urls
     clock.forward(timedelta(hours=1))
     with app.app_context():
         polling.poll_due(blogs)
@@ -170,6 +173,7 @@ def test_a_ping_while_its_feed_is_read_is_not_lost(
     assert due(app, blogs) == [URL]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "body",
     [

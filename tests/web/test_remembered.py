@@ -1,4 +1,6 @@
-"""Pages that are rendered once for everybody: never stale, whoever changed what is on them, and nothing of a visitor's."""
+"""Pages that are rendered once for everybody: never stale, whoever changed what is on them, and
+nothing of a visitor's.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +46,10 @@ def shown(client: FlaskClient, path: str, **headers: str) -> str:
 
 def mailing(slug: str) -> None:
     with transaction() as session:
-        found = get_list(session, slug)
+        mailing_list = get_list(session, slug)
         session.add(
             Campaign(
-                list_id=found.id,
+                list_id=mailing_list.id,
                 kind="letter",
                 status="sent",
                 subject="A walk",
@@ -97,6 +99,7 @@ def test_what_another_worker_changes_is_seen_at_once(
         assert (words in shown(client, path)) == (path in paths), path
 
 
+@pytest.mark.processes
 def test_what_a_command_changes_is_seen_at_once(settings: Settings, client: FlaskClient) -> None:
     before = {path: shown(client, path) for path in PATHS}
     assert shown(client, "/") == before["/"]
@@ -134,10 +137,12 @@ def test_nothing_of_a_visitor_is_remembered(app: Flask, client: FlaskClient, clo
     assert "ana@nowhere" not in shown(client, "/blog/embed")
     tokens = Tokens([SECRET])
     stamps = [page.split('name="stamp" value="')[1].split('"')[0] for page in (first, second)]
-    made = [
-        tokens.signed_at("form", stamp) for stamp in stamps if tokens.open("form", stamp, clock.now)
+    moments = [
+        tokens.read_signing_time("form", stamp)
+        for stamp in stamps
+        if tokens.open("form", stamp, clock.now)
     ]
-    assert made[1] - made[0] == timedelta(minutes=5)
+    assert moments[1] - moments[0] == timedelta(minutes=5)
     assert app.extensions[REMEMBERED].cache_info().currsize == 2, (
         "with and without a page that it is framed in"
     )
@@ -166,9 +171,9 @@ def test_each_application_has_its_own_templates(
     settings: Settings, client: FlaskClient, tmp_path: Path
 ) -> None:
     shown(client, "/")
-    own = tmp_path / "other" / "templates" / "pages"
-    own.mkdir(parents=True)
-    (own / "home.html").write_text("My own page")
+    folder = tmp_path / "other" / "templates" / "pages"
+    folder.mkdir(parents=True)
+    (folder / "home.html").write_text("My own page")
     other = create_app(settings.model_copy(update={"folder": tmp_path / "other"}))
     assert shown(other.test_client(), "/") == "My own page"
     with other.app_context():

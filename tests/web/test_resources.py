@@ -1,4 +1,6 @@
-"""Files for confirmed subscribers: linked in mails, opened by link for 30 days, in whole and in ranges."""
+"""Files for confirmed subscribers: linked in mails, opened by link for 30 days, in whole and in
+ranges.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +37,11 @@ def handle(app: Flask, tmp_path: Path) -> str:
     file.write_bytes(BYTES)
     with app.app_context():
         with transaction() as session:
-            made = add_reader(session, add_list(session), "ana@example.com", name="Ana").handle
+            result = add_reader(session, add_list(session), "ana@example.com", name="Ana").handle
         resources.add_resource(
             app.extensions[EXTENSION], file, title="Ten quiet minutes", name="guide"
         )
-        return made
+        return result
 
 
 def link(handle: str, clock: Clock, name: str = "guide") -> str:
@@ -72,7 +74,7 @@ def test_the_file_with_the_right_headers(client: FlaskClient, handle: str, clock
 
 
 @pytest.mark.any_database
-def test_ranges(client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_parts_of_a_resource_are_served(client: FlaskClient, handle: str, clock: Clock) -> None:
     url = link(handle, clock)
     answer = client.get(url, buffered=True, headers={"Range": "bytes=100-199"})
     assert (answer.status_code, answer.data) == (206, BYTES[100:200])
@@ -91,13 +93,13 @@ def test_ranges(client: FlaskClient, handle: str, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ["lines=0-1", "bytes=a-b", "bytes=5-2", "bytes=0-0,5-6", "bytes", ""]
+    "byte_range", ["lines=0-1", "bytes=a-b", "bytes=5-2", "bytes=0-0,5-6", "bytes", ""]
 )
 @pytest.mark.any_database
 def test_what_is_no_single_range_of_bytes_gets_the_whole_file(
-    client: FlaskClient, handle: str, clock: Clock, asked: str
+    client: FlaskClient, handle: str, clock: Clock, byte_range: str
 ) -> None:
-    answer = client.get(link(handle, clock), buffered=True, headers={"Range": asked})
+    answer = client.get(link(handle, clock), buffered=True, headers={"Range": byte_range})
     assert (answer.status_code, answer.data) == (200, BYTES)
 
 
@@ -172,27 +174,28 @@ def test_a_letter_gives_each_reader_a_link_of_her_own(
         address = f"{BASE}/resources/guide"
         letter = letters.parse(
             "---\nsubject: A gift\n---\n"
-            f'Here: [the guide]({{{{ resource("guide") }}}}). For everybody: {address} as it is. Not {address}.pdf.\n'
+            f'Here: [the guide]({{{{ resource("guide") }}}}). For everybody: {address} as it '
+            f"is. Not {address}.pdf.\n"
         )
         campaign = campaign_handle(letters.send_letter(env, letter))
         sending.send_due(env)
-    found = set()
+    tokens = set()
     for message in sink.messages:
         for kind in ("plain", "html"):
             text = body(message, kind)
             [token] = re.findall(rf"{BASE}/resources/([\w-]+\.guide\.[\w.-]+)", text)
-            found.add(token)
+            tokens.add(token)
             assert client.get(f"/resources/{token}", buffered=True).data == BYTES
             assert f"{address}.pdf" in text
             assert re.search(rf"{address}(?![\w.-])", text), (
                 "an address that somebody wrote is left alone"
             )
-    assert len(found) == 2
+    assert len(tokens) == 2
     page = client.get(f"/blog/archive/{campaign}", follow_redirects=True).get_data(as_text=True)
     assert f'{BASE}/resources/guide"' in page, (
         "the archive shows the address that stands for everybody's"
     )
-    for token in found:
+    for token in tokens:
         assert token not in page
 
 
@@ -217,7 +220,7 @@ def test_the_welcome_mail_may_link_one(
         assert client.get(f"/resources/{token}", buffered=True).data == BYTES
 
 
-def test_adding_and_removing(env: Environment, tmp_path: Path) -> None:
+def test_resources_are_stored_once_and_removed(env: Environment, tmp_path: Path) -> None:
     folder = env.settings.folder / "resources"
     twin = tmp_path / "Ein zweiter Guide.pdf"
     twin.write_bytes(BYTES)

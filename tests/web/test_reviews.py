@@ -1,4 +1,6 @@
-"""The links of a review: a scanner that opens every one changes nothing; a press does exactly that."""
+"""The links of a review: a scanner that opens every one changes nothing; a press does exactly
+that.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ AUTHOR = "ana@news.example.com"
 
 @pytest.fixture(autouse=True)
 def review(app: Flask, clock: Clock) -> Environment:
-    """A digest of two entries is out for review, beside one of another list."""
+    """Send a digest of two entries out for review, beside one of another list."""
     env: Environment = app.extensions[EXTENSION]
     with app.app_context():
         with transaction() as session:
@@ -49,12 +51,12 @@ def tick(env: Environment) -> None:
 
 
 def links(sink: Sink, address: str = AUTHOR) -> list[str]:
-    found = set()
+    paths = set()
     for kind in ("plain", "html"):
-        found |= set(
+        paths |= set(
             re.findall(r"https://news\.example\.com(/[^\s\"<>]*)", body(sink.to(address)[-1], kind))
         )
-    return sorted(path.replace("&amp;", "&") for path in found)
+    return sorted(path.replace("&amp;", "&") for path in paths)
 
 
 def state(app: Flask) -> dict[str, list[str]]:
@@ -82,8 +84,8 @@ def test_a_scanner_that_opens_every_link_changes_nothing(
             )
             assert answer.status_code < 400, path
             assert SCRIPT not in answer.text
-        for found in re.findall(r'(?:href|src)="(/[^"]*)"', client.get(path).text):
-            client.get(found, buffered=True)
+        for address in re.findall(r'(?:href|src)="(/[^"]*)"', client.get(path).text):
+            client.get(address, buffered=True)
     assert state(app) == before
 
 

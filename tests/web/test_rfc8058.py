@@ -1,5 +1,7 @@
-"""A checker of RFC 8058 and RFC 2369, run on the bytes of every mail to a list, and on what its links do when a mail
-program, a scanner, a scanner that runs scripts, or somebody with a pair of scissors gets hold of them."""
+"""A checker of RFC 8058 and RFC 2369, run on the bytes of every mail to a list, and on what its
+links do when a mail program, a scanner, a scanner that runs scripts, or somebody with a pair of
+scissors gets hold of them.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +35,26 @@ from tests.people import add_list, add_reader
 BASE = "https://news.example.com"
 PAGES = [purpose for purpose in LinkPurpose if purpose is not LinkPurpose.FORM]
 SCANNERS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0 Safari/537.36",
-    "Mozilla/5.0 (compatible; BarracudaCentral)", "SafeLinks", "Proofpoint URL Defense", "curl/8.5.0", "",
-)  # fmt: skip
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/125.0 Safari/537.36",
+    "Mozilla/5.0 (compatible; BarracudaCentral)",
+    "SafeLinks",
+    "Proofpoint URL Defense",
+    "curl/8.5.0",
+    "",
+)
 SINGLE = {
-    "confirm": {"round": 1}, "already": None, "goodbye": None, "link": None, "export": None, "erase": None,
-    "address": {"to": "new@example.com", "mark": "x"}, "moved": {"to": "old@example.com", "change": "a-change"},
-    "resource": {"resource": "guide"}, "welcome": None,
-}  # fmt: skip
+    "confirm": {"round": 1},
+    "already": None,
+    "goodbye": None,
+    "link": None,
+    "export": None,
+    "erase": None,
+    "address": {"to": "new@example.com", "mark": "x"},
+    "moved": {"to": "old@example.com", "change": "a-change"},
+    "resource": {"resource": "guide"},
+    "welcome": None,
+}
 
 
 @pytest.fixture
@@ -56,7 +70,7 @@ def handles(app: Flask) -> list[str]:
 
 @pytest.fixture
 def letter(app: Flask, sink: Sink, handles: list[str]) -> bytes:
-    """A letter as Ana's mail program gets it."""
+    """Return a letter as Ana's mail program gets it."""
     with app.app_context():
         env = app.extensions[EXTENSION]
         letters.send_letter(
@@ -95,7 +109,8 @@ def state(app: Flask) -> dict[str, list[str]]:
         }
 
 
-# ── the header, and what a mail program does with it ───────────────────────────────────────────────
+# ── the header, and what a mail program does with it
+# ───────────────────────────────────────────────
 
 
 def test_rfc8058_section_3_1_the_header(letter: bytes) -> None:
@@ -160,7 +175,8 @@ def test_mails_of_no_list_carry_no_one_click(app: Flask, sink: Sink, handles: li
         )
 
 
-# ── scanners ───────────────────────────────────────────────────────────────────────────────────────
+# ── scanners
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def every_mail(app: Flask, sink: Sink) -> list[EmailMessage]:
@@ -180,7 +196,7 @@ def every_mail(app: Flask, sink: Sink) -> list[EmailMessage]:
 
 def links(app: Flask, sink: Sink) -> Iterator[str]:
     """Every link of ours in every mail."""
-    found = set()
+    paths = set()
     every_mail(app, sink)
     with app.app_context():
         env = app.extensions[EXTENSION]
@@ -190,13 +206,13 @@ def links(app: Flask, sink: Sink) -> Iterator[str]:
         sending.send_due(env)
     for message in sink.messages:
         for kind in ("plain", "html"):
-            found |= set(re.findall(re.escape(BASE) + r"(/[^\s\"<>)]*)", body(message, kind)))
-        found |= set(
+            paths |= set(re.findall(re.escape(BASE) + r"(/[^\s\"<>)]*)", body(message, kind)))
+        paths |= set(
             re.findall(re.escape(BASE) + r"(/[^\s<>]*)", str(message["List-Unsubscribe"] or ""))
         )
-    missing = {path for path in PATHS if not any(link.startswith(f"/{path}/") for link in found)}
+    missing = {path for path in PATHS if not any(link.startswith(f"/{path}/") for link in paths)}
     assert missing == {"review", "answer"}, "test_reviews.py and test_answers.py scan theirs"
-    yield from sorted(found)
+    yield from sorted(paths)
 
 
 @pytest.mark.any_database
@@ -221,7 +237,8 @@ def test_t09_scanners_that_get_and_head_every_link_change_nothing(
     assert state(app) == before
 
 
-# ── scissors ───────────────────────────────────────────────────────────────────────────────────────
+# ── scissors
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def mutilated(token: str, chance: random.Random) -> str:
@@ -230,12 +247,24 @@ def mutilated(token: str, chance: random.Random) -> str:
     other = chance.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=~%é ")
     return chance.choice(
         (
-            token[:at], token[at:], token[:at] + token[at + 1 :], token[:at] + other + token[at:],
-            token[:at] + other + token[at + 1 :], token.swapcase(), token.upper(), token[::-1], token + token,
-            token + "=", token + "/", token[:at] + "/" + token[at:], token.replace(".", "", 1), token.replace(".", "..", 1),
-            token[:at] + "%00" + token[at:], token[:at] + "\u202e" + token[at:],
+            token[:at],
+            token[at:],
+            token[:at] + token[at + 1 :],
+            token[:at] + other + token[at:],
+            token[:at] + other + token[at + 1 :],
+            token.swapcase(),
+            token.upper(),
+            token[::-1],
+            token + token,
+            token + "=",
+            token + "/",
+            token[:at] + "/" + token[at:],
+            token.replace(".", "", 1),
+            token.replace(".", "..", 1),
+            token[:at] + "%00" + token[at:],
+            token[:at] + "\u202e" + token[at:],
         )
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.any_database
@@ -283,7 +312,7 @@ def test_t05_expired_tokens_are_gone_and_change_nothing(
     app: Flask, client: FlaskClient, handles: list[str], clock: Clock
 ) -> None:
     tokens = Tokens([SECRET])
-    made = clock.now
+    signed_at = clock.now
     before = state(app)
     for kind in PAGES:
         lifetime = kind.lifetime
@@ -294,8 +323,8 @@ def test_t05_expired_tokens_are_gone_and_change_nothing(
             "never": f"{handles[1]}.1",
             "address": f"{handles[0]}.mark",
         }.get(kind, handles[0])
-        old = tokens.sign(kind, payload, made)
-        clock.now = made + lifetime + timedelta(minutes=11)
+        old = tokens.sign(kind, payload, signed_at)
+        clock.now = signed_at + lifetime + timedelta(minutes=11)
         for answer in (
             client.get(f"/{kind.path}/{old}"),
             client.post(f"/{kind.path}/{old}", data={"export": "1"}),
@@ -304,7 +333,7 @@ def test_t05_expired_tokens_are_gone_and_change_nothing(
             refused = (400, 410) if kind is LinkPurpose.LOG_IN else (405, 410)
             assert answer.status_code in refused, kind
             assert "example.com" not in answer.get_data(as_text=True)
-        clock.now = made - timedelta(minutes=11)
+        clock.now = signed_at - timedelta(minutes=11)
         assert client.get(f"/{kind.path}/{old}").status_code == 410, "nor is one made tomorrow"
-        clock.now = made
+        clock.now = signed_at
     assert state(app) == before

@@ -1,4 +1,4 @@
-"""What a proxy may keep: public pages for seconds, and nothing that is for one visitor."""
+"""Test what a proxy may keep: public pages for seconds, and nothing that is for one visitor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGES = ("/", "/blog/", "/blog/embed", "/blog/archive/", "/blog/archive/feed.xml
 
 @pytest.fixture
 def link(app: Flask) -> str:
-    """A signed link of one subscriber among several."""
+    """Return a signed link of one subscriber among several."""
     with app.app_context(), transaction() as session:
         mailing_list = add_list(session)
         add_list(session, "other")
@@ -52,12 +52,18 @@ def test_a_form_in_a_frame_is_kept_for_each_page_around_it(client: FlaskClient, 
 
 def test_nothing_else_is_shared(client: FlaskClient, link: str) -> None:
     for answer in (
-        client.get(link), client.post(link, data={"List-Unsubscribe": "One-Click"}),
+        client.get(link),
+        client.post(link, data={"List-Unsubscribe": "One-Click"}),
         client.post("/blog/subscribe", data={"email": "no"}),
-        client.post("/blog/embed", data={"email": "no"}), client.get("/blog/embed?sent=1"),
-        client.get("/blog/check-your-inbox"), client.get("/blog/challenge"), client.get("/healthz"),
-        client.get("/nothing/"), client.get("/confirm/x.y"), client.get("/metrics"),
-    ):  # fmt: skip
+        client.post("/blog/embed", data={"email": "no"}),
+        client.get("/blog/embed?sent=1"),
+        client.get("/blog/check-your-inbox"),
+        client.get("/blog/challenge"),
+        client.get("/healthz"),
+        client.get("/nothing/"),
+        client.get("/confirm/x.y"),
+        client.get("/metrics"),
+    ):
         cached = answer.headers.get("Cache-Control", "")
         assert "public" not in cached, answer.request.path
         assert "s-maxage" not in cached

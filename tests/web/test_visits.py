@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from newsletter.db.session import db
 from newsletter.models import Campaign, DailyFigure
-from newsletter.services.figures import Counted
+from newsletter.services.figures import NAMES_A_DAY, Counted
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sightings import AT_MOST, Sightings, write_sightings
 from newsletter.statistics_vocabulary import Figure
@@ -59,6 +59,20 @@ def test_views_are_counted_by_campaign_and_robots_are_not(
         (0, "feed_readers", "Feedly"): 14,
     }
     assert counted(app)[campaign_id, "viewed", ""] == 2, "nothing is written twice"
+
+
+def test_fetchers_that_somebody_makes_up_stay_few(
+    app: Flask, client: FlaskClient, sending: str
+) -> None:
+    """Anybody can name as many as they like, minute after minute."""
+    for name in range(2 * NAMES_A_DAY + 20):
+        agent = f"Fetcher{name}/1.0 ({name} subscribers)"
+        client.get("/blog/archive/feed.xml", headers={"User-Agent": agent})
+        if name == NAMES_A_DAY + 9:
+            counted(app)
+    names = [name for _, figure, name in counted(app) if figure == "feed_readers"]
+    assert len(names) == NAMES_A_DAY
+    assert "Fetcher0" in names
 
 
 @pytest.mark.parametrize("agent", ROBOTS)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from newsletter.db.session import reading, transaction
 from newsletter.feeds.fetch import Fetched
@@ -38,11 +38,11 @@ class FakeHub:
     """Keeps what it was asked, and answers with `status`."""
 
     status: int = 202
-    asked: list[dict[str, str]] = field(default_factory=list)
+    requests: list[dict[str, str]] = field(default_factory=list)
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
         assert url == HUB
-        self.asked.append({name: values[0] for name, values in parse_qs(body.decode()).items()})
+        self.requests.append({name: values[0] for name, values in parse_qs(body.decode()).items()})
         return Posted(self.status)
 
 
@@ -72,22 +72,22 @@ class World:
             polling.poll_due(self.env)
 
     def answer(self, **changes: str) -> tuple[int, str]:
-        """The hub's question after its last request."""
-        asked = self.hub.asked[-1]
+        """Return the hub's question after its last request."""
+        request = self.hub.requests[-1]
         fields = {
             "hub.mode": "subscribe",
-            "hub.topic": asked["hub.topic"],
+            "hub.topic": request["hub.topic"],
             "hub.challenge": "a <b>challenge",
             "hub.lease_seconds": "864000",
         } | {f"hub.{name}": value for name, value in changes.items()}
-        path = asked["hub.callback"].removeprefix("https://news.example.com")
+        path = request["hub.callback"].removeprefix("https://news.example.com")
         answer = self.client.get(path, query_string=fields)
         return answer.status_code, answer.get_data(as_text=True)
 
     def push(self, body: bytes, signature: str | None = None, method: str = "sha256") -> int:
-        asked = self.hub.asked[-1]
-        mac = hmac.new(asked["hub.secret"].encode(), body, method).hexdigest()
-        path = asked["hub.callback"].removeprefix("https://news.example.com")
+        request = self.hub.requests[-1]
+        mac = hmac.new(request["hub.secret"].encode(), body, method).hexdigest()
+        path = request["hub.callback"].removeprefix("https://news.example.com")
         value = f"{method}={mac}" if signature is None else signature
         return self.client.post(path, data=body, headers={"X-Hub-Signature": value}).status_code
 
@@ -121,11 +121,11 @@ def world(app: Flask, fake_fetch: FakeFetch, clock: Clock) -> World:
 
 def test_a_hub_is_asked_and_verifies(world: World) -> None:
     assert world.ask() == 1
-    [asked] = world.hub.asked
-    assert asked["hub.mode"] == "subscribe"
-    assert asked["hub.topic"] == URL
-    assert asked["hub.callback"].startswith("https://news.example.com/websub/")
-    assert len(asked["hub.secret"]) >= 32
+    [request] = world.hub.requests
+    assert request["hub.mode"] == "subscribe"
+    assert request["hub.topic"] == URL
+    assert request["hub.callback"].startswith("https://news.example.com/websub/")
+    assert len(request["hub.secret"]) >= 32
     assert world.answer() == (200, "a <b>challenge")
     assert world.answer()[0] == 404, "one answer for one question"
     assert world.ask() == 0, "the lease holds"
@@ -138,7 +138,7 @@ def test_a_lease_is_renewed_before_its_end(world: World) -> None:
     assert world.ask() == 0
     world.clock.forward(timedelta(hours=2))
     assert world.ask() == 1
-    assert world.hub.asked[0]["hub.secret"] == world.hub.asked[1]["hub.secret"]
+    assert world.hub.requests[0]["hub.secret"] == world.hub.requests[1]["hub.secret"]
 
 
 @pytest.mark.parametrize("lease", ["0", "-1", "", "x", "9" * 40])
@@ -174,7 +174,7 @@ def test_a_hub_that_does_not_verify_is_asked_less_and_less_often(world: World) -
     for _ in range(14 * 24):
         world.ask()
         world.clock.forward(timedelta(hours=1))
-    assert 15 <= len(world.hub.asked) <= 20
+    assert 15 <= len(world.hub.requests) <= 20
 
 
 def test_a_denied_subscription_ends(world: World) -> None:
@@ -218,6 +218,29 @@ def test_pushes_have_a_ceiling_and_a_size(world: World) -> None:
     assert polls == POLLS_PER_FEED
     assert world.push(b"x" * 1_100_000) == 413
     assert world.client.post("/websub/AAAAAAAAAAAA", data=b"").status_code == 404
+
+
+def test_what_is_pushed_beyond_the_ceiling_writes_nothing(world: World) -> None:
+    """Whoever owns a feed owns its hub, and may push without end while mail is going out."""
+    world.ask()
+    world.answer()
+    for _ in range(POLLS_PER_FEED):
+        world.push(b"x")
+        world.poll()
+        world.clock.forward(timedelta(seconds=1))
+    written: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *_: object) -> None:
+        if statement.split()[0] in ("INSERT", "UPDATE", "DELETE"):
+            written.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert world.push(b"x") == 202
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert written == []
+    assert world.due == []
 
 
 def test_polls_are_rarer_only_where_a_hub_is_alive(world: World) -> None:
@@ -270,21 +293,30 @@ ATOM = (
     ("body", "links", "hub"),
     [
         (ATOM.format(hub=HUB), "", Hub(HUB, "https://blog.example.com/atom")),
-        (ATOM.format(hub=HUB), f"<{HUB}2>;rel=hub", Hub(f"{HUB}2", "https://blog.example.com/atom")),
         (
-            rss(extra=f'<atom:link xmlns:atom="http://www.w3.org/2005/Atom" rel="hub" href="{HUB}"/>')
-            .decode(),
+            ATOM.format(hub=HUB),
+            f"<{HUB}2>;rel=hub",
+            Hub(f"{HUB}2", "https://blog.example.com/atom"),
+        ),
+        (
+            rss(
+                extra='<atom:link xmlns:atom="http://www.w3.org/2005/Atom" rel="hub" '
+                f'href="{HUB}"/>'
+            ).decode(),
             "",
             Hub(HUB, URL),
         ),
-        (rss().decode(), '</>; rel="x", <https://h.example/>; rel="alternate HUB"; a="b"',
-         Hub("https://h.example/", URL)),
+        (
+            rss().decode(),
+            '</>; rel="x", <https://h.example/>; rel="alternate HUB"; a="b"',
+            Hub("https://h.example/", URL),
+        ),
         (rss().decode(), "<<<>>>;;rel=hub,,=", None),
         (ATOM.format(hub="javascript:alert(1)"), "", None),
         (rss().decode(), f"<https://h.example/{'x' * 2001}>; rel=hub", None),
         (rss().decode(), "", None),
     ],
-)  # fmt: skip
+)
 def test_where_a_hub_is_named(body: str, links: str, hub: Hub | None) -> None:
     fetched = Fetched(URL, 200, body.encode(), links=links)
     assert find_hub(fetched, parse_feed(fetched.body, url=URL)) == hub

@@ -116,8 +116,8 @@ def read_cursor(kind: NamedRow, cursor: str | None) -> int | None:
     if cursor is None:
         return None
     try:
-        return row_names.find_row(kind, cursor)
+        return row_names.get_row_id(kind, cursor)
     except NotFound:
         raise RefusedEarly(
-            make_problem(422, "Unknown cursor.", {"#/cursor": "is none of this listing"})
+            make_problem(422, "Unknown cursor.", {"#/cursor": "is not from this listing"})
         ) from None

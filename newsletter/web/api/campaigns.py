@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from newsletter.access_vocabulary import NamedRow, TokenScope
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.services import row_names
-from newsletter.services.campaigns import campaigns, report
+from newsletter.services.campaigns import campaigns, report, tapped_answers
 from newsletter.services.campaigns.campaigns import CampaignView
 from newsletter.services.runtime import environment
 from newsletter.vocabulary import CampaignKind, CampaignStatus, DeliveryStatus
@@ -44,7 +44,7 @@ def list_campaigns(query: letter_models.CampaignQuery) -> Response:
 )
 def get_campaign(campaign_id: int) -> Response:
     """Show a campaign with the state of its messages."""
-    return send(_describe(find_campaign(campaign_id)))
+    return send(_describe(get_visible(campaign_id)))
 
 
 @operation(
@@ -56,7 +56,7 @@ def get_campaign(campaign_id: int) -> Response:
 )
 def report_campaign(campaign_id: int) -> Response:
     """Show the numbers of a campaign, and what came back."""
-    row = find_campaign(campaign_id)
+    row = get_visible(campaign_id)
     returned = row.returned
     return send(
         letter_models.ApiCampaignReport(
@@ -64,6 +64,10 @@ def report_campaign(campaign_id: int) -> Response:
             bounced=returned.bounced,
             complained=returned.complained,
             replied=returned.replied,
+            answers=[
+                letter_models.ApiQuestion(question=one.text, choices=dict(one.choices))
+                for one in tapped_answers.read_results(campaign_id)
+            ],
         )
     )
 
@@ -77,7 +81,7 @@ def report_campaign(campaign_id: int) -> Response:
 )
 def list_deliveries(campaign_id: int, query: models.Page) -> Response:
     """List the messages of a campaign, each with its result."""
-    find_campaign(campaign_id)
+    get_visible(campaign_id)
     after_id = read_cursor(NamedRow.DELIVERY, query.cursor) or 0
     rows = report.list_deliveries(campaign_id, after_id=after_id, limit=query.limit)
     data = [
@@ -105,7 +109,7 @@ def list_deliveries(campaign_id: int, query: models.Page) -> Response:
 )
 def pause_campaign(campaign_id: int) -> Response:
     """Stop sending within a second or two; nobody is left out once it is resumed."""
-    find_campaign(campaign_id)
+    get_visible(campaign_id)
     return send(_describe(campaigns.pause(environment(), campaign_id)))
 
 
@@ -118,7 +122,7 @@ def pause_campaign(campaign_id: int) -> Response:
 )
 def resume_campaign(campaign_id: int) -> Response:
     """Go on where a campaign stopped."""
-    find_campaign(campaign_id)
+    get_visible(campaign_id)
     return send(_describe(campaigns.resume(environment(), campaign_id)))
 
 
@@ -131,7 +135,7 @@ def resume_campaign(campaign_id: int) -> Response:
 )
 def cancel_campaign(campaign_id: int) -> Response:
     """End a campaign for good; whoever has not been mailed will not be."""
-    find_campaign(campaign_id)
+    get_visible(campaign_id)
     return send(_describe(campaigns.cancel(environment(), campaign_id)))
 
 
@@ -144,11 +148,11 @@ def cancel_campaign(campaign_id: int) -> Response:
 )
 def retry_campaign(campaign_id: int) -> Response:
     """Send once more to those it failed for or who were left in doubt, and to nobody else."""
-    find_campaign(campaign_id)
+    get_visible(campaign_id)
     return send(_describe(campaigns.retry(environment(), campaign_id)))
 
 
-def find_campaign(campaign_id: int) -> CampaignView:
+def get_visible(campaign_id: int) -> CampaignView:
     """Return a campaign of a list that the caller's token is for.
 
     Raises `NotFound`.

@@ -11,7 +11,15 @@ from markupsafe import Markup
 
 from newsletter import __version__
 from newsletter.web.api.answers import ROOT
-from newsletter.web.api.operations import KEY_AT_MOST, RAW_ANSWERS, RAW_BODIES, SCOPES, spec
+from newsletter.web.api.operations import (
+    EDITABLE,
+    KEY_AT_MOST,
+    RAW_ANSWERS,
+    RAW_BODIES,
+    SCOPES,
+    spec,
+)
+from newsletter.web.api.webhook_description import describe_webhooks
 from newsletter.web.problems import MEDIA_TYPE
 
 blueprint = Blueprint("api_description", __name__)
@@ -19,6 +27,15 @@ blueprint = Blueprint("api_description", __name__)
 RATE_HEADERS = {
     "RateLimit-Policy": {"schema": {"type": "string"}, "description": "The token's ceiling."},
     "RateLimit": {"schema": {"type": "string"}, "description": "What the token has left."},
+}
+TAG_HEADER = {"ETag": {"schema": {"type": "string"}, "description": "The state, for `If-Match`."}}
+PLACE_HEADER = {"Location": {"schema": {"type": "string"}, "description": "The path of it."}}
+WAIT_HEADER = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds to wait."}}
+REPEATED_HEADER = {
+    "Idempotency-Replayed": {
+        "schema": {"type": "string", "const": "true"},
+        "description": "The answer of the first request with this Idempotency-Key, sent again.",
+    }
 }
 NAME = {"type": "string", "pattern": "^[a-z2-7]{24}$"}
 SLUG = {"type": "string", "pattern": "^[a-z0-9-]{1,60}$"}
@@ -71,6 +88,7 @@ def _describe() -> dict[str, Any]:
         "description": "For one's own programs. See docs/api.md.",
     }
     described["servers"] = [{"url": "/"}]
+    described["webhooks"] = describe_webhooks(described["components"]["schemas"])
     described.setdefault("components", {})["securitySchemes"] = SECURITY
     for methods in described["paths"].values():
         for method, operation in methods.items():
@@ -91,7 +109,9 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
             parameter["schema"] = SLUG if parameter["name"] == "slug" else NAME
         kind = parameter["name"].removesuffix("_id")
         what = (
-            "The name of it, as its listing says." if kind == "slug" else f"The `id` of a {kind}."
+            "The name of it, as its listing says."
+            if kind == "slug"
+            else f"The `id` of {'an' if kind[0] in 'aeiou' else 'a'} {kind}."
         )
         parameter["description"] = what
     if method == "post":
@@ -102,8 +122,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         content = answer.get("content") or {}
         if code >= "400" and "application/json" in content:
             answer["content"] = {MEDIA_TYPE: content["application/json"]}
-        if code not in ("401", "503"):
-            answer["headers"] = dict(RATE_HEADERS)
+        answer["headers"] = _list_headers(method, name, code)
     if name in RAW_ANSWERS:
         content = {RAW_ANSWERS[name]: {"schema": {"type": "string"}}}
         operation["responses"]["200"]["content"] = content
@@ -111,6 +130,20 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         schema = {"type": "string", "contentMediaType": RAW_BODIES[name]}
         content = {RAW_BODIES[name]: {"schema": schema}}
         operation["requestBody"] = {"required": True, "content": content}
+
+
+def _list_headers(method: str, name: str, code: str) -> dict[str, Any]:
+    """Return the headers of an operation's answer, by name."""
+    headers = {} if code in ("401", "503") else dict(RATE_HEADERS)
+    if code < "300" and name in EDITABLE:
+        headers |= TAG_HEADER
+    if code == "201" and name in EDITABLE:
+        headers |= PLACE_HEADER
+    if code == "429":
+        headers |= WAIT_HEADER
+    if method == "post" and code not in ("401", "429", "503"):
+        headers |= REPEATED_HEADER
+    return headers
 
 
 def _make_page() -> Markup:

@@ -29,13 +29,21 @@ def list_entries(query: models.EntryQuery) -> Response:
     rows = entries.list_entries(
         slug=require_list(query.list) if query.list else None,
         fate=query.fate,
-        link=query.link or "",
+        links=[query.link] if query.link else [],
         before=read_cursor(NamedRow.ENTRY, query.cursor),
         limit=query.limit,
     )
     next_ = rows[-1].id if len(rows) == query.limit else None
     data = [models.ApiEntry.model_validate(row) for row in rows]
     return send(models.Entries(data=data, next=make_cursor(NamedRow.ENTRY, next_)))
+
+
+@operation(blueprint, "POST", "/entries/search", scope=SEES, answer=models.FoundEntries)
+def search_entries(json: models.EntrySearch) -> Response:
+    """Find the entries of many posts at once, by their links; what is unknown is left out."""
+    slug = require_list(json.list)
+    rows = entries.list_entries(slug=slug, links=json.links, limit=models.LINKS_AT_MOST)
+    return send(models.FoundEntries(data=[models.ApiEntry.model_validate(row) for row in rows]))
 
 
 @operation(blueprint, "GET", f"/entries/{ID}", scope=SEES, answer=models.ApiEntry)
@@ -72,8 +80,8 @@ def send_entry(entry_id: int) -> Response:
 def send_entry_now(entry_id: int) -> Response:
     """Mail an entry now, whatever cadence a subscriber has.
 
-    A worker mails everybody what they are owed, this entry among it: whatever else is ready goes
-    along, because nothing is mailed twice and nothing left out.
+    A worker mails it, alone, to everybody who is owed it. Whatever else they are owed comes with
+    their digest, and nobody gets this entry a second time.
     """
     return _send(entries.send(environment(), _find(entry_id).id, at_once=True))
 

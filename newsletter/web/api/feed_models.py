@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from newsletter.vocabulary import FeedStatus
 from newsletter.web.api.answers import Editable
@@ -24,7 +24,7 @@ class FeedChange(Sent):
     only_categories: Lines | None = Field(None, max_length=50)
     not_categories: Lines | None = Field(None, max_length=50)
     not_title: Pattern | None = None
-    page_pictures: bool | None = None
+    page_pictures: StrictBool | None = None
 
 
 class NewFeed(FeedChange):

@@ -64,7 +64,7 @@ def lift_suppression(json: models.SuppressionRelease) -> Response:
 
 @operation(blueprint, "GET", "/events", scope=TokenScope.READ, answer=models.Events)
 def list_events(query: models.EventQuery) -> Response:
-    """List what happened, newest first; it holds no address."""
+    """List events, newest first; they hold no address."""
     lists = current_caller().lists
     slugs = {require_list(query.list)} if query.list else lists
     rows = events.list_events(

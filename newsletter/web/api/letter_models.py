@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StrictBool, StringConstraints
 
+from newsletter.setup_vocabulary import CheckVerdict
 from newsletter.vocabulary import (
     CampaignKind,
     CampaignStatus,
@@ -19,6 +20,7 @@ from newsletter.web.api.models import (
     Line,
     ListedPage,
     Markdown,
+    Moment,
     Segment,
     Sent,
     Slug,
@@ -47,7 +49,10 @@ class LetterChange(Sent):
 
 
 class ApiLetter(Editable):
-    """A letter and its state; `recipients` counts whom it would reach now, or has reached."""
+    """A letter and its state; `recipients` counts whom it would reach now, or has reached.
+
+    Its `id` is that of the campaign that it is or becomes: `GET /campaigns?kind=letter` lists all.
+    """
 
     counted = frozenset({"recipients"})
 
@@ -76,7 +81,7 @@ class ApiCheck(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: str
-    verdict: str
+    verdict: CheckVerdict
     what: str
     hint: str
 
@@ -100,14 +105,14 @@ class SendRequest(Sent):
     had it.
     """
 
-    again: bool = False
-    to_new: bool = False
+    again: StrictBool = False
+    to_new: StrictBool = False
 
 
 class ScheduleRequest(Sent):
     """The moment when a letter is sent."""
 
-    at: AwareDatetime
+    at: Moment
 
 
 class ApiCampaign(BaseModel):
@@ -145,12 +150,20 @@ class CampaignQuery(ListedPage):
     kind: CampaignKind | None = None
 
 
+class ApiQuestion(BaseModel):
+    """A question of a letter, and how often each choice was a subscriber's last one."""
+
+    question: str
+    choices: dict[str, int]
+
+
 class ApiCampaignReport(ApiCampaign):
-    """A campaign, and what came back."""
+    """A campaign, and what came back; `answers` to its questions, without names."""
 
     bounced: int
     complained: int
     replied: int
+    answers: list[ApiQuestion]
 
 
 class ApiDelivery(BaseModel):

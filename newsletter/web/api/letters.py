@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response
 
 from newsletter.access_vocabulary import TokenScope
 from newsletter.authoring.front_matter import join_letter, split_letter
-from newsletter.authoring.letter_file import parse_letter, replace_lines
+from newsletter.authoring.letter_file import Letter, parse_letter, replace_lines
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.services.campaigns import campaigns
-from newsletter.services.letters import drafts, newcomers, preflight, rendering, stored
+from newsletter.services.letters import drafts, newcomers, own_facts, preflight, rendering, stored
 from newsletter.services.letters import send as dispatch
 from newsletter.services.letters.stored import StoredLetter
 from newsletter.services.runtime import environment
@@ -37,7 +39,9 @@ def create_letter(json: letter_models.NewLetter) -> Response:
     head = {"subject": json.subject, "preheader": json.preheader, "segment": json.segment}
     text = join_letter({key: value for key, value in head.items() if value}, json.markdown)
     slug = require_list(json.list)
-    letter_id = drafts.add_draft(environment(), parse_letter(text), slug)
+    letter = _parse(text)
+    _require_own_facts(letter)
+    letter_id = drafts.add_draft(environment(), letter, slug)
     return send_editable(_find(letter_id), 201, location=f"/letters/{letter_id}")
 
 
@@ -61,11 +65,26 @@ def edit_letter(letter_id: int, json: letter_models.LetterChange) -> Response:
     """Change a draft, or a scheduled letter that has not started."""
 
     def write(letter: StoredLetter) -> None:
-        changed = parse_letter(_change_text(letter.text, json))
+        changed = _parse(_change_text(letter.text, json))
+        _require_own_facts(changed)
         drafts.edit_draft(environment(), letter_id, changed, expected=letter, offline=True)
 
     change(lambda: _read(letter_id), write)
     return send_editable(_find(letter_id))
+
+
+def _parse(text: str) -> Letter:
+    """Parse a letter; its lines are counted from its Markdown, which is all that a program wrote.
+
+    Raises `InvalidInput`.
+    """
+    return replace(parse_letter(text), line=1)
+
+
+def _require_own_facts(letter: Letter) -> None:
+    """Refuse a letter of a limited token that asks for what belongs to all lists."""
+    if current_caller().is_limited:
+        own_facts.require_own_facts(letter.segment, (letter.text,), own_facts.HIDDEN_FROM_TOKENS)
 
 
 def _change_text(text: str, json: letter_models.LetterChange) -> str:

@@ -1,4 +1,4 @@
-"""Lists, and their numbers."""
+"""Mailing lists and their statistics, as programs use them."""
 
 from __future__ import annotations
 
@@ -64,9 +64,16 @@ def get_list(slug: str) -> Response:
     refuses=(412,),
 )
 def edit_list(slug: str, json: models.MailingListChange) -> Response:
-    """Change settings of a list."""
+    """Change settings of a list.
+
+    A token that is limited to lists keeps the domain that a list writes from.
+    """
     values = json.model_dump(exclude_unset=True, by_alias=True)
-    change(lambda: _read(slug), lambda row: lists.edit(environment(), slug, values, expected=row))
+    limited = current_caller().is_limited
+    change(
+        lambda: _read(slug),
+        lambda row: lists.edit(environment(), slug, values, expected=row, keep_domain=limited),
+    )
     return send_editable(_read(slug)[1])
 
 
@@ -79,7 +86,7 @@ def _read(slug: str) -> tuple[ListSettings, models.ApiMailingList]:
 def get_statistics(query: numbers.StatisticsQuery) -> Response:
     """Show the numbers of the lists that the token is for, by default of the last 30 days."""
     slug = require_list(query.list) if query.list else None
-    ids = read.find_lists(slug) if slug else _list_ids()
+    ids = read.get_list_ids(slug) if slug else _list_ids()
     rows = read.read_lists(environment(), ids, since=query.since)
     return send(numbers.Statistics(data=[numbers.describe_statistics(row) for row in rows]))
 
@@ -87,4 +94,4 @@ def get_statistics(query: numbers.StatisticsQuery) -> Response:
 def _list_ids() -> list[int]:
     """Return the ids of the lists that the token is for."""
     slugs = [row.slug for row in lists.list_lists(count=False) if current_caller().sees(row.slug)]
-    return [list_id for slug in slugs for list_id in read.find_lists(slug)]
+    return [list_id for slug in slugs for list_id in read.get_list_ids(slug)]

@@ -5,11 +5,20 @@ Names that begin with `Api` stand without it in the OpenAPI document.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
+from newsletter.authoring.segment import FIELDS, FUNCTIONS
+from newsletter.i18n import LANGUAGES
 from newsletter.vocabulary import (
     Actor,
     Cadence,
@@ -23,15 +32,56 @@ LINE = r"^[^\x00-\x1f\x7f]*$"
 TEXT = r"^[^\x00]*$"
 Word = Annotated[str, StringConstraints(max_length=60, pattern=LINE)]
 Line = Annotated[str, StringConstraints(max_length=500, pattern=LINE)]
-Address = Annotated[str, StringConstraints(min_length=3, max_length=254, pattern=LINE)]
+Address = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=254, pattern=LINE),
+    Field(json_schema_extra={"format": "email"}),
+]
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[a-z0-9-]+$")]
-Markdown = Annotated[str, StringConstraints(min_length=1, max_length=200_000, pattern=TEXT)]
-Segment = Annotated[str, StringConstraints(max_length=1000, pattern=LINE)]
+SEGMENTS = (
+    'Who of the list: conditions joined with `and`, `or`, `not`, like `cadence == "weekly" and '
+    '"berlin" in tags`; empty: everybody. Known are '
+    + "; ".join(f"`{name}` ({what})" for name, what in (FIELDS | FUNCTIONS).items())
+    + "."
+)
+PERSONAL = (
+    "CommonMark, with `{{ subscriber.name }}` and the like for personal fields: name, email, "
+    "cadence, language, tags, joined, topics, fields.NAME. Mistakes are named by its lines."
+)
+Markdown = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200_000, pattern=TEXT),
+    Field(description=PERSONAL),
+]
+Segment = Annotated[
+    str, StringConstraints(max_length=1000, pattern=LINE), Field(description=SEGMENTS)
+]
+Language = Annotated[
+    str,
+    StringConstraints(max_length=60, pattern=LINE),
+    Field(description=f"One of {', '.join(sorted(LANGUAGES))}."),
+]
+
+
+def _require_text(value: object) -> object:
+    """Refuse a moment as a number, which pydantic would take for seconds since 1970."""
+    if not isinstance(value, str) or not value.count("-"):
+        raise ValueError("write it like 2026-11-29, a moment like 2026-11-29T08:00:00+01:00")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_require_text)]
+Day = Annotated[date, BeforeValidator(_require_text)]
 
 # Where a model has a field `list`, the builtin of that name is hidden.
 Texts = list[str]
 Lines = list[Line]
 Words = list[Word]
+
+LINKS_AT_MOST = 200
+"""Posts that are looked for at once."""
+EntryLink = Annotated[str, StringConstraints(max_length=2000, pattern=LINE)]
+Links = Annotated[list[EntryLink], Field(min_length=1, max_length=LINKS_AT_MOST)]
 
 
 class Sent(BaseModel):
@@ -43,7 +93,9 @@ class Sent(BaseModel):
 class Page(Sent):
     """A page of a listing; pages are newest first."""
 
-    cursor: Annotated[str, StringConstraints(max_length=40, pattern=LINE)] | None = None
+    cursor: Annotated[str, StringConstraints(pattern=r"^[a-z2-7]{24}$")] | None = Field(
+        None, description="The `next` of the page before."
+    )
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
@@ -53,29 +105,36 @@ class ListedPage(Page):
     list: Slug | None = None
 
 
+SENDER = "Who writes: Ana <ana@example.org>; read back as `from_name` and `from_email`."
+HOUR = "The hour of digests, in the list's time zone."
+DAY = "The day of weekly digests: mon, tue, wed, thu, fri, sat or sun."
+MONTHDAY = "The day of monthly digests; the month's last where it has fewer."
+GRACE = "Minutes that instant mails wait for corrections."
+
+
 class MailingListChange(Sent):
     """Settings of a list to change, as options of `newsletter list edit` name them."""
 
-    title: Line | None = None
+    title: Annotated[Line, StringConstraints(min_length=1)] | None = None
     description: Line | None = None
     site_url: Line | None = None
-    sender: Line | None = Field(None, alias="from")
+    sender: Line | None = Field(None, alias="from", description=SENDER)
     reply_to: Line | None = None
-    address: Line | None = None
-    language: Word | None = None
-    timezone: Word | None = None
-    cadence: Cadence | None = None
-    hour: Annotated[int, Field(ge=0, le=23)] | None = None
-    day: Word | None = None
-    monthday: Annotated[int, Field(ge=1, le=31)] | None = None
-    grace: Annotated[int, Field(ge=0, le=1440)] | None = None
+    address: Line | None = Field(None, description="The `postal_address` at the foot of mails.")
+    language: Language | None = None
+    timezone: Word | None = Field(None, description="A name of the IANA, like Europe/Berlin.")
+    cadence: Cadence | None = Field(None, description="What the form proposes.")
+    hour: int | None = Field(None, ge=0, le=23, description=HOUR)
+    day: Word | None = Field(None, description=DAY)
+    monthday: int | None = Field(None, ge=1, le=31, description=MONTHDAY)
+    grace: int | None = Field(None, ge=0, le=1440, description=GRACE)
 
 
 class NewMailingList(MailingListChange):
     """A list to make; `from` says who writes: Ana <ana@example.org>."""
 
     slug: Slug
-    sender: Line = Field(alias="from")
+    sender: Line = Field(alias="from", description=SENDER)
 
 
 class ApiMailingList(Editable):
@@ -95,10 +154,10 @@ class ApiMailingList(Editable):
     timezone: str
     cadences: list[Cadence]
     cadence: Cadence
-    hour: int
-    day: str
-    monthday: int
-    grace: int
+    hour: int = Field(description=HOUR)
+    day: str = Field(description=DAY)
+    monthday: int = Field(description=MONTHDAY)
+    grace: int = Field(description=GRACE)
 
 
 class MailingLists(BaseModel):
@@ -137,7 +196,20 @@ class EntryQuery(ListedPage):
     """A choice of entries: of a list, a fate, or with this link."""
 
     fate: EntryStatus | None = None
-    link: Annotated[str, StringConstraints(max_length=2000, pattern=LINE)] | None = None
+    link: EntryLink | None = None
+
+
+class EntrySearch(Sent):
+    """The posts to look for: a page of a blog's own list of them."""
+
+    list: Slug
+    links: Links
+
+
+class FoundEntries(BaseModel):
+    """The entries that were found, newest first."""
+
+    data: list[ApiEntry]
 
 
 class ApiSuppression(BaseModel):
@@ -185,8 +257,10 @@ class ResourceQuery(Sent):
     filename: Annotated[
         str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^/\\\x00-\x1f\x7f]+$")
     ]
-    title: Line = ""
-    name: Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9-]*$")] = ""
+    title: Line = Field("", description="What subscribers read; empty: the file's name.")
+    name: Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9-]*$")] = Field(
+        "", description="Its name in links; empty: made from the file's name."
+    )
 
 
 class ApiResource(BaseModel):

@@ -22,9 +22,10 @@ from newsletter.errors import InvalidInput, NewsletterError, NotFound
 from newsletter.services import api_tokens, idempotency
 from newsletter.services.api_tokens import Caller, RequestAllowance
 from newsletter.services.runtime import environment
-from newsletter.web.api.answers import ROOT, Problem, RefusedEarly
+from newsletter.web.api.answers import ROOT, Editable, Problem, RefusedEarly
 from newsletter.web.problems import explain_error, make_problem
 from newsletter.web.request_body import allow_body
+from newsletter.web.uploads import PROGRAM_BODIES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +42,8 @@ SYNONYMS = {
 """Names that services have for fields of bodies, as options of commands are called."""
 SCOPES: dict[str, tuple[TokenScope, ...]] = {}
 """The scopes of each operation, of which any is enough."""
+EDITABLE: set[str] = set()
+"""Operations whose answer has an ETag."""
 RAW_BODIES: dict[str, str] = {}
 RAW_ANSWERS: dict[str, str] = {}
 """Media types of bodies and answers that are no JSON, by operation."""
@@ -91,6 +94,12 @@ def require_unlimited() -> None:
         raise RefusedEarly(make_problem(403, "A token that is limited to lists may not do this."))
 
 
+PROBLEMS = {400, 401, 403, 404, 405, 422, 429, 503}
+"""Statuses that every operation may answer with."""
+PROBLEMS_OF = {method: {409, 413, 415} for method in ("POST", "PATCH", "PUT")}
+"""Further ones of methods with a body."""
+
+
 def operation(
     blueprint: Blueprint,
     method: str,
@@ -103,29 +112,29 @@ def operation(
     takes: str = "",
     gives: str = "",
     refuses: Sequence[int] = (),
+    accepts: type[BaseModel] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as an operation.
 
-    Any of the scopes is enough. `answer` is the model of the body, with `status`; `takes` and
-    `gives` are the media types of bodies that are no JSON; `refuses` are the statuses beside those
-    that every operation may answer with.
+    Any of the scopes is enough. `answer` is the model of the body, with `status`; `accepts` that of
+    a 202 for tokens that may not know what came of it. `takes` and `gives` are the media types of
+    bodies that are no JSON, `refuses` the statuses beside those of every operation.
     """
     scopes = (scope,) if isinstance(scope, TokenScope) else tuple(scope)
-    problems = {400, 401, 403, 404, 405, 422, 429, 503, *refuses}
-    problems |= {409, 413, 415} if method in ("POST", "PATCH", "PUT") else set()
+    problems = PROBLEMS | PROBLEMS_OF.get(method, set()) | set(refuses)
+    answers: dict[str, Any] = {"HTTP_202": accepts} if accepts else {}
+    answers[f"HTTP_{status}"] = answer
+    answers |= {f"HTTP_{code}": Problem for code in sorted(problems)}
 
     def register(function: F) -> F:
-        responses: dict[str, Any] = {f"HTTP_{status}": answer}
-        responses |= {f"HTTP_{code}": Problem for code in sorted(problems)}
         endpoint = function.__name__
         model = get_type_hints(function).get("json")
         SCOPES[endpoint] = scopes
+        _note_bodies(endpoint, answer, takes, gives)
         if takes:
-            RAW_BODIES[endpoint] = takes
-        if gives:
-            RAW_ANSWERS[endpoint] = gives
+            PROGRAM_BODIES[ROOT + path] = body_at_most
         described = spec.validate(
-            resp=SpecResponse(**responses),
+            resp=SpecResponse(**answers),
             tags=[blueprint.name.removeprefix("api_")],
             security={"token": []},
             operation_id=endpoint,
@@ -141,6 +150,16 @@ def operation(
         return function
 
     return register
+
+
+def _note_bodies(endpoint: str, answer: type[BaseModel] | None, takes: str, gives: str) -> None:
+    """Remember what the document says of an operation's bodies."""
+    if answer is not None and issubclass(answer, Editable):
+        EDITABLE.add(endpoint)
+    if takes:
+        RAW_BODIES[endpoint] = takes
+    if gives:
+        RAW_ANSWERS[endpoint] = gives
 
 
 def _answer(
@@ -261,7 +280,7 @@ def _run(
 
 
 def _point(name: str, model: type[BaseModel] | None) -> str:
-    """Return where in the body the field is that a service calls by `name`.
+    """Return the place in the body of the field that a service calls by `name`.
 
     A name that the body does not know is one of its `fields`, or a line of its `markdown`.
     """

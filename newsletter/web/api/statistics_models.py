@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from newsletter.services.statistics.types import ListStatistics as Numbers
 from newsletter.services.statistics.types import Source
-from newsletter.web.api.models import Sent, Slug
+from newsletter.web.api.models import Day, Sent, Slug
 
 Counts = dict[str, int]
 
@@ -17,7 +17,7 @@ class StatisticsQuery(Sent):
     """The list to read the numbers of, and from which day on (by default the last 30 days)."""
 
     list: Slug | None = None
-    since: date | None = None
+    since: Day | None = None
 
 
 class GrowthOfPeriod(BaseModel):

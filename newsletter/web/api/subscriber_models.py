@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from newsletter.vocabulary import (
     Cadence,
@@ -15,8 +15,10 @@ from newsletter.web.api.answers import Editable
 from newsletter.web.api.models import (
     LINE,
     Address,
+    Language,
     Line,
     Lines,
+    Moment,
     Page,
     Segment,
     Sent,
@@ -54,6 +56,13 @@ class ApiSubscriber(Editable):
     created_at: datetime
     tags: Texts
     subscriptions: list[ApiSubscription]
+
+
+class Taken(BaseModel):
+    """The answer to a token that is limited to lists: what it brought, and nothing else."""
+
+    email: str
+    list: str
 
 
 class Subscriptions(BaseModel):
@@ -104,10 +113,10 @@ class NewSubscriber(Sent):
     email: Address
     list: Slug
     name: Annotated[str, StringConstraints(max_length=200, pattern=LINE)] = ""
-    language: Word = ""
+    language: Language = ""
     cadence: Cadence | None = None
     topics: Lines = Field(default_factory=Texts, max_length=40)
-    fields: dict[Word, Line | bool] = Field(default_factory=dict, max_length=20)
+    fields: dict[Word, Line | StrictBool] = Field(default_factory=dict, max_length=20)
     tags: Words = Field(default_factory=Texts, max_length=50)
     because: Line = ""
 
@@ -117,7 +126,7 @@ class SubscriberChange(Sent):
 
     email: Address | None = None
     name: Annotated[str, StringConstraints(max_length=200, pattern=LINE)] | None = None
-    language: Word | None = None
+    language: Language | None = None
     add_tags: Words = Field(default_factory=Texts, max_length=50)
     remove_tags: Words = Field(default_factory=Texts, max_length=50)
     because: Line = ""
@@ -131,17 +140,19 @@ class SubscriptionChange(Sent):
 
     cadence: Cadence | None = None
     topics: Lines | None = Field(None, max_length=40)
-    fields: dict[Word, Line | bool] = Field(default_factory=dict, max_length=20)
-    paused_until: AwareDatetime | None = None
+    fields: dict[Word, Line | StrictBool] = Field(default_factory=dict, max_length=20)
+    paused_until: Moment | None = None
     because: Line = ""
 
 
 class ImportQuery(Sent):
     """The way a file of subscribers is read."""
 
-    list: Slug | None = None
-    because: Line = ""
-    dry_run: bool = False
+    list: Slug | None = Field(
+        None, description="The list of rows that name none; needed where there are several."
+    )
+    because: Line = Field("", description="How you know that they agreed, kept as evidence.")
+    dry_run: bool = Field(default=False, description="Tell what would happen, and change nothing.")
 
 
 class ImportReport(BaseModel):

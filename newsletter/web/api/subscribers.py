@@ -1,4 +1,4 @@
-"""Subscribers and their subscriptions."""
+"""Subscribers and their subscriptions, as programs use them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from newsletter import files
 from newsletter.access_vocabulary import NamedRow, TokenScope
-from newsletter.errors import InvalidInput, NotFound
+from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.services import row_names
 from newsletter.services.runtime import environment
 from newsletter.services.subscribers import admin, correct, listing, privacy, views
@@ -18,6 +18,7 @@ from newsletter.services.subscribers.views import SubscriberView
 from newsletter.services.transfer import export_subscribers, import_subscribers
 from newsletter.web.api import subscriber_models
 from newsletter.web.api.answers import (
+    RefusedEarly,
     change,
     make_cursor,
     no_content,
@@ -27,6 +28,7 @@ from newsletter.web.api.answers import (
 )
 from newsletter.web.api.operations import current_caller, operation, require_list, require_unlimited
 from newsletter.web.api.subscriptions import describe_subscription, write_answers
+from newsletter.web.problems import make_problem
 
 blueprint = Blueprint("api_subscribers", __name__)
 
@@ -41,8 +43,10 @@ ID = "<string(length=24):subscriber_id>"
 def list_subscribers(query: subscriber_models.SubscriberQuery) -> Response:
     """List subscribers, newest first.
 
-    A token that is limited to lists names one of them.
+    A token that is limited to lists names one of them, and neither a tag nor a segment.
     """
+    if query.tag or query.segment:
+        _require_unlimited_for_tags()
     if query.list is None and current_caller().is_limited:
         raise InvalidInput({"list": "name one of the token's lists"})
     if query.segment and query.list is None:
@@ -72,9 +76,16 @@ def list_subscribers(query: subscriber_models.SubscriberQuery) -> Response:
     scope=TokenScope.WRITE,
     answer=subscriber_models.ApiSubscriber,
     status=201,
+    accepts=subscriber_models.Taken,
 )
 def add_subscriber(json: subscriber_models.NewSubscriber) -> Response:
-    """Add a subscriber, who is asked to confirm by mail unless `because` says how you know."""
+    """Add a subscriber, who is asked to confirm by mail unless `because` says how you know.
+
+    A token that is limited to lists gets one answer, 202, whatever is known of the address.
+    """
+    limited = current_caller().is_limited
+    if json.tags:
+        _require_unlimited_for_tags()
     addition = admin.Addition(
         json.email,
         require_list(json.list),
@@ -86,8 +97,14 @@ def add_subscriber(json: subscriber_models.NewSubscriber) -> Response:
         tag=json.tags,
         because=json.because,
     )
-    admin.add_subscriber(environment(), addition)
-    subscriber = _describe(views.find_view(json.email))
+    try:
+        admin.add_subscriber(environment(), addition)
+    except Refused:
+        if not limited:
+            raise
+    if limited:
+        return send(subscriber_models.Taken(email=json.email, list=addition.slug or ""), 202)
+    subscriber = _describe(views.get_view_of(json.email))
     return send_editable(subscriber, 201, location=f"/subscribers/{subscriber.id}")
 
 
@@ -100,7 +117,7 @@ def add_subscriber(json: subscriber_models.NewSubscriber) -> Response:
 )
 def search_subscriber(json: subscriber_models.SubscriberSearch) -> Response:
     """Find a subscriber by their address."""
-    return send_editable(_visible(views.find_view(json.email)))
+    return send_editable(_visible(views.get_view_of(json.email)))
 
 
 @operation(
@@ -126,10 +143,9 @@ def get_subscriber(subscriber_id: str) -> Response:
 def edit_subscriber(subscriber_id: str, json: subscriber_models.SubscriberChange) -> Response:
     """Change a subscriber's tags, name, language or address.
 
-    A token that is limited to lists changes tags only: the rest is seen by every list.
+    All of it is seen by every list, so a token that is limited to lists may not.
     """
-    if json.email is not None or json.name is not None or json.language is not None:
-        require_unlimited()
+    require_unlimited()
     correction = correct.Correction(
         name=json.name,
         language=json.language,
@@ -174,8 +190,10 @@ def export_all() -> Response:
 def import_all(query: subscriber_models.ImportQuery) -> Response:
     """Import subscribers from a file of this or another program; the body is the file.
 
-    Nobody is mailed. Rows that say nothing of consent wait as pending, unless `because` says how
-    you know.
+    A table in UTF-8 with a header: `email`, and any of `name`, `language`, `list`, `status`
+    (`active`, `pending`, `unsubscribed`, `suppressed`), `cadence`, `tags` and `confirmed_at`, or
+    the columns of a program that is known. Nobody is mailed. Rows that say nothing of consent wait
+    as pending, unless `because` says how you know.
     """
     require_unlimited()
     with tempfile.TemporaryDirectory() as folder:
@@ -187,12 +205,19 @@ def import_all(query: subscriber_models.ImportQuery) -> Response:
     return send(subscriber_models.ImportReport.model_validate(result))
 
 
+def _require_unlimited_for_tags() -> None:
+    """Refuse tags, and segments, which may ask for them, to a token that is limited to lists."""
+    if current_caller().is_limited:
+        detail = "Tags are of all lists: a token that is limited to lists uses fields instead."
+        raise RefusedEarly(make_problem(403, detail))
+
+
 def _read(name: str) -> tuple[SubscriberView, subscriber_models.ApiSubscriber]:
     """Return a subscriber, and how the caller sees them.
 
     Raises `NotFound`, also for a subscriber of other lists only.
     """
-    row = views.get_view(row_names.find_row(NamedRow.SUBSCRIBER, name))
+    row = views.get_view(row_names.get_row_id(NamedRow.SUBSCRIBER, name))
     return row, _visible(row)
 
 
@@ -206,17 +231,19 @@ def _visible(row: SubscriberView) -> subscriber_models.ApiSubscriber:
 def _describe(row: SubscriberView) -> subscriber_models.ApiSubscriber:
     """Describe a subscriber as the caller may see them.
 
-    When they came to another list is not told to a token that is not for that list.
+    A token that is limited to lists is told nothing that may come from another list: no name,
+    language or tags, and not when they came there.
     """
     caller = current_caller()
+    limited = caller.is_limited
     visible = [part for part in row.subscriptions if caller.sees(part.list)]
-    since = [part.created_at for part in visible] if caller.is_limited else []
+    since = [part.created_at for part in visible] if limited else []
     return subscriber_models.ApiSubscriber(
         id=row_names.name_row(NamedRow.SUBSCRIBER, row.id),
         email=row.email,
-        name=row.name,
-        language=row.language,
+        name="" if limited else row.name,
+        language="" if limited else row.language,
         created_at=min(since, default=row.created_at),
-        tags=list(row.tags),
+        tags=[] if limited else list(row.tags),
         subscriptions=[describe_subscription(row.id, row.email, part) for part in visible],
     )

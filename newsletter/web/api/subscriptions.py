@@ -99,7 +99,7 @@ def _find(name: str) -> OwnedSubscription:
 
     Raises `NotFound`.
     """
-    owned = listing.get_subscription(row_names.find_row(NamedRow.SUBSCRIPTION, name))
+    owned = listing.get_subscription(row_names.get_row_id(NamedRow.SUBSCRIPTION, name))
     if not current_caller().sees(owned.view.list):
         raise NotFound("there is no such subscription")
     return owned

@@ -22,6 +22,7 @@ from newsletter.web.author import (
     letters,
     log_in,
     newcomers,
+    passkeys,
     settings,
     sources,
     statistics,
@@ -50,6 +51,7 @@ PAGES = (
     files,
     health,
     log_in,
+    passkeys,
     audit,
 )
 

@@ -36,14 +36,14 @@ from newsletter.errors import (
 )
 from newsletter.services.authors import acts
 from newsletter.services.authors.authors import AuthorView
-from newsletter.services.authors.scope import Scope, require_visible
+from newsletter.services.authors.scope import Scope, require_possible, require_visible
 from newsletter.services.runtime import environment
 from newsletter.web import errors
 from newsletter.web.author.browser import PREFIX, BrowserSession, may_log_in
-from newsletter.web.locale import translate_errors
+from newsletter.web.locale import join_problems
 from newsletter.web.request_body import allow_body
 from newsletter.web.responses import mark_private, render_page
-from newsletter.web.uploads import UPLOAD_AT_MOST
+from newsletter.web.uploads import UPLOAD_AT_MOST, make_ticket
 
 blueprint = Blueprint("author_access", __name__)
 forms = CSRFProtect()
@@ -114,10 +114,11 @@ def page(
             allow_body(f"{blueprint.name}.{view.__name__}", UPLOAD_AT_MOST)
 
         @wraps(view)
-        def guarded(**arguments: Any) -> Any:
+        def answer_request(**arguments: Any) -> Any:
             opened = current_browser().opened
             if opened is None or not opened.author.may(access.role, everywhere=access.everywhere):
                 return _refuse(access)
+            require_possible(arguments.values())
             author = opened.author
             subject = " ".join(
                 f"{name.removesuffix('_id')} {value}" for name, value in arguments.items()
@@ -132,9 +133,9 @@ def page(
                 return view(**arguments)
             return _record(view, arguments, author, subject, repeated=access.repeated)
 
-        guarded.access = access  # type: ignore[attr-defined] # a test walks every page
-        blueprint.add_url_rule(rule, view_func=guarded, methods=list(methods))
-        return guarded
+        answer_request.access = access  # type: ignore[attr-defined] # a test walks every page
+        blueprint.add_url_rule(rule, view_func=answer_request, methods=list(methods))
+        return answer_request
 
     return decorate
 
@@ -150,6 +151,13 @@ def current_author() -> AuthorView:
     """Return the author who is logged in; inside a protected page only."""
     author: AuthorView = g.author
     return author
+
+
+def make_upload_ticket() -> str:
+    """Make the ticket of a form with a file, for the log-in of this request."""
+    opened = current_browser().opened
+    assert opened is not None
+    return make_ticket(environment().settings, opened.id)
 
 
 def safe_path(path: str | None) -> str:
@@ -188,7 +196,7 @@ def identify_browser() -> Response | None:
                 "or open these pages on the machine itself."
             ),
         )
-    current_browser().identify(env)
+    current_browser().identify(env, is_form=request.method == "POST")
     if request.method == "POST":
         access = getattr(current_app.view_functions.get(request.endpoint or ""), "access", None)
         if access is not None and access.upload and (refusal := _refuse(access)):
@@ -274,8 +282,8 @@ def _answer_not_found(error: NotFound) -> Response:
 
 
 def _answer_invalid(error: InvalidInput) -> Response:
-    texts = translate_errors(error.fields)
-    return _render_message(422, gettext("Please check what you typed"), " ".join(texts.values()))
+    title = gettext("Please check what you typed")
+    return _render_message(422, title, join_problems(error.fields))
 
 
 def _answer_refused(error: NewsletterError) -> Response:

@@ -38,18 +38,23 @@ class BrowserSession(dict[str, Any], SessionMixin):
 
     @property
     def name(self) -> str:
-        """Return what this browser is known by, which a rotation of the cookie does not change."""
+        """Return the name of this browser, which a rotation of the cookie does not change."""
         if self.opened is not None:
             return f"session {self.opened.id}"
         return sessions.hash_cookie(self.cookie)
 
-    def identify(self, env: Environment) -> None:
-        """Find the session that the cookie names, or give a new browser a cookie."""
+    def identify(self, env: Environment, *, is_form: bool) -> None:
+        """Find the session that the cookie names, or give a new browser a cookie.
+
+        A form without a cookie gets none: a browser leaves ours out where the form stands on
+        another site (SameSite), and a new one would log the author out.
+        """
         self.opened = sessions.find_session(env, self.cookie) if self.cookie else None
         if self.opened is not None and self.opened.token is not None:
             self.replace(self.opened.token, lasting=True)
         elif not self.cookie:
-            self.replace(sessions.new_cookie(), lasting=False)
+            self.cookie = sessions.new_cookie()
+            self.send = None if is_form else self.cookie
         key = str(current_app.secret_key).encode()
         message = f"newsletter.author-forms.{self.name}".encode()
         self["csrf_token"] = hmac.digest(key, message, "sha256").hex()

@@ -11,12 +11,12 @@ from newsletter.services.authors.scope import Scope
 from newsletter.services.campaigns import browse, campaigns, tapped_answers
 from newsletter.services.campaigns.campaigns import CampaignView
 from newsletter.services.runtime import Environment, environment
-from newsletter.services.statistics import limits, read
+from newsletter.services.statistics import caveats, read
 from newsletter.web.author import plots
 from newsletter.web.author.access import current_author, make_blueprint, page, report_done
 from newsletter.web.author.frames import frame_mail
 from newsletter.web.author.paging import read_key
-from newsletter.web.locale import translate_errors
+from newsletter.web.locale import translate_texts
 from newsletter.web.responses import render_page
 
 blueprint = make_blueprint("campaigns", __name__)
@@ -30,8 +30,13 @@ def index() -> Response:
     """List the campaigns of the author's lists, newest first."""
     key = read_key(request.args.get("before"))
     listing = browse.list_page(list(current_author().lists), before=key)
-    reactions = read.read_reactions_of([row.id for row in listing.campaigns])
-    return render_page("author/campaigns.html", listing=listing, reactions=reactions)
+    campaign_ids = [row.id for row in listing.campaigns]
+    return render_page(
+        "author/campaigns.html",
+        listing=listing,
+        reactions=read.read_reactions_of(campaign_ids),
+        answers=tapped_answers.count_answers(campaign_ids),
+    )
 
 
 @page(blueprint, "/campaigns/<int:campaign_id>", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
@@ -45,7 +50,7 @@ def show(campaign_id: int) -> Response:
         messages=messages,
         reactions=reactions,
         hours=plots.draw_stacks(columns, ("accepted", "deferred", "refused")),
-        limits=translate_errors(limits.LIMITS),
+        limits=translate_texts(caveats.CAVEATS),
         campaign=campaigns.get_campaign(campaign_id),
         questions=tapped_answers.read_results(campaign_id),
         named=tapped_answers.list_named(campaign_id) if may_see_names else [],

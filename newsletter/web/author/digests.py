@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, request, url_for
 
 from newsletter.access_vocabulary import AuthorRole
+from newsletter.closed_sets import find_member
 from newsletter.errors import NotFound
 from newsletter.services.authors.scope import Scope
 from newsletter.services.campaigns import campaigns
@@ -114,10 +115,10 @@ def intro(slug: str, cadence: str) -> Response:
 
 
 def _read_cadence(word: str) -> Cadence:
-    try:
-        return Cadence(word)
-    except ValueError:
-        raise NotFound("there is no such page") from None
+    cadence = find_member(Cadence, word)
+    if cadence is None:
+        raise NotFound("there is no such page")
+    return cadence
 
 
 def _go_back(slug: str, cadence: str) -> Response:

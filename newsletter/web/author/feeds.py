@@ -15,7 +15,7 @@ from newsletter.services.polling import feeds
 from newsletter.services.polling.filters import Filters
 from newsletter.services.runtime import environment
 from newsletter.web.author.access import current_author, make_blueprint, page, report_done
-from newsletter.web.locale import translate_errors
+from newsletter.web.locale import translate_texts
 from newsletter.web.responses import render_page
 
 blueprint = make_blueprint("feeds", __name__)
@@ -53,7 +53,7 @@ def add() -> Response:
             filters=_read_filters(),
         )
     except InvalidInput as error:
-        return _render_add(translate_errors(error.fields))
+        return _render_add(translate_texts(error.fields))
     except NewsletterError as error:
         return _render_add({}, problem=str(error))
     return report_done(url_for("author_sources.index"))
@@ -80,7 +80,7 @@ def edit(feed_id: int) -> Response:
             not_title=filters.not_title,
         )
     except InvalidInput as error:
-        return _render_feed(feed_id, translate_errors(error.fields))
+        return _render_feed(feed_id, translate_texts(error.fields))
     return report_done(url_for("author_feeds.show", feed_id=feed_id))
 
 
@@ -107,7 +107,14 @@ def _read_backlog(text: str) -> int:
     if not text:
         return 0
     if not text.isascii() or not text.isdecimal() or int(text[:9]) > BACKLOG_AT_MOST:
-        raise InvalidInput({"backlog": f"must be a number from 0 to {BACKLOG_AT_MOST}"})
+        raise InvalidInput(
+            {
+                "backlog": Text(
+                    "must be a number from 0 to %(most)s",
+                    most=BACKLOG_AT_MOST,
+                )
+            }
+        )
     return int(text)
 
 
@@ -162,7 +169,7 @@ def _describe_taken(
     page_pictures: bool,  # noqa: FBT001
 ) -> dict[str, object]:
     """Describe the fields that say what is taken from a feed, as the form shows them."""
-    words = translate_errors(KIND_WORDS)
+    words = translate_texts(KIND_WORDS)
     return {
         "only": only,
         "never": never,

@@ -11,10 +11,15 @@ from newsletter.errors import InvalidInput
 from newsletter.i18n import Text
 from newsletter.services import resources
 from newsletter.services.runtime import environment
-from newsletter.web.author.access import make_blueprint, page, report_done
-from newsletter.web.locale import translate_errors
+from newsletter.web.author.access import (
+    make_blueprint,
+    make_upload_ticket,
+    page,
+    report_done,
+)
+from newsletter.web.locale import translate_texts
 from newsletter.web.responses import render_page
-from newsletter.web.uploads import FILE_AT_MOST, make_ticket
+from newsletter.web.uploads import FILE_AT_MOST
 
 blueprint = make_blueprint("files", __name__)
 
@@ -49,7 +54,7 @@ def upload() -> Response:
             replace=bool(form.get("replace")),
         )
     except InvalidInput as error:
-        return _render(translate_errors(error.fields))
+        return _render(translate_texts(error.fields))
     return report_done(url_for("author_files.index"))
 
 
@@ -69,6 +74,6 @@ def _render(errors: Mapping[str, str]) -> Response:
         errors=errors,
         typed=request.form,
         at_most=FILE_AT_MOST >> 20,
-        ticket=make_ticket(env.settings),
+        ticket=make_upload_ticket(),
         address=env.links.to,
     )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, get_datetime_format
 from babel.numbers import format_decimal
 from flask import Flask, request
+from flask_babel import gettext
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
 from newsletter.access_vocabulary import ActOutcome, AuthorRole, ImportState
-from newsletter.i18n import SOURCE, Text, say
+from newsletter.i18n import SOURCE, Text, direction, say
+from newsletter.import_formats.platforms import CSV, Platform
 from newsletter.vocabulary import CampaignStatus, EntryStatus, SubscriptionStatus
-from newsletter.web.locale import current_language, translate_errors
+from newsletter.web.locale import current_language, format_size, say_here, translate_texts
 
 PAGES = (
     ("author_today.index", Text("Today"), AuthorRole.VIEWER),
@@ -56,6 +59,8 @@ SUBSCRIPTION_WORDS: dict[str, str] = {
     SubscriptionStatus.ACTIVE: Text("active"),
     SubscriptionStatus.UNSUBSCRIBED: Text("unsubscribed"),
 }
+NAMED_IN_SENTENCES = (Text("sending"), Text("uploaded"), Text("checked"), Text("approved"))
+"""Members of closed sets that sentences name and no other text; the catalogues need them."""
 IMPORT_WORDS: dict[str, str] = {
     ImportState.UPLOADED: Text("is being read"),
     ImportState.CHECKED: Text("waits for you"),
@@ -87,10 +92,11 @@ ENTRY_WORDS: dict[str, str] = {
 def install(app: Flask) -> None:
     """Register the filters with an application."""
     app.jinja_env.filters["moment"] = format_moment
+    app.jinja_env.filters["said"] = write_said
     app.jinja_env.filters["number"] = format_number
     app.jinja_env.globals["token"] = make_token_field
     app.jinja_env.globals["pairs"] = lambda words: [(word, word) for word in words]
-    app.jinja_env.globals["named"] = lambda platforms: [(one.name, one.title) for one in platforms]
+    app.jinja_env.globals["named"] = _name_platforms
     app.jinja_env.filters["filesize"] = format_size
     app.context_processor(_words)
 
@@ -100,16 +106,22 @@ def make_token_field() -> Markup:
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
 
+def _name_platforms(platforms: Sequence[Platform]) -> list[tuple[str, str]]:
+    """Name the programs whose files are known, for a list to choose from."""
+    other = gettext("another program, or by hand")
+    return [(one.name, other if one.name == CSV else one.title) for one in platforms]
+
+
 def _words() -> dict[str, object]:
-    labels = translate_errors({endpoint: label for endpoint, label, _ in PAGES})
+    labels = translate_texts({endpoint: label for endpoint, label, _ in PAGES})
     return {
         "author_pages": [(endpoint, labels[endpoint], role) for endpoint, _, role in PAGES],
-        "role_words": translate_errors(ROLE_WORDS),
-        "outcome_words": translate_errors(OUTCOME_WORDS),
-        "status_words": translate_errors(STATUS_WORDS),
-        "subscription_words": translate_errors(SUBSCRIPTION_WORDS),
-        "entry_words": translate_errors(ENTRY_WORDS),
-        "import_words": translate_errors(IMPORT_WORDS),
+        "role_words": translate_texts(ROLE_WORDS),
+        "outcome_words": translate_texts(OUTCOME_WORDS),
+        "status_words": translate_texts(STATUS_WORDS),
+        "subscription_words": translate_texts(SUBSCRIPTION_WORDS),
+        "entry_words": translate_texts(ENTRY_WORDS),
+        "import_words": translate_texts(IMPORT_WORDS),
         "settings_pages": [
             (endpoint, say(label, current_language()), role)
             for endpoint, label, role in SETTINGS_PAGES
@@ -137,11 +149,17 @@ def format_number(number: int) -> str:
     return format_decimal(number, locale=_locale())
 
 
-def format_size(size: int) -> str:
-    """Write a number of bytes in KB or MB, as the language of this answer writes numbers."""
-    if size >= 1_000_000:
-        return f"{format_decimal(round(size / 1_000_000, 1), locale=_locale())} MB"
-    return f"{format_number(max(1, round(size / 1000)))} KB"
+def write_said(text: str) -> Markup:
+    """Write what a service says in the language of this answer; marked as English where it is not.
+
+    What was made from no text of ours, such as a server's reply, is English.
+    """
+    words = say_here(text)
+    if words == str(text) and current_language() != SOURCE:
+        return Markup('<span lang="en" dir="ltr">{}</span>').format(words)
+    if direction(current_language()) == "rtl":  # it may begin with a name in Latin letters
+        return Markup('<bdi dir="rtl">{}</bdi>').format(words)
+    return Markup("<bdi>{}</bdi>").format(words)
 
 
 def _locale() -> str:

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import get_args
 from urllib.parse import urlencode
 
 from flask import Response, render_template, request, url_for
 
 from newsletter.access_vocabulary import AuthorRole
+from newsletter.closed_sets import find_member
 from newsletter.errors import InvalidInput
 from newsletter.i18n import LANGUAGES, Text, find_language
 from newsletter.services.authors.scope import Scope
 from newsletter.services.lists import topics
 from newsletter.services.runtime import environment
 from newsletter.services.signup import forms
+from newsletter.setup_vocabulary import EmbedKind
 from newsletter.vocabulary import FieldKind
 from newsletter.web.author.access import make_blueprint, page, report_done
 from newsletter.web.author.frames import frame_mail
-from newsletter.web.embed_snippets import Kind, embed_form
-from newsletter.web.locale import translate_errors
+from newsletter.web.embed_snippets import embed_form
+from newsletter.web.locale import translate_texts
 from newsletter.web.responses import render_page
 
 blueprint = make_blueprint("forms", __name__)
 
 LIST = "/lists/<slug>"
-KINDS: tuple[Kind, ...] = get_args(Kind)
-KIND_WORDS: dict[str, str] = {
-    "form": Text("plain HTML"),
-    "script": Text("HTML with a script that answers in place"),
-    "iframe": Text("a frame that looks like our page"),
-    "link": Text("only a link"),
+KIND_WORDS: dict[EmbedKind, str] = {
+    EmbedKind.FORM: Text("plain HTML"),
+    EmbedKind.SCRIPT: Text("HTML with a script that answers in place"),
+    EmbedKind.IFRAME: Text("a frame that looks like our page"),
+    EmbedKind.LINK: Text("only a link"),
 }
-FIELD_WORDS: dict[str, str] = {
+FIELD_WORDS: dict[FieldKind, str] = {
     FieldKind.TEXT: Text("text"),
     FieldKind.CHOICE: Text("one of several"),
     FieldKind.CHECKBOX: Text("a box to tick"),
@@ -60,7 +60,7 @@ def add_field(slug: str) -> Response:
     """Add a field to the form of a list."""
     form = request.form
     lines = form.get("choices", "").splitlines()[:CHOICES_AT_MOST]
-    kind = next((kind for kind in FieldKind if kind == form.get("kind")), FieldKind.TEXT)
+    kind = find_member(FieldKind, form.get("kind")) or FieldKind.TEXT
     try:
         forms.add_field(
             slug,
@@ -71,7 +71,7 @@ def add_field(slug: str) -> Response:
             required=bool(form.get("required")),
         )
     except InvalidInput as error:
-        return _render(slug, form, translate_errors(error.fields))
+        return _render(slug, form, translate_texts(error.fields))
     return _go_back(slug)
 
 
@@ -96,18 +96,17 @@ def add_topic(slug: str) -> Response:
     try:
         topics.add(slug, form.get("topic", ""), categories=categories)
     except InvalidInput as error:
-        errors = translate_errors(error.fields)
+        errors = translate_texts(error.fields)
         return _render(slug, form, {"topic": errors.get("name", ""), **errors} | {"name": ""})
     return _go_back(slug)
 
 
-def _read_wishes() -> tuple[Kind, str, str]:
-    """Read what snippet is wanted: its kind, language and, for a frame, its colours."""
+def _read_wishes() -> tuple[EmbedKind, str, str]:
+    """Read which snippet to show: its kind, language and, for a frame, its colours."""
     wishes = request.args
-    kind = wishes.get("snippet")
     theme = wishes.get("theme", "")
     return (
-        next((one for one in KINDS if one == kind), KINDS[0]),
+        find_member(EmbedKind, wishes.get("snippet")) or EmbedKind.FORM,
         find_language(wishes.get("words")),
         theme if theme in ("light", "dark") else "",
     )
@@ -120,14 +119,14 @@ def _go_back(slug: str) -> Response:
 def _render(slug: str, typed: Mapping[str, str], errors: Mapping[str, str]) -> Response:
     kind, language, theme = _read_wishes()
     form = forms.get_form(slug)
-    words = translate_errors(KIND_WORDS)
-    field_words = translate_errors(FIELD_WORDS)
+    words = translate_texts(KIND_WORDS)
+    field_words = translate_texts(FIELD_WORDS)
     wishes = urlencode({"snippet": kind, "words": language, "theme": theme})
-    if kind == "iframe":
+    if kind is EmbedKind.IFRAME:
         preview = f"/{slug}/embed?" + urlencode({"language": language, "theme": theme})
     else:
         preview = f"{url_for('author_forms.html', slug=slug)}?{wishes}"
-    frame_theme = theme if kind == "iframe" else ""
+    frame_theme = theme if kind is EmbedKind.IFRAME else ""
     return render_page(
         "author/forms.html",
         422 if errors else 200,
@@ -138,7 +137,7 @@ def _render(slug: str, typed: Mapping[str, str], errors: Mapping[str, str]) -> R
         kind=kind,
         words=language,
         theme=theme,
-        kinds=[(one, words[one]) for one in KINDS],
+        kinds=[(one.value, words[one]) for one in EmbedKind],
         field_kinds=[(one.value, field_words[one]) for one in FieldKind],
         field_words=field_words,
         all_languages=list(LANGUAGES.items()),

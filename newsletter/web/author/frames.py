@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from flask import Response
+from markupsafe import Markup
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; "
@@ -19,6 +20,15 @@ def frame_mail(html: str) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
+
+
+def frame_words(words: str) -> Response:
+    """Answer with a sentence in place of a mail that cannot be shown yet."""
+    body = Markup(
+        '<meta name="color-scheme" content="light dark">'
+        '<body style="font: 1rem/1.5 sans-serif; padding: 1rem"><p>{}</p></body>'
+    )
+    return frame_mail(str(body.format(words)))
 
 
 def frame_text(words: str) -> Response:

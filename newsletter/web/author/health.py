@@ -11,17 +11,18 @@ from newsletter.i18n import Text
 from newsletter.services.checks import Check
 from newsletter.services.operations import health
 from newsletter.services.runtime import environment
+from newsletter.setup_vocabulary import CheckVerdict
 from newsletter.web.author.access import make_blueprint, page
-from newsletter.web.locale import translate_errors
+from newsletter.web.locale import translate_texts
 from newsletter.web.responses import render_page
 
 blueprint = make_blueprint("health", __name__)
 
-VERDICT_WORDS: dict[str, str] = {
-    "bad": Text("to mend"),
-    "warn": Text("to look at"),
-    "unknown": Text("not known"),
-    "good": Text("good"),
+VERDICT_WORDS: dict[CheckVerdict, str] = {
+    CheckVerdict.BAD: Text("to mend"),
+    CheckVerdict.WARN: Text("to look at"),
+    CheckVerdict.UNKNOWN: Text("not known"),
+    CheckVerdict.GOOD: Text("good"),
 }
 """The verdicts of checks, the worst first."""
 
@@ -44,5 +45,5 @@ def _render(checks: Sequence[Check]) -> Response:
         "author/health.html",
         health=health.read_health(environment()),
         checks=sorted(checks, key=lambda row: order.index(row.verdict)),
-        verdict_words=translate_errors(VERDICT_WORDS),
+        verdict_words=translate_texts(VERDICT_WORDS),
     )

@@ -12,14 +12,37 @@ from newsletter.import_formats.row import NOT_READ
 from newsletter.services.runtime import environment
 from newsletter.services.transfer import import_files
 from newsletter.services.transfer.import_files import ImportChoices
-from newsletter.web.author.access import current_author, make_blueprint, page, report_done
-from newsletter.web.locale import translate_errors
+from newsletter.web.author.access import (
+    current_author,
+    make_blueprint,
+    make_upload_ticket,
+    page,
+    report_done,
+)
+from newsletter.web.locale import translate_texts
 from newsletter.web.responses import render_page
-from newsletter.web.uploads import make_ticket
 
 blueprint = make_blueprint("imports", __name__)
 
 ONE = "/imports/<int(max=2147483647):import_id>"
+USES: dict[str, Text] = {
+    "address": Text("address"),
+    "cadence": Text("cadence"),
+    "confirmation": Text("confirmation"),
+    "date": Text("date"),
+    "date of confirmation": Text("date of confirmation"),
+    "date of sign-up": Text("date of sign-up"),
+    "language": Text("language"),
+    "list": Text("list"),
+    "name": Text("name"),
+    "network address": Text("network address"),
+    "opt-in": Text("opt-in"),
+    "opt-out": Text("opt-out"),
+    "status": Text("status"),
+    "tags": Text("tags"),
+    "topics": Text("topics"),
+}
+"""What a column of a file is read as; what is not here is a sentence of its own."""
 
 
 @page(blueprint, "/imports", AuthorRole.OWNER, everywhere=True, recent=True)
@@ -47,7 +70,7 @@ def upload() -> Response:
             environment(), current_author().id, file.stream, file.filename, _read_choices()
         )
     except InvalidInput as error:
-        return _render_index(translate_errors(error.fields))
+        return _render_index(translate_texts(error.fields))
     return _go(import_id)
 
 
@@ -56,7 +79,7 @@ def show(import_id: int) -> Response:
     """Show what becomes of each column and row of a file."""
     view = import_files.get_file(import_id)
     columns = [
-        (name, use.removeprefix(NOT_READ).strip(" ()"), not use.startswith(NOT_READ))
+        (name, _say_use(use.removeprefix(NOT_READ).strip(" ()")), not use.startswith(NOT_READ))
         for name, use in view.result.columns.items()
     ]
     return render_page("author/import.html", file=view, columns=columns, platforms=PLATFORMS)
@@ -97,6 +120,11 @@ def discard(import_id: int) -> Response:
     return report_done(url_for("author_imports.index"))
 
 
+def _say_use(use: str) -> str:
+    """Return the use of a column as a text; columns of our own file's alone keep their names."""
+    return USES.get(use, use)
+
+
 def _read_choices() -> ImportChoices:
     """Read the author's words on a file.
 
@@ -126,5 +154,5 @@ def _render_index(errors: dict[str, str]) -> Response:
         lists=list(current_author().lists.values()),
         platforms=PLATFORMS,
         at_most=import_files.BYTES_AT_MOST >> 20,
-        ticket=make_ticket(environment().settings),
+        ticket=make_upload_ticket(),
     )

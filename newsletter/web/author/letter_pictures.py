@@ -13,7 +13,7 @@ from newsletter.services.letters import manuscript_pictures, manuscripts
 from newsletter.services.runtime import environment
 from newsletter.web.author.access import make_blueprint, page, report_done
 from newsletter.web.author.letters import FORM_AT_MOST, read_typed, render_editor, save_typed
-from newsletter.web.locale import translate_errors
+from newsletter.web.locale import say_here
 from newsletter.web.request_body import allow_body
 from newsletter.web.responses import wants_json
 
@@ -35,9 +35,9 @@ def add(campaign_id: int) -> Response:
     try:
         markdown = _keep(campaign_id)
     except (InvalidInput, Refused) as error:
-        problem = " ".join(_explain(error))
+        problem = _explain(error)
         if wants_json():
-            answer = jsonify(error=problem)
+            answer = jsonify(error=say_here(problem))
             answer.status_code = 422
             return answer
         manuscript = manuscripts.get_manuscript(campaign_id)
@@ -64,8 +64,8 @@ def _keep(campaign_id: int) -> str:
     )
 
 
-def _explain(error: InvalidInput | Refused) -> list[str]:
-    if isinstance(error, Refused):
-        return [str(error)]
-    fields = translate_errors(error.fields)
-    return [text if name == "picture" else f"{name}: {text}" for name, text in fields.items()]
+def _explain(error: InvalidInput | Refused) -> str:
+    """Return what is wrong with a picture; a problem of the picture itself has no name before."""
+    if isinstance(error, InvalidInput) and set(error.fields) == {"picture"}:
+        return error.fields["picture"]
+    return str(error)

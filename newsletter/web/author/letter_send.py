@@ -10,6 +10,7 @@ from newsletter.access_vocabulary import AuthorRole
 from newsletter.authoring import dates
 from newsletter.authoring.letter_fields import place_in_body
 from newsletter.errors import ChangedMeanwhile, InvalidInput
+from newsletter.i18n import Text
 from newsletter.schedule import zone_of
 from newsletter.services.authors.scope import Scope
 from newsletter.services.letters import drafts, manuscripts, preflight
@@ -50,7 +51,7 @@ def send(campaign_id: int) -> Response:
         draft = drafts.load_draft(env, campaign_id, offline=True)
         if draft.revision != read_key(request.form.get("revision")):
             raise ChangedMeanwhile(
-                "this draft was changed after you looked at it", hint="look at it again"
+                Text("this draft was changed after you looked at it"), hint=Text("look at it again")
             )
     except preflight.UNFINISHED as error:
         words = place_in_body(str(error), manuscript.text)
@@ -76,7 +77,7 @@ def _read_moment(manuscript: Manuscript) -> datetime | None:
     typed = request.form.get("at", "")
     if request.form.get("when") != "at":
         if typed:
-            raise InvalidInput({"at": "choose one: now, or at the moment that is filled in"})
+            raise InvalidInput({"at": Text("choose one: now, or at the moment that is filled in")})
         return None
     zone = zone_of(manuscript.timezone)
     return dates.parse_moment(typed, zone=zone, now=environment().now, hour=manuscript.hour)

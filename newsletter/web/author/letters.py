@@ -10,16 +10,23 @@ from newsletter.access_vocabulary import AuthorRole
 from newsletter.authoring.letter_fields import LetterFields, clean_body, place_in_body
 from newsletter.errors import ChangedMeanwhile, InvalidInput, NotFound, Refused
 from newsletter.services.authors.scope import Scope
-from newsletter.services.letters import manuscripts, preflight
+from newsletter.services.letters import manuscripts, own_facts, preflight
 from newsletter.services.letters.manuscripts import Manuscript
+from newsletter.services.letters.segment_examples import list_examples
 from newsletter.services.runtime import environment
 from newsletter.services.sending import requested_tests
-from newsletter.web.author.access import current_author, make_blueprint, page, report_done
+from newsletter.web.author.access import (
+    current_author,
+    make_blueprint,
+    make_upload_ticket,
+    page,
+    report_done,
+)
 from newsletter.web.author.audience_count import count_recipients
 from newsletter.web.author.paging import read_key
+from newsletter.web.locale import say_here
 from newsletter.web.request_body import allow_body
 from newsletter.web.responses import render_page, wants_json
-from newsletter.web.uploads import make_ticket
 
 blueprint = make_blueprint("letters", __name__)
 
@@ -52,7 +59,9 @@ def create() -> Response:
     slug = request.form.get("list", "")
     if slug not in current_author().lists.values():
         raise NotFound("there is no such list")
-    campaign_id = manuscripts.start_draft(environment(), slug, read_typed())
+    typed = read_typed()
+    _require_own_facts(typed)
+    campaign_id = manuscripts.start_draft(environment(), slug, typed)
     return redirect(url_for("author_letters.show", campaign_id=campaign_id), 303)  # type: ignore[return-value]
 
 
@@ -114,6 +123,13 @@ def discard(campaign_id: int) -> Response:
     return report_done(url_for("author_letters.index"))
 
 
+def _require_own_facts(typed: LetterFields) -> None:
+    """Refuse a letter of a limited author that asks for what belongs to all lists."""
+    if current_author().limited:
+        texts = (typed.subject, typed.subject_b, typed.preheader, typed.body)
+        own_facts.require_own_facts(typed.segment, texts, own_facts.HIDDEN_FROM_AUTHORS)
+
+
 def read_typed() -> LetterFields:
     """Return the letter that the form of this request holds."""
     form = request.form
@@ -134,10 +150,11 @@ def save_typed(campaign_id: int) -> Response | None:
     """
     typed = read_typed()
     try:
+        _require_own_facts(typed)
         manuscripts.save_draft(campaign_id, typed, read_key(request.form.get("revision")))
     except InvalidInput as error:
         if wants_json():
-            return _refuse_json(422, str(error))
+            return _refuse_json(422, say_here(str(error)))
         manuscript = manuscripts.get_manuscript(campaign_id)
         return render_editor(manuscript, typed, 422, problem=str(error))
     except ChangedMeanwhile:
@@ -146,7 +163,7 @@ def save_typed(campaign_id: int) -> Response | None:
         return _render_conflict(manuscripts.get_manuscript(campaign_id), typed)
     except Refused as error:
         if wants_json():
-            return _refuse_json(409, str(error))
+            return _refuse_json(409, say_here(str(error)))
         return _render_conflict(manuscripts.get_manuscript(campaign_id), typed)
     return None
 
@@ -158,6 +175,7 @@ def render_editor(
     may_write = current_author().may(AuthorRole.EDITOR)
     checks = preflight.check_stored(environment(), manuscript.id) if may_write else []
     counted = may_write and request.args.get("count") == "1"
+    hidden = own_facts.HIDDEN_FROM_AUTHORS if current_author().limited else frozenset()
     return render_page(
         "author/letter.html",
         status,
@@ -166,7 +184,8 @@ def render_editor(
         checks=checks,
         place=lambda text: place_in_body(text, manuscript.text),
         problem=problem,
-        ticket=make_ticket(environment().settings) if may_write else "",
+        examples=list_examples(manuscript.list, hidden) if may_write else [],
+        ticket=make_upload_ticket() if may_write else "",
         count=count_recipients(manuscript.id) if counted else None,
     )
 

@@ -1,16 +1,17 @@
-"""The author's way in: ask for a link, open it or type its code, log out."""
+"""The author's way in: ask for a link, open it or type its code, show a passkey, log out."""
 
 from __future__ import annotations
 
 import logging
 
-from flask import Response, redirect, request, url_for
+from flask import Response, jsonify, redirect, request, url_for
 from flask_babel import gettext
 
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.errors import InvalidInput, LinkError, TooMany
-from newsletter.logs import happened
-from newsletter.services.authors import log_in, sessions
+from newsletter.logs import name_event
+from newsletter.services.authors import log_in, passkeys, sessions
+from newsletter.services.authors.passkey_check import PasskeyRefused, find_relying_party
 from newsletter.services.authors.sessions import NewSession
 from newsletter.services.runtime import environment
 from newsletter.services.tally import Throttled
@@ -21,7 +22,8 @@ from newsletter.web.author.access import (
     page,
     safe_path,
 )
-from newsletter.web.locale import current_language, translate_errors
+from newsletter.web.author.browser import BrowserSession
+from newsletter.web.locale import current_language, translate_texts
 from newsletter.web.responses import render_page
 
 log = logging.getLogger("newsletter.web")
@@ -42,7 +44,7 @@ def ask() -> Response:
     try:
         _request_link(typed)
     except InvalidInput as error:
-        return _render_ask(422, typed, translate_errors(error.fields).get("email", ""))
+        return _render_ask(422, typed, translate_texts(error.fields).get("email", ""))
     return _go("author_log_in.code_page")
 
 
@@ -56,9 +58,12 @@ def code_page() -> Response:
 def code() -> Response:
     """Log an author in with a code, in the browser that asked for it."""
     browser = current_browser()
-    session_id = browser.opened.id if browser.opened else None
     entered = log_in.use_code(
-        environment(), request.form.get("code", ""), browser=browser.name, session_id=session_id
+        environment(),
+        request.form.get("code", ""),
+        browser=browser.name,
+        session_id=_find_session(browser),
+        language=current_language(),
     )
     if entered is None:
         _note("refused", "the code is not valid")
@@ -82,19 +87,53 @@ def enter_page(token: str) -> Response:
 def enter(token: str) -> Response:
     """Log an author in with a link, in the browser that asked for it."""
     browser = current_browser()
-    session_id = browser.opened.id if browser.opened else None
     try:
-        entered = log_in.use_link(environment(), token, browser=browser.name, session_id=session_id)
+        entered = log_in.use_link(
+            environment(),
+            token,
+            browser=browser.name,
+            session_id=_find_session(browser),
+            language=current_language(),
+        )
     except LinkError as error:
         _note("refused", f"the link is not valid ({type(error).__name__})")
         return _render_dead_link()
     return _enter(entered, safe_path(entered.path))
 
 
+@blueprint.get("/log-in/challenge")
+def challenge() -> Response:
+    """Say what a passkey must answer; the same for everybody, whoever has one."""
+    return jsonify(passkeys.make_log_in_options(environment(), browser=current_browser().name))
+
+
+@blueprint.post("/log-in/passkey")
+def passkey() -> Response:
+    """Log an author in with a passkey, in the browser that asked for its challenge."""
+    browser = current_browser()
+    answer = request.form.get("answer", "")
+    try:
+        entered = passkeys.log_in(
+            environment(),
+            answer,
+            browser=browser.name,
+            session_id=_find_session(browser),
+            language=current_language(),
+        )
+    except PasskeyRefused as error:
+        _note("refused", f"a passkey does not count: {error.why}")
+        return _render_ask(422, passkey_error=translate_texts({"": error.text})[""])
+    return _enter(entered, safe_path(request.form.get("next")))
+
+
 @page(blueprint, "/again", AuthorRole.VIEWER)
 def again_page() -> Response:
     """Say that this needs a fresh log-in."""
-    return render_page("author/again.html", next=safe_path(request.args.get("next")))
+    return render_page(
+        "author/again.html",
+        next=safe_path(request.args.get("next")),
+        passkeys=passkeys.has_passkeys(current_author().id),
+    )
 
 
 @page(blueprint, "/again", AuthorRole.VIEWER, methods=("POST",))
@@ -112,6 +151,7 @@ def account() -> Response:
         "author/account.html",
         sessions=sessions.list_sessions(environment(), current_author().id),
         current=opened.id if opened else 0,
+        passkeys=_can_use_passkeys(),
     )
 
 
@@ -119,14 +159,20 @@ def account() -> Response:
 def log_out() -> Response:
     """End this session, or all of the author's."""
     browser = current_browser()
-    if request.form.get("everywhere"):
+    if request.form.get("everywhere") or browser.opened is None:
         sessions.end_sessions(current_author().id)
-    elif browser.opened is not None:
-        sessions.end_session(browser.opened.id)
-    browser.replace(sessions.new_cookie(), lasting=False)
+        browser.replace(sessions.new_cookie(), lasting=False)
+    else:
+        cookie = sessions.close_session(environment(), browser.opened.id)
+        browser.replace(cookie, lasting=True)
     response = _go("author_log_in.ask_page")
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
+
+
+def _find_session(browser: BrowserSession) -> int | None:
+    """Return the session that a log-in replaces: this browser's, or the last that it had."""
+    return browser.opened.id if browser.opened else sessions.find_ended_session(browser.cookie)
 
 
 def _request_link(address: str) -> None:
@@ -148,12 +194,12 @@ def _note(outcome: str, why: str) -> None:
     """Count a log-in that was turned away, and log it: a line a second, whoever guesses."""
     environment().tally.count("logins", outcome)
     if _lines.is_due():
-        log.warning("a log-in was %s: %s", outcome, why, extra=happened("log-in"))
+        log.warning("a log-in was %s: %s", outcome, why, extra=name_event("log-in"))
 
 
 def _enter(entered: NewSession, path: str) -> Response:
     environment().tally.count("logins", "accepted")
-    log.info("author %s logged in", entered.author.id, extra=happened("log-in"))
+    log.info("author %s logged in", entered.author.id, extra=name_event("log-in"))
     current_browser().replace(entered.token, lasting=True)
     return redirect(path, 303)  # type: ignore[return-value]
 
@@ -163,9 +209,22 @@ def _go(endpoint: str) -> Response:
     return redirect(target, 303)  # type: ignore[return-value]
 
 
-def _render_ask(status: int = 200, typed: str = "", error: str = "") -> Response:
-    next_path = safe_path(request.values.get("next"))
-    return render_page("author/log_in.html", status, typed=typed, error=error, next=next_path)
+def _can_use_passkeys() -> bool:
+    return find_relying_party(environment().settings.base_url) is not None
+
+
+def _render_ask(
+    status: int = 200, typed: str = "", error: str = "", *, passkey_error: str = ""
+) -> Response:
+    return render_page(
+        "author/log_in.html",
+        status,
+        typed=typed,
+        error=error,
+        passkey_error=passkey_error,
+        passkeys=_can_use_passkeys(),
+        next=safe_path(request.values.get("next")),
+    )
 
 
 def _render_dead_link() -> Response:

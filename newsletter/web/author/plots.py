@@ -30,12 +30,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Shapes, the points of a line (empty: none), and the largest and smallest value shown."""
+    """Shapes, the points of a line (empty: none), and the y of the line that bars stand on."""
 
     shapes: tuple[Shape, ...] = ()
     line: str = ""
-    highest: int = 0
-    lowest: int = 0
     baseline: float = HEIGHT
 
 
@@ -52,7 +50,7 @@ def draw_line(values: Sequence[int]) -> Plot:
     line = " ".join(points)
     if len(values) == 1:
         line = f"{line} {WIDTH},{HEIGHT - 4}"
-    return Plot(line=line, highest=highest, lowest=lowest)
+    return Plot(line=line)
 
 
 def draw_up_and_down(up: Sequence[int], down: Sequence[int], names: tuple[str, str]) -> Plot:
@@ -66,7 +64,7 @@ def draw_up_and_down(up: Sequence[int], down: Sequence[int], names: tuple[str, s
         x, width = _place_column(number, len(up))
         shapes.append(Shape(names[0], x, baseline - above * scale, width, above * scale))
         shapes.append(Shape(names[1], x, baseline, width, below * scale))
-    return Plot(_drop_empty(shapes), "", highest, lowest, baseline)
+    return Plot(_drop_empty(shapes), baseline=baseline)
 
 
 def draw_stacks(columns: Sequence[Sequence[int]], names: Sequence[str]) -> Plot:
@@ -80,11 +78,11 @@ def draw_stacks(columns: Sequence[Sequence[int]], names: Sequence[str]) -> Plot:
         for name, value in zip(names, column, strict=True):
             y -= value * scale
             shapes.append(Shape(name, x, y, width, value * scale))
-    return Plot(_drop_empty(shapes), "", highest)
+    return Plot(_drop_empty(shapes))
 
 
 def _place_column(number: int, columns: int) -> tuple[float, float]:
-    """Return where a column begins and how wide it is; few columns stay narrow, in their places."""
+    """Return the beginning and width of a column; few columns stay narrow, in their places."""
     step = WIDTH / columns
     width = min(step * (1 - GAP), COLUMN_AT_MOST)
     return number * step + (step - width) / 2, width

@@ -9,6 +9,7 @@ from babel.dates import get_day_names
 from flask import Response, request, url_for
 
 from newsletter.access_vocabulary import AuthorRole
+from newsletter.digest_vocabulary import DigestOrder, DigestSections, DigestShow
 from newsletter.errors import InvalidInput
 from newsletter.i18n import LANGUAGES, Text
 from newsletter.mail.theme import FONTS
@@ -16,12 +17,11 @@ from newsletter.schedule import WEEKDAYS
 from newsletter.services.authors.scope import Scope
 from newsletter.services.digests.look_preview import preview_look
 from newsletter.services.lists import lists
-from newsletter.services.lists.digest_options import ORDER, SECTIONS, SHOW
 from newsletter.services.runtime import environment
 from newsletter.vocabulary import Cadence
 from newsletter.web.author.access import current_author, make_blueprint, page, report_done
 from newsletter.web.author.frames import frame_mail, show_scheme
-from newsletter.web.locale import current_language, translate_errors
+from newsletter.web.locale import current_language, translate_texts
 from newsletter.web.responses import render_page
 
 blueprint = make_blueprint("settings", __name__)
@@ -55,6 +55,13 @@ SETTINGS = (
 LOOK = ("color", "font", "radius", "logo", "show", "order", "sections")
 """Those on the page of the look."""
 TYPED_AT_MOST = 2000
+FONT_WORDS: dict[str, str] = {
+    "system": Text("as the device writes"),
+    "serif": Text("with serifs"),
+    "humanist": Text("like handwriting, without serifs"),
+    "book": Text("as in a book"),
+    "mono": Text("all letters of one width"),
+}
 LOOK_WORDS: dict[str, str] = {
     "auto": Text("one post whole, several as excerpts"),
     "excerpt": Text("excerpts"),
@@ -85,7 +92,7 @@ def edit(slug: str) -> Response:
     try:
         _save(slug, _read_typed(SETTINGS))
     except InvalidInput as error:
-        return _render_settings(slug, _read_typed(SETTINGS), translate_errors(error.fields))
+        return _render_settings(slug, _read_typed(SETTINGS), translate_texts(error.fields))
     return report_done(url_for("author_settings.show", slug=slug))
 
 
@@ -101,7 +108,7 @@ def edit_look(slug: str) -> Response:
     try:
         _save(slug, _read_typed(LOOK))
     except InvalidInput as error:
-        return _render_look(slug, _read_typed(LOOK), translate_errors(error.fields))
+        return _render_look(slug, _read_typed(LOOK), translate_texts(error.fields))
     return report_done(url_for("author_settings.look", slug=slug))
 
 
@@ -136,7 +143,7 @@ def _save(slug: str, typed: Mapping[str, str]) -> None:
         name: value for name, value in typed.items() if value != request.form.get(f"was_{name}")
     }
     if changed:
-        lists.edit(environment(), slug, changed)
+        lists.edit(environment(), slug, changed, keep_domain=current_author().limited)
 
 
 def _read_values(slug: str) -> dict[str, str]:
@@ -195,7 +202,8 @@ def _render_settings(slug: str, typed: Mapping[str, str], errors: Mapping[str, s
 def _render_look(slug: str, typed: Mapping[str, str], errors: Mapping[str, str]) -> Response:
     was = _read_values(slug)
     values = {**was, **typed}
-    words = translate_errors(LOOK_WORDS)
+    words = translate_texts(LOOK_WORDS)
+    fonts = translate_texts(FONT_WORDS)
     dark = request.form.get("scheme", "")
     fields = {} if errors else {name: values[name] for name in LOOK} | {"scheme": dark}
     return render_page(
@@ -206,9 +214,9 @@ def _render_look(slug: str, typed: Mapping[str, str], errors: Mapping[str, str])
         values=values,
         errors=errors,
         dark=dark,
-        fonts=[(font, font) for font in FONTS],
-        shows=[(word, words[word]) for word in SHOW],
-        orders=[(word, words[word]) for word in ORDER],
-        sections=[(word, words[word]) for word in SECTIONS],
+        fonts=[(font, fonts[font]) for font in FONTS],
+        shows=[(word.value, words[word]) for word in DigestShow],
+        orders=[(word.value, words[word]) for word in DigestOrder],
+        sections=[(word.value, words[word]) for word in DigestSections],
         preview=f"{url_for('author_settings.look_html', slug=slug)}?{urlencode(fields)}",
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flask import Response, request, url_for
 
 from newsletter.access_vocabulary import AuthorRole
+from newsletter.closed_sets import find_member
 from newsletter.services.authors.scope import Scope
 from newsletter.services.polling import browse, entries, feeds
 from newsletter.services.polling.entries import EntryView
@@ -29,7 +30,7 @@ blueprint = make_blueprint("sources", __name__)
 def index() -> Response:
     """List the feeds and the entries of the author's lists, newest first."""
     lists = current_author().lists
-    fate = next((fate for fate in EntryStatus if fate == request.args.get("fate")), None)
+    fate = find_member(EntryStatus, request.args.get("fate"))
     key = read_key(request.args.get("before"))
     return render_page(
         "author/sources.html",

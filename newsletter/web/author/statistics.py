@@ -9,12 +9,12 @@ from flask import Response, request
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.i18n import LANGUAGES, Text
 from newsletter.services.runtime import environment
-from newsletter.services.statistics import limits, read
+from newsletter.services.statistics import caveats, read
 from newsletter.services.statistics.types import ListStatistics
 from newsletter.web.author import plots
 from newsletter.web.author.access import current_author, make_blueprint, page
 from newsletter.web.author.plots import Plot
-from newsletter.web.locale import translate_errors
+from newsletter.web.locale import translate_texts
 from newsletter.web.responses import render_page
 from newsletter.web.subscriber_links import REASON_WORDS
 
@@ -36,8 +36,7 @@ def index() -> Response:
     lists = read.list_titles(list(current_author().lists))
     chosen = next((row for row in lists if row.slug == request.args.get("list")), None)
     chosen = chosen or next(iter(lists), None)
-    span = request.args.get("days", "30")
-    span = span if span in SPANS else "30"
+    span = _choose_span()
     rows = []
     if chosen is not None:
         rows = read.read_lists(env, [chosen.id], since=_find_first_day(env.now.date(), span))
@@ -45,14 +44,20 @@ def index() -> Response:
         "author/statistics.html",
         lists=lists,
         numbers=rows[0] if rows else None,
-        spans=translate_errors(SPANS),
+        spans=translate_texts(SPANS),
         span=span,
         active=plots.draw_line([row.active for row in rows[0].growth]) if rows else None,
         change=_draw_change(rows[0]) if rows else None,
-        reasons=translate_errors(REASON_WORDS),
-        language_names={**LANGUAGES, **translate_errors({"": Text("the list's own")})},
-        limits=translate_errors({**limits.LIMITS, "never": limits.NEVER}),
+        reasons=translate_texts(REASON_WORDS),
+        language_names={**LANGUAGES, **translate_texts({"": Text("the list's own")})},
+        limits=translate_texts({**caveats.CAVEATS, "never": caveats.NEVER}),
     )
+
+
+def _choose_span() -> str:
+    """Return the span of time that was asked for, by default the last month."""
+    span = request.args.get("days", "30")
+    return span if span in SPANS else "30"
 
 
 def _find_first_day(today: date, span: str) -> date:

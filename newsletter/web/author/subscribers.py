@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 from flask import Response, request, stream_with_context, url_for
 
 from newsletter.access_vocabulary import AuthorRole
+from newsletter.closed_sets import find_member
 from newsletter.errors import InvalidInput, Refused
 from newsletter.i18n import Text
 from newsletter.services import consent
 from newsletter.services.authors.scope import Scope, require_visible
+from newsletter.services.campaigns import browse as campaigns
 from newsletter.services.campaigns import explain_delivery
+from newsletter.services.campaigns.browse import CampaignChoice
 from newsletter.services.runtime import environment
 from newsletter.services.subscribers import admin, browse, correct, history, privacy
 from newsletter.services.subscribers.correct import Correction
@@ -20,12 +23,13 @@ from newsletter.services.transfer import export_subscribers
 from newsletter.vocabulary import Cadence
 from newsletter.web.author.access import current_author, make_blueprint, page, report_done
 from newsletter.web.author.paging import read_key
-from newsletter.web.locale import translate_errors
+from newsletter.web.locale import translate_texts
 from newsletter.web.responses import render_page
 
 blueprint = make_blueprint("subscribers", __name__)
 
 MAX_SEARCH = 100
+OF_ALL_LISTS = Text("Name and tags belong to all lists: only an author of all lists changes them.")
 PERSON = "/subscribers/<subscriber>"
 
 
@@ -64,13 +68,13 @@ def add() -> Response:
         slug,
         name=form.get("name", ""),
         language=form.get("language", ""),
-        cadence=form.get("cadence") or None,
+        cadence=_read_cadence(form.get("cadence", "")),
         tag=() if current_author().limited else _read_words(form.get("tag", "")),
     )
     try:
         admin.add_subscriber(environment(), added)
     except InvalidInput as error:
-        return _render_add(form, translate_errors(error.fields))
+        return _render_add(form, translate_texts(error.fields))
     except Refused:
         if not current_author().limited:
             raise
@@ -97,6 +101,7 @@ def show(subscriber: str) -> Response:
             environment(), browse.get_address(subscriber), _visible_lists()
         ),
         cadences=list(Cadence),
+        campaigns=_list_campaigns(),
         explanation=_explain(subscriber),
     )
 
@@ -106,13 +111,16 @@ def correct_page(subscriber: str) -> Response:
     """Correct a subscriber's name and tags, or their cadence and pause on one list.
 
     Nobody is mailed. What the author may not see is not changed: without a list, no subscription.
+    An author of some lists changes what belongs to these lists, and not what all lists show.
     """
     form = request.form
     slug = _read_slug()
+    if current_author().limited and (slug is None or form.get("tag") or form.get("untag")):
+        raise InvalidInput({"name": OF_ALL_LISTS})
     correction = Correction(
         name=form.get("name") if slug is None else None,
         slug=slug,
-        cadence=(slug and form.get("cadence")) or None,
+        cadence=_read_cadence(form.get("cadence", "")) if slug else None,
         pause_until=_read_day(form.get("pause", "")) if slug else None,
         resume=slug is not None and not form.get("pause"),
         tag=_read_words(form.get("tag", "")),
@@ -181,6 +189,12 @@ def _visible_lists() -> Collection[int] | None:
     return author.lists.keys() if author.limited else None
 
 
+def _list_campaigns() -> list[CampaignChoice]:
+    """List the campaigns that may be asked about; none for authors of some lists."""
+    author = current_author()
+    return [] if author.limited else campaigns.list_started(author.lists)
+
+
 def _explain(subscriber: str) -> explain_delivery.DeliveryExplanation | None:
     """Explain why a subscriber got a campaign or not, where one is asked about.
 
@@ -212,6 +226,13 @@ def _read_day(text: str) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise InvalidInput({"pause": Text("Please choose a day.")}) from None
+
+
+def _read_cadence(text: str) -> Cadence | None:
+    cadence = find_member(Cadence, text)
+    if text and cadence is None:
+        raise InvalidInput({"cadence": Text("Please choose one of those offered.")})
+    return cadence
 
 
 def _read_words(text: str) -> list[str]:

@@ -20,6 +20,7 @@ const write = () => {
   const status = document.querySelector("#saved");
   const frame = document.querySelector("iframe.mail");
   const checks = document.querySelector("#checks");
+  const title = document.querySelector("#title");
   const looks = [...document.querySelectorAll("[data-look]")];
   let look = looks[0];
   let timer = 0;
@@ -50,6 +51,7 @@ const write = () => {
   };
 
   const refresh = async () => {
+    document.title = title.textContent = elements.subject.value.trim() || words.untitled;
     show();
     if (counted !== elements.segment.value) {
       counted = elements.segment.value;

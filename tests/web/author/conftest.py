@@ -1,4 +1,6 @@
-"""Authors with a browser each: an owner of every list, one of a single list, an editor, a viewer."""
+"""Authors with a browser each: an owner of every list, one of a single list, an editor, a
+viewer.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,10 @@ class BrowserOf:
     """A browser, with forms filled in as a page shows them."""
 
     client: FlaskClient
+    url: str = URL
 
     def get(self, path: str, **options: Any) -> TestResponse:
-        return self.client.get(path, base_url=URL, **options)
+        return self.client.get(path, base_url=self.url, **options)
 
     def token(self, path: str = "/author/log-in") -> str:
         match = _TOKEN.search(self.get(path).text)
@@ -46,7 +49,7 @@ class BrowserOf:
     ) -> TestResponse:
         """Send the form of a page."""
         fields = {"csrf_token": self.token(page), **(data or {})}
-        return self.client.post(path, base_url=URL, data=fields, **options)
+        return self.client.post(path, base_url=self.url, data=fields, **options)
 
     @property
     def cookie(self) -> str | None:

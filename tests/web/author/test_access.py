@@ -17,7 +17,7 @@ from newsletter.services.runtime import EXTENSION
 from tests.people import add_entry, add_feed, add_reader
 from tests.web.author.conftest import Browse
 
-OPEN = {"ask_page", "ask", "code_page", "code", "enter_page", "enter"}
+OPEN = {"ask_page", "ask", "code_page", "code", "enter_page", "enter", "challenge", "passkey"}
 """Pages of the way in; everything else asks for a log-in."""
 
 MAY = {
@@ -27,6 +27,11 @@ MAY = {
     "log_in.again": "viewer",
     "log_in.account": "viewer",
     "log_in.log_out": "viewer",
+    "passkeys.index": "viewer",
+    "passkeys.challenge": "viewer recent",
+    "passkeys.add": "viewer recent",
+    "passkeys.rename": "viewer",
+    "passkeys.remove": "viewer recent",
     "audit.index": "owner everywhere",
     "statistics.index": "viewer",
     "campaigns.index": "viewer",
@@ -110,7 +115,9 @@ MAY = {
     "subscribers.proof": "owner everywhere",
     "subscribers.export": "owner everywhere recent",
 }
-"""The least role that each page needs; `everywhere`: only with every list, `recent`: within an hour."""
+"""The least role that each page needs; `everywhere`: only with every list, `recent`: within an
+hour.
+"""
 
 VALUES = {
     "slug": "nothing",
@@ -204,9 +211,9 @@ def test_nothing_of_another_list_is_there(
 ) -> None:
     """Every page about a thing, with a thing that exists, for an author of the other list."""
     stranger = browse(role, "talks")
-    own = browse("owner", "blog", address="own@example.com")
+    result = browse("owner", "blog", address="own@example.com")
     token = stranger.token("/author/account")
-    asked = 0
+    text = 0
     for rule in author_rules(app):
         access = getattr(app.view_functions[rule.endpoint], "access", None)
         if access is None or access.scope is None:
@@ -216,15 +223,15 @@ def test_nothing_of_another_list_is_there(
             path = rule.build(arguments)[1]  # type: ignore[index]
         if "GET" in rule.methods:
             answer = stranger.get(path)
-            assert own.get(path).status_code != 403 or access.everywhere, path
+            assert result.get(path).status_code != 403 or access.everywhere, path
         else:
             fields = {"csrf_token": token}
             answer = stranger.client.post(path, base_url="https://news.example.com", data=fields)
         assert answer.status_code in (403, 404), path
         assert "ann@example.com" not in answer.text
         assert "Slow days" not in answer.text
-        asked += 1
-    assert asked > 20
+        text += 1
+    assert text > 20
     with app.app_context(), reading() as session:
         assert session.scalars(select(Entry.fate).order_by(Entry.id)).all() == ["sent", "held"]
         assert session.scalars(select(Subscription.status)).all() == ["active"]
@@ -254,8 +261,8 @@ def test_a_correction_without_a_list_changes_no_subscription(
     for fields in ({"cadence": "monthly"}, {"pause": day}, {"list": "blog", "pause": day}):
         editor.post(f"{page}/correct", fields, page=page)
     with app.app_context(), reading() as session:
-        found = session.execute(select(Subscription.cadence, Subscription.paused_until)).all()
-    assert found == [("weekly", None)] * 2
+        rows = session.execute(select(Subscription.cadence, Subscription.paused_until)).all()
+    assert rows == [("weekly", None)] * 2
 
 
 def test_every_act_is_recorded_with_its_author(app: Flask, browse: Browse) -> None:

@@ -1,4 +1,6 @@
-"""The page of the next digest, and Today: what goes out, what waits, and what the author does about it."""
+"""The page of the next digest, and Today: what goes out, what waits, and what the author does about
+it.
+"""
 
 from __future__ import annotations
 
@@ -148,12 +150,12 @@ def test_a_mail_leads_to_its_page_after_the_log_in(
 ) -> None:
     """From a notice or a review to the log-in, and on to the page: inside these pages only."""
     browse("owner", address="ana@example.com")
-    wanted = f"{PAGE}?review=1"
+    text = f"{PAGE}?review=1"
     visitor = browse()
-    answer = visitor.get(wanted)
+    answer = visitor.get(text)
     assert answer.status_code == 303
     ask = answer.headers["Location"]
-    visitor.post("/author/log-in", {"email": "ana@example.com", "next": wanted}, page=ask)
+    visitor.post("/author/log-in", {"email": "ana@example.com", "next": text}, page=ask)
     with app.app_context():
         sending.send_due(blog)
     link = next(
@@ -161,7 +163,7 @@ def test_a_mail_leads_to_its_page_after_the_log_in(
     ).removeprefix("https://news.example.com")
     assert "digests" not in link
     entered = visitor.post(link, page=link)
-    assert entered.headers["Location"] == wanted
+    assert entered.headers["Location"] == text
     for bad in (
         "https://evil.example/author/",
         "//evil.example",

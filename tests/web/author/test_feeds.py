@@ -31,7 +31,12 @@ def test_a_feed_is_found_by_the_address_of_its_blog(
 ) -> None:
     fake_fetch.pages["https://slow.example/feed"] = FEED
     browser = browse("owner", "blog")
-    fields = {"url": "https://slow.example/feed", "list": "blog", "only": "News\n\nTalks ", "kinds": ["live"]}  # fmt: skip
+    fields = {
+        "url": "https://slow.example/feed",
+        "list": "blog",
+        "only": "News\n\nTalks ",
+        "kinds": ["live"],
+    }
     answer = browser.post(PAGE, fields, page=PAGE)
     assert answer.headers["Location"] == "/author/sources?done=1"
     with app.app_context():
@@ -65,9 +70,12 @@ def test_filters_are_changed_and_checked(app: Flask, browse: Browse, feed: int) 
     page = f"/author/feeds/{feed}"
     wrong = browser.post(f"{page}/edit", {"not_title": "("}, page=page)
     assert wrong.status_code == 422 and 'aria-invalid="true"' in wrong.text
-    browser.post(f"{page}/edit", {"never": "Ads", "not_title": "^Sale", "kinds": ["shorts"]}, page=page)  # fmt: skip
+    browser.post(
+        f"{page}/edit", {"never": "Ads", "not_title": "^Sale", "kinds": ["shorts"]}, page=page
+    )
     with app.app_context():
-        changed, other = feeds.get(str(feed)), feeds.list_feeds("talks")[0]
+        changed = feeds.get(str(feed))
+        other = feeds.list_feeds("talks")[0]
     assert (changed.not_categories, changed.not_title) == (("Ads",), "^Sale")
     assert (other.not_categories, other.leaves_out) == ((), ())
     assert browser.get(f"/author/feeds/{other.id}").status_code == 404

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+import re
 import stat
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from newsletter.access_vocabulary import AuthorRole
 from newsletter.db.session import reading, transaction
 from newsletter.models import ConsentEvent, ImportFile, MailingList, Subscriber, Subscription
+from newsletter.services.authors import authors
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.transfer import import_work
@@ -82,14 +86,17 @@ def test_nothing_is_imported_before_its_author_has_seen_what_would_happen(
     [file] = (settings.folder / "imports").glob("*/*")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert 'data-live="uploaded"' in browser.get(page).text
+    reading_page = browser.get(page).text
+    assert 'data-live="uploaded"' in reading_page
+    assert "Being read in the background" in reading_page
     work()
-    shown = browser.get(page).text
+    result = browser.get(page).text
     assert statuses(app) == before
     for text in ("Shoe size", "First Name", "line 4: ", "waits for you"):
-        assert text in shown
-    assert "<script>alert" not in shown
+        assert text in result
+    assert "<script>alert" not in result
     assert browser.post(f"{page}/approve", page=page).status_code == 303
+    assert "Importing in the background" in browser.get(page).text
     assert browser.post(f"{page}/approve", page=page).status_code == 409, "twice"
     work()
     assert statuses(app) == before | {("blog", "bob@example.com"): "unsubscribed"}
@@ -122,7 +129,9 @@ def test_an_opt_out_that_is_not_understood_is_asked_about(
     refused = browser.get(page).text
     assert "is not understood" in refused
     assert browser.post(f"{page}/approve", page=page).status_code == 409
-    browser.post(f"{page}/check", {"list": "blog", "column": "blocked", "meaning": "ignore"}, page=page)  # fmt: skip
+    browser.post(
+        f"{page}/check", {"list": "blog", "column": "blocked", "meaning": "ignore"}, page=page
+    )
     work()
     assert "is not understood" not in browser.get(page).text
     browser.post(f"{page}/approve", page=page)
@@ -202,22 +211,45 @@ def test_a_file_that_ends_workers_is_given_up(
     assert "waits for you" in browser.get(other).text
 
 
+def test_an_error_of_the_program_is_said_at_once(
+    app: Flask,
+    browse: Browse,
+    others: None,
+    work: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No file is known that causes one, so that one is raised here; the next file is read."""
+    browser = browse("owner")
+    page = upload(browser, PEOPLE).headers["Location"]
+    other = upload(browser, b"email\ncat@example.com\n", "other.csv").headers["Location"]
+    really = import_work.import_file
+
+    def fail(env: Environment, file: Path, **options: Any) -> Any:
+        if file.name == "people.csv":
+            raise LookupError("ann@example.com")
+        return really(env, file, **options)
+
+    monkeypatch.setattr(import_work, "import_file", fail)
+    work()
+    text = browser.get(page).text
+    assert "this program failed on it" in text and "ann@" not in text
+    assert "waits for you" in browser.get(other).text
+
+
 def test_a_worker_that_is_stopped_goes_on_later(
     app: Flask, browse: Browse, others: None, work: Callable[[], None]
 ) -> None:
     browser = browse("owner")
     page = upload(browser, PEOPLE).headers["Location"]
-    asked = iter([False, True])
+    result = iter([False, True])
     with app.app_context():
-        import_work.work_on_files(app.extensions[EXTENSION], stop=lambda: next(asked))
+        import_work.work_on_files(app.extensions[EXTENSION], stop=lambda: next(result))
     assert 'data-live="uploaded"' in browser.get(page).text
     work()
     assert "waits for you" in browser.get(page).text
 
 
-def test_a_file_is_not_read_for_who_may_not_send_one(
-    app: Flask, browse: Browse, settings: Settings
-) -> None:
+def test_a_file_is_not_read_for_who_may_not_send_one(browse: Browse) -> None:
     """Before a body is read it is known who sends it; and a server takes none without a ticket."""
     for browser in (browse(), browse("editor"), browse("owner", "blog")):
         read = io.BytesIO(b"x" * 2_000_000)
@@ -230,11 +262,49 @@ def test_a_file_is_not_read_for_who_may_not_send_one(
         )
         assert answer.status_code in (303, 403)
         assert read.tell() == 0
-    ticket = uploads.make_ticket(settings)
+
+
+@pytest.mark.parametrize("ended_by", ["revoke", "log-out", "viewer"])
+@pytest.mark.parametrize("page", ["/author/files", PAGE])
+def test_a_ticket_ends_with_the_log_in_that_it_was_made_for(
+    app: Flask, browse: Browse, clock: Clock, page: str, ended_by: str
+) -> None:
+    """A server takes 100 MB with it before the page can ask who sends them."""
+    browser = browse("owner")
+    other = browse("owner", address="other@example.com")
+    tickets = [re.findall(r"\?ticket=([^\"&]+)", one.get(page).text)[0] for one in (browser, other)]
+    env = app.extensions[EXTENSION]
     path = "/author/upload/subscribers"
-    assert uploads.find_body_limit(settings, path, f"ticket={ticket}", 7) == uploads.UPLOAD_AT_MOST
-    for where, query in ((path, f"ticket={ticket}x"), (path, ""), ("/blog/subscribe", f"ticket={ticket}")):  # fmt: skip
-        assert uploads.find_body_limit(settings, where, query, 7) == 7
+
+    def find_limits() -> list[int]:
+        with app.app_context():
+            return [
+                uploads.find_body_limit(env, path, f"ticket={ticket}", "", 7) for ticket in tickets
+            ]
+
+    assert find_limits() == [uploads.UPLOAD_AT_MOST, uploads.UPLOAD_AT_MOST]
+    with app.app_context():
+        if ended_by == "revoke":
+            authors.revoke_author(env, "owner0@example.com")
+        elif ended_by == "viewer":
+            authors.add_author(env, "owner0@example.com", role=AuthorRole.VIEWER)
+    if ended_by == "log-out":
+        browser.post("/author/log-out", page=page)
+    assert find_limits()[1] == uploads.UPLOAD_AT_MOST
+    assert find_limits()[0] == 7
+
+
+def test_only_a_ticket_as_it_was_made_counts(app: Flask, browse: Browse) -> None:
+    path = "/author/upload/subscribers"
+    env = app.extensions[EXTENSION]
+    ticket = re.findall(r"\?ticket=([^\"&]+)", browse("owner").get(PAGE).text)[0]
+    for where, query in (
+        (path, f"ticket={ticket}x"),
+        (path, ""),
+        ("/blog/subscribe", f"ticket={ticket}"),
+    ):
+        with app.app_context():
+            assert uploads.find_body_limit(env, where, query, "", 7) == 7
 
 
 def test_a_log_in_that_is_old_is_asked_for_again(browse: Browse, clock: Clock) -> None:

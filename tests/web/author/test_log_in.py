@@ -22,6 +22,7 @@ from tests.fakes import Clock, FakeDns, FakeFetch, Sink, body
 from tests.web.author.conftest import URL, Browse, BrowserOf
 
 ANA = "ana@blog.example"
+NOTICE = "A log-in from a new browser"
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def ask(browser: BrowserOf, address: str = ANA) -> None:
 
 
 def mailed(app: Flask, sink: Sink, address: str = ANA) -> tuple[str, str]:
-    """The link and the code of the latest mail."""
+    """Return the link and the code of the latest mail."""
     with app.app_context():
         sending.send_due(app.extensions[EXTENSION])
     text = body(sink.to(address)[-1])
@@ -57,6 +58,10 @@ def test_from_the_address_to_the_first_page(
     assert browser.get("/author/").headers["Location"] == "/author/log-in?next=/author/"
     ask(browser)
     link, _ = mailed(app, sink)
+    for kind in ("plain", "html"):
+        text = body(sink.to(ANA)[-1], kind)
+        assert "Log in to news.example.com" in text
+        assert f"Account: {ANA}" in text
     before = browser.cookie
     page = browser.get(link)
     assert "<button" in page.text
@@ -150,11 +155,16 @@ def test_every_address_gets_the_same_answer_after_the_same_statements(
         event.remove(engine, "before_cursor_execute", note)
         following = browser.post("/author/code", {"code": "00000000"}).text
         writes = sorted(text for text in statements if not text.startswith("SELECT name"))
-        kept = [
+        comparable = [
             text for text in writes if "sqlite_sequence" not in text and "SAVEPOINT" not in text
         ]
-        answers[address] = (answer.status_code, answer.headers["Location"], answer.data, kept,
-                            re.sub(r'value="[^"]*"', "", following))  # fmt: skip
+        answers[address] = (
+            answer.status_code,
+            answer.headers["Location"],
+            answer.data,
+            comparable,
+            re.sub(r'value="[^"]*"', "", following),
+        )
     assert answers[ANA] == answers["nobody@blog.example"]
 
 
@@ -275,10 +285,74 @@ def test_a_session_ends_after_30_days_and_its_cookie_changes_every_day(
     assert len(values) == 30
     clock.forward(timedelta(days=1))
     assert browser.get("/author/").status_code == 303
+    clock.forward(timedelta(days=30))  # for so long the browser is known
     with app.app_context():
         cleanup.clean_up(app.extensions[EXTENSION])
         with reading() as session:
             assert session.scalar(select(func.count(AuthorSession.id))) == 0
+
+
+def enter(app: Flask, browser: BrowserOf, sink: Sink, address: str = ANA) -> int:
+    """Log in with the mailed link; return how many log-ins the author has been told of."""
+    ask(browser, address)
+    link, _ = mailed(app, sink, address)
+    assert browser.post(link, page=link).status_code == 303
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+    notices = [mail for mail in sink.to(address) if mail["Subject"] == NOTICE]
+    for notice in notices:
+        text = body(notice)
+        assert f"{URL}/author/account" in text
+        assert browser.cookie is not None
+        assert browser.cookie not in text
+    return len(notices)
+
+
+def test_a_log_in_from_a_new_browser_is_told_its_author(
+    app: Flask, ana: str, browse: Browse, sink: Sink, clock: Clock
+) -> None:
+    laptop = browse()
+    phone = browse()
+    ben = browse()
+    assert enter(app, ben, sink, "ben@blog.example") == 0
+    assert enter(app, laptop, sink) == 0, "nobody logged in as Ana before"
+    assert enter(app, laptop, sink) == 0
+    assert enter(app, phone, sink) == 1
+    assert laptop.post("/author/log-out", page="/author/").status_code == 303
+    clock.forward(timedelta(days=29))
+    assert enter(app, laptop, sink) == 1, "it was logged out a while ago"
+    assert enter(app, ben, sink) == 2, "it knows another author only"
+    assert enter(app, ben, sink, "ben@blog.example") == 1
+
+
+def test_a_browser_is_forgotten_in_time_and_with_log_out_everywhere(
+    app: Flask, ana: str, browse: Browse, sink: Sink, clock: Clock
+) -> None:
+    laptop = browse()
+    phone = browse()
+    assert enter(app, laptop, sink) == 0
+    assert enter(app, phone, sink) == 1
+    fields = {"everywhere": "1"}
+    assert phone.post("/author/log-out", fields, page="/author/").status_code == 303
+    assert laptop.get("/author/").status_code == 303
+    assert enter(app, laptop, sink) == 2
+    clock.forward(timedelta(days=61))
+    with app.app_context():
+        cleanup.clean_up(app.extensions[EXTENSION])
+    assert enter(app, laptop, sink) == 3
+
+
+def test_a_cookie_from_before_a_log_out_is_no_known_browser(
+    app: Flask, ana: str, browse: Browse, sink: Sink
+) -> None:
+    laptop = browse()
+    thief = browse()
+    assert enter(app, laptop, sink) == 0
+    stolen = laptop.cookie or ""
+    assert laptop.post("/author/log-out", page="/author/").status_code == 303
+    thief.client.set_cookie("__Secure-author", stolen, domain="news.example.com", path="/author")
+    assert thief.get("/author/").status_code == 303
+    assert enter(app, thief, sink) == 1
 
 
 def test_a_replaced_cookie_that_is_used_again_ends_the_session(
@@ -306,6 +380,32 @@ def test_a_form_needs_the_token_of_its_browser(app: Flask, browse: Browse) -> No
     assert browser.get("/author/").status_code == 200
 
 
+def test_no_form_of_another_site_replaces_the_cookie(app: Flask, browse: Browse) -> None:
+    """The browser sends it without our cookie (SameSite), and would store another one.
+
+    A new cookie in its place would log the author out.
+    """
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/author/")]
+    paths = [re.sub("<[^>]+>", "1", rule.rule) for rule in rules if "POST" in (rule.methods or ())]
+    assert len(paths) > 40
+    for path in [*paths, "/author/nowhere"]:
+        answer = app.test_client().post(path, base_url=URL, data={"email": ANA})
+        assert "Set-Cookie" not in answer.headers, path
+        assert answer.status_code in (303, 400, 404), path
+
+
+def test_a_form_without_a_cookie_needs_a_token_that_nobody_has(app: Flask, browse: Browse) -> None:
+    visitor = browse()
+    token = visitor.token("/author/log-in")
+    client = app.test_client(use_cookies=False)
+    refused = client.post("/author/log-in", base_url=URL, data={"email": ANA})
+    tokens = [token, *re.findall(r'name="csrf_token" value="([^"]+)"', refused.text)]
+    for one in tokens:
+        fields = {"email": ANA, "csrf_token": one}
+        answer = client.post("/author/log-in", base_url=URL, data=fields)
+        assert answer.status_code == 400
+
+
 def test_a_form_outlives_the_rotation_of_the_cookie(
     app: Flask, browse: Browse, clock: Clock
 ) -> None:
@@ -317,6 +417,7 @@ def test_a_form_outlives_the_rotation_of_the_cookie(
     assert answer.status_code == 303
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "path",
     ["//evil.example", "https://evil.example/author/", "/author/\\evil", "/", "/author/\nx", ""],
@@ -334,8 +435,11 @@ def test_over_plain_http_nobody_logs_in(settings: Settings, clock: Clock) -> Non
     ):
         app = create_app(
             settings.model_copy(update={"base_url": base_url}),
-            fetch=FakeFetch(), clock=clock, resolver=FakeDns(), transport=Sink,
-        )  # fmt: skip
+            fetch=FakeFetch(),
+            clock=clock,
+            resolver=FakeDns(),
+            transport=Sink,
+        )
         answer = app.test_client().get("/author/log-in", base_url=base_url)
         assert answer.status_code == status
         cookies = answer.headers.getlist("Set-Cookie")

@@ -1,4 +1,4 @@
-"""What the author's pages show and do: the same as the commands, each list by itself."""
+"""Test what the author's pages show and do: the same as the commands, each list by itself."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 @dataclass
 class Blog:
-    """What there is: on `blog` a campaign and entries, on `talks` others."""
+    """The rows that exist: on `blog` a campaign and entries, on `talks` others."""
 
     app: Flask
     campaign: int
@@ -63,15 +63,21 @@ def blog(app: Flask, lists: None) -> Blog:
             add_reader(session, talks, "cat@example.com", name="Anna Cat")
             session.add(
                 Subscription(
-                    handle="bob-on-talks", list_id=talks.id, subscriber_id=bob.subscriber_id,
-                    status="active", cadence="weekly", created_at=env.now, confirmed_at=env.now,
+                    handle="bob-on-talks",
+                    list_id=talks.id,
+                    subscriber_id=bob.subscriber_id,
+                    status="active",
+                    cadence="weekly",
+                    created_at=env.now,
+                    confirmed_at=env.now,
                 )
-            )  # fmt: skip
+            )
             feed = add_feed(session, mine)
             add_entry(session, feed, f"Slow days {SCRIPT}")
             other_feed = add_feed(session, talks, "https://talks.example.com/feed/")
             other = add_entry(session, other_feed, "Talk of the town")
-            feed_id, other_entry = feed.id, other.id
+            feed_id = feed.id
+            other_entry = other.id
         for slug in ("blog", "talks"):
             due.send_now(env, slug)
         with transaction() as session:
@@ -82,9 +88,17 @@ def blog(app: Flask, lists: None) -> Blog:
                 session.execute(select(MailingList.slug, Campaign.id).join(MailingList)).all()
             )
         return Blog(
-            app, ids["blog"], held, ready, ids["talks"], other_entry, feed_id,
-            handle_of("ann@example.com"), handle_of("bob@example.com"), handle_of("cat@example.com"),
-        )  # fmt: skip
+            app,
+            ids["blog"],
+            held,
+            ready,
+            ids["talks"],
+            other_entry,
+            feed_id,
+            handle_of("ann@example.com"),
+            handle_of("bob@example.com"),
+            handle_of("cat@example.com"),
+        )
 
 
 def fate(entry_id: int) -> str:
@@ -118,7 +132,10 @@ def test_a_campaign_is_paused_resumed_and_cancelled_beside_its_worker(
 def test_answers_are_shown_and_names_to_editors_where_the_letter_asked(
     blog: Blog, browse: Browse, sink: Sink
 ) -> None:
-    text = f"---\nsubject: A pause\nlist: blog\nanswers: named\n---\nRest.\n\n[Good {SCRIPT}?](answer: yes / no)\n"
+    text = (
+        "---\nsubject: A pause\nlist: blog\nanswers: named\n---\nRest.\n\n"
+        f"[Good {SCRIPT}?](answer: yes / no)\n"
+    )
     with blog.app.app_context():
         named = letters.send_letter(blog.env, parse_letter(text))
         plain = letters.send_letter(
@@ -128,7 +145,7 @@ def test_answers_are_shown_and_names_to_editors_where_the_letter_asked(
         for message in sink.to("ann@example.com")[-2:]:
             token = re.findall(r"/answer/([\w.-]+)", body(message))[0]
             tapped_answers.give_answer(blog.env, token)
-    for role, campaign, shown in (
+    for role, campaign, is_named in (
         ("viewer", named, False),
         ("editor", named, True),
         ("editor", plain, False),
@@ -140,7 +157,7 @@ def test_answers_are_shown_and_names_to_editors_where_the_letter_asked(
         assert SCRIPT not in page.text
         assert "<dt><bdi>yes</bdi></dt><dd>1</dd>" in page.text
         assert "<dt><bdi>no</bdi></dt><dd>0</dd>" in page.text
-        assert ("ann@example.com" in page.text) is shown, (role, campaign)
+        assert ("ann@example.com" in page.text) is is_named, (role, campaign)
         assert "bob@example.com" not in page.text
     other = browse("viewer").get(f"/author/campaigns/{blog.other_campaign}").text
     assert "Good" not in other
@@ -177,11 +194,11 @@ def test_a_campaign_that_failed_is_sent_again_by_its_owner(
 def test_the_mail_is_shown_where_it_can_do_nothing(blog: Blog, browse: Browse) -> None:
     browser = browse("viewer")
     page = f"/author/campaigns/{blog.campaign}"
-    shown = browser.get(f"{page}/html")
-    policy = shown.headers["Content-Security-Policy"]
+    answer = browser.get(f"{page}/html")
+    policy = answer.headers["Content-Security-Policy"]
     assert "sandbox" in policy and "script-src" not in policy and "default-src 'none'" in policy
     assert "frame-ancestors 'self'" in policy
-    assert SCRIPT not in shown.text
+    assert SCRIPT not in answer.text
     assert "Slow days" in browser.get(f"{page}/text").text
     report = browser.get(page)
     assert f'src="{page}/html"' in report.text
@@ -200,8 +217,10 @@ def test_entries_are_held_released_and_skipped(blog: Blog, browse: Browse) -> No
     )
     for entry, act, expected in steps:
         answer = browser.post(
-            f"/author/entries/{entry}/{act}", {"next": "/author/sources?fate=held"}, page="/author/sources"
-        )  # fmt: skip
+            f"/author/entries/{entry}/{act}",
+            {"next": "/author/sources?fate=held"},
+            page="/author/sources",
+        )
         assert answer.headers["Location"] == "/author/sources?fate=held&done=1"
         with blog.app.app_context():
             assert fate(entry) == expected
@@ -275,10 +294,9 @@ def test_a_subscriber_is_corrected_and_unsubscribed(blog: Blog, browse: Browse) 
     )
     text = browser.get(page).text
     assert "Robert" in text and "berlin" in text and "2026-12-24" in text
-    assert (
-        browser.post(f"{page}/correct", {"list": "blog", "pause": "soon"}, page=page).status_code
-        == 422
-    )
+    for wrong in ({"pause": "soon"}, {"cadence": "hourly"}):
+        answer = browser.post(f"{page}/correct", {"list": "blog", **wrong}, page=page)
+        assert answer.status_code == 422
     browser.post(f"{page}/unsubscribe", {"list": "blog"}, page=page)
     with blog.app.app_context(), reading() as session:
         rows = session.execute(
@@ -296,6 +314,19 @@ def test_why_a_subscriber_got_nothing_is_explained(blog: Blog, browse: Browse) -
     page = browse("editor").get(f"/author/subscribers/{blog.cat}?campaign={blog.campaign}")
     assert 'role="status"' in page.text
     assert "the address subscribes to talks, not to blog" in page.text
+    path = f"/author/subscribers/{blog.cat}?campaign={blog.campaign}"
+    german = browse("editor").get(path, headers={"Accept-Language": "de"}).text
+    assert "Die Adresse hat talks abonniert, nicht blog" in german
+    assert "the address subscribes" not in german
+
+
+def test_the_campaign_to_explain_is_chosen_by_its_subject(blog: Blog, browse: Browse) -> None:
+    path = f"/author/subscribers/{blog.cat}"
+    page = browse("editor").get(path).text
+    choices = re.findall(r'<option value="(\d+)"[^>]*>[^<]+ · (\w+) · ', page)
+    assert choices == [(str(blog.other_campaign), "talks"), (str(blog.campaign), "blog")]
+    text = browse("editor", "talks").get(path).text
+    assert 'name="campaign"' not in text, "the reasons may name other lists"
 
 
 def test_who_is_added_must_confirm(blog: Blog, browse: Browse, sink: Sink) -> None:
@@ -344,6 +375,34 @@ def test_adding_says_nothing_of_other_lists(blog: Blog, browse: Browse) -> None:
         assert session.scalars(select(Tag.tag)).all() == []
 
 
+def test_a_limited_author_neither_sees_nor_changes_what_all_lists_show(
+    blog: Blog, browse: Browse
+) -> None:
+    """Whoever types an address into the form learns no name of it; tags are no list's own."""
+    with blog.app.app_context(), transaction() as session:
+        cat = session.scalars(select(Subscriber).where(Subscriber.handle == blog.cat)).one()
+        bob = session.scalars(select(Subscriber).where(Subscriber.handle == blog.bob)).one()
+        session.add_all(Tag(subscriber_id=row.id, tag="patient") for row in (cat, bob))
+        name = cat.name
+    browser = browse("owner", "blog")
+    page = "/author/subscribers/add"
+    browser.post(page, {"email": "cat@example.com", "list": "blog"}, page=page)
+    for path in ("/author/subscribers", f"/author/subscribers/{blog.cat}"):
+        text = browser.get(path).text
+        assert "cat@example.com" in text
+        assert name not in text and "patient" not in text
+    page = f"/author/subscribers/{blog.bob}"
+    assert "patient" not in browser.get(page).text
+    for changes in ({"name": "Mine"}, {"tag": "mine"}, {"list": "blog", "untag": "patient"}):
+        answer = browser.post(f"{page}/correct", changes, page=page)
+        assert answer.status_code == 422, changes
+        assert "only an author of all lists" in answer.text
+    with blog.app.app_context(), reading() as session:
+        assert set(session.scalars(select(Tag.tag))) == {"patient"}
+        assert "Mine" not in set(session.scalars(select(Subscriber.name)))
+    assert name in browse("owner").get(f"/author/subscribers/{blog.cat}").text
+
+
 def test_an_export_is_streamed(blog: Blog, browse: Browse) -> None:
     browser = browse("owner")
     answer = browser.post(
@@ -387,23 +446,34 @@ def test_listings_are_paged_by_key(blog: Blog, browse: Browse) -> None:
         )
     ]
     for browser, first, count in cases:
-        seen: list[str] = []
+        handles: list[str] = []
         path: str | None = first
         while path:
             assert path.rpartition("after=")[2].isdecimal() is False, "no number of all subscribers"
             text = browser.get(path).text
-            seen += [part.split('"')[0] for part in text.split("/author/subscribers/")[1:]]
-            path = next((part.split('"')[0].replace("&amp;", "&") for part in text.split('href="')[1:]
-                         if "after=" in part.split('"')[0]), None)  # fmt: skip
-        seen = [handle for handle in seen if handle not in ("export", "add")]
-        assert len(seen) == len(set(seen)) == count
+            handles += [part.split('"')[0] for part in text.split("/author/subscribers/")[1:]]
+            path = next(
+                (
+                    part.split('"')[0].replace("&amp;", "&")
+                    for part in text.split('href="')[1:]
+                    if "after=" in part.split('"')[0]
+                ),
+                None,
+            )
+        handles = [handle for handle in handles if handle not in ("export", "add")]
+        assert len(handles) == len(set(handles)) == count
 
 
 def test_viewers_see_no_address(blog: Blog, browse: Browse) -> None:
     browser = browse("viewer", address="eye@viewer.test")
-    for path in ("/author/", "/author/campaigns", f"/author/campaigns/{blog.campaign}",
-                 f"/author/campaigns/{blog.campaign}/html", f"/author/campaigns/{blog.campaign}/text",
-                 "/author/sources"):  # fmt: skip
+    for path in (
+        "/author/",
+        "/author/campaigns",
+        f"/author/campaigns/{blog.campaign}",
+        f"/author/campaigns/{blog.campaign}/html",
+        f"/author/campaigns/{blog.campaign}/text",
+        "/author/sources",
+    ):
         text = browser.get(path).text
         for name in ("ann@", "bob@", "cat@", "Bob"):
             assert name not in text, path

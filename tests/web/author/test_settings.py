@@ -1,4 +1,6 @@
-"""Settings and look of a list in the browser: the checks of `list edit`, and nothing else changed."""
+"""Settings and look of a list in the browser: the checks of `list edit`, and nothing else
+changed.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ LOOK = "/author/lists/blog/look"
 
 @pytest.fixture
 def posts(app: Flask, lists: None) -> None:
-    """A post that was mailed and one that was not on `blog`, another on `talks`."""
+    """Add a post that was mailed and one that was not on `blog`, another on `talks`."""
     with app.app_context(), transaction() as session:
         blog, talks = session.scalars(select(MailingList).order_by(MailingList.id))
         feed = add_feed(session, blog)
@@ -37,6 +39,21 @@ def settings_of(app: Flask, slug: str) -> lists.ListSettings:
         return lists.show(slug)
 
 
+def test_an_author_of_one_list_does_not_write_from_the_domain_of_another(
+    app: Flask, browse: Browse, posts: None
+) -> None:
+    """Mails are signed by domain, and subscribers are offered the lists of the same one."""
+    before = settings_of(app, "blog")
+    foreign = "Ana <ana@else.example.net>"
+    for who, saved in ((browse("owner", "blog"), False), (browse("owner"), True)):
+        sender = before.from_email
+        for typed in (f"Ana <new@{sender.rpartition('@')[2]}>", foreign):
+            answer = who.post(PAGE, {"from": typed, "was_from": ""}, page=PAGE)
+            assert answer.status_code == (422 if typed == foreign and not saved else 303)
+        domain = settings_of(app, "blog").from_email.rpartition("@")[2]
+        assert (domain == "else.example.net") == saved
+
+
 def test_only_what_was_changed_in_the_form_is_saved(
     app: Flask, browse: Browse, posts: None, clock: Clock
 ) -> None:
@@ -48,9 +65,15 @@ def test_only_what_was_changed_in_the_form_is_saved(
     with app.app_context():
         lists.edit(app.extensions[EXTENSION], "blog", {"description": "By the command line"})
     fields = {
-        "title": "Quiet Letters", "was_title": "Slow Letters", "description": "", "was_description": "",
-        "hour": "8", "was_hour": "8", "cadences": ["daily", "weekly"], "was_cadences": "instant daily weekly monthly",
-    }  # fmt: skip
+        "title": "Quiet Letters",
+        "was_title": "Slow Letters",
+        "description": "",
+        "was_description": "",
+        "hour": "8",
+        "was_hour": "8",
+        "cadences": ["daily", "weekly"],
+        "was_cadences": "instant daily weekly monthly",
+    }
     assert browser.post(PAGE, fields, page=PAGE).headers["Location"] == f"{PAGE}?done=1"
     saved = settings_of(app, "blog")
     assert (saved.title, saved.description) == ("Quiet Letters", "By the command line")
@@ -62,7 +85,14 @@ def test_only_what_was_changed_in_the_form_is_saved(
 
 def test_a_wrong_value_is_shown_beside_its_field(app: Flask, browse: Browse, posts: None) -> None:
     browser = browse("owner")
-    fields = {"hour": "25", "was_hour": "8", "from": "nobody", "was_from": "", "title": "Kept", "was_title": ""}  # fmt: skip
+    fields = {
+        "hour": "25",
+        "was_hour": "8",
+        "from": "nobody",
+        "was_from": "",
+        "title": "Kept",
+        "was_title": "",
+    }
     answer = browser.post(PAGE, fields, page=PAGE)
     assert answer.status_code == 422
     assert "must be a number from 0 to 23" in answer.text
@@ -77,11 +107,11 @@ def test_the_look_is_seen_before_it_is_saved(app: Flask, browse: Browse, posts: 
     tried = browser.post(f"{LOOK}/try", look, page=LOOK)
     assert tried.status_code == 200 and "color=%23aa1155" in tried.text
     assert settings_of(app, "blog").color == ""
-    shown = browser.get(f"{LOOK}/html?color=%23aa1155&font=serif&order=oldest")
-    assert "#aa1155" in shown.text and "Georgia" in shown.text
-    assert shown.text.index("Mailed") < shown.text.index("Coming up")
-    assert "<script" not in shown.text and "Talk of the town" not in shown.text
-    assert "sandbox" in shown.headers["Content-Security-Policy"]
+    answer = browser.get(f"{LOOK}/html?color=%23aa1155&font=serif&order=oldest")
+    assert "#aa1155" in answer.text and "Georgia" in answer.text
+    assert answer.text.index("Mailed") < answer.text.index("Coming up")
+    assert "<script" not in answer.text and "Talk of the town" not in answer.text
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert "#aa1155" not in browser.get(f"{LOOK}/html").text
     assert browser.get(f"{LOOK}/html?color=red").status_code == 422
     browser.post(LOOK, look, page=LOOK)
@@ -104,11 +134,18 @@ def test_review_and_the_weekly_note(app: Flask, browse: Browse, posts: None) -> 
     for name in ("review", "review_instant", "on_silence", "weekly_note"):
         assert f'name="{name}"' in page and f'name="was_{name}"' in page
     fields = {
-        "review": "1d", "was_review": "off", "review_instant": "yes", "was_review_instant": "no",
-        "on_silence": "wait", "was_on_silence": "send", "weekly_note": "off", "was_weekly_note": "on",
-    }  # fmt: skip
+        "review": "1d",
+        "was_review": "off",
+        "review_instant": "yes",
+        "was_review_instant": "no",
+        "on_silence": "wait",
+        "was_on_silence": "send",
+        "weekly_note": "off",
+        "was_weekly_note": "on",
+    }
     assert browser.post(PAGE, fields, page=PAGE).status_code == 303
-    saved, other = settings_of(app, "blog"), settings_of(app, "talks")
+    saved = settings_of(app, "blog")
+    other = settings_of(app, "talks")
     assert (saved.review, saved.review_instant) == ("24h", "yes")
     assert (saved.on_silence, saved.weekly_note) == ("wait", "off")
     assert (other.review, other.weekly_note) == ("off", "on")

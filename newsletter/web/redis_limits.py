@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from newsletter.errors import SettingsError, TooMany
-from newsletter.services import counters
+from newsletter.services import counters, request_limits
 from newsletter.settings import Settings
 from newsletter.web.errors import too_many
 
@@ -65,8 +65,8 @@ def install(app: Flask, settings: Settings) -> None:
         swallow_errors=True,
         key_prefix="newsletter",
     )
-    app.register_error_handler(RateLimitExceeded, _turned_away)
-    logging.getLogger("flask-limiter").addFilter(_said_already)
+    app.register_error_handler(RateLimitExceeded, _answer_limited)
+    logging.getLogger("flask-limiter").addFilter(_is_worth_logging)
 
 
 def _elsewhere() -> bool:
@@ -74,18 +74,18 @@ def _elsewhere() -> bool:
 
 
 def _address() -> str:
-    return counters.network_names(request.remote_addr or "")[0]
+    return request_limits.network_names(request.remote_addr or "")[0]
 
 
 def _network() -> str:
-    return f"net {counters.network_names(request.remote_addr or '')[1]}"
+    return f"net {request_limits.network_names(request.remote_addr or '')[1]}"
 
 
-def _turned_away(error: object) -> Response:
+def _answer_limited(error: object) -> Response:
     return too_many(TooMany("too many requests from one place", retry_after=counters.HOUR))
 
 
-def _said_already(record: logging.LogRecord) -> bool:
+def _is_worth_logging(record: logging.LogRecord) -> bool:
     """Drop the tracebacks of requests that waited for Redis, and the lines with addresses.
 
     The line that Redis does not answer is logged once by then.
