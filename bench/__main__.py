@@ -1,6 +1,6 @@
 """Measure and print the tables of docs/performance.md: ``python -m bench [part …]``.
 
-Parts: targets wire stages distance scale freeze workers signup returned import years.
+Parts: targets wire stages distance scale freeze millions workers signup returned import years.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import imports, load, parts, returned, signup, sinks, targets, world, years
+from bench import imports, load, millions, parts, returned, signup, sinks, targets, world, years
 from newsletter.db.session import db
 
 ROUNDS = 3
 YEARS_SUBSCRIBERS = 20_000
+MANY = int(os.environ.get("RECIPIENTS", "10000000"))
+"""Recipients of the largest campaign."""
 
 
 @contextmanager
@@ -247,12 +249,9 @@ def pages() -> None:
     for name, milliseconds in signup.measure().items():
         print(f"| {name} | {milliseconds:.2f} |")
     for server in ("serve", "gunicorn"):
-        print(
-            f"\n8 visitors, {server}\n\n| page | a second | CPU ms of the server |\n|---|---:|---:|"
-        )
-        with signup.serving(server, ceilings=signup.CEILINGS) as (port, pid):
-            for path, rate, milliseconds in signup.measure_rates(port, pid):
-                print(f"| `{path}` | {rate:,.0f} | {milliseconds:.2f} |")
+        print_rates(server, "SQLite")
+    with postgresql() as url:
+        print_rates("serve", "PostgreSQL", url)
     print(
         "\n50 sign-ups a second, ms\n\n| | answers | p50 | p95 | p99 | slowest |\n"
         "|---|---|---:|---:|---:|---:|"
@@ -267,12 +266,24 @@ def pages() -> None:
         print(f"| {name}, {seconds} s | {answers} | {times} |")
 
 
+def print_rates(server: str, database: str, url: str = "") -> None:
+    """Print answers a second and CPU of a real server."""
+    print(f"\n8 visitors, {server}, {database}\n")
+    print("| page | a second | CPU ms of the server |\n|---|---:|---:|")
+    with signup.serving(server, url, ceilings=signup.CEILINGS) as (port, pid):
+        for path, rate, milliseconds in signup.measure_rates(port, pid):
+            print(f"| `{path}` | {rate:,.0f} | {milliseconds:.2f} |")
+
+
 def returned_mail() -> None:
     """Print what returned mail costs: the listener, and a mailbox of foreign mail."""
-    for name, figures in (
-        ("listener, 10,000 bounces of 22 KB", returned.measure_listener(10_000)),
-        ("mailbox, 50,000 foreign mails and one bounce", returned.measure_mailbox(50_000)),
-    ):
+    with postgresql() as url:
+        measured = (
+            ("listener, 10,000 bounces of 22 KB, SQLite", returned.measure_listener(10_000)),
+            ("the same, PostgreSQL", returned.measure_listener(10_000, url)),
+            ("mailbox, 50,000 foreign mails and one bounce", returned.measure_mailbox(50_000)),
+        )
+    for name, figures in measured:
         text = ", ".join(f"{key} {value:,.1f}" for key, value in figures.items())
         print(f"{name}: {text}")
 
@@ -312,6 +323,7 @@ PARTS = {
     "distance": distance,
     "scale": scale,
     "freeze": freeze,
+    "millions": lambda: millions.print_millions(MANY),
     "workers": workers,
     "signup": pages,
     "returned": returned_mail,

@@ -82,7 +82,9 @@ def get(path: str) -> bytes:
     ).encode()
 
 
-def measure_throughput(port: int, request: bytes, *, visitors: int, seconds: float) -> LoadResult:
+def measure_throughput(
+    port: int, requests: Iterator[bytes], *, visitors: int, seconds: float
+) -> LoadResult:
     """Measure how many requests the server answers."""
     result = LoadResult()
     chooser = selectors.DefaultSelector()
@@ -90,10 +92,10 @@ def measure_throughput(port: int, request: bytes, *, visitors: int, seconds: flo
     for _ in range(visitors):
         visitor = _Visitor(port)
         chooser.register(visitor.socket, selectors.EVENT_READ, visitor)
-        visitor.ask(request, time.perf_counter())
+        visitor.ask(next(requests), time.perf_counter())
     while (now := time.perf_counter()) < began + seconds:
         for visitor in _list_answered(chooser, 0.1, result):
-            visitor.ask(request, time.perf_counter())
+            visitor.ask(next(requests), time.perf_counter())
     result.seconds = now - began
     _close(chooser)
     return result

@@ -20,8 +20,9 @@ from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.smtp.protocol import Conversation
 from newsletter.mail.smtp.types import Outgoing
 from newsletter.outbox import DeliveryUpdate, Group, Ledger
+from newsletter.outbox.references import References
 from newsletter.services.runtime import utcnow
-from newsletter.tokens import References, Tokens
+from newsletter.tokens import Tokens
 from newsletter.vocabulary import DeliveryStatus
 
 TURNS = 7
@@ -31,6 +32,7 @@ SUBSCRIBERS = 20_000
 def stages() -> Iterator[tuple[str, float]]:
     """Yield the name and the cost of each part."""
     tokens = Tokens(["a-key-for-measuring-0123456789abcdef"])
+    references = References(b"k" * 32)
     now = utcnow()
     headers = list_headers(
         Sender("Ana", "ana@example.com"),
@@ -52,7 +54,8 @@ def stages() -> Iterator[tuple[str, float]]:
             "name": "Subscriber 1",
             "email": "subscriber1@example.org",
             "date": "Tue, 24 Nov 2026 09:00:00 +0000",
-            "message_id": References(b"k" * 32).message_id(12345, "example.com"),
+            "message_id": references.message_id(12345, "example.com"),
+            "report_id": f"{references.name_report(12345)}@example.com",
             "unsubscribe_url": link(LinkPurpose.UNSUBSCRIBE),
             "preferences_url": link(LinkPurpose.PREFERENCES),
         }

@@ -71,15 +71,19 @@ def measure_memory() -> float:
 
 
 @contextmanager
-def make_app(count: int, **bounces: object) -> Iterator[Flask]:
-    """Make an installation whose letter to `count` subscribers was sent."""
+def make_app(count: int, url: str = "", **bounces: object) -> Iterator[Flask]:
+    """Make an installation whose letter to `count` subscribers was sent, on SQLite without a `url`.
+
+    What a database at `url` held is deleted.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        app = world.make_app(Path(folder), f"sqlite:///{folder}/newsletter.db")
+        app = world.make_app(Path(folder), url or f"sqlite:///{folder}/newsletter.db")
         settings = app.extensions[EXTENSION].settings.model_copy(
             update={"bounces": Bounces(address=ADDRESS, **bounces)}  # type: ignore[arg-type]
         )
         app = create_app(settings)
         with app.app_context():
+            world.empty()
             world.add_campaign(world.add_subscribers(count))
             with transaction() as session:
                 session.execute(update(Delivery).values(status="sent", finished_at=utcnow()))
@@ -94,7 +98,7 @@ def _write_reports() -> list[tuple[str, str]]:
         ids = session.scalars(select(Delivery.id).order_by(Delivery.id)).all()
     reports = []
     for number, id_ in enumerate(ids, 1):
-        reference = references.name_delivery(id_)
+        reference = references.name_report(id_)
         to = return_path(ADDRESS, reference)
         recipient = f"subscriber{number}@example.org"
         text = REPORT.format(
@@ -110,9 +114,9 @@ def _send(port: int, reports: list[tuple[str, str]]) -> None:
             client.sendmail("", [to], text)
 
 
-def measure_listener(count: int) -> dict[str, float]:
+def measure_listener(count: int, url: str = "") -> dict[str, float]:
     """Send `count` bounces over several connections; return seconds and memory as it grew."""
-    with make_app(count) as app:
+    with make_app(count, url) as app:
         reports = _write_reports()
         warm, rest = reports[: count // 10], reports[count // 10 :]
         with socket.create_server(("127.0.0.1", 0)) as free:

@@ -45,6 +45,9 @@ LEAVE = 0.0025
 """So many of the list leave in a week, and as many come."""
 FAILED = 200
 """One in so many messages fails."""
+SINGLE = (MailKind.CONFIRM, *5 * [MailKind.SERIES])
+"""Mails that each who comes gets, besides the weekly letter."""
+ACCEPTED = "2.0.0 Ok: queued as 4bZ1Xq0Y2cz1k9"
 TURNS = 15
 
 
@@ -121,7 +124,7 @@ class Years:
                     code=case((failed, 550), else_=250),
                     text=case(
                         (failed, "5.1.1 no such user"),
-                        else_="2.0.0 Ok: queued as 4bZ1Xq0Y2cz1k9",
+                        else_=ACCEPTED,
                     ),
                     finished_at=self.now,
                 ),
@@ -172,6 +175,22 @@ class Years:
                     for id_ in ids
                 ],
             ).all()
+            session.execute(
+                insert(Delivery),
+                [
+                    {
+                        "subscription_id": id_,
+                        "mail": mail,
+                        "status": DeliveryStatus.SENT,
+                        "created_at": self.now,
+                        "finished_at": self.now,
+                        "code": 250,
+                        "text": ACCEPTED,
+                    }
+                    for id_ in subscriptions
+                    for mail in SINGLE
+                ],
+            )
             session.execute(
                 insert(ConsentEvent),
                 [
