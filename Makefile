@@ -3,24 +3,29 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLOCK := $(VENV)/clock-notes.tsv
 DEMO := $(VENV)/.demo
 ARGS ?=
 
-.PHONY: demo test test-servers test-days-ahead mutants check texts bench lock audit clean
+.PHONY: demo test test-servers test-processes-ahead test-days-ahead mutants check texts bench lock audit clean
 
 demo: $(DEMO)            ## the whole life of a newsletter, on sample data (ARGS=--once for machines)
 	$(BIN)/newsletter demo $(ARGS)
 
-test: $(STAMP)           ## every test, on SQLite and on PostgreSQL
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+test: $(STAMP)           ## the tests, on SQLite and on PostgreSQL; Python is all that they need
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --write-clock-notes=$(CLOCK) \
+	  -m "not servers and not lives" $(ARGS)
 
-test-servers: $(STAMP)   ## only the tests with real servers: WordPress, Postfix, Dovecot, Redis, nginx, Caddy
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "wordpress or postfix or dovecot or redis or proxy" $(ARGS)
+test-servers: $(STAMP)   ## the others: with WordPress, Postfix, Dovecot, Redis, nginx, Caddy, and long lives
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --write-clock-notes=$(CLOCK) \
+	  -m "servers or lives" $(ARGS)
 
-test-days-ahead: $(STAMP) ## the suite 400 days ahead, and what starts processes five years ahead, too
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite --days-ahead 400 \
-	  -m "not browser and not postfix and not redis and not wordpress and not proxy" $(ARGS)
+test-processes-ahead: $(STAMP) ## what starts processes, with the clock five years ahead
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite --days-ahead 1826 -m processes $(ARGS)
+
+test-days-ahead: $(STAMP) ## what else reads the clock, as the runs before have noted, 400 days ahead
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite --days-ahead 400 \
+	  --by-clock-notes=$(CLOCK) -m "not processes and not servers and not browser" $(ARGS)
 
 mutants: $(STAMP)        ## change the core in one place at a time, print what no test notices (ARGS="--sample 60 --seed core")
 	$(BIN)/python -m tests.mutants $(ARGS)
@@ -29,14 +34,14 @@ check: $(STAMP)          ## lint, format, types, floor plan, language
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_floor_plan.py tests/test_language.py
+	$(BIN)/python -m pytest -q tests/test_floor_plan.py tests/test_language.py tests/test_closed_sets.py
 
 texts: $(STAMP)          ## collect the texts for people into the catalogues (docs/translating.md)
 	$(BIN)/pybabel -q extract -F pyproject.toml -k Text --no-location --sort-output --no-wrap -o $(VENV)/messages.pot .
 	for language in de fr es ro ar; do $(BIN)/pybabel -q update -l $$language -i $(VENV)/messages.pot \
 	  -d newsletter/translations --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap; done
 
-bench: $(STAMP)          ## speed and memory, beside others in one run (ARGS="targets wire stages distance scale freeze workers signup returned import"); needs postfix
+bench: $(STAMP)          ## speed and memory, beside others in one run (ARGS="targets wire stages distance scale freeze millions workers signup returned import"); needs postfix
 	$(BIN)/python -m bench $(ARGS)
 
 lock:                    ## pin every dependency of a deployment with its hashes (requirements.lock)

@@ -45,13 +45,13 @@ class ActOutcome(StrEnum):
     """The outcome of an author's act."""
 
     BEGUN = "begun"
-    """It was not heard how it ended: the program stopped, or an internal error."""
+    """Its end was not recorded: the program stopped, or an internal error."""
     DONE = "done"
     REFUSED = "refused"
 
 
 class NamedRow(StrEnum):
-    """The rows that programs know by opaque names, and whose pages they turn."""
+    """Kinds of rows whose ids the API encrypts, in names and page cursors."""
 
     SUBSCRIBER = "subscriber"
     SUBSCRIPTION = "subscription"

@@ -31,7 +31,7 @@ _QUOTED = re.compile(r'"(?P<local>[A-Za-z0-9_+.-]+)"@(?P<domain>[A-Za-z0-9.-]+)'
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`email` is what is sent to and shown, `key` what is unique."""
+    """An e-mail address: `email` as it is written to and shown, `key` as it is unique."""
 
     email: str
     key: str
@@ -144,6 +144,14 @@ def fold_address(key: str) -> str:
         local = local.replace(".", "") or local
         domain = GMAIL[0]
     return f"{local}@{domain}"
+
+
+_IN_TEXT = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]+(?:\.[\w-]+)+")
+
+
+def mask_addresses(text: str) -> str:
+    """Mask each address in a text, such as what a server says of one."""
+    return _IN_TEXT.sub(lambda match: mask(match[0]), text)
 
 
 def mask(email: str) -> str:

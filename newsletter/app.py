@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent
 
 
+class _Application(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function as it is: none here is asynchronous, and Flask would look each time."""
+        return func
+
+
 def find_template_folder() -> Path:
     """Find `templates/`: in the package if installed from a wheel, else beside it."""
     inside = PACKAGE / "templates"
@@ -64,7 +70,7 @@ def create_app(
     Raises `SettingsError`.
     """
     settings = settings or load_settings(environ=os.environ)
-    app = Flask("newsletter", static_folder=str(PACKAGE / "web" / "static"))
+    app = _Application("newsletter", static_folder=str(PACKAGE / "web" / "static"))
     app.config.update(
         SECRET_KEY=settings.signing_keys[0],
         SECRET_KEY_FALLBACKS=list(reversed(settings.signing_keys[1:])),
@@ -97,21 +103,27 @@ def create_app(
 
 
 def _add_pages(app: Flask, settings: Settings) -> None:
-    from newsletter.web import author, locale, page_cache, rate_limits, request_body
+    from newsletter.web import author, locale, page_cache, redis_limits, request_body
 
-    templates = find_template_folder()
-    app.jinja_loader = FileSystemLoader(
-        [settings.folder / "templates" / "pages", templates / "pages"]
-    )
+    _add_templates(app, settings)
     locale.install(app)
     page_cache.install(app)
-    rate_limits.install(app, settings)
+    redis_limits.install(app, settings)
     app.request_class = request_body.FormRequest
     for module in _import_page_modules():
         app.register_blueprint(module.blueprint)
     author.install(app)
     if settings.web.trusted_proxies:
         _trust_proxies(app, settings.web.trusted_proxies)
+
+
+def _add_templates(app: Flask, settings: Settings) -> None:
+    """Let pages be rendered, with the author's own templates before ours."""
+    from newsletter.web import template_sets
+
+    folders = [settings.folder / "templates", find_template_folder()]
+    app.jinja_loader = FileSystemLoader([folder / "pages" for folder in folders])
+    template_sets.install(app)
 
 
 def _import_page_modules() -> tuple[ModuleType, ...]:

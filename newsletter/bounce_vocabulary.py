@@ -1,4 +1,4 @@
-"""The closed sets of returned mail, each declared once, as those of vocabulary.py are."""
+"""Declare the closed sets of returned mail: its class, its source, what proves it, what follows."""
 
 from __future__ import annotations
 
@@ -53,11 +53,12 @@ class BounceProof(StrEnum):
     SMTP = "smtp"
     VERP = "verp"
     ENVELOPE_ID = "envid"
-    MESSAGE_ID = "message-id"
     TOKEN = "token"  # noqa: S105 (names a proof)
-    """The token of a List-Unsubscribe header."""
+    """The CFBL-Feedback-ID (RFC 9477), or the signed address of a List-Unsubscribe header."""
     HOOK = "hook"
-    """A provider's verified event names the address."""
+    """A provider's verified event names the message or the address."""
+    MESSAGE_ID = "message-id"
+    """Only our Message-ID, which whoever got the mail forwarded, or a copy of the answer, knows."""
     ADDRESS = "address"
     """Nothing but an address that subscribes here: no proof."""
     NONE = "none"
@@ -66,6 +67,11 @@ class BounceProof(StrEnum):
     def valid(self) -> bool:
         """Tell whether anything may follow from an event with this proof."""
         return self not in (BounceProof.ADDRESS, BounceProof.NONE)
+
+    @property
+    def secret(self) -> bool:
+        """Tell that nobody made this proof who only got the mail forwarded."""
+        return self.valid and self is not BounceProof.MESSAGE_ID
 
 
 class BounceEffect(StrEnum):

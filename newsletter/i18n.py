@@ -33,8 +33,8 @@ FOLDER = Path(__file__).parent / "translations"
 class Text(str):
     """A text that web pages and mails translate.
 
-    As a string it is the English. `detail`, such as a library's message, has no translation and is
-    left out of other languages.
+    As a string it is the English. A value may be a `Text` itself. `detail`, such as a library's
+    message, has no translation and is left out of other languages.
     """
 
     msgid: str
@@ -54,7 +54,13 @@ def say(text: str, language: str) -> str:
     if not isinstance(text, Text) or tag in ("", SOURCE):
         return str(text)
     translated = translations(tag).gettext(text.msgid)
-    return translated % text.values if text.values else translated
+    if not text.values:
+        return translated
+    spoken = {
+        name: say(value, tag) if isinstance(value, Text) else value
+        for name, value in text.values.items()
+    }
+    return translated % spoken
 
 
 def find_language(tag: object) -> str:
@@ -71,7 +77,7 @@ def find_other_language(preferred: object, usual: str) -> str:
 
 def direction(tag: str) -> str:
     """Return the writing direction of a language: ``ltr`` or ``rtl``."""
-    return "rtl" if _locale(tag).character_order == "right-to-left" else "ltr"
+    return "rtl" if get_babel_locale(tag).character_order == "right-to-left" else "ltr"
 
 
 def day(moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "long") -> str:
@@ -79,14 +85,14 @@ def day(moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "
     from babel.dates import format_date
 
     local = moment.astimezone(zone) if zone else moment
-    return format_date(local, style, locale=_locale(tag))
+    return format_date(local, style, locale=get_babel_locale(tag))
 
 
 def month(moment: datetime, tag: str) -> str:
     """Write a month in the language `tag`: ``November 2026``."""
     from babel.dates import format_skeleton
 
-    return format_skeleton("yMMMM", moment, locale=_locale(tag))
+    return format_skeleton("yMMMM", moment, locale=get_babel_locale(tag))
 
 
 def day_and_time(
@@ -98,14 +104,14 @@ def day_and_time(
     """
     from babel.dates import format_date, get_datetime_format
 
-    locale = _locale(tag)
+    locale = get_babel_locale(tag)
     local = moment.astimezone(zone) if zone else moment
     pattern = str(get_datetime_format("medium", locale))
     return pattern.format(f"{local:%H:%M}", format_date(local, style, locale=locale))
 
 
 @cache
-def _locale(tag: str) -> Locale:
+def get_babel_locale(tag: str) -> Locale:
     """Return the locale of a tag, or of its language, or else English of no country."""
     from babel import Locale, UnknownLocaleError
 
@@ -133,3 +139,9 @@ def translations(language: str) -> NullTranslations:
         write_mo(compiled, read_po(source, locale=language))
     compiled.seek(0)
     return Translations(fp=compiled)
+
+
+def list_texts(language: str) -> list[str]:
+    """Return the English of every text that a language has in its catalogue; no plurals."""
+    entries = vars(translations(language)).get("_catalog", {})
+    return [msgid for msgid in entries if isinstance(msgid, str) and msgid]

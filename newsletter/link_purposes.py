@@ -114,7 +114,7 @@ class LinkPurpose(StrEnum):
     REVIEW = "review", LinkScope.LIST, None
     """Holds a digest that is reviewed, or leaves an entry out of it, until it goes.
 
-    Names the review, and no subscription.
+    Names the review and the author whom it was mailed to, and no subscription.
     """
 
     LOG_IN = "log-in", LinkScope.AUTHOR, timedelta(minutes=15), False, "author/enter"

@@ -9,19 +9,18 @@ import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-from newsletter.addresses import mask
+from newsletter.addresses import mask_addresses
 from newsletter.link_purposes import PATHS
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """Names the web request that is being answered, "" outside of one."""
-_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 _LINK = re.compile(rf"/({'|'.join(PATHS)}|hooks/bounces/[\w-]+)/[\w.%-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def discreet(text: str) -> str:
     """Mask addresses and signed links in `text`, and make control characters visible."""
-    text = _LINK.sub(r"/\1/…", _ADDRESS.sub(lambda match: mask(match[0]), text))
+    text = _LINK.sub(r"/\1/…", mask_addresses(text))
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
@@ -82,7 +81,7 @@ class Discreetly(logging.Filter):
         return True
 
 
-def happened(event: str) -> dict[str, str]:
+def name_event(event: str) -> dict[str, str]:
     """Name the event of a line, as `extra` of a logging call."""
     return {"event": event}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -23,6 +23,7 @@ from pydantic import (
 
 from newsletter import setting_types
 from newsletter.setting_types import Ceiling, duration, durations, secret, words
+from newsletter.setup_vocabulary import LogFormat, LogLevel
 
 PREFIX = "NEWSLETTER_"
 CONFIG_VARIABLE = "NEWSLETTER_CONFIG"
@@ -163,8 +164,8 @@ class Web(_Table):
 class Log(_Table):
     """The log of processes that keep running."""
 
-    format: Literal["text", "json"] = "text"
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: LogFormat = LogFormat.TEXT
+    level: LogLevel = LogLevel.INFO
 
 
 class Metrics(_Table):

@@ -36,52 +36,52 @@ class Links:
         return f"{self.base_url}/{slug}/archive/media/{name}"
 
     def confirm(self, handle: str, round_: int, now: datetime) -> str:
-        """Confirm the `round_`-th request of a subscription."""
-        return self._signed(LinkPurpose.CONFIRM, f"{handle}.{round_}", now)
+        """Return the link that confirms the `round_`-th request of a subscription."""
+        return self._sign_url(LinkPurpose.CONFIRM, f"{handle}.{round_}", now)
 
     def never(self, handle: str, round_: int, now: datetime) -> str:
-        """Say of the `round_`-th request of a subscription that its owner did not make it."""
-        return self._signed(LinkPurpose.NEVER, f"{handle}.{round_}", now)
+        """Return the link that says the `round_`-th request is not its owner's."""
+        return self._sign_url(LinkPurpose.NEVER, f"{handle}.{round_}", now)
 
     def stay(self, handle: str, campaign: str, now: datetime) -> str:
-        """Confirm again, for a campaign that asks to, named by its handle."""
-        return self._signed(LinkPurpose.STAY, f"{handle}.{campaign}", now)
+        """Return the link that confirms again, for a campaign that asks to."""
+        return self._sign_url(LinkPurpose.STAY, f"{handle}.{campaign}", now)
 
     def preferences(self, handle: str, now: datetime) -> str:
-        """Change or end one subscription."""
-        return self._signed(LinkPurpose.PREFERENCES, handle, now)
+        """Return the link that changes or ends one subscription."""
+        return self._sign_url(LinkPurpose.PREFERENCES, handle, now)
 
     def account(self, handle: str, now: datetime) -> str:
-        """Change everything of a subscriber; for mails that were asked for."""
-        return self._signed(LinkPurpose.ACCOUNT, handle, now)
+        """Return the link that changes everything of a subscriber; for mails on request."""
+        return self._sign_url(LinkPurpose.ACCOUNT, handle, now)
 
     def why(self, handle: str, now: datetime) -> str:
-        """Tell why a mail came, of one subscription."""
-        return self._signed(LinkPurpose.WHY, handle, now)
+        """Return the link that explains why a mail of one subscription came."""
+        return self._sign_url(LinkPurpose.WHY, handle, now)
 
     def story(self, handle: str, now: datetime) -> str:
-        """Tell how everything of a subscriber came about; for mails that were asked for."""
-        return self._signed(LinkPurpose.STORY, handle, now)
+        """Return the link that tells everything of a subscriber; for mails on request."""
+        return self._sign_url(LinkPurpose.STORY, handle, now)
 
     def unsubscribe(self, handle: str, now: datetime) -> str:
-        """End one subscription."""
-        return self._signed(LinkPurpose.UNSUBSCRIBE, handle, now)
+        """Return the link that ends one subscription."""
+        return self._sign_url(LinkPurpose.UNSUBSCRIBE, handle, now)
 
     def export(self, handle: str, now: datetime) -> str:
-        """Download everything that is known of a subscriber."""
-        return self._signed(LinkPurpose.EXPORT, handle, now)
+        """Return the link that downloads everything known of a subscriber."""
+        return self._sign_url(LinkPurpose.EXPORT, handle, now)
 
     def erase(self, handle: str, now: datetime) -> str:
-        """Forget a subscriber."""
-        return self._signed(LinkPurpose.ERASE, handle, now)
+        """Return the link that erases a subscriber."""
+        return self._sign_url(LinkPurpose.ERASE, handle, now)
 
     def address(self, handle: str, mark: str, now: datetime) -> str:
-        """Confirm a new address, known by its `mark`."""
-        return self._signed(LinkPurpose.ADDRESS, f"{handle}.{mark}", now)
+        """Return the link that confirms a new address, known by its `mark`."""
+        return self._sign_url(LinkPurpose.ADDRESS, f"{handle}.{mark}", now)
 
     def address_undo(self, change: str, now: datetime) -> str:
-        """Take a change of address back, named by its handle."""
-        return self._signed(LinkPurpose.ADDRESS_UNDO, change, now)
+        """Return the link that takes back a change of address, named by its handle."""
+        return self._sign_url(LinkPurpose.ADDRESS_UNDO, change, now)
 
     def resource(self, name: str) -> str:
         """Return the URL of a resource's page, which mails subscribers a link of their own."""
@@ -89,32 +89,32 @@ class Links:
 
     def resource_of(self, handle: str, name: str, now: datetime) -> str:
         """Return a signed link to a resource for one subscription; it works for 30 days."""
-        return self._signed(LinkPurpose.RESOURCE, f"{handle}.{name}", now)
+        return self._sign_url(LinkPurpose.RESOURCE, f"{handle}.{name}", now)
 
     def answer(self, handle: str, campaign: str, question: int, choice: int, now: datetime) -> str:
-        """Choose an answer to a question of a campaign, for one subscription, for 7 days."""
-        return self._signed(LinkPurpose.ANSWER, f"{handle}.{campaign}.{question}.{choice}", now)
+        """Return the link that gives an answer to a question of a campaign; it works for 7 days."""
+        return self._sign_url(LinkPurpose.ANSWER, f"{handle}.{campaign}.{question}.{choice}", now)
 
     def answer_example(self) -> str:
         """Return the URL that stands for every answer in previews and tests."""
         return f"{self.base_url}/answer/example"
 
     def log_in(self, login: str, now: datetime) -> str:
-        """Let an author log in, once; named by the handle of the log-in."""
-        return self._signed(LinkPurpose.LOG_IN, login, now)
+        """Return the link that lets an author log in, once, by the handle of the log-in."""
+        return self._sign_url(LinkPurpose.LOG_IN, login, now)
 
     def review(self, review: str, act: str, now: datetime) -> str:
-        """Look at an act on a digest that is reviewed: `hold`, or `leave-out/` and an entry's id.
+        """Return the link to an act on a digest under review: `hold`, or `leave-out/` and an id.
 
-        The review is named by its handle.
+        The review is named by its handle, with the mark of the author whose link it is.
         """
-        return f"{self._signed(LinkPurpose.REVIEW, review, now)}/{act}"
+        return f"{self._sign_url(LinkPurpose.REVIEW, review, now)}/{act}"
 
     def author(self, path: str = "") -> str:
         """Return the URL of one of the author's pages, which asks for a log-in."""
         return f"{self.base_url}/author/{path}"
 
-    def _signed(self, purpose: LinkPurpose, payload: str, now: datetime) -> str:
+    def _sign_url(self, purpose: LinkPurpose, payload: str, now: datetime) -> str:
         return f"{self.base_url}/{purpose.path}/{self.tokens.sign(purpose, payload, now)}"
 
 

@@ -1,8 +1,8 @@
 """The worker: ticks that look into the database for what is due, and do it.
 
 APScheduler only ticks; a missed tick loses nothing, and two workers at once do nothing twice,
-because every claim is made in the database. On SQLite mail is looked for when the database has
-changed or something becomes due, and every so often in any case; on PostgreSQL every second.
+because every claim is made in the database. Mail is looked for when the database has changed or
+something becomes due, and every so often; behind PgBouncer every second.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
@@ -20,9 +21,10 @@ from flask import Flask
 
 from newsletter import supervisor
 from newsletter.clock_jumps import watch_clock
-from newsletter.db.session import committed, db
+from newsletter.db.changes import watch_changes
+from newsletter.db.session import as_database_error, db
 from newsletter.errors import DatabaseError, NewsletterError
-from newsletter.logs import happened
+from newsletter.logs import name_event
 from newsletter.mail.mailbox.types import MailboxError
 from newsletter.mail.smtp.types import Transport
 from newsletter.services import installation, webhook_delivery, workers
@@ -32,9 +34,7 @@ from newsletter.services.digests import due as digests
 from newsletter.services.digests.composed_log import report_composed
 from newsletter.services.inbound.poll import poll_mailbox
 from newsletter.services.inbound.watch import wait_for_mail
-from newsletter.services.letters import send as letters
-from newsletter.services.letters import series_progress
-from newsletter.services.operations import cleanup, metrics, watch
+from newsletter.services.operations import cleanup, compose_work, metrics, watch
 from newsletter.services.operations.problem_log import ProblemLog
 from newsletter.services.operations.wakeups import (
     LOOK_AGAIN,
@@ -43,15 +43,16 @@ from newsletter.services.operations.wakeups import (
     find_gate_moment,
     find_mail_moment,
 )
-from newsletter.services.polling import entries, websub
 from newsletter.services.polling import poll as polling
+from newsletter.services.polling import websub
 from newsletter.services.runtime import EXTENSION, Environment, utcnow
 from newsletter.services.sending import requested_tests
 from newsletter.services.sending import run as sending
 from newsletter.services.sending.result import SendResult
-from newsletter.services.signup import flood_control
+from newsletter.services.signup import confirmation_gate
 from newsletter.services.statistics import gather
 from newsletter.services.transfer import import_work
+from newsletter.services.unforeseen import do_each
 
 log = logging.getLogger("newsletter.worker")
 
@@ -77,14 +78,13 @@ class WorkerProcess:
         self._database_problems = ProblemLog(log)
         self._postponed: digests.Postponed = {}
         with app.app_context():
-            self._notices_changes = db.engine.dialect.name == "sqlite"
-        self._wakeups = Wakeups(WOKEN if self._notices_changes else (), self._move)
+            self._wakeups = Wakeups(WOKEN, self._move, watch_changes())
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(12)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
-        look_seconds = (LOOK_AGAIN if self._notices_changes else SOON).seconds
+        look_seconds = (LOOK_AGAIN if self._wakeups.notices_changes else SOON).seconds
         for work, seconds in (
             (self.alive, 20),
             (self.poll, look_seconds),
@@ -104,7 +104,7 @@ class WorkerProcess:
             (self.upkeep, 3600),
         ):
             self._scheduler.add_job(
-                self._guarded(work),
+                self._guard(work),
                 "interval",
                 seconds=seconds,
                 next_run_time=None,
@@ -117,7 +117,7 @@ class WorkerProcess:
         self._plan_everything()
         self._scheduler.resume()
         watch_clock(self._plan_everything, self.stopping)
-        if self._notices_changes:
+        if self._wakeups.notices_changes:
             self._watcher = threading.Thread(target=self._watch, name="changes", daemon=True)
             self._watcher.start()
 
@@ -137,7 +137,7 @@ class WorkerProcess:
     def stop(self) -> None:
         """Finish the messages in flight and what else is being done, and end."""
         self.stopping.set()
-        committed.set()  # wakes the thread that notices changes
+        self._wakeups.wake()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
             if self._watcher is not None:
@@ -147,23 +147,26 @@ class WorkerProcess:
 
     def once(self) -> SendResult:
         """Do all that is due now, and return; for cron."""
+        sent: list[SendResult] = []
         with self.app.app_context():
-            self.alive()
-            self.poll(eager=True)
-            self.ask_hubs()
-            self.read_mailbox()
-            self.compose()
-            self.compose_asked()
-            sent = sending.send_due(self.env, stop=self.stopping.is_set)
-            self.send_tests()
-            self.tell_webhooks()
-            self.import_files()
-            self.upkeep()
-            self.write_metrics()
-            self.count()
-            return sent
+            do_each(
+                self.alive,
+                partial(self.poll, eager=True),
+                self.ask_hubs,
+                self.read_mailbox,
+                self.compose,
+                self.compose_asked,
+                lambda: sent.append(sending.send_due(self.env, stop=self.stopping.is_set)),
+                self.send_tests,
+                self.tell_webhooks,
+                self.import_files,
+                self.upkeep,
+                self.write_metrics,
+                self.count,
+            )
+        return sent[0]
 
-    def _guarded(self, work: Callable[[], object]) -> Callable[[], None]:
+    def _guard(self, work: Callable[[], object]) -> Callable[[], None]:
         """Wrap `work` in an application context of its own.
 
         A failure is logged in a line, and the work is tried again at the next tick.
@@ -176,15 +179,16 @@ class WorkerProcess:
                 self._wakeups.plan(work.__name__, utcnow() + SOON)  # should it fail
                 try:
                     work()
-                    if self._notices_changes:
+                    if self._wakeups.notices_changes:
                         self._wakeups.plan(work.__name__, self._find_next(work.__name__))
                     self._database_problems.forget(work.__name__)
-                except DatabaseError as error:
-                    self._database_problems.note(work.__name__, str(error))
-                except NewsletterError as error:
-                    log.error("%s: %s", work.__name__, error)
-                except Exception:
-                    log.exception("%s failed", work.__name__)
+                except Exception as error:
+                    if gone := as_database_error(error):
+                        self._database_problems.note(work.__name__, str(gone))
+                    elif isinstance(error, NewsletterError):
+                        log.error("%s: %s", work.__name__, error)
+                    else:
+                        log.exception("%s failed", work.__name__)
                 finally:
                     db.session.remove()
 
@@ -192,7 +196,7 @@ class WorkerProcess:
         return run
 
     def _find_next(self, name: str) -> datetime:
-        """Say when work is done next, unless the database changes before."""
+        """Compute when work is due next, unless the database changes before."""
         if name == self.gate.__name__:
             return find_gate_moment()
         return find_mail_moment(self.env) if name == self.send.__name__ else utcnow() + LOOK_AGAIN
@@ -207,11 +211,11 @@ class WorkerProcess:
         for result in polling.poll_due(self.env, eager=eager, stop=self.stopping.is_set):
             if result.error:
                 self.env.tally.count("polls", "failed")
-                log.warning("feed %s: %s", result.feed_id, result.error, extra=happened("poll"))
+                log.warning("feed %s: %s", result.feed_id, result.error, extra=name_event("poll"))
                 continue
             self.env.tally.count("polls", "new" if result.new or result.held else "unchanged")
             if result.new or result.held or result.gone:
-                log.info("feed %s: %s", result.feed_id, result.describe(), extra=happened("poll"))
+                log.info("feed %s: %s", result.feed_id, result.describe(), extra=name_event("poll"))
 
     def ask_hubs(self) -> None:
         """Subscribe to the hubs that feeds name, and renew before a lease ends."""
@@ -242,18 +246,9 @@ class WorkerProcess:
 
         Nothing happens while mail is held after a restore: it would all be due at once on release.
         """
-        if installation.find_hold():
-            return
-        entries.promote_due(self.env)
-        stop = self.stopping.is_set
-        report_composed(
-            self.env, digests.compose_due(self.env, stop=stop, postponed=self._postponed)
-        )
-        for campaign_id in letters.start_due_letters(self.env):
-            self.env.tally.count("campaigns", "letter")
-            log.info("campaign %s is started", campaign_id, extra=happened("composed"))
-        if count := series_progress.advance_due(self.env):
-            log.info("%s letters of series are queued", count, extra=happened("composed"))
+        if not installation.find_hold():
+            stop = self.stopping.is_set
+            compose_work.compose_all(self.env, stop=stop, postponed=self._postponed)
 
     def compose_asked(self) -> None:
         """Make the digests that programs ask to send now."""
@@ -275,7 +270,8 @@ class WorkerProcess:
         self._problem = sent.problem
         if any(counts := (sent.sent, sent.failed, sent.deferred)):
             line = "sending: %s sent, %s failed, %s to be tried again"
-            log.info(line, *counts, extra=happened("sent"))
+            log.info(line, *counts, extra=name_event("sent"))
+            self._wakeups.plan(self.tell_webhooks.__name__, utcnow())  # outcomes are not announced
         if sent.problem:
             self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
 
@@ -297,11 +293,12 @@ class WorkerProcess:
         It asks DNS, so it has a thread of its own: sending must not wait for that.
         """
         if not installation.find_hold():
-            flood_control.open_gate(self.env)
+            confirmation_gate.open_gate(self.env)
 
     def send_tests(self) -> None:
-        """Mail the tests of letters that programs asked for."""
-        requested_tests.send_requested(self.env, stop=self.stopping.is_set)
+        """Mail the tests of letters that programs asked for, unless mail is held."""
+        if not installation.find_hold():
+            requested_tests.send_requested(self.env, stop=self.stopping.is_set)
 
     def tell_webhooks(self) -> None:
         """Send events to webhooks; receivers may be slow, so it has a thread of its own."""
@@ -313,5 +310,7 @@ class WorkerProcess:
 
     def upkeep(self) -> None:
         """Tell authors of the week that is over, and delete what has expired."""
-        weekly_note.send_notes(self.env)
-        cleanup.clean_up(self.env, stop=self.stopping.is_set)
+        do_each(
+            partial(weekly_note.send_notes, self.env),
+            partial(cleanup.clean_up, self.env, stop=self.stopping.is_set),
+        )

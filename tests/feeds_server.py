@@ -1,4 +1,6 @@
-"""A real HTTP server on the loopback whose answers a test writes down, byte by byte where it matters."""
+"""A real HTTP server on the loopback whose answers a test writes down, byte by byte where it
+matters.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ class FeedsServer:
     def page(
         self, path: str, body: bytes, content_type: str = "application/rss+xml", **headers: str
     ) -> str:
-        """Serves `body` at `path`. Returns its address."""
+        """Serve `body` at `path`. Return its address."""
         self.answers[path] = ok(body, content_type, **headers)
         return self.url + path
 
@@ -76,10 +78,12 @@ def raw(data: bytes) -> Answer:
 
 
 def status(code: int, reason: str = "No", **headers: str) -> Answer:
-    """An answer without a body."""
+    """Return an answer without a body."""
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     return raw(
-        f"HTTP/1.1 {code} {reason}\r\n{lines}Content-Length: 0\r\nConnection: close\r\n\r\n".encode()
+        (
+            f"HTTP/1.1 {code} {reason}\r\n{lines}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        ).encode()
     )
 
 
@@ -97,7 +101,7 @@ def redirect(code: int, target: str) -> Answer:
 
 
 def drip(piece: bytes, seconds: float, first: bytes = b"") -> Answer:
-    """A piece every so often, for ever."""
+    """Return a piece every so often, for ever."""
 
     def answer(connection: socket.socket, path: str, headers: dict[str, str]) -> None:
         connection.sendall(first)
@@ -111,10 +115,12 @@ def drip(piece: bytes, seconds: float, first: bytes = b"") -> Answer:
 def rss(
     *items: str, title: str = "Blog", link: str = "https://blog.example.com/", extra: str = ""
 ) -> bytes:
-    """An RSS 2.0 feed around ready-made items."""
+    """Return an RSS 2.0 feed around ready-made items."""
     return (
-        '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/">'
-        f"<channel><title>{title}</title><link>{link}</link><description/>{extra}{''.join(items)}</channel></rss>"
+        '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" '
+        'xmlns:content="http://purl.org/rss/1.0/modules/content/">'
+        f"<channel><title>{title}</title><link>{link}</link><description/>"
+        f"{extra}{''.join(items)}</channel></rss>"
     ).encode()
 
 

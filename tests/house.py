@@ -20,7 +20,9 @@ class House:
     """An installation on SQLite whose application can be closed and opened again."""
 
     def __init__(self, settings: Settings, sink: Sink, clock: Clock) -> None:
-        self.settings, self.sink, self.clock = settings, sink, clock
+        self.settings = settings
+        self.sink = sink
+        self.clock = clock
         self.file = database.sqlite_file(settings.database_url)
         self.copy = self.file.with_name("backup.db")
         self._context: AppContext | None = None

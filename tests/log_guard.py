@@ -1,6 +1,7 @@
 """Watch what the whole suite logs: no address, no token and no subject of a campaign.
 
-Every line is looked at as it is written, in both formats. The library's own formatters mask
+Every line is looked at in both formats: as it is written, or after the test, where a process that
+the tests started wrote it (tests/children/sitecustomize.py). The program's own formatters mask
 addresses; what gets past them fails the test that logged it.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
@@ -27,19 +29,24 @@ SHORTEST_SUBJECT = 8
 
 def find_private(line: str, subjects: set[str]) -> str:
     """Return what a line of the log should not hold, "" if there is nothing."""
-    found = ADDRESS.search(line) or TOKEN.search(line)
-    if found:
-        return found[0]
+    match = ADDRESS.search(line) or TOKEN.search(line)
+    if match:
+        return match[0]
     return next((subject for subject in subjects if subject in line), "")
 
 
 class LogGuard(logging.Handler):
-    """Looks at each record of the program's own loggers as operators would see it."""
+    """Looks at each record of the program's own loggers as operators would see it.
 
-    def __init__(self) -> None:
+    Processes that the tests start write theirs to files in `folder`.
+    """
+
+    def __init__(self, folder: Path) -> None:
         super().__init__()
+        self.folder = folder
         self.faults: list[str] = []
         self.subjects: set[str] = set()
+        self._read: dict[Path, int] = {}
         self._formatters = (TextFormatter(), JsonFormatter())
         event.listen(Campaign.subject, "set", self._remember)
 
@@ -50,12 +57,26 @@ class LogGuard(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Look at one record."""
         for formatter in self._formatters:
-            line = formatter.format(record)
-            if private := find_private(line, self.subjects):
-                self.faults.append(f"{private!r} is in the log: {line}")
+            self._look_at(formatter.format(record))
+
+    def _look_at(self, line: str) -> None:
+        if private := find_private(line, self.subjects):
+            self.faults.append(f"{private!r} is in the log: {line}")
+
+    def _look_at_children(self) -> None:
+        """Look at whole lines that other processes wrote since the last time."""
+        for file in self.folder.glob("*.log"):
+            with file.open("rb") as stream:
+                stream.seek(self._read.get(file, 0))
+                lines, end, _ = stream.read().rpartition(b"\n")
+            self._read[file] = self._read.get(file, 0) + len(lines + end)
+            for line in lines.decode("utf-8").splitlines():
+                self._look_at(line)
 
     def take(self) -> list[str]:
         """Return what was found since the last call, and begin anew."""
-        faults, self.faults = self.faults, []
+        self._look_at_children()
+        faults = self.faults
+        self.faults = []
         self.subjects.clear()
         return faults

@@ -1,8 +1,8 @@
 """Change the core in one small place at a time, and print the changes that no test notices.
 
-`make mutants` first records which tests reach each line (coverage.py, one context a test), then
+`make mutants` first records which tests reach each line of the core (`tests/mutant_reach.py`), then
 draws a fixed random sample of changes and runs, in a copy of the tree, the tests that reach the
-changed line. docs/testing.md has the figures.
+changed line (`tests/mutant_judge.py`). docs/testing.md has the figures.
 """
 
 from __future__ import annotations
@@ -11,38 +11,39 @@ import argparse
 import ast
 import copy
 import difflib
+import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coverage import CoverageData
+from tests.mutant_judge import Answer, Job, Verdict, read_answer, write_jobs
+from tests.mutant_reach import CORE, ROOT, SLOW, Reach, read_reach, read_seconds, record
 
-ROOT = Path(__file__).parents[1]
-DATA = ROOT / ".venv" / "mutants"
-"""Where the recording of the tests is kept."""
-CORE = (
-    "newsletter/outbox", "newsletter/mail", "newsletter/services/sending",
-    "newsletter/services/signup", "newsletter/services/digests", "newsletter/services/polling",
-    "newsletter/services/transfer",
-)  # fmt: skip
-SUITE = ("tests/services", "tests/unit", "tests/smtp/test_classify.py", "tests/web")
-SLOW = "not (processes or browser or postfix or wordpress or redis or dovecot)"
-TESTS_AT_MOST = 120
-"""Tests that judge one change; those nearest to it by name come first."""
-SECONDS_AT_MOST = 240
-"""A change that makes its tests take longer is noticed."""
+SECONDS_AT_MOST = 120.0
+"""Seconds that the tests which judge one change took in the recording; the nearest come first."""
 SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-    ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add,
-}  # fmt: skip
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+}
 CONDITIONS = ("where", "and_", "or_", "filter", "filter_by")
 
 
@@ -56,9 +57,10 @@ class Mutant:
     end: int
     text: str
 
-    def apply(self, source: bytes) -> bytes:
+    def read_changed(self) -> str:
         """Return the file's content with the change."""
-        return source[: self.start] + self.text.encode() + source[self.end :]
+        source = (ROOT / self.file).read_bytes()
+        return (source[: self.start] + self.text.encode() + source[self.end :]).decode()
 
 
 def change(node: ast.AST) -> Iterator[ast.AST]:
@@ -105,8 +107,8 @@ def _is_typing(test: ast.expr) -> bool:
     return "TYPE_CHECKING" in ast.unparse(test)
 
 
-def list_mutants(file: str, lines: set[int]) -> list[Mutant]:
-    """List the changes of a file in lines that tests reach, in order."""
+def list_mutants(file: str) -> list[Mutant]:
+    """List the changes of the functions of a file, in order."""
     source = (ROOT / file).read_bytes()
     starts = [0]
     for row in source.splitlines(keepends=True):
@@ -117,10 +119,8 @@ def list_mutants(file: str, lines: set[int]) -> list[Mutant]:
             continue
         for statement in function.body:
             for node in ast.walk(statement):
-                if getattr(node, "lineno", 0) not in lines or _is_annotation(node, statement):
-                    continue
-                for changed in change(node):
-                    mutants.append(_place(file, node, changed, starts))
+                if not _is_annotation(node, statement):
+                    mutants += [_place(file, node, changed, starts) for changed in change(node)]
     return sorted(set(mutants), key=lambda mutant: (mutant.start, mutant.text))
 
 
@@ -133,9 +133,11 @@ def _is_annotation(node: ast.AST, statement: ast.AST) -> bool:
 
 
 def _place(file: str, node: ast.AST, changed: ast.AST, starts: list[int]) -> Mutant:
-    target, text = node, ""
+    target = node
+    text = ""
     if isinstance(changed, _Test):
-        target, text = changed.test, f"(not ({ast.unparse(changed.test)}))"
+        target = changed.test
+        text = f"(not ({ast.unparse(changed.test)}))"
     elif isinstance(changed, ast.expr):
         text = f"({ast.unparse(ast.fix_missing_locations(changed))})"
     else:
@@ -145,119 +147,116 @@ def _place(file: str, node: ast.AST, changed: ast.AST, starts: list[int]) -> Mut
     return Mutant(file, target.lineno, start, end, text)  # type: ignore[attr-defined]
 
 
-def record() -> None:
-    """Run the suite once, noting which tests reach each line and which fail without a change."""
-    DATA.mkdir(parents=True, exist_ok=True)
-    settings = DATA / "coveragerc"
-    settings.write_text(
-        f"[run]\ndata_file = {DATA / 'coverage'}\ndynamic_context = test_function\n"
-        f"source = newsletter\n"
-    )
-    command = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest"]
-    options = ["-q", "--database", "sqlite", "-m", SLOW, f"--junitxml={DATA / 'report.xml'}"]
-    subprocess.run([*command, *options, *SUITE], cwd=ROOT, check=False)
-
-
-def read_reach() -> dict[str, dict[int, set[str]]]:
-    """Return the tests that reach each line of the core, by file and line."""
-    data = CoverageData(str(DATA / "coverage"))
-    data.read()
-    failing = _read_failing()
-    reach: dict[str, dict[int, set[str]]] = {}
-    for measured in sorted(data.measured_files()):
-        file = Path(measured).relative_to(ROOT).as_posix()
-        if file.startswith(CORE):
-            by_line = data.contexts_by_lineno(measured)
-            reach[file] = {
-                line: tests
-                for line, contexts in by_line.items()
-                if (tests := {_node_id(context) for context in contexts if ".test_" in context})
-            }
-    return {
-        file: {line: tests - failing for line, tests in lines.items() if tests - failing}
-        for file, lines in reach.items()
-    }
-
-
-def _read_failing() -> set[str]:
-    return {
-        _node_id(f"{case.get('classname')}.{case.get('name', '').partition('[')[0]}")
-        for report in DATA.glob("*.xml")
-        for case in ElementTree.parse(report).iter("testcase")
-        if case.find("failure") is not None or case.find("error") is not None
-    }
-
-
-def _node_id(context: str) -> str:
-    module, _, function = context.rpartition(".")
-    return f"{module.replace('.', '/')}.py::{function}"
-
-
-def choose_tests(mutant: Mutant, tests: set[str]) -> list[str]:
-    """Return the tests that judge a change, those of its module and neighbourhood first."""
+def choose_tests(
+    mutant: Mutant, reach: Reach, breadth: Counter[str], seconds: Mapping[str, float]
+) -> list[str]:
+    """Return the tests that judge a change: its module's and neighbourhood's, narrow ones first."""
     module = Path(mutant.file)
 
-    def distance(test: str) -> tuple[bool, bool, str]:
-        return (f"test_{module.stem}" not in test, module.parent.name not in test, test)
+    def distance(test: str) -> tuple[bool, bool, int, str]:
+        folder = module.parent.name
+        return (f"test_{module.stem}." not in test, folder not in test, breadth[test], test)
 
-    return sorted(tests, key=distance)[:TESTS_AT_MOST]
+    chosen, left = [], SECONDS_AT_MOST
+    for test in sorted(reach[mutant.file][mutant.line], key=distance):
+        if not chosen or seconds.get(test, 0.0) < left:
+            chosen.append(test)
+            left -= seconds.get(test, 0.0)
+    return chosen
 
 
-def is_noticed(mutant: Mutant, tests: list[str], tree: Path) -> bool:
-    """Tell whether a test fails in a tree with the change; the tree is as before then."""
-    file = tree / mutant.file
+def judge(sample: list[Mutant], reach: Reach) -> list[Answer]:
+    """Return what the tests say about each change, in a copy of the tree."""
+    breadth = Counter(
+        test for lines in reach.values() for tests in lines.values() for test in tests
+    )
+    seconds = read_seconds()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tree = Path(name) / "tree"
+        ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.egg-info")
+        shutil.copytree(ROOT, tree, ignore=ignored)
+        jobs = [
+            Job(mutant.file, mutant.read_changed(), choose_tests(mutant, reach, breadth, seconds))
+            for mutant in sample
+        ]
+        write_jobs(jobs, folder)
+        files = sorted({test.partition("::")[0] for job in jobs for test in job.tests})
+        _run_tests(files, ["-s", "-p", "tests.mutant_judge"], cwd=tree, MUTANTS=name)
+        answers = [read_answer(number, folder) for number in range(len(jobs))]
+        for number, job in enumerate(jobs):
+            if answers[number].verdict == Verdict.NOT_TRIED:
+                answers[number] = _judge_alone(job, tree)
+        return answers
+
+
+def _run_tests(
+    tests: list[str], options: list[str], cwd: Path, **variables: str
+) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", SLOW]
+    command += ["--database", "sqlite", "-o", "tmp_path_retention_policy=failed", *options, *tests]
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | variables,
+        stdout=None if variables else subprocess.PIPE,
+        check=False,
+    )
+
+
+def _judge_alone(job: Job, tree: Path) -> Answer:
+    """Judge a change that counts when its module is loaded, in a process of its own."""
+    file = tree / job.file
     source = file.read_bytes()
-    file.write_bytes(mutant.apply(source))
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-    try:
-        ended = subprocess.run(
-            [*command, "--database", "sqlite", *tests],
-            cwd=tree,
-            capture_output=True,
-            timeout=SECONDS_AT_MOST,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return True
-    finally:
-        file.write_bytes(source)
-    return ended.returncode != 0
+    file.write_text(job.changed)
+    ended = _run_tests(job.tests, ["-x"], cwd=tree)
+    file.write_bytes(source)
+    return Answer(Verdict.NOTICED if ended.returncode else Verdict.LIVED)
+
+
+def draw(seed: str, size: int, reach: Reach) -> list[Mutant]:
+    """Draw changes from the whole core, and return the first ones that a test reaches."""
+    files = sorted(
+        path.relative_to(ROOT).as_posix()
+        for folder in CORE
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    mutants = [mutant for file in files for mutant in list_mutants(file)]
+    drawn = random.Random(seed).sample(mutants, len(mutants))
+    reached = [mutant for mutant in drawn if reach.get(mutant.file, {}).get(mutant.line)]
+    sample = reached[:size]
+    passed = drawn.index(sample[-1]) + 1
+    print(
+        f"{seed}: {len(mutants):,} changes; no test reaches {passed - size} of the {passed} drawn"
+    )
+    return sample
 
 
 def show(mutant: Mutant) -> str:
     """Return the change as a short diff."""
-    source = (ROOT / mutant.file).read_bytes()
-    before, after = source.decode(), mutant.apply(source).decode()
+    before = (ROOT / mutant.file).read_text()
+    after = mutant.read_changed()
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
-    return "\n".join([f"{mutant.file}:{mutant.line}", *list(lines)[3:]])
+    return "\n".join(list(lines)[3:])
 
 
 def main() -> None:
-    """Draw a sample, judge each change, and print what lived."""
+    """Draw samples, judge each change, and print what lived."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--sample", type=int, default=60, help="how many changes (default: 60)")
-    parser.add_argument("--seed", default="core", help="draws another sample")
+    parser.add_argument("--seed", nargs="+", default=["core"], help="each draws another sample")
     parser.add_argument("--record", action="store_true", help="record the tests anew")
     chosen = parser.parse_args()
-    if chosen.record or not (DATA / "report.xml").exists():
-        record()
+    record(anew=chosen.record)
     reach = read_reach()
-    mutants = [mutant for file in reach for mutant in list_mutants(file, set(reach[file]))]
-    sample = random.Random(chosen.seed).sample(mutants, min(chosen.sample, len(mutants)))
-    result: Counter[bool] = Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "tree"
-        ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.egg-info")
-        shutil.copytree(ROOT, tree, ignore=ignored)
-        for number, mutant in enumerate(sample, 1):
-            noticed = is_noticed(
-                mutant, choose_tests(mutant, reach[mutant.file][mutant.line]), tree
-            )
-            result[noticed] += 1
-            print(f"[{number}] {'noticed' if noticed else 'LIVED'} {mutant.file}:{mutant.line}")
-            if not noticed:
-                print(show(mutant), flush=True)
-    print(f"{result[True]} of {len(sample)} noticed; drawn of {len(mutants):,} changes")
+    sample = [mutant for seed in chosen.seed for mutant in draw(seed, chosen.sample, reach)]
+    answers = judge(sample, reach)
+    for number, (mutant, answer) in enumerate(zip(sample, answers, strict=True), 1):
+        print(f"[{number}] {answer.verdict} {mutant.file}:{mutant.line} {answer.test}")
+        if answer.verdict == Verdict.LIVED:
+            print(show(mutant))
+    for verdict, count in Counter(answer.verdict for answer in answers).items():
+        print(f"{count} of {len(sample)} {verdict}")
 
 
 if __name__ == "__main__":

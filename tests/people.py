@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.db.session import reading
-from newsletter.models import Campaign, Entry, Feed, MailingList, Subscriber, Subscription
+from newsletter.access_vocabulary import AuthorRole
+from newsletter.db.session import reading, transaction
+from newsletter.models import (
+    AuthorSession,
+    Campaign,
+    Entry,
+    Feed,
+    MailingList,
+    Subscriber,
+    Subscription,
+)
+from newsletter.services.authors import authors, sessions
+from newsletter.services.runtime import Environment
 from newsletter.tokens import new_handle
+from newsletter.web.uploads import make_ticket
 from tests.fakes import START
 
 
 def add_list(session: Session, slug: str = "blog", **values: object) -> MailingList:
-    """A list that offers every cadence, weekly by default, on Mondays at 8 UTC."""
+    """Add a list that offers every cadence, weekly by default, on Mondays at 8 UTC."""
     defaults: dict[str, object] = {
         "title": "Slow Letters",
         "from_name": "Ana Coach",
@@ -25,10 +37,10 @@ def add_list(session: Session, slug: str = "blog", **values: object) -> MailingL
         "schedule_since": START,
         "created_at": START,
     }
-    found = MailingList(slug=slug, **(defaults | values))
-    session.add(found)
+    result = MailingList(slug=slug, **(defaults | values))
+    session.add(result)
     session.flush()
-    return found
+    return result
 
 
 def add_reader(
@@ -42,7 +54,7 @@ def add_reader(
     cursor: int = 0,
     now: datetime = START,
 ) -> Subscription:
-    """A subscriber on `mailing_list`."""
+    """Add a subscriber on `mailing_list`."""
     subscriber = Subscriber(
         handle=new_handle(), email=email, email_key=email.lower(), name=name, created_at=now
     )
@@ -64,7 +76,7 @@ def add_reader(
 def add_feed(
     session: Session, mailing_list: MailingList, url: str = "https://blog.example.com/feed/"
 ) -> Feed:
-    """A feed that was just read."""
+    """Add a feed that was just read."""
     feed = Feed(
         list_id=mailing_list.id,
         url=url,
@@ -81,7 +93,7 @@ def add_feed(
 def add_entry(
     session: Session, feed: Feed, title: str, *, fate: str = "ready", now: datetime = START
 ) -> Entry:
-    """An entry; a ready one gets its list's next number."""
+    """Add an entry; a ready one gets its list's next number."""
     seq = None
     if fate == "ready":
         mailing_list = session.get_one(MailingList, feed.list_id)
@@ -108,6 +120,17 @@ def add_entry(
 
 
 def campaign_handle(campaign_id: int) -> str:
-    """What a campaign is called outside, as in the archive."""
+    """Return what a campaign is called outside, as in the archive."""
     with reading() as session:
         return session.scalars(select(Campaign.handle).where(Campaign.id == campaign_id)).one()
+
+
+def add_upload_ticket(env: Environment) -> str:
+    """Return the ticket of an upload form that an owner, who is logged in, has opened."""
+    authors.add_author(env, "uploads@example.com", role=AuthorRole.OWNER)
+    with transaction() as session:
+        author = authors.get_author(session, "uploads@example.com")
+        sessions.start_session(env, session, author, replaces=None)
+        session.flush()
+        opened = session.scalars(select(func.max(AuthorSession.id))).one()
+    return make_ticket(env.settings, opened)

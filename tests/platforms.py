@@ -11,7 +11,7 @@ MAILCHIMP = (
 FILES: list[tuple[str, str, str, dict[str, str]]] = [
     (
         "subscribed_members_export_1.csv",
-        f'{MAILCHIMP},LAST_CHANGED,LEID,EUID,NOTES,TAGS\n'
+        f"{MAILCHIMP},LAST_CHANGED,LEID,EUID,NOTES,TAGS\n"
         'a@example.com,Ana,Coach,2,2018-02-12 10:54:27,1.2.3.4,2018-02-12 10:55:00,1.2.3.5,2020-01-01 10:00:00,1,x,,"""Editors"",""Vip"""\n'
         "b@example.com,,,2,,,,,2020-01-01 10:00:00,2,y,,\n",
         "mailchimp",
@@ -74,7 +74,12 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "a@example.com;Ana;A;abonné;Abonné\nb@example.com;Bob;B;désabonné;abonné\n"
         "c@example.com;Cy;C;abonné;Non confirmé\nd@example.com;Di;D;abonné;rejeté\n",
         "mailpoet",
-        {"a@example.com": "yes", "b@example.com": "no", "c@example.com": "pending", "d@example.com": "bounced"},
+        {
+            "a@example.com": "yes",
+            "b@example.com": "no",
+            "c@example.com": "pending",
+            "d@example.com": "bounced",
+        },
     ),
     (
         "email_list.slow.csv",
@@ -93,7 +98,12 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "3,c@example.com,Cy,,true,false,,2022-03-13T13:36:31.230Z,,,,true\n"
         "4,d@example.com,Di,,true,false,,2022-03-13T13:36:31.230Z,2023-01-01T00:00:00.000Z,,,\n",
         "ghost",
-        {"a@example.com": "yes", "b@example.com": "no", "c@example.com": "blocked", "d@example.com": "no"},
+        {
+            "a@example.com": "yes",
+            "b@example.com": "no",
+            "c@example.com": "blocked",
+            "d@example.com": "no",
+        },
     ),
     (
         "subscribers.csv",
@@ -112,7 +122,12 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "3,c@example.com,Cy,{},enabled,unsubscribed,2022-03-13 13:36:31.2\n"
         "4,d@example.com,Di,{},blocklisted,confirmed,2022-03-13 13:36:31.2\n",
         "listmonk",
-        {"a@example.com": "yes", "b@example.com": "pending", "c@example.com": "no", "d@example.com": "blocked"},
+        {
+            "a@example.com": "yes",
+            "b@example.com": "pending",
+            "c@example.com": "no",
+            "d@example.com": "blocked",
+        },
     ),
     (
         "mailpoet.csv",
@@ -123,8 +138,13 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "d@example.com,Di,,subscribed,bounced,,,Newsletter\n"
         "e@example.com,Ed,,subscribed,inactive,,,Newsletter\n",
         "mailpoet",
-        {"a@example.com": "yes", "b@example.com": "no", "c@example.com": "pending", "d@example.com": "bounced",
-         "e@example.com": "no"},
+        {
+            "a@example.com": "yes",
+            "b@example.com": "no",
+            "c@example.com": "pending",
+            "d@example.com": "bounced",
+            "e@example.com": "no",
+        },
     ),
     (
         "beehiiv.csv",
@@ -135,22 +155,49 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "d@example.com,,,invalid,free,2023-03-24 10:23:10 UTC,,\n"
         "e@example.com,,,active,free,2023-03-24 10:23:10 UTC,,2024-01-01 00:00:00 UTC\n",
         "beehiiv",
-        {"a@example.com": "yes", "b@example.com": "no", "c@example.com": "pending", "d@example.com": "bounced",
-         "e@example.com": "no"},
+        {
+            "a@example.com": "yes",
+            "b@example.com": "no",
+            "c@example.com": "pending",
+            "d@example.com": "bounced",
+            "e@example.com": "no",
+        },
     ),
     (
         "buttondown.csv",
         "email,notes,metadata,tags,referrer_url,source,creation_date,type\n"
         + "".join(
             f"{kind}@example.com,,{{}},,https://x.example,api,2023-03-24T10:23:10.123Z,{kind}\n"
-            for kind in ("regular", "premium", "past_due", "unactivated", "unpaid", "unsubscribed", "removed",
-                         "complained", "undeliverable", "blocked", "spammy", "brandnew")
+            for kind in (
+                "regular",
+                "premium",
+                "past_due",
+                "unactivated",
+                "unpaid",
+                "unsubscribed",
+                "removed",
+                "complained",
+                "undeliverable",
+                "blocked",
+                "spammy",
+                "brandnew",
+            )
         ),
         "buttondown",
-        {"regular@example.com": "yes", "premium@example.com": "yes", "past_due@example.com": "yes",
-         "unactivated@example.com": "pending", "unpaid@example.com": "pending", "unsubscribed@example.com": "no",
-         "removed@example.com": "no", "complained@example.com": "complained", "undeliverable@example.com": "bounced",
-         "blocked@example.com": "blocked", "spammy@example.com": "blocked", "brandnew@example.com": "unknown"},
+        {
+            "regular@example.com": "yes",
+            "premium@example.com": "yes",
+            "past_due@example.com": "yes",
+            "unactivated@example.com": "pending",
+            "unpaid@example.com": "pending",
+            "unsubscribed@example.com": "no",
+            "removed@example.com": "no",
+            "complained@example.com": "complained",
+            "undeliverable@example.com": "bounced",
+            "blocked@example.com": "blocked",
+            "spammy@example.com": "blocked",
+            "brandnew@example.com": "unknown",
+        },
     ),
     (
         "kit.csv",
@@ -161,8 +208,13 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "d@example.com,Di,complained,2023-03-24T10:23:10Z,\n"
         "e@example.com,Ed,inactive,2023-03-24T10:23:10Z,\n",
         "kit",
-        {"a@example.com": "yes", "b@example.com": "no", "c@example.com": "bounced", "d@example.com": "complained",
-         "e@example.com": "pending"},
+        {
+            "a@example.com": "yes",
+            "b@example.com": "no",
+            "c@example.com": "bounced",
+            "d@example.com": "complained",
+            "e@example.com": "pending",
+        },
     ),
     (
         "curated.csv",
@@ -177,7 +229,12 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         'a@example.com,Joël,Müller,"{""foo"":[1,2,3]}",active,1\nb@example.com,,,,unsubscribed,\nc@example.com,,,,unreachable,\n'
         "d@example.com,,,,,\n",
         "keila",
-        {"a@example.com": "yes", "b@example.com": "no", "c@example.com": "bounced", "d@example.com": "silent"},
+        {
+            "a@example.com": "yes",
+            "b@example.com": "no",
+            "c@example.com": "bounced",
+            "d@example.com": "silent",
+        },
     ),
     (
         "mautic.csv",
@@ -185,7 +242,12 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "1,Ana,Coach,a@example.com,3,2023-03-24 10:23:10,0\n2,Bob,,b@example.com,0,,1\n3,Cy,,c@example.com,0,,2\n"
         "4,Di,,d@example.com,0,,\n",
         "mautic",
-        {"a@example.com": "silent", "b@example.com": "no", "c@example.com": "no", "d@example.com": "silent"},
+        {
+            "a@example.com": "silent",
+            "b@example.com": "no",
+            "c@example.com": "no",
+            "d@example.com": "silent",
+        },
     ),
     (
         "medium.txt",
@@ -224,8 +286,13 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "3,Cy,C,c@example.com,false,UNKNOWN_USER,false,1,,Marketing contact\n4,Di,D,d@example.com,,,true,,,\n"
         "5,Ed,E,e@example.com,,,,,Yes,Non-marketing contact\n",
         "csv",
-        {"a@example.com": "silent", "b@example.com": "no", "c@example.com": "bounced", "d@example.com": "bounced",
-         "e@example.com": "no"},
+        {
+            "a@example.com": "silent",
+            "b@example.com": "no",
+            "c@example.com": "bounced",
+            "d@example.com": "bounced",
+            "e@example.com": "no",
+        },
     ),
     (
         "salesforce-contacts.csv",
@@ -234,7 +301,12 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "3,Cy,C,c@example.com,FALSE,FALSE,FALSE,550 no such user,2024-01-02T03:04:05.000Z,FALSE\n"
         "4,Di,D,d@example.com,FALSE,FALSE,FALSE,,,TRUE\n",
         "csv",
-        {"a@example.com": "silent", "b@example.com": "no", "c@example.com": "bounced", "d@example.com": "no"},
+        {
+            "a@example.com": "silent",
+            "b@example.com": "no",
+            "c@example.com": "bounced",
+            "d@example.com": "no",
+        },
     ),
     (
         "brevo.csv",
@@ -250,7 +322,12 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "a@example.com,1,Ana,SUBSCRIBED,UNSUBSCRIBED,[],\nb@example.com,2,Bob,UNSUBSCRIBED,,[],\n"
         "c@example.com,3,Cy,SUBSCRIBED,,['HARD_BOUNCE'],2024-01-02 03:04:05\nd@example.com,4,Di,NEVER_SUBSCRIBED,,,\n",
         "csv",
-        {"a@example.com": "silent", "b@example.com": "no", "c@example.com": "blocked", "d@example.com": "no"},
+        {
+            "a@example.com": "silent",
+            "b@example.com": "no",
+            "c@example.com": "blocked",
+            "d@example.com": "no",
+        },
     ),
     (
         "mailerlite.csv",
@@ -266,7 +343,12 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "a@example.com,Ana,2023-01-02,0,0,Active,,,News\nb@example.com,Bob,2023-01-02,0,0,Unsubscribed,2024-01-02,none of it,News\n"
         "c@example.com,Cy,2023-01-02,1,0,Active,,,News\nd@example.com,Di,2023-01-02,0,0,Unconfirmed,,,News\n",
         "csv",
-        {"a@example.com": "silent", "b@example.com": "no", "c@example.com": "bounced", "d@example.com": "pending"},
+        {
+            "a@example.com": "silent",
+            "b@example.com": "no",
+            "c@example.com": "bounced",
+            "d@example.com": "pending",
+        },
     ),
     (
         "constant-contact.csv",
@@ -290,4 +372,4 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "csv",
         {"a@example.com": "no"},
     ),
-]  # fmt: skip
+]

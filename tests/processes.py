@@ -1,7 +1,7 @@
 """Start the program as a real process: what it inherits, and how it is waited for.
 
-A process reads the machine's clock, moved ahead as that of the tests is. Tests that start one therefore date their rows from now
-(`clock` in tests/crash/conftest.py) and never from a fixed day.
+A process reads the machine's clock, moved ahead as that of the tests is. Tests that start one
+therefore date their rows from now (`clock` in tests/crash/conftest.py) and never from a fixed day.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from flask import Flask
 
 from newsletter.services.runtime import EXTENSION
 from tests.conftest import SECRET
+from tests.waiting import PATIENCE
 
-INHERITED = ("PATH", "PYTHONPATH", "DAYS_AHEAD")
-"""Variables that a child process gets: the search path, and how far its clock is moved ahead."""
+INHERITED = ("PATH", "PYTHONPATH", "DAYS_AHEAD", "LOG_GUARD")
+"""Variables that a child process gets: search paths, how far its clock is ahead, where its log
+is looked at (tests/children/sitecustomize.py)."""
 
 
 def inherited_environment() -> dict[str, str]:
@@ -51,7 +53,7 @@ def start_program(
     )
 
 
-def finish(process: subprocess.Popen[str], *, seconds: float = 60) -> str:
+def finish(process: subprocess.Popen[str], *, seconds: float = PATIENCE) -> str:
     """Wait for the end of `process` and return its output."""
     output, _ = process.communicate(timeout=seconds)
     return output

@@ -1,8 +1,11 @@
-"""A receiver of webhooks on the loopback: real HTTP, and as slow, wrong or large as a test wants."""
+"""A receiver of webhooks on the loopback: real HTTP, and as slow, wrong or large as a test
+wants.
+"""
 
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,7 +51,7 @@ def accept(handler: BaseHTTPRequestHandler, received: Received, number: int) -> 
 
 @dataclass
 class Receiver:
-    """What came, in its order; `taken` are the ids that were answered with 2xx, in theirs."""
+    """All that came, in its order; `taken` are the ids that were answered with 2xx, in theirs."""
 
     url: str = ""
     answer: Answer = accept
@@ -57,13 +60,18 @@ class Receiver:
 
 
 @contextmanager
-def running_receiver(answer: Answer = accept) -> Iterator[Receiver]:
-    """Run a receiver on a free port of the loopback."""
+def running_receiver(
+    answer: Answer = accept, *, tls: ssl.SSLContext | None = None
+) -> Iterator[Receiver]:
+    """Run a receiver on a free port of the loopback; with TLS, where its settings are given."""
     receiver = Receiver(answer=answer)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return  # its sender was killed
             received = Received({k.lower(): v for k, v in self.headers.items()}, body)
             with receiver.lock:
                 receiver.requests.append(received)
@@ -73,11 +81,19 @@ def running_receiver(answer: Answer = accept) -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Say nothing: senders are killed, too."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    receiver.url = f"http://127.0.0.1:{server.server_port}/hook?key=s3cret"
+    receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}/hook?key=s3cret"
     try:
         yield receiver
     finally:

@@ -16,7 +16,12 @@ def test_what_is_copied_exists_and_is_enough_for_the_wheel() -> None:
     names = {name for line in sources for name in line.split()}
     assert all((ROOT / name).exists() for name in names), names
     built = re.findall(r'^"([\w.]+)" = ', (ROOT / "pyproject.toml").read_text(), re.M)
-    assert names >= {"pyproject.toml", "requirements.lock", "newsletter", *(name for name in built if (ROOT / name).exists())}  # fmt: skip
+    assert names >= {
+        "pyproject.toml",
+        "requirements.lock",
+        "newsletter",
+        *(name for name in built if (ROOT / name).exists()),
+    }
 
 
 def test_it_runs_as_nobody_special_and_is_watched() -> None:

@@ -1,4 +1,6 @@
-"""The documentation says what is true: commands, settings, the README's two commands, templates, packaging."""
+"""The documentation says what is true: commands, settings, the README's two commands, templates,
+packaging.
+"""
 
 from __future__ import annotations
 
@@ -73,27 +75,42 @@ def test_links_and_commands_in_the_docs_exist(page: str) -> None:
 def test_every_migration_and_every_model_agree(app: Flask) -> None:
     with app.app_context(), db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
-        found = [
+        differences = [
             change
             for change in compare_metadata(context, Base.metadata)
             if change[0] != "remove_table"
         ]
-    assert found == []
+    assert differences == []
 
 
 def test_a_wheel_carries_everything(tmp_path: Path) -> None:
     """Built from a checkout, installed elsewhere, it plays the whole demo."""
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--wheel-dir",
+            str(tmp_path),
+            str(ROOT),
+        ],
+        check=True,
+        capture_output=True,
+    )
     [wheel] = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for needed in (
-        "newsletter/templates/emails/layout.html", "newsletter/templates/pages/base.html",
-        "wsgi.py", "newsletter/web/static/style.css", "newsletter/migrations/env.py", "newsletter/migrations/script.py.mako",
+        "newsletter/templates/emails/layout.html",
+        "newsletter/templates/pages/base.html",
+        "wsgi.py",
+        "newsletter/web/static/style.css",
+        "newsletter/migrations/env.py",
+        "newsletter/migrations/script.py.mako",
         "newsletter/translations/ar/LC_MESSAGES/messages.po",
-    ):  # fmt: skip
+    ):
         assert needed in names
     assert not [name for name in names if name.startswith(("tests/", "bench/"))]
     venv.create(tmp_path / "venv", with_pip=False)
@@ -102,17 +119,26 @@ def test_a_wheel_carries_everything(tmp_path: Path) -> None:
     libraries = [path for path in sys.path if path.endswith("site-packages")]
     (site / "libraries.pth").write_text("\n".join(libraries))
     done = subprocess.run(
-        [tmp_path / "venv/bin/python", "-c",
-         "import newsletter, sys; assert newsletter.__file__.startswith(sys.prefix), newsletter.__file__\n"
-         "from newsletter.cli import main; main(['demo', '--once'])"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        [
+            tmp_path / "venv/bin/python",
+            "-c",
+            "import newsletter, sys; assert newsletter.__file__.startswith(sys.prefix), "
+            "newsletter.__file__\n"
+            "from newsletter.cli import main; main(['demo', '--once'])",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every step held." in done.stdout
 
 
 def test_every_page_is_described(app: Flask) -> None:
-    """Each address a browser or a program can ask for stands in docs/pages.md or docs/bounces.md."""
+    """Each address a browser or a program can ask for stands in docs/pages.md or
+    docs/bounces.md.
+    """
     text = " ".join(f"{(ROOT / 'docs' / name).read_text()}" for name in ("pages.md", "bounces.md"))
     paths = {re.sub(r"<(?:path:)?(\w+)>", r"<\1>", str(rule)) for rule in app.url_map.iter_rules()}
     missing = {path for path in paths if f"`{path.replace('<slug>', '<list>')}`" not in text}

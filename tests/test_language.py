@@ -1,4 +1,5 @@
-"""The language of the code (docs/design.md, "Language"): names, docstrings, lines, one word per thing.
+"""The language of the code (docs/design.md, "Language"): names, docstrings, lines, one word per
+thing.
 
 Ruff checks the mood and shape of docstrings and the length of lines; what it has no rule for is
 checked here.
@@ -11,12 +12,13 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "newsletter"
 FILES = sorted(file for file in PACKAGE.rglob("*.py") if "versions" not in file.parts)
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
 TEMPLATES = sorted(file for file in (ROOT / "templates").rglob("*") if file.is_file())
 
@@ -45,7 +47,18 @@ VAGUE = frozenset(
 )
 """Names that say how a value came, not what it is."""
 
-QUESTIONS = ("What ", "Whether ", "Which ", "How ", "Who ", "Where ", "When ", "Why ", "Whose ")
+QUESTIONS = (
+    "What ",
+    "Whether ",
+    "Which ",
+    "How ",
+    "Who ",
+    "Where ",
+    "When ",
+    "Why ",
+    "Whose ",
+    "Whom ",
+)
 
 OTHER_WORDS = {
     r"\b(?<!screen )(?<!feed )(?<!mail )readers?\b": "subscriber",
@@ -62,19 +75,33 @@ FOREIGN = {"opt_out_words.py", "other_mail.py"}
 LINE = 100
 """Characters in a line of code or prose, so that two files fit side by side."""
 
+TEMPLATE_LINE = 160
+"""Characters in a line of a template; `{%-` and `{{-` let a line go on below without a blank."""
+
+NOT_BROKEN_YET = {
+    "templates/pages/author/campaign.html",
+    "templates/pages/author/letter.html",
+    "templates/pages/author/letter_form.html",
+    "templates/pages/author/plot.html",
+    "templates/pages/author/proof.html",
+    "templates/pages/author/subscriber.html",
+}
+
 LEFT = {
     "vague names": 2,
     "questions": 0,
-    "parallel assignments": 1,
+    "parallel assignments": 1,  # an exchange of two values
+    "in tests, of each": 10,
     "class names": 0,
     "long lines of docs": 0,
+    "long lines of templates": 62,
     "other words": 0,
 }
 """How many places still break a rule. These numbers only go down."""
 
 
-def trees() -> Iterator[tuple[Path, ast.Module]]:
-    for file in FILES:
+def trees(files: Sequence[Path] = FILES) -> Iterator[tuple[Path, ast.Module]]:
+    for file in files:
         yield file, ast.parse(file.read_text())
 
 
@@ -85,7 +112,7 @@ def place(file: Path, node: ast.AST) -> str:
 def test_a_local_is_named_for_what_it_is() -> None:
     bad = [
         f"{place(file, node)} {name}"
-        for file, tree in trees()
+        for file, tree in trees([*FILES, *TESTS])
         for node in ast.walk(tree)
         for name in bound_names(node)
         if name in VAGUE
@@ -103,24 +130,99 @@ def bound_names(node: ast.AST) -> list[str]:
 def test_a_docstring_does_not_open_with_a_question() -> None:
     bad = [
         f"{place(file, node)} {text[:40]}"
-        for file, tree in trees()
+        for file, tree in trees([*FILES, *TESTS])
         for node in ast.walk(tree)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         and (text := ast.get_docstring(node) or "").startswith(QUESTIONS)
     ]
-    assert len(bad) <= LEFT["questions"], "\n".join(bad)
+    assert len(bad) <= LEFT["questions"] + LEFT["in tests, of each"], "\n".join(bad)
+    assert len([line for line in bad if line.startswith("newsletter/")]) <= LEFT["questions"]
+
+
+RAISES_TOO = {"find_preset", "find_file_draft", "find_retired", "find_revision"}
+"""Functions that return None for nothing, and raise for something else that is wrong."""
+
+OTHERS_NAMES = {"get_command"}
+"""Methods that a library calls by these names."""
+
+
+def functions() -> Iterator[tuple[Path, ast.FunctionDef]]:
+    for file, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                yield file, node
+
+
+def returns_none(node: ast.FunctionDef) -> bool:
+    return node.returns is not None and "None" in ast.unparse(node.returns)
+
+
+def test_what_is_found_may_be_none_and_is_not_raised() -> None:
+    bad = [
+        f"{place(file, node)} {node.name}"
+        for file, node in functions()
+        if node.name.lstrip("_").startswith("find_")
+        and not (returns_none(node) and node.name in RAISES_TOO)
+        and any(isinstance(part, ast.Raise) for part in ast.walk(node))
+    ]
+    assert bad == [], "a function that raises is named get_"
+
+
+def test_what_is_got_is_never_none() -> None:
+    bad = [
+        f"{place(file, node)} {node.name}"
+        for file, node in functions()
+        if node.name.lstrip("_").startswith("get_")
+        and node.name not in OTHERS_NAMES
+        and returns_none(node)
+    ]
+    assert bad == [], "a function that may return None is named find_"
+
+
+PARTICIPLE = re.compile(
+    r"\w+ed|begun|bound|broken|brought|built|caught|chosen|done|drawn|forgotten|found|given|gone|had"
+    r"|held|hidden|kept|known|laid|left|lost|made|meant|met|paid|said|seen|sent|shown|spent|stolen"
+    r"|taken|thought|told|undone|unsent|written"
+)
+"""Regular participles, and those irregular ones that are not also verbs, like `read` or `set`."""
+
+VERBS_IN_ED = {"embed", "feed", "need", "proceed", "seed", "shed", "shred"}
+"""Verbs that end like a participle."""
+
+SQL = ("_query", "_clause")
+"""Ends of the names of functions that only build SQL."""
+
+
+def is_participle(name: str) -> bool:
+    word = name.strip("_").split("_")[0]
+    return bool(PARTICIPLE.fullmatch(word)) and word not in VERBS_IN_ED
+
+
+def is_property(node: ast.FunctionDef) -> bool:
+    return any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
+def test_a_function_is_named_with_a_verb() -> None:
+    bad = [
+        f"{place(file, node)} {node.name}"
+        for file, node in functions()
+        if is_participle(node.name) and not node.name.endswith(SQL) and not is_property(node)
+    ]
+    assert bad == [], "a function is a verb, or a predicate like is_..."
 
 
 def test_unlike_things_are_not_assigned_in_one_statement() -> None:
     parallel = [
         place(file, node)
-        for file, tree in trees()
+        for file, tree in trees([*FILES, *TESTS])
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Tuple)
         and isinstance(node.value, ast.Tuple)
     ]
-    assert len(parallel) <= LEFT["parallel assignments"], "\n".join(parallel)
+    of_the_program = [line for line in parallel if line.startswith("newsletter/")]
+    assert len(of_the_program) <= LEFT["parallel assignments"]
+    assert len(parallel) <= len(of_the_program) + LEFT["in tests, of each"], "\n".join(parallel)
 
 
 def test_a_public_class_has_a_name_of_its_own() -> None:
@@ -135,8 +237,11 @@ def test_a_public_class_has_a_name_of_its_own() -> None:
 
 
 def test_the_formatter_is_not_switched_off() -> None:
-    marks = sum(len(re.findall(r"# fmt: (?:skip|off)", file.read_text())) for file in FILES)
-    assert marks < 5
+    """In whole tables of other people's words alone (pyproject.toml)."""
+    mark = re.compile(r"# fmt: (?:skip|off)$", re.M)
+    assert sum(len(mark.findall(file.read_text())) for file in FILES) < 5
+    marks = sum(len(mark.findall(file.read_text())) for file in TESTS)
+    assert marks <= LEFT["in tests, of each"]
 
 
 def test_lines_of_the_docs_are_short() -> None:
@@ -147,6 +252,18 @@ def test_lines_of_the_docs_are_short() -> None:
         if len(line) > LINE and not re.search(r"https?://\S{60,}", line)
     ]
     assert len(long) <= LEFT["long lines of docs"], "\n".join(long)
+
+
+def test_lines_of_templates_are_short() -> None:
+    """Those left hold one long text to translate, which is one line in the catalogues."""
+    long = [
+        f"{file.relative_to(ROOT)}:{number}"
+        for file in TEMPLATES
+        if str(file.relative_to(ROOT)) not in NOT_BROKEN_YET
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if len(line) > TEMPLATE_LINE
+    ]
+    assert len(long) <= LEFT["long lines of templates"], "\n".join(long)
 
 
 def texts(file: Path) -> Iterator[tuple[int, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from newsletter.models import Campaign
 from newsletter.services.runtime import Environment
 from tests.log_guard import LogGuard, find_private
+from tests.processes import inherited_environment
 
 
 @pytest.mark.any_database
@@ -40,3 +43,20 @@ def test_a_line_of_the_program_is_looked_at(log_guard: LogGuard) -> None:
     [first, second] = log_guard.take()
     assert "Our merger" in first
     assert "Our merger" in second, "in both formats; the address was masked"
+
+
+def test_lines_of_a_process_that_the_tests_started_are_looked_at(log_guard: LogGuard) -> None:
+    Campaign(subject="Our merger, in confidence")
+    code = (
+        "import logging; from newsletter import logs; logs.to_stderr();"
+        "log = logging.getLogger('newsletter.worker');"
+        "log.info('campaign %s is composed', 'Our merger, in confidence');"
+        "log.info('mail to %s', 'ana@tiny.example')"
+    )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, env=inherited_environment(), check=True, capture_output=True)
+    assert ended.stderr.count(b"\n") == 2, "it logs as it does without the guard"
+    [first, second] = log_guard.take()
+    assert "Our merger" in first
+    assert "Our merger" in second, "in both formats; the address was masked"
+    assert not log_guard.take(), "each line is looked at once"

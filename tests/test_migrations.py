@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from sqlalchemy import CheckConstraint, Connection, inspect, text
+from sqlalchemy import CheckConstraint, Column, Connection, String, TypeDecorator, inspect, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
 
 from newsletter.db.session import Base, db
 from newsletter.errors import DatabaseError
@@ -54,6 +57,31 @@ def test_checks_are_those_of_the_models(env: Environment) -> None:
             assert {name: " ".join(sql.split()) for name, sql in checks.items()} == {
                 name: " ".join(sql.split()) for name, sql in models.items()
             }
+
+
+def test_columns_of_text_are_as_wide_as_those_of_the_models(env: Environment) -> None:
+    """Only PostgreSQL would refuse a value that is too long for a width the migration forgot."""
+    inspector = inspect(db.engine)
+    widths = {
+        (table.name, column["name"]): column["type"].length
+        for table in Base.metadata.sorted_tables
+        for column in inspector.get_columns(table.name)
+        if isinstance(column["type"], String)
+    }
+    models = {
+        (table.name, column.name): kind.length
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(kind := _stored_type(column), String)
+    }
+    assert len(models) > 100
+    assert widths == models
+
+
+def _stored_type(column: Column[Any]) -> TypeEngine[Any]:
+    """Return the type that the database knows, under the one that Python values have."""
+    kind: TypeEngine[Any] = column.type
+    return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
 
 
 def test_row_numbers_are_never_used_again(env: Environment) -> None:

@@ -21,14 +21,16 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 pytestmark = pytest.mark.processes
 
 PAGE = Path(__file__).parent.parent / "docs" / "tutorial.md"
 
 
 def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as found:
-        return int(found.getsockname()[1])
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return int(listener.getsockname()[1])
 
 
 class Window:
@@ -46,9 +48,14 @@ class Window:
             "TERM": "xterm",
         }
         self.shell = subprocess.Popen(
-            ["bash", "--norc", "--noprofile"], stdin=write, stdout=write, stderr=write, cwd=folder,
-            env=environ | {"NO_COLOR": "1"}, start_new_session=True,
-        )  # fmt: skip
+            ["bash", "--norc", "--noprofile"],
+            stdin=write,
+            stdout=write,
+            stderr=write,
+            cwd=folder,
+            env=environ | {"NO_COLOR": "1"},
+            start_new_session=True,
+        )
         os.close(write)
         self.shown = ""
         self.type("stty -echo; bind 'set enable-bracketed-paste off'\n")
@@ -64,12 +71,12 @@ class Window:
     def type(self, text: str) -> None:
         os.write(self.read, text.encode())
 
-    def see(self, pattern: str, *, after: int = 0, seconds: float = 60) -> str:
-        """Waits until the pattern is on the screen."""
+    def see(self, pattern: str, *, after: int = 0, seconds: float = PATIENCE) -> str:
+        """Wait until the pattern is on the screen."""
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
-            if found := re.search(pattern, self.shown[after:].replace("\r", "")):
-                return found[0]
+            if match := re.search(pattern, self.shown[after:].replace("\r", "")):
+                return match[0]
             time.sleep(0.05)
         raise AssertionError(f"{pattern} is not in:\n{self.shown[after:]}")
 
@@ -92,20 +99,20 @@ class Window:
 
 @pytest.fixture
 def windows(tmp_path: Path) -> Iterator[dict[str, Window]]:
-    found = {name: Window(tmp_path) for name in ("window-1", "window-2", "window-3")}
-    yield found
-    for window in (found["window-1"], found["window-2"]):
+    opened = {name: Window(tmp_path) for name in ("window-1", "window-2", "window-3")}
+    yield opened
+    for window in (opened["window-1"], opened["window-2"]):
         window.type("\x03")
     time.sleep(0.3)
-    for window in found.values():
+    for window in opened.values():
         window.close()
 
 
 def blocks() -> list[tuple[str, str, str]]:
     """(where, commands, what is shown then) of each block that is to be typed."""
-    found = re.findall(r"^```(\w+)(?: ([\w-]+))?\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    matches = re.findall(r"^```(\w+)(?: ([\w-]+))?\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
     typed: list[tuple[str, str, str]] = []
-    for kind, where, text in found:
+    for kind, where, text in matches:
         if kind == "sh":
             typed.append((where, text.rstrip("\n"), ""))
         elif kind == "text":
@@ -113,11 +120,11 @@ def blocks() -> list[tuple[str, str, str]]:
     return typed
 
 
-def check(shown: str, expected: str) -> None:
+def check(screen: str, expected: str) -> None:
     """Each expected line is on the screen; … stands for anything."""
     for line in expected.splitlines():
         pattern = ".*".join(re.escape(part.strip()) for part in line.split("…"))
-        assert re.search(pattern, shown), f"{line!r} is not in:\n{shown}"
+        assert re.search(pattern, screen), f"{line!r} is not in:\n{screen}"
 
 
 @pytest.mark.any_database
@@ -129,7 +136,7 @@ def test_the_tutorial_followed_to_the_letter(
     mails = 0
 
     def local(text: str) -> str:
-        text = re.sub("8025|8026|2525", lambda found: ports[found[0]], text)
+        text = re.sub("8025|8026|2525", lambda match: ports[match[0]], text)
         text = text.replace(
             "demo --practice", f"demo --practice --port {ports['8026']} --smtp-port {ports['2525']}"
         )
@@ -141,7 +148,8 @@ def test_the_tutorial_followed_to_the_letter(
         )
 
     for where, commands, expected in blocks():
-        commands, expected = local(commands + "\n"), local(expected)
+        commands = local(commands + "\n")
+        expected = local(expected)
         if where == "publish":
             before = len(first.shown)
             first.type("\n")
@@ -156,11 +164,13 @@ def test_the_tutorial_followed_to_the_letter(
                 urlopen(Request(link, data=b""), timeout=10).close()
             if where == "third":
                 first.see("Mail for Ben .*“The second cup”", seconds=90)
-            shown = third.run(commands)
-            assert "through-0" in shown, shown
-            check(shown, expected)
+            result = third.run(commands)
+            assert "through-0" in result, result
+            check(result, expected)
             if re.search("subscriber|status|explain campaign", commands):  # other lines may fold
-                assert all(len(line) <= 80 or "http" in line for line in shown.splitlines()), shown
+                assert all(len(line) <= 80 or "http" in line for line in result.splitlines()), (
+                    result
+                )
     mails = len(
         re.findall(r"Mail for (?!ana@news\.test)", first.shown)
     )  # to readers; the author may get notices

@@ -25,7 +25,7 @@ LARGEST = 60_000
     scope="module", params=[*RELEASED, None], ids=lambda file: file.name if file else "now"
 )
 def dump(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A released database; the present one is made anew, as it would be at its release."""
+    """Return a released database; the present one is made anew, as it would be at its release."""
     if request.param is not None:
         return Path(request.param)
     file = tmp_path_factory.mktemp("released") / "now.sql.gz"
@@ -73,5 +73,5 @@ def test_it_is_upgraded_with_all_its_rows(
     assert {name: after.get(name) for name in before} == before
     with create_engine(url, poolclass=NullPool).connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
-        found = compare_metadata(context, Base.metadata)
-    assert [change for change in found if change[0] != "remove_table"] == []
+        result = compare_metadata(context, Base.metadata)
+    assert [change for change in result if change[0] != "remove_table"] == []

@@ -1,4 +1,4 @@
-"""The author's letter file: front matter, Markdown, images, segment, moments.
+"""Read an author's letter file: header lines, Markdown, pictures, recipients, sending time.
 
 Pure.
 """

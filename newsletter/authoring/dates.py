@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import InvalidInput
+from newsletter.i18n import Text
 
 FORMS = 'like "tomorrow 9:00", "friday 17:30", "2026-12-01 09:00" or "in 3 hours"'
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -22,7 +23,6 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.A)
 _EXACT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?", re.A)
 _CLOCK = re.compile(r"(?:at\s+)?(?:(noon)|(\d{1,2})(?:[:.h](\d{2})|h)?\s*(am|pm)?)", re.A)
 _ZONE = re.compile(r"(.+)\s(UTC|[A-Z]\w+(?:/[\w+-]+){1,2})", re.A)
-_OTHER_DAY = re.compile(r"\d[./]\d{1,2}[./]\d|\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
 _FAR = timedelta(days=100 * 366)
 """A moment further ahead than these hundred years is a typing error."""
 
@@ -47,7 +47,15 @@ def parse_moment(text: str, *, zone: ZoneInfo, now: datetime, hour: int) -> date
     else:
         local = _parse_exact(text.strip()) or _parse_words(words, now.astimezone(zone), hour)
     if local is None:
-        raise InvalidInput({"at": f"{text[:60]!r} is no moment; {_suggest(words)}"})
+        raise InvalidInput(
+            {
+                "at": Text(
+                    "%(text)s is not a date or time; %(suggest)s",
+                    text=f"{text[:60]!r}",
+                    suggest=_suggest(words),
+                )
+            }
+        )
     return _to_future_utc(local if local.tzinfo else local.replace(tzinfo=zone), now)
 
 
@@ -56,19 +64,24 @@ def _get_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise InvalidInput(
-            {"at": f"{name[:60]} is no time zone; say it like Europe/Berlin"}
+            {
+                "at": Text(
+                    "%(name)s is not a time zone; use a name like Europe/Berlin",
+                    name=f"{name[:60]!r}",
+                )
+            }
         ) from None
 
 
 def _suggest(words: str) -> str:
     """Return advice for a text that could not be parsed as a moment."""
     if _parse_clock(words):
-        return f'say the day, too: "today {words}" or "tomorrow {words}"'
+        return f'add the day: "today {words}" or "tomorrow {words}"'
     if re.search(r"\d[./]\d{1,2}[./]\d", words) or re.search(
         r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", words
     ):
         return 'write days like "2026-12-01"'
-    return f"say it {FORMS}"
+    return f"write it {FORMS}"
 
 
 def _parse_exact(text: str) -> datetime | None:
@@ -126,16 +139,30 @@ def _to_future_utc(local: datetime, now: datetime) -> datetime:
         moment = local.astimezone(UTC)
         comes = moment.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
     except OverflowError:
-        raise InvalidInput({"at": f"{local:%Y-%m-%d} is no day anybody can mean"}) from None
+        raise _refuse_far(local) from None
     if moment <= now:
-        raise InvalidInput({"at": f"{local:%Y-%m-%d %H:%M} is over already"})
+        raise InvalidInput(
+            {"at": Text("%(local)s is over already", local=f"{local:%Y-%m-%d %H:%M}")}
+        )
     if moment > now + _FAR:
-        raise InvalidInput({"at": f"{local:%Y-%m-%d} is more than a hundred years away"})
+        raise _refuse_far(local)
     if not comes:
         raise InvalidInput(
-            {"at": f"the clocks go forward over {local:%Y-%m-%d %H:%M}: there is no such hour"}
+            {
+                "at": Text(
+                    "the clocks go forward over %(local)s: there is no such hour",
+                    local=f"{local:%Y-%m-%d %H:%M}",
+                )
+            }
         )
     return moment
+
+
+def _refuse_far(local: datetime) -> InvalidInput:
+    day = f"{local:%Y-%m-%d}"
+    return InvalidInput(
+        {"at": Text("%(day)s is out of range; give a day within 100 years", day=day)}
+    )
 
 
 def parse_wait(text: str) -> timedelta:
@@ -149,6 +176,11 @@ def parse_wait(text: str) -> timedelta:
     match = _AFTER.fullmatch(words)
     if match is None:
         raise InvalidInput(
-            {"after": f"{text[:60]!r} is no length of time; say it like 3d, 12h or 2w"}
+            {
+                "after": Text(
+                    "%(text)s is not a duration; use 3d, 12h or 2w",
+                    text=f"{text[:60]!r}",
+                )
+            }
         )
     return timedelta(seconds=int(match[1]) * _UNITS[match[2][0]])

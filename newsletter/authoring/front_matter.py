@@ -15,13 +15,14 @@ from typing import NoReturn
 import yaml
 
 from newsletter.errors import InvalidInput, Refused
+from newsletter.i18n import Text
 
 HEAD_AT_MOST = 5000
 """Characters of front matter; six keys with one line each are far shorter."""
 NESTED_AT_MOST = 200
 """Characters that may open a nested value; PyYAML takes quadratic time over nested ones."""
 _NESTING = re.compile(r"[\[{]|[-?:](?=\s)")
-_QUOTE = "put the whole value into quotation marks: '…'"
+_QUOTE = Text("put the whole value into quotation marks: '…'")
 
 
 def decode_text(data: bytes) -> str:
@@ -38,7 +39,8 @@ def decode_text(data: bytes) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         byte = f"0x{data[error.start]:02X} after {error.start} bytes"
         raise Refused(
-            f"line {line} is no text in UTF-8 ({byte})", hint="save the file as UTF-8"
+            Text("line %(line)s is not UTF-8 text (%(byte)s)", line=line, byte=byte),
+            hint=Text("save the file as UTF-8 text"),
         ) from None
     _refuse_nul(text)
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -48,7 +50,8 @@ def _refuse_nul(text: str) -> None:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise Refused(
-            f"line {line} holds what is no text", hint="save the file as plain text, in UTF-8"
+            Text("line %(line)s contains a control character", line=line),
+            hint=Text("save the file as UTF-8 text"),
         )
 
 
@@ -58,17 +61,23 @@ def split_letter(text: str) -> tuple[str, str, int]:
     Raises `InvalidInput`.
     """
     if not text.strip():
-        raise InvalidInput({"letter": "the file is empty; `newsletter campaign new` begins one"})
+        raise InvalidInput(
+            {"letter": Text("the file is empty; `newsletter campaign new` begins one")}
+        )
     rows = text.split("\n")
     if rows[0].rstrip() != "---":
         raise InvalidInput(
-            {"line 1": "begin the file with ---, a line `subject: …`, and --- again"}
+            {"line 1": Text("begin the file with ---, a line `subject: …`, and --- again")}
         )
     for number, row in enumerate(rows[1:], 1):
         if row.rstrip() == "---":
             return "\n".join(rows[1:number]), "\n".join(rows[number + 1 :]), number + 2
     raise InvalidInput(
-        {"front matter": "has no end; write --- on a line of its own between it and the letter"}
+        {
+            "front matter": Text(
+                "has no end; write --- on a line of its own between it and the letter"
+            )
+        }
     )
 
 
@@ -85,22 +94,25 @@ def read_values(head: str, keys: Sequence[str]) -> dict[str, str]:
     Raises `InvalidInput`, naming the line.
     """
     if len(head) > HEAD_AT_MOST:
-        problem = f"is longer than {HEAD_AT_MOST} characters; is its second --- missing?"
+        problem = Text(
+            "is longer than %(most)s characters; is its second --- missing?",
+            most=HEAD_AT_MOST,
+        )
         raise InvalidInput({"front matter": problem})
     if len(_NESTING.findall(head)) > NESTED_AT_MOST:
-        raise InvalidInput({"front matter": f"cannot be read; {_QUOTE}"})
+        raise InvalidInput({"front matter": Text("cannot be read; %(quote)s", quote=_QUOTE)})
     tree = _read(head)
     if tree is None:
         return {}
     if not isinstance(tree, yaml.MappingNode):
-        _refuse(tree, "write lines like `subject: …`")
+        _refuse(tree, Text("write lines like `subject: …`"))
     values: dict[str, str] = {}
     for key, value in tree.value:
         name = _name(key, keys)
         if name in values:
-            _refuse(key, f"{name} stands here a second time")
+            _refuse(key, Text("%(name)s stands here a second time", name=name))
         if not isinstance(value, yaml.ScalarNode):
-            _refuse(value, f"{name} is one line of text; {_QUOTE}")
+            _refuse(value, Text("%(name)s is one line of text; %(quote)s", name=name, quote=_QUOTE))
         is_null = value.style is None and value.value in ("~", "null")
         values[name] = "" if is_null else value.value
     return values
@@ -108,34 +120,42 @@ def read_values(head: str, keys: Sequence[str]) -> dict[str, str]:
 
 def _name(key: yaml.Node, keys: Sequence[str]) -> str:
     if not isinstance(key, yaml.ScalarNode):
-        _refuse(key, "write lines like `subject: …`")
+        _refuse(key, Text("write lines like `subject: …`"))
     name = str(key.value)
     if name not in keys:
         near = difflib.get_close_matches(name, keys, n=1)
         hint = f"did you mean {near[0]}?" if near else f"use {', '.join(keys)}"
-        _refuse(key, f"{name[:60]} is unknown; {hint}")
+        _refuse(key, Text("%(name)s is unknown; %(hint)s", name=name[:60], hint=hint))
     return name
 
 
 def _read(head: str) -> yaml.Node | None:
     try:
-        for event in yaml.parse(head, Loader=yaml.BaseLoader):
-            if getattr(event, "anchor", None) is not None:
-                _refuse(event, f"& and * mean something in YAML; {_QUOTE}")
+        _refuse_anchors(head)
         return yaml.compose(head, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = (
-            "a tab stands where blanks are wanted"
+            Text("a tab stands where blanks are wanted")
             if "\\t" in str(error.problem)
-            else f"cannot be read; {_QUOTE}"
+            else Text("cannot be read; %(quote)s", quote=_QUOTE)
         )
         raise InvalidInput({f"line {mark.line + 2 if mark else 1}": problem}) from None
     except yaml.reader.ReaderError as error:
         line = head.count("\n", 0, error.position) + 2
-        raise InvalidInput({f"line {line}": "holds a character that is no text"}) from None
+        raise InvalidInput(
+            {f"line {line}": Text("contains an invalid or control character; remove it")}
+        ) from None
     except (yaml.YAMLError, RecursionError):
-        raise InvalidInput({"front matter": f"cannot be read; {_QUOTE}"}) from None
+        raise InvalidInput(
+            {"front matter": Text("cannot be read; %(quote)s", quote=_QUOTE)}
+        ) from None
+
+
+def _refuse_anchors(head: str) -> None:
+    for event in yaml.parse(head, Loader=yaml.BaseLoader):
+        if getattr(event, "anchor", None) is not None:
+            _refuse(event, Text("& and * mean something in YAML; %(quote)s", quote=_QUOTE))
 
 
 def _refuse(node: yaml.Node | yaml.Event, problem: str) -> NoReturn:

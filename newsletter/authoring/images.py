@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 
 from newsletter.authoring.markdown_parser import COLUMN_WIDTH
 from newsletter.errors import InvalidInput
+from newsletter.i18n import Text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 BYTES_AT_MOST = 30_000_000
 """Bytes of a picture file; photos of current cameras are smaller."""
+MOVING_AT_MOST = 3_000_000
+"""Bytes of an animated GIF, which is mailed as it is: every subscriber loads all of it."""
 PIXELS_AT_MOST = 60_000_000
 """Pixels of a JPEG, which is opened smaller than it is."""
 DRAWN_AT_MOST = 25_000_000
@@ -53,7 +56,9 @@ def fit_for_mail(data: bytes, *, called: str) -> MailPicture:
     from PIL import Image, UnidentifiedImageError
 
     if len(data) > BYTES_AT_MOST:
-        raise InvalidInput({called: f"is larger than {BYTES_AT_MOST // 1_000_000} MB"})
+        raise InvalidInput(
+            {called: Text("is larger than %(bytes)s MB", bytes=BYTES_AT_MOST // 1000000)}
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures, and of what a camera got wrong
@@ -61,9 +66,16 @@ def fit_for_mail(data: bytes, *, called: str) -> MailPicture:
                 at_most = PIXELS_AT_MOST if opened.format == "JPEG" else DRAWN_AT_MOST
                 if opened.width * opened.height > at_most:
                     raise InvalidInput(
-                        {called: f"has {opened.width} × {opened.height} pixels; make it smaller"}
+                        {
+                            called: Text(
+                                "has %(width)s × %(height)s pixels; make it smaller",
+                                width=opened.width,
+                                height=opened.height,
+                            )
+                        }
                     )
                 if opened.format == "GIF" and getattr(opened, "is_animated", False):
+                    _require_small(data, called)
                     return _name_picture("GIF", data, opened.width)
                 is_animated = opened.format != "JPEG" and bool(
                     getattr(opened, "is_animated", False)
@@ -71,13 +83,26 @@ def fit_for_mail(data: bytes, *, called: str) -> MailPicture:
                 pixels, kind = _shrink(opened)
     except UnidentifiedImageError:
         raise InvalidInput(
-            {called: "is no picture that mail programs show; use JPEG, PNG or GIF"}
+            {called: Text("is no picture that mail programs show; use JPEG, PNG or GIF")}
         ) from None
     except InvalidInput:
         raise
     except Exception:
-        raise InvalidInput({called: "cannot be read as a picture"}) from None
+        raise InvalidInput({called: Text("cannot be read as a picture")}) from None
     return replace(_name_picture(kind, *pixels), stilled=is_animated)
+
+
+def _require_small(data: bytes, called: str) -> None:
+    if len(data) > MOVING_AT_MOST:
+        most = MOVING_AT_MOST // 1_000_000
+        raise InvalidInput(
+            {
+                called: Text(
+                    "is an animation of more than %(most)s MB; make it smaller, or a video",
+                    most=most,
+                )
+            }
+        )
 
 
 def _shrink(opened: Image) -> tuple[tuple[bytes, int], str]:
@@ -97,12 +122,17 @@ def _shrink(opened: Image) -> tuple[tuple[bytes, int], str]:
         plain = plain.resize(
             (SHARP, max(1, round(plain.height * SHARP / plain.width))), Resampling.LANCZOS
         )
+    format_ = "PNG" if drawn else "JPEG"
+    return (_encode(plain, format_), plain.width), format_
+
+
+def _encode(pixels: Image, format_: str) -> bytes:
     out = io.BytesIO()
-    if drawn:
-        plain.save(out, "PNG", optimize=True)
+    if format_ == "PNG":
+        pixels.save(out, "PNG", optimize=True)
     else:
-        plain.save(out, "JPEG", quality=84, optimize=True, progressive=True)
-    return (out.getvalue(), plain.width), "PNG" if drawn else "JPEG"
+        pixels.save(out, "JPEG", quality=84, optimize=True, progressive=True)
+    return out.getvalue()
 
 
 def _convert_colours(image: Image, mode: str) -> Image:

@@ -10,6 +10,7 @@ from newsletter.authoring.letter_file import KEYS, LINE_AT_MOST
 from newsletter.authoring.markdown_parser import LETTER_AT_MOST
 from newsletter.errors import InvalidInput
 from newsletter.html.text import drop_control_characters, to_plain_line
+from newsletter.i18n import Text
 
 EMPTY = "---\n---\n\n"
 """The text of a letter of which nothing is written yet."""
@@ -41,7 +42,7 @@ def read_fields(text: str) -> LetterFields:
 
 
 def write_fields(text: str, fields: LetterFields) -> str:
-    """Return a letter's text with other fields; front matter that says the same stays as it is.
+    """Return a letter's text with its fields replaced; lines whose value is the same stay as typed.
 
     Raises `InvalidInput` by field if that would be no letter's file.
     """
@@ -55,7 +56,14 @@ def write_fields(text: str, fields: LetterFields) -> str:
     else:
         written = join_letter(_without_empty(new), body)
     if len(written) > LETTER_AT_MOST:
-        raise InvalidInput({"body": f"is too long: more than {LETTER_AT_MOST} characters"})
+        raise InvalidInput(
+            {
+                "body": Text(
+                    "is too long: more than %(most)s characters",
+                    most=LETTER_AT_MOST,
+                )
+            }
+        )
     read_values(split_letter(written)[0], KEYS)
     return written
 
@@ -90,7 +98,15 @@ def _clean_lines(fields: LetterFields) -> dict[str, str]:
     }
     for key, value in typed.items():
         if len(value) > LINE_AT_MOST:
-            raise InvalidInput({key: f"has {len(value)} characters; {LINE_AT_MOST} at most"})
+            raise InvalidInput(
+                {
+                    key: Text(
+                        "has %(count)s characters; %(most)s at most",
+                        count=len(value),
+                        most=LINE_AT_MOST,
+                    )
+                }
+            )
     return {key: to_plain_line(value, limit=LINE_AT_MOST) for key, value in typed.items()}
 
 

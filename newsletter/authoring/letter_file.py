@@ -16,6 +16,7 @@ from newsletter.authoring.markdown_parser import LETTER_AT_MOST
 from newsletter.authoring.segment import parse_segment
 from newsletter.errors import InvalidInput, Refused
 from newsletter.html.text import to_plain_line, to_plain_lines
+from newsletter.i18n import Text
 
 KEYS = ("subject", "preheader", "list", "segment", "subject_b", "share", "answers")
 NAMED = "named"
@@ -87,14 +88,19 @@ def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
     Raises `InvalidInput` by line or key.
     """
     if len(text) > LETTER_AT_MOST:
-        raise Refused(f"the file is too long for a letter: more than {LETTER_AT_MOST} characters")
+        raise Refused(
+            Text(
+                "the file is too long for a letter: more than %(most)s characters",
+                most=LETTER_AT_MOST,
+            )
+        )
     head, body, line = front_matter.split_letter(text.replace("\r\n", "\n"))
     values = front_matter.read_values(head, KEYS)
     if not body.strip():
-        raise InvalidInput({"letter": "there is nothing below the front matter"})
+        raise InvalidInput({"letter": Text("there is nothing below the front matter")})
     lines = {key: _to_one_line(values.get(key, ""), key) for key in KEYS}
     if not lines["subject"]:
-        raise InvalidInput({"subject": "the letter has none"})
+        raise InvalidInput({"subject": Text("the letter has none")})
     parse_segment(lines["segment"])
     return Letter(
         subject=lines["subject"],
@@ -120,13 +126,23 @@ def replace_lines(text: str, changes: Mapping[str, str]) -> str:
 
 def _to_one_line(value: str, key: str) -> str:
     if len(value) > LINE_AT_MOST:
-        raise InvalidInput({key: f"has {len(value)} characters; {LINE_AT_MOST} at most"})
+        raise InvalidInput(
+            {
+                key: Text(
+                    "has %(count)s characters; %(most)s at most",
+                    count=len(value),
+                    most=LINE_AT_MOST,
+                )
+            }
+        )
     return to_plain_line(value, limit=LINE_AT_MOST)
 
 
 def _parse_named(text: str) -> bool:
     if text not in ("", NAMED):
-        raise InvalidInput({"answers": f"is {NAMED}, or is not there: then nobody sees whose"})
+        raise InvalidInput(
+            {"answers": Text("is %(named)s, or is not there: then nobody sees whose", named=NAMED)}
+        )
     return text == NAMED
 
 
@@ -134,6 +150,10 @@ def _parse_share(text: str) -> int:
     text = text.removesuffix("%").strip()
     if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= 100):
         raise InvalidInput(
-            {"share": "is the part of subscribers who try out both subjects, 1 to 100 percent"}
+            {
+                "share": Text(
+                    "is the part of subscribers who try out both subjects, 1 to 100 percent"
+                )
+            }
         )
     return int(text)

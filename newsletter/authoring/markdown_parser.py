@@ -20,6 +20,7 @@ from newsletter.html import video_embeds
 from newsletter.html.players import MediaKind
 from newsletter.html.text import to_plain_lines
 from newsletter.html.video_embeds import find_video_id
+from newsletter.i18n import Text
 
 LETTER_AT_MOST = 300_000
 """Characters of Markdown; a long letter has twenty thousand."""
@@ -37,8 +38,12 @@ def parse_markdown(source: str) -> list[Token]:
     """
     tokens = _MARKDOWN.parse(to_plain_lines(source, limit=LETTER_AT_MOST))
     if sum(1 + len(token.children or ()) for token in tokens) > PARTS_AT_MOST:
-        parts = "parts (words set apart, links, cells of tables)"
-        raise Refused(f"the letter has more than {PARTS_AT_MOST:,} {parts}")
+        raise Refused(
+            Text(
+                "the letter has more than %(most)s parts (words set apart, links, cells of tables)",
+                most=f"{PARTS_AT_MOST:,}",
+            )
+        )
     return tokens
 
 

@@ -16,7 +16,7 @@ from newsletter.i18n import Text, say
 
 
 def write_plain_text(tokens: Sequence[Token], *, addresses_at_end: bool, language: str) -> str:
-    """Return the text of a letter.
+    """Write a letter, given as Markdown tokens, as plain text.
 
     Addresses stand in a list at the end, or else behind their words; the program's own words are
     in `language`.

@@ -14,6 +14,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 
 from newsletter.errors import InvalidInput
+from newsletter.i18n import Text
 
 QUESTIONS_AT_MOST = 10
 """Questions of one letter."""
@@ -60,7 +61,9 @@ def find_problem(tokens: Sequence[Token]) -> tuple[int, str] | None:
 def require_valid(tokens: Sequence[Token], *, where: str, line: int = 1) -> None:
     """Raise `InvalidInput` under `where` for the first mistake; `line` is the first line's."""
     if problem := find_problem(tokens):
-        raise InvalidInput({where: f"line {line + problem[0]}: {problem[1]}"})
+        raise InvalidInput(
+            {where: Text("line %(line)s: %(problem)s", line=line + problem[0], problem=problem[1])}
+        )
 
 
 def find_first_line(tokens: Sequence[Token]) -> int | None:
@@ -77,34 +80,41 @@ def _find_problems(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
                 yield _line_of(token), why
         elif any(map(_is_stray, token.children or ())):
             example = "[Question](answer: yes / no)"
-            yield _line_of(token), f"a question stands on a line of its own, as in {example}"
+            yield (
+                _line_of(token),
+                Text("a question stands on a line of its own, as in %(example)s", example=example),
+            )
 
 
 def _judge(question: Question, number: int) -> str:
-    """Return what is wrong with a question, "" if nothing is."""
+    """Return the problem of a question, or ""."""
     written = (question.text, *question.choices)
     if number > QUESTIONS_AT_MOST:
-        return f"a letter has {QUESTIONS_AT_MOST} questions at most"
+        return Text("a letter has %(most)s questions at most", most=QUESTIONS_AT_MOST)
     if any(sign in words for words in written for sign in _JINJA):
-        return "a question and its choices are the same for everybody, without {{ … }}"
+        return Text("a question and its choices are the same for everybody, without {{ … }}")
     if not question.text:
-        return "the question is empty"
+        return Text("the question is empty")
     if len(question.text) > QUESTION_AT_MOST:
-        return f"the question has more than {QUESTION_AT_MOST} characters"
+        return Text("the question has more than %(most)s characters", most=QUESTION_AT_MOST)
     return _judge_choices(question.choices)
 
 
 def _judge_choices(choices: tuple[str, ...]) -> str:
     if choices == ("",):
-        return "the question has no choices; write them behind answer:, with / between them"
+        return Text("the question has no choices; write them behind answer:, with / between them")
     if "" in choices:
-        return "a choice of the question is empty"
+        return Text("a choice of the question is empty")
     if len(choices) > CHOICES_AT_MOST:
-        return f"the question has {len(choices)} choices; {CHOICES_AT_MOST} at most"
+        return Text(
+            "the question has %(choices)s choices; %(most)s at most",
+            choices=len(choices),
+            most=CHOICES_AT_MOST,
+        )
     if len(set(choices)) < len(choices):
-        return "two choices of the question are the same"
+        return Text("two choices of the question are the same")
     if max(map(len, choices)) > CHOICE_AT_MOST:
-        return f"a choice has more than {CHOICE_AT_MOST} characters"
+        return Text("a choice has more than %(most)s characters", most=CHOICE_AT_MOST)
     return ""
 
 

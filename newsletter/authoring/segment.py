@@ -1,5 +1,6 @@
-"""Parse a segment of a list, like ``cadence == "weekly" and "berlin" in tags``, into a tree. Pure.
+"""Parse the expression that says who of a list gets a letter (its segment) into a tree. Pure.
 
+It is written like ``cadence == "weekly" and "berlin" in tags``.
 Python's own grammar reads it, and nothing of it is ever run: what is not in the list below is
 refused. services/audience/segments.py turns the tree into a query with bound values.
 """
@@ -28,6 +29,7 @@ from newsletter.authoring.segment_terms import (
 )
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_line
+from newsletter.i18n import Text
 from newsletter.schedule import CADENCES
 
 LENGTH_AT_MOST = 1000
@@ -49,7 +51,7 @@ FUNCTIONS = {
 }
 CAMPAIGNS_AT_MOST = 50
 _ORDER = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
-_LIKE = 'write one like cadence == "weekly" and "berlin" in tags'
+_LIKE = Text('write one like cadence == "weekly" and "berlin" in tags')
 _ALL = ", ".join(CADENCES)
 _EARLIEST = date(1970, 1, 1)
 _LATEST = date(2999, 12, 31)
@@ -64,9 +66,9 @@ def parse_segment(text: str) -> Term | None:
     if not text.strip():
         return None
     if len(text) > LENGTH_AT_MOST:
-        raise _make_error(f"is longer than {LENGTH_AT_MOST} characters")
+        raise _make_error(Text("is longer than %(most)s characters", most=LENGTH_AT_MOST))
     if to_plain_line(text, limit=LENGTH_AT_MOST) != " ".join(text.split()):
-        raise _make_error("holds a character that is no text")
+        raise _make_error(Text("contains an invalid or control character; remove it"))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
@@ -76,18 +78,20 @@ def parse_segment(text: str) -> Term | None:
     except SyntaxError as error:
         raise _make_error(_find_mistake(text, error)) from None
     except (ValueError, MemoryError, RecursionError):
-        raise _make_error(f"cannot be read; {_LIKE}") from None
+        raise _make_error(Text("cannot be read; %(hint)s", hint=_LIKE)) from None
 
 
 def _find_mistake(text: str, error: SyntaxError) -> str:
     """Return the likely mistake in an expression that could not be parsed."""
     if re.search(r"[“”„‘’«»]", text):
-        return 'wants straight quotation marks, "…"'
+        return Text('wants straight quotation marks, "…"')
     if match := re.search(r"\b(AND|OR|NOT|IN)\b|&&|\|\|", text):
-        return f"does not know {match[0]}; join conditions with and, or, not"
+        return Text("does not know %(match)s; join conditions with and, or, not", match=match[0])
     if re.search(r"(?<![=!<>])=(?!=)", text):
-        return f"wants == where two things are the same; {_LIKE}"
-    return f"cannot be read at character {error.offset or 1}; {_LIKE}"
+        return Text("wants == where two things are the same; %(hint)s", hint=_LIKE)
+    return Text(
+        "cannot be read at character %(offset)s; %(hint)s", offset=error.offset or 1, hint=_LIKE
+    )
 
 
 def _parse_term(node: ast.expr) -> Term:
@@ -110,8 +114,12 @@ def _parse_term(node: ast.expr) -> Term:
         case ast.Call(func=ast.Name(id=name)):
             raise _make_error(_unknown_function(name))
         case ast.Compare():
-            raise _make_error("compares more than two things at once; join comparisons with `and`")
-    raise _make_error(f"{ast.unparse(node)[:60]} is no condition; {_LIKE}")
+            raise _make_error(
+                Text("compares more than two things at once; join comparisons with `and`")
+            )
+    raise _make_error(
+        Text("%(written)s is no condition; %(hint)s", written=ast.unparse(node)[:60], hint=_LIKE)
+    )
 
 
 def _parse_comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Term:
@@ -120,7 +128,7 @@ def _parse_comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> T
         return Not(term) if isinstance(operator, ast.NotIn) else term
     sign = _ORDER.get(type(operator))
     if sign is None:
-        raise _make_error("knows ==, !=, <, <=, >, >=, in, not in, and, or, not")
+        raise _make_error(Text("knows ==, !=, <, <=, >, >=, in, not in, and, or, not"))
     if isinstance(left, ast.Constant) and not isinstance(right, ast.Constant):
         sign = _TURNED[sign]
         left, right = right, left  # swapped, so that the field stands on the left
@@ -131,13 +139,17 @@ def _parse_comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> T
         return Untagged() if sign == "==" else Not(Untagged())
     value = _get_text(right)
     if name in ("tags", "topics"):
-        raise _make_error(f'{name} are asked like this: "{value}" in {name}')
+        raise _make_error(
+            Text('%(name)s are asked like this: "%(value)s" in %(name)s', name=name, value=value)
+        )
     if name == "fields":
-        raise _make_error('one of your own fields is asked like this: fields.town == "Berlin"')
+        raise _make_error(
+            Text('one of your own fields is asked like this: fields.town == "Berlin"')
+        )
     if name == "joined":
         return Comparison(name, sign, _parse_day(value))
     if sign not in ("==", "!="):
-        raise _make_error(f"{name} is compared with == and !=")
+        raise _make_error(Text("%(name)s is compared with == and !=", name=name))
     return Comparison(name, sign, _check_value(name, value))
 
 
@@ -156,7 +168,7 @@ def _is_none(node: ast.expr) -> bool:
 def _parse_answer(name: str, sign: str, value: ast.expr) -> Term:
     """Compare one of the author's fields with a text, or a checkbox with True or False."""
     if sign not in ("==", "!="):
-        raise _make_error(f"fields.{name} is compared with == and !=")
+        raise _make_error(Text("fields.%(name)s is compared with == and !=", name=name))
     term: Term
     if isinstance(value, ast.Constant) and isinstance(value.value, bool):
         term = Answered(name) if value.value else Not(Answered(name))
@@ -168,7 +180,11 @@ def _parse_answer(name: str, sign: str, value: ast.expr) -> Term:
 def _get_own_field(node: ast.Attribute) -> str:
     if isinstance(node.value, ast.Name) and node.value.id == "fields":
         return node.attr
-    raise _make_error(f'{ast.unparse(node)[:60]} is no field; write fields.town == "Berlin"')
+    raise _make_error(
+        Text(
+            '%(written)s is no field; write fields.town == "Berlin"', written=ast.unparse(node)[:60]
+        )
+    )
 
 
 def _parse_membership(left: ast.expr, right: ast.expr) -> Term:
@@ -182,8 +198,10 @@ def _parse_membership(left: ast.expr, right: ast.expr) -> Term:
         if (name := _get_field(left)) not in ("tags", "joined", "topics", "fields"):
             return OneOf(name, tuple(_check_value(name, _get_text(item)) for item in right.elts))
     raise _make_error(
-        '`in` is for tags ("berlin" in tags), topics ("sleep" in topics) and lists '
-        '(cadence in ["daily", "weekly"])'
+        Text(
+            '`in` is for tags ("berlin" in tags), topics ("sleep" in topics) and lists '
+            '(cadence in ["daily", "weekly"])'
+        )
     )
 
 
@@ -191,31 +209,45 @@ def _parse_campaign_ids(nodes: list[ast.expr]) -> tuple[int, ...]:
     """Return the numbers in ``had(3, 7)``."""
     numbers = tuple(node.value for node in nodes if isinstance(node, ast.Constant))
     if len(nodes) > CAMPAIGNS_AT_MOST:
-        raise _make_error(f"had() takes {CAMPAIGNS_AT_MOST} campaigns at most")
+        raise _make_error(Text("had() takes %(most)s campaigns at most", most=CAMPAIGNS_AT_MOST))
     ids = tuple(number for number in numbers if type(number) is int and 0 < number < 2**31)
     if len(ids) != len(nodes):
-        raise _make_error("had() wants the numbers of campaigns: had(7)")
+        raise _make_error(Text("had() wants the numbers of campaigns: had(7)"))
     return ids
 
 
 def _unknown_function(name: str) -> str:
     near = difflib.get_close_matches(name.lower(), FUNCTIONS, n=1)
     if name in FUNCTIONS:
-        return f"{name}() is written like {FUNCTIONS[name].rpartition(': ')[2]}"
-    hint = f"did you mean {near[0]}()?" if near else f"there are {', '.join(FUNCTIONS)}"
-    return f"{name}() is unknown; {hint}"
+        example = FUNCTIONS[name].rpartition(": ")[2]
+        return Text("%(name)s() is written like %(example)s", name=name, example=example)
+    hint = (
+        Text("did you mean %(near)s()?", near=near[0])
+        if near
+        else Text("there are %(names)s", names=", ".join(FUNCTIONS))
+    )
+    return Text("%(name)s is unknown; %(hint)s", name=f"{name}()", hint=hint)
 
 
 def _get_field(node: ast.expr) -> str:
     if not isinstance(node, ast.Name):
         raise _make_error(
-            f"{ast.unparse(node)[:60]} stands where a field is wanted: {', '.join(FIELDS)}"
+            Text(
+                "%(written)s stands where a field is wanted: %(names)s",
+                written=ast.unparse(node)[:60],
+                names=", ".join(FIELDS),
+            )
         )
     if node.id not in FIELDS:
         near = difflib.get_close_matches(node.id.lower(), FIELDS, n=1)
         raise _make_error(
-            f"{node.id} is unknown; "
-            + (f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}")
+            Text(
+                "%(name)s is unknown; %(hint)s",
+                name=node.id,
+                hint=Text("did you mean %(near)s?", near=near[0])
+                if near
+                else Text("there are %(names)s", names=", ".join(FIELDS)),
+            )
         )
     return node.id
 
@@ -223,16 +255,21 @@ def _get_field(node: ast.expr) -> str:
 def _get_text(node: ast.expr) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         if to_plain_line(node.value, limit=LENGTH_AT_MOST) != " ".join(node.value.split()):
-            raise _make_error("holds a character that is no text")
+            raise _make_error(Text("contains an invalid or control character; remove it"))
         return node.value
     if isinstance(node, ast.Name):
-        raise _make_error(f'put {node.id} into quotation marks: "{node.id}"')
-    raise _make_error(f"{ast.unparse(node)[:60]} stands where a text in quotation marks is wanted")
+        raise _make_error(Text('put %(id)s into quotation marks: "%(id)s"', id=node.id))
+    raise _make_error(
+        Text(
+            "%(written)s stands where a text in quotation marks is wanted",
+            written=ast.unparse(node)[:60],
+        )
+    )
 
 
 def _parse_tag(text: str) -> str:
     if not text.strip():
-        raise _make_error("asks for a tag without a name")
+        raise _make_error(Text("asks for a tag without a name"))
     return text.strip().lower()
 
 
@@ -242,8 +279,13 @@ def _check_value(name: str, value: str) -> str:
     if name == "cadence" and value not in CADENCES:
         near = difflib.get_close_matches(value, CADENCES, n=1)
         raise _make_error(
-            f'"{value}" is no cadence; '
-            + (f"did you mean {near[0]}?" if near else f"there are {_ALL}")
+            Text(
+                '"%(value)s" is not a cadence; %(hint)s',
+                value=value,
+                hint=Text("did you mean %(near)s?", near=near[0])
+                if near
+                else Text("there are %(names)s", names=_ALL),
+            )
         )
     return value.removeprefix("@") if name == "domain" else value
 
@@ -254,7 +296,7 @@ def _parse_day(value: str) -> date:
     except ValueError:
         day = None
     if day is None:
-        raise _make_error(f'"{value}" is no day; write one like "2026-01-31"')
+        raise _make_error(Text('"%(value)s" is not a date; use one like "2026-01-31"', value=value))
     return min(max(day, _EARLIEST), _LATEST)
 
 

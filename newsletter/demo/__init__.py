@@ -34,6 +34,7 @@ from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.settings import Settings
+from newsletter.vocabulary import SubscriptionStatus
 from newsletter.web.embed_snippets import embed_form
 from newsletter.worker import WorkerProcess
 
@@ -182,9 +183,11 @@ def _sign_up(scene: DemoStage) -> str:
 def _confirm(scene: DemoStage) -> str:
     link = scene.mailbox.mails[-1].link("confirm")
     request_page(link)
-    require(_standing() == "pending", "looking at the link confirmed it")
+    require(_standing() == SubscriptionStatus.PENDING, "looking at the link confirmed it")
     status, _ = request_page(link, {})
-    require(status == 200 and _standing() == "active", f"confirming answered {status}")
+    require(
+        status == 200 and _standing() == SubscriptionStatus.ACTIVE, f"confirming answered {status}"
+    )
     sending.send_due(scene.env)
     require(len(scene.mailbox.wait_for(2)) == 2, "no welcome came")
     return (
@@ -241,9 +244,12 @@ def _never_twice(scene: DemoStage) -> str:
 def _leave(scene: DemoStage) -> str:
     header = str(scene.mailbox.mails[-1].message["List-Unsubscribe"]).strip("<>")
     request_page(header)
-    require(_standing() == "active", "opening the link unsubscribed")
+    require(_standing() == SubscriptionStatus.ACTIVE, "opening the link unsubscribed")
     status, _ = request_page(header, {"List-Unsubscribe": "One-Click"})
-    require(status == 200 and _standing() == "unsubscribed", f"one-click answered {status}")
+    require(
+        status == 200 and _standing() == SubscriptionStatus.UNSUBSCRIBED,
+        f"one-click answered {status}",
+    )
     sending.send_due(scene.env)
     require(len(scene.mailbox.wait_for(4)) == 4, "no goodbye came")
     return "The mail program's one-click button unsubscribed at once; a goodbye came."

@@ -83,7 +83,7 @@ class Blog:
         return f"{self.url}/blog/{post.slug}/"
 
     def answer(self, path: str) -> Answer | None:
-        """Return the page at `path`, or None if it is not one of the blog."""
+        """Return the page at `path`, or None if the blog has no such page."""
         if path == "/blog/":
             return self._page(BLOG, self._index() + "<h2>Subscribe</h2>" + self.form)
         if path == "/blog/feed.xml":

@@ -44,7 +44,7 @@ def run_practice(say: Say, *, port: int, smtp_port: int) -> Iterator[Callable[[]
     blog = Blog()
     mailbox = DemoMailbox(
         port=smtp_port,
-        heard=lambda mail, number: say(_arrived(mail, f"{blog.url}/mailbox/{number}/text")),
+        heard=lambda mail, number: say(_describe_mail(mail, f"{blog.url}/mailbox/{number}/text")),
     )
     posts = _posts()
     smtp = mailbox.start()
@@ -88,7 +88,7 @@ def _publish(blog: Blog, posts: Iterator[Post]) -> str:
     return post.title
 
 
-def _arrived(mail: DemoMail, address: str) -> str:
+def _describe_mail(mail: DemoMail, address: str) -> str:
     link = mail.link("confirm")
     return f"Mail for {mail.message['To']}: “{mail.message['Subject']}”\n  {address}" + (
         f"\n{link}" if link else ""

@@ -1,4 +1,6 @@
-"""Tests that start processes: their rows are dated from now, because a process reads a real clock."""
+"""Tests that start processes: their rows are dated from now, because a process reads a real
+clock.
+"""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from tests.fakes import Clock
 from tests.feeds_server import Answer, FeedsServer, drip, feeds_server, item, ok, rss
 from tests.people import add_list
 from tests.processes import finish, program_environment, start_program
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.processes, pytest.mark.any_database]
 
@@ -44,7 +45,7 @@ def test_a11_a_worker_ends_at_once_while_a_feed_costs_time(
     blogs.answers["/hostile"] = answer
     blogs.page("/good", rss(item("A")))
     with app.app_context(), transaction() as session:
-        mailing_list = add_list(session)
+        mailing_list = add_list(session, created_at=clock.now, schedule_since=clock.now)
         for path in ("/hostile", "/good"):
             session.add(
                 Feed(
@@ -56,7 +57,7 @@ def test_a11_a_worker_ends_at_once_while_a_feed_costs_time(
             )
     environment = program_environment(app, NEWSLETTER_FEEDS__ALLOW_PRIVATE_ADDRESSES="true")
     process = start_program(tmp_path, environment, "worker")
-    ends_at = time.monotonic() + 60
+    ends_at = time.monotonic() + PATIENCE
     while "/good" not in read_feeds(app, blogs):
         assert process.poll() is None, finish(process)
         assert time.monotonic() < ends_at, "the good feed is not polled"
@@ -72,7 +73,7 @@ def test_a11_a_worker_ends_at_once_while_a_feed_costs_time(
 
 
 def time_now(clock: Clock) -> object:
-    """A moment after the end of the worker, and before anything is due again."""
+    """Return a moment after the end of the worker, and before anything is due again."""
     return clock.now + timedelta(minutes=5)
 
 

@@ -18,6 +18,7 @@ from newsletter.statistics_vocabulary import Figure
 from tests.fakes import Clock
 from tests.people import add_list
 from tests.processes import finish, program_environment, start_program
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -46,7 +47,7 @@ def test_killed_workers_count_each_note_once(app: Flask, clock: Clock, tmp_path:
             worker = start_program(tmp_path, program_environment(app), "worker", "--once")
             try:
                 before = waiting()
-                until = time.monotonic() + 20
+                until = time.monotonic() + PATIENCE
                 while waiting() == before and time.monotonic() < until:
                     time.sleep(0.002)
                 time.sleep(dice.random() * 0.02)

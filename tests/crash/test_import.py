@@ -1,4 +1,6 @@
-"""An import that is killed, again and again, and run once more: the same end as if nothing had happened (C06)."""
+"""An import that is killed, again and again, and run once more: the same end as if nothing had
+happened (C06).
+"""
 
 from __future__ import annotations
 
@@ -16,23 +18,23 @@ from newsletter.models import ConsentEvent, Subscriber, Subscription
 from newsletter.services.transfer import export_subscribers
 from tests.people import add_list
 from tests.processes import program_environment, start_program
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.processes
 
 ROWS = 12_000
-PATIENCE = 300
 """Seconds after which a process is taken for stuck; a loaded machine needs half a minute."""
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    found = tmp_path / "people.csv"
-    with found.open("w") as out:
+    path = tmp_path / "people.csv"
+    with path.open("w") as out:
         out.write("email,name,status,subscribed_at\n")
         for number in range(ROWS):
             status = ("subscribed", "unsubscribed", "bounced", "pending")[number % 4]
             out.write(f"r{number}@example.com,N {number},{status},2021-02-04\n")
-    return found
+    return path
 
 
 def start(app: Flask, file: Path) -> subprocess.Popen[str]:
@@ -43,9 +45,9 @@ def start(app: Flask, file: Path) -> subprocess.Popen[str]:
 
 def count(app: Flask) -> int:
     with app.app_context():
-        found = db.session.scalar(select(func.count(Subscription.id))) or 0
+        row = db.session.scalar(select(func.count(Subscription.id))) or 0
         db.session.remove()
-        return found
+        return row
 
 
 def test_c06_killed_in_the_middle_and_run_again(app: Flask, file: Path, tmp_path: Path) -> None:
@@ -60,12 +62,12 @@ def test_c06_killed_in_the_middle_and_run_again(app: Flask, file: Path, tmp_path
             time.sleep(0.01)
         process.kill()
         process.communicate()
-        found = count(app)
-        assert 0 < found < ROWS, found
-        assert found % 1000 == 0, "a batch is there or it is not"
+        result = count(app)
+        assert 0 < result < ROWS, result
+        assert result % 1000 == 0, "a batch is there or it is not"
     last = start(app, file)
-    said, _ = last.communicate(timeout=PATIENCE)
-    assert last.returncode == 0, said
+    output, _ = last.communicate(timeout=PATIENCE)
+    assert last.returncode == 0, output
     assert count(app) == ROWS
     with app.app_context():
         assert export_subscribers.export_to_file(tmp_path / "out.csv") == ROWS

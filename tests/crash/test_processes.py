@@ -33,6 +33,7 @@ from tests.fakes import Clock, parsed
 from tests.people import add_list
 from tests.processes import finish, program_environment, start_program
 from tests.smtp.fault_server import Conversation, FaultServer
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -50,13 +51,13 @@ def server() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def readers() -> int:
-    """How many get the letter."""
+    """Return how many get the letter."""
     return READERS
 
 
 @pytest.fixture
 def campaign(app: Flask, clock: Clock, readers: int) -> int:
-    """A letter, frozen for its readers and not begun."""
+    """Return a letter, frozen for its readers and not begun."""
     with app.app_context():
         with transaction() as session:
             mailing_list = add_list(session, created_at=clock.now, schedule_since=clock.now)
@@ -72,10 +73,16 @@ def campaign(app: Flask, clock: Clock, readers: int) -> int:
             session.execute(insert(Subscriber), people)
             ids = session.scalars(select(Subscriber.id).order_by(Subscriber.id)).all()
             rows = [
-                {"handle": f"h{id_}", "list_id": mailing_list.id, "subscriber_id": id_, "status": "active",
-                 "cadence": "weekly", "created_at": clock.now}
+                {
+                    "handle": f"h{id_}",
+                    "list_id": mailing_list.id,
+                    "subscriber_id": id_,
+                    "status": "active",
+                    "cadence": "weekly",
+                    "created_at": clock.now,
+                }
                 for id_ in ids
-            ]  # fmt: skip
+            ]
             session.execute(insert(Subscription), rows)
         return letters.send_letter(app.extensions[EXTENSION], letters.parse(LETTER))
 
@@ -91,7 +98,7 @@ def start(app: Flask, server: FaultServer, *command: str, **more: str) -> subpro
 
 
 def wait_until_accepted(server: FaultServer, count: int, process: subprocess.Popen[str]) -> None:
-    ends = time.monotonic() + 300
+    ends = time.monotonic() + PATIENCE
     while len(server.accepted) < count and time.monotonic() < ends and process.poll() is None:
         time.sleep(0.002)
     assert len(server.accepted) >= count, finish(process)
@@ -100,9 +107,17 @@ def wait_until_accepted(server: FaultServer, count: int, process: subprocess.Pop
 def totals(app: Flask, campaign: int) -> tuple[str, outbox.Totals]:
     with app.app_context():
         row = db.session.get_one(Campaign, campaign)
-        found = row.status, outbox.count_totals(db.session(), row)
+        status_and_totals = row.status, outbox.count_totals(db.session(), row)
         db.session.remove()
-        return found
+        return status_and_totals
+
+
+def accepted_for_readers(server: FaultServer) -> list[tuple[str, str, bytes]]:
+    """Return what the server took, without what the program tells its author.
+
+    A clock that is moved ahead is not SQLite's, and a worker tells the author that they differ.
+    """
+    return [one for one in server.accepted if one[1] != "ana@news.example.com"]
 
 
 def check_everybody(
@@ -114,22 +129,23 @@ def check_everybody(
     readers: int = READERS,
     repeats: int = 2 * CONNECTIONS,
 ) -> None:
-    copies = Counter(recipient for _, recipient, _ in server.accepted)
+    accepted = accepted_for_readers(server)
+    copies = Counter(recipient for _, recipient, _ in accepted)
     ids: dict[str, set[str]] = {}
-    for _, recipient, data in server.accepted:
+    for _, recipient, data in accepted:
         if copies[recipient] > 1:
             ids.setdefault(recipient, set()).add(str(parsed(data)["Message-ID"]))
     assert len(copies) == readers, "missing"
     assert sum(copies.values()) - readers <= repeats * kills, (
         "at most two messages a connection and kill"
     )
-    assert all(len(found) == 1 for found in ids.values()), (
+    assert all(len(counts) == 1 for counts in ids.values()), (
         "a second copy has the first one's Message-ID"
     )
-    status, found = totals(app, campaign)
+    status, counts = totals(app, campaign)
     assert status == "sent"
-    assert found.sent == readers
-    assert found.balanced
+    assert counts.sent == readers
+    assert counts.balanced
 
 
 def pass_time(app: Flask, clock: Clock) -> None:
@@ -215,10 +231,10 @@ def test_r02_told_to_end_it_ends_well(app: Flask, server: FaultServer, campaign:
     process.send_signal(signal.SIGTERM)
     finish(process, seconds=15)
     assert process.returncode == 0
-    status, found = totals(app, campaign)
+    status, counts = totals(app, campaign)
     assert status == "sending"
-    assert 0 < found.sent < READERS
-    assert (found.in_doubt, found.sent) == (0, len(server.accepted))
+    assert 0 < counts.sent < READERS
+    assert (counts.in_doubt, counts.sent) == (0, len(accepted_for_readers(server)))
     finish(start(app, server, "worker", "--once"))
     check_everybody(app, server, campaign, kills=0)
 
@@ -250,7 +266,9 @@ def test_r03_two_workers_share_the_work(
 
 
 def put_to_sleep(app: Flask, process: subprocess.Popen[str]) -> None:
-    """Halts a worker for longer than its lease, at a moment when it holds no lock of the database."""
+    """Halts a worker for longer than its lease, at a moment when it holds no lock of the
+    database.
+    """
     url = make_url(app.extensions[EXTENSION].settings.database_url)
     local = url.get_backend_name() == "sqlite"
     while True:
@@ -278,7 +296,9 @@ def put_to_sleep(app: Flask, process: subprocess.Popen[str]) -> None:
 def test_r04_asleep_past_its_lease_and_awake_again(
     app: Flask, server: FaultServer, campaign: int, readers: int
 ) -> None:
-    """Another worker takes over what the sleeper held; the sleeper sends nothing more than it had on its way."""
+    """Another worker takes over what the sleeper held; the sleeper sends nothing more than it had
+    on its way.
+    """
     server.script["END"] = slowly
     sleeper = start(app, server, "worker", "--once")
     wait_until_accepted(server, 100, sleeper)
@@ -319,7 +339,9 @@ def test_r01_killed_at_any_moment_while_another_goes_on(
 def test_p11_a_bad_network_and_kills(
     app: Flask, server: FaultServer, clock: Clock, campaign: int
 ) -> None:
-    """One in twenty connections dropped, one in ten refused for now; nobody is missed, and copies stay within bounds."""
+    """One in twenty connections dropped, one in ten refused for now; nobody is missed, and copies
+    stay within bounds.
+    """
     dice = random.Random(11)
     lost = [0]
 
@@ -352,7 +374,7 @@ def test_serve_answers_and_sends(app: Flask, server: FaultServer, campaign: int)
         assert line, "serve ended"
     url = line.split("Serving ")[1].split(" ")[0]
     health = 0
-    ends = time.monotonic() + 120
+    ends = time.monotonic() + PATIENCE
     while health != 200 and time.monotonic() < ends:
         try:
             with urlopen(f"{url}/healthz", timeout=60) as answer:
@@ -384,15 +406,17 @@ def test_b_connections_left_open_keep_nobody_out(app: Flask, server: FaultServer
         with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
             assert answer.status == 200
     finally:
-        for each in idle:
-            each.close()
+        for connection in idle:
+            connection.close()
         process.terminate()
         finish(process, seconds=15)
 
 
 @pytest.mark.any_database
 def test_s02_behind_a_proxy_each_visitor_is_one(app: Flask, server: FaultServer) -> None:
-    """waitress throws away what a proxy says of its visitor unless told not to: all of them would share a ceiling."""
+    """waitress throws away what a proxy says of its visitor unless told not to: all of them would
+    share a ceiling.
+    """
     with app.app_context(), transaction() as session:
         add_list(session)
     with socket.create_server(("127.0.0.1", 0)) as free:

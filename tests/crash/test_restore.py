@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +20,9 @@ from tests.conftest import SECRET
 from tests.fakes import Clock, Sink
 from tests.house import House
 from tests.people import add_list, add_reader
+from tests.processes import inherited_environment
+
+pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
@@ -48,8 +50,10 @@ restore(settings, Path(sys.argv[2]))
 def start_restore(house: House) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", RESTORE, str(house.file), str(house.copy)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
@@ -68,7 +72,7 @@ def test_killed_at_any_moment_it_leaves_the_old_or_the_new_state(house: House) -
     assert house.status("new@example.com") == "unknown"
     with transaction() as session:
         add_reader(session, session.get_one(MailingList, 1), "new@example.com")
-    seen = set()
+    statuses = set()
     for step in range(7):
         house.close()
         process = start_restore(house)
@@ -78,13 +82,13 @@ def test_killed_at_any_moment_it_leaves_the_old_or_the_new_state(house: House) -
         with closing(sqlite3.connect(house.file)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         house.open()
-        seen.add(house.status("new@example.com"))
+        statuses.add(house.status("new@example.com"))
         with reading() as session:
             assert session.query(MailingList).count() == 1
         if house.status("new@example.com") == "unknown":
             with transaction() as session:
                 add_reader(session, session.get_one(MailingList, 1), "new@example.com")
-    assert seen == {"active", "unknown"}
+    assert statuses == {"active", "unknown"}
     house.restore()
     house.close()
     assert not list(house.file.parent.glob(".*restoring*")), "what killed ones left is removed"
@@ -94,7 +98,7 @@ def test_w2_a_running_worker_is_named_and_nothing_is_replaced(house: House) -> N
     house.backup()
     house.close()
     environ = {
-        "PATH": os.environ["PATH"],
+        **inherited_environment(),
         "NEWSLETTER_SECRET_KEY": SECRET,
         "NEWSLETTER_DATABASE_URL": house.settings.database_url,
     }

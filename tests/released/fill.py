@@ -1,4 +1,6 @@
-"""Put rows into every table, and write the database down as SQL: ``python -m tests.released.fill``."""
+"""Put rows into every table, and write the database down as SQL: ``python -m
+tests.released.fill``.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ from sqlalchemy import (
 )
 
 from newsletter import __version__
-from newsletter.db.column_types import ClosedSet, UTCDateTime
+from newsletter.db.column_types import ClosedSet, ClosedSets, UTCDateTime
 from newsletter.db.session import Base
 from newsletter.services.operations.database import upgrade
 from tests.fakes import START
@@ -47,21 +49,21 @@ def fill_every_table(url: str) -> dict[str, int]:
     engine = create_engine(url)
     counts = {}
     with engine.begin() as connection:
-        made: dict[str, list[dict[str, Any]]] = {}
+        filled: dict[str, list[dict[str, Any]]] = {}
         for table in Base.metadata.sorted_tables:
             if not connection.scalar(select(func.count()).select_from(table)):
-                made[table.name] = [
-                    make_row(table, number, made)
+                filled[table.name] = [
+                    make_row(table, number, filled)
                     for number in range(1 if table.name in OF_ONE_ROW else ROWS)
                 ]
-                for row in made[table.name]:
+                for row in filled[table.name]:
                     connection.execute(insert(table), row)
             counts[table.name] = connection.scalar(select(func.count()).select_from(table)) or 0
     engine.dispose()
     return counts
 
 
-def make_row(table: Table, number: int, made: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def make_row(table: Table, number: int, filled: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Make a row; it refers to the rows with the same number in other tables."""
     row = {}
     for column in table.columns:
@@ -72,8 +74,8 @@ def make_row(table: Table, number: int, made: dict[str, list[dict[str, Any]]]) -
         [*keys] = column.foreign_keys
         if keys:
             target = keys[0].column
-            if target.table.name in made:
-                row[column.name] = made[target.table.name][number][target.name]
+            if target.table.name in filled:
+                row[column.name] = filled[target.table.name][number][target.name]
         else:
             row[column.name] = make_value(column, number)
     return row
@@ -85,6 +87,8 @@ def make_value(column: Column[Any], number: int) -> Any:
     if isinstance(kind, ClosedSet):
         members = list(kind.members)
         return members[number % len(members)]
+    if isinstance(kind, ClosedSets):
+        return list(kind.members)
     if isinstance(kind, UTCDateTime | DateTime):
         return START + timedelta(days=number)
     if isinstance(kind, Boolean):

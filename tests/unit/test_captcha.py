@@ -1,4 +1,6 @@
-"""Puzzles: solved ones are known, forged and old ones are not, and nothing makes the check fall over."""
+"""Puzzles: solved ones are known, forged and old ones are not, and nothing makes the check fall
+over.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,9 @@ from tests.fakes import START
 KEY = "a-key-for-tests-only-0123456789abcdef"
 
 
-def solve(made: dict[str, Any]) -> str:
-    """What a browser sends for a puzzle."""
-    challenge = altcha.Challenge.from_dict(made)
+def solve(puzzle: dict[str, Any]) -> str:
+    """Return what a browser sends for a puzzle."""
+    challenge = altcha.Challenge.from_dict(puzzle)
     solution = altcha.solve_challenge(challenge)
     assert solution is not None
     return str(altcha.Payload(challenge, solution).to_base64())
@@ -32,9 +34,9 @@ SOLVED = solve(MADE)
 
 
 def test_a_solution_is_known_until_it_is_old() -> None:
-    found = PUZZLES.check(SOLVED, START + timedelta(minutes=5))
-    assert found is not None
-    assert (found.nonce, found.made_at) == (MADE["parameters"]["nonce"], START)
+    check = PUZZLES.check(SOLVED, START + timedelta(minutes=5))
+    assert check is not None
+    assert (check.nonce, check.made_at) == (MADE["parameters"]["nonce"], START)
     assert PUZZLES.check(SOLVED, START + LIFETIME + timedelta(seconds=1)) is None
     assert PUZZLES.check(SOLVED, START - timedelta(hours=1)) is None
 
@@ -61,14 +63,32 @@ def test_a_guess_is_no_solution() -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [None, 5, "", "x", "é", [], {}, True, "A" * 5000, base64.b64encode(b"[]").decode(), base64.b64encode(b"[" * 999).decode(),
-     base64.b64encode(b'{"challenge": {"parameters": [], "signature": 5}, "solution": 7}').decode()],
-)  # fmt: skip
+    [
+        None,
+        5,
+        "",
+        "x",
+        "é",
+        [],
+        {},
+        True,
+        "A" * 5000,
+        base64.b64encode(b"[]").decode(),
+        base64.b64encode(b"[" * 999).decode(),
+        base64.b64encode(
+            b'{"challenge": {"parameters": [], "signature": 5}, "solution": 7}'
+        ).decode(),
+    ],
+)
 def test_nonsense_is_no_solution(sent: object) -> None:
     assert PUZZLES.check(sent, START) is None
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
 
 
 @given(

@@ -1,4 +1,6 @@
-"""Why a database cannot be used is said by its cause: locked, full, read-only, damaged."""
+"""Test that a database that cannot be used is described by its cause: locked, full, read-only,
+damaged.
+"""
 
 from __future__ import annotations
 

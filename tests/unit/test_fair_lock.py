@@ -9,24 +9,26 @@ from collections.abc import Callable
 import pytest
 
 from newsletter.db.fair_lock import FairLock
+from tests.waiting import PATIENCE
 
 
 def thread(work: Callable[[], None]) -> threading.Thread:
-    made = threading.Thread(target=work)
-    made.start()
-    return made
+    result = threading.Thread(target=work)
+    result.start()
+    return result
 
 
 def waits(turns: FairLock, number: int) -> None:
     """Until so many threads wait."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE
     while len(turns._waiting) < number:
         assert time.monotonic() < until
         time.sleep(0.001)
 
 
 def test_first_come_first_served() -> None:
-    turns, order = FairLock(), list[int]()
+    turns = FairLock()
+    order = list[int]()
 
     def work(number: int) -> None:
         with turns.hold(10):
@@ -39,12 +41,14 @@ def test_first_come_first_served() -> None:
             waits(turns, number + 1)
     with turns.hold(10):
         assert order == list(range(5)), "whoever lets go does not come before those who wait"
-    for each in threads:
-        each.join()
+    for started in threads:
+        started.join()
 
 
 def test_who_has_waited_too_long_gives_up_and_blocks_nobody() -> None:
-    turns, gave_up, done = FairLock(), threading.Event(), threading.Event()
+    turns = FairLock()
+    gave_up = threading.Event()
+    done = threading.Event()
 
     def impatient() -> None:
         with pytest.raises(TimeoutError), turns.hold(0.05):
@@ -62,8 +66,8 @@ def test_who_has_waited_too_long_gives_up_and_blocks_nobody() -> None:
         assert gave_up.wait(10)
         assert not done.is_set()
     assert done.wait(10)
-    for each in threads:
-        each.join()
+    for started in threads:
+        started.join()
 
 
 def test_a_turn_within_a_turn_is_a_mistake_and_no_deadlock() -> None:

@@ -1,7 +1,7 @@
-"""What libraries say about their errors reaches no person: it names no place and no mend.
+"""Test that what libraries say about their errors reaches no person: it names no place and no mend.
 
-Every message that is made of a caught exception is found in the source. An exception of our own has a message for
-people; those of libraries are translated, but for the few whose words are the answer.
+Every message that is made of a caught exception is found in the source. An exception of our own has
+a message for people; those of libraries are translated, but for the few whose words are the answer.
 """
 
 from __future__ import annotations
@@ -45,19 +45,23 @@ WANTED = {
     "services/letters/pictures.py": "the system's reason why a file cannot be read",
     "services/lists/list_options.py": "a ValueError of the settings' own",
     "services/operations/backup.py": "the database's reason: a full disk, a missing right",
-    "services/operations/backup_archive.py": "the system's reason, and the class of what is damaged",
+    "services/operations/backup_archive.py": (
+        "the system's reason, and the class of what is damaged"
+    ),
     "services/operations/database_copy.py": "the database's reason: a full disk, a missing right",
     "services/operations/restore_installation.py": "the system's reason: a full disk",
     "services/operations/restore_postgresql.py": "the database's reason",
     "services/operations/setup.py": "a ValueError of the settings' own",
-    "services/operations/backup_file.py": "the database's reason why a file is damaged",
+    "services/operations/restore_checks.py": "the database's reason why a file is damaged",
     "services/operations/database.py": "the database's reason: a full disk, a missing right",
     "services/operations/merge.py": "the database's reason why a damaged one cannot be read",
     "services/operations/restore.py": "the database's reason: a damaged file, a full disk",
     "services/resources.py": "the system's reason why a file cannot be copied",
     "settings_loader.py": "the place in the operator's own file",
 }
-"""Modules that repeat a library's or the system's words on purpose, and why those are what the person needs."""
+"""Modules that repeat a library's or the system's words on purpose, and why those are what the
+person needs.
+"""
 
 
 def test_what_stops_a_letter_is_said_in_our_words() -> None:
@@ -65,7 +69,7 @@ def test_what_stops_a_letter_is_said_in_our_words() -> None:
 
 
 def caught(handler: ast.ExceptHandler) -> set[str]:
-    """The names of the exceptions that a handler catches."""
+    """Return the names of the exceptions that a handler catches."""
     if handler.type is None:
         return {"BaseException"}
     nodes = list(ast.walk(handler.type))
@@ -78,7 +82,7 @@ def caught(handler: ast.ExceptHandler) -> set[str]:
 
 
 def uses_words(handler: ast.ExceptHandler) -> bool:
-    """Whether a handler makes text of the exception itself, or of its class."""
+    """Tell whether a handler makes text of the exception itself, or of its class."""
     words = {"str", "repr", "type"}
     for node in ast.walk(handler):
         if not any(
@@ -113,7 +117,8 @@ def test_h8_no_library_speaks_to_people(file: Path) -> None:
     "planted",
     [
         "try:\n    x()\nexcept OSError as error:\n    raise FeedError(url, f'failed ({error})')\n",
-        "try:\n    x()\nexcept Exception as error:\n    raise FeedError(url, f'failed ({type(error).__name__})')\n",
+        "try:\n    x()\nexcept Exception as error:\n"
+        "    raise FeedError(url, f'failed ({type(error).__name__})')\n",
         "try:\n    x()\nexcept (ValueError, FeedError) as error:\n    say(str(error))\n",
     ],
 )

@@ -29,7 +29,7 @@ def utc(text: str) -> datetime:
         ("monthly", "2026-11-24T12:00", "2026-11", "2026-11-01T07:00"),
     ],
 )
-def test_latest(cadence: Cadence, now: str, key: str, due: str) -> None:
+def test_the_latest_period_of_each_cadence(cadence: Cadence, now: str, key: str, due: str) -> None:
     period = latest_period(cadence, Schedule(OSLO, hour=8), utc(now))
     assert (period.key, period.due_at) == (key, utc(due))
 
@@ -46,7 +46,8 @@ def test_the_31st_is_the_last_of_the_month() -> None:
 def test_r07_one_digest_a_day_when_the_clocks_change(start: str, days: int) -> None:
     """02:00 does not exist on 2027-03-28 in Oslo, and comes twice on 2026-10-25."""
     schedule = Schedule(OSLO, hour=2)
-    now, keys = utc(start), []
+    now = utc(start)
+    keys = []
     for _ in range(days * 24 * 4):
         now += timedelta(minutes=15)
         keys.append(latest_period("daily", schedule, now).key)
@@ -62,8 +63,10 @@ def test_r07_one_digest_a_day_when_the_clocks_change(start: str, days: int) -> N
     st.integers(0, 23),
 )
 def test_latest_and_next_meet(naive: datetime, cadence: Cadence, hour: int) -> None:
-    schedule, now = Schedule(OSLO, hour=hour, weekday=3, monthday=31), naive.replace(tzinfo=UTC)
-    latest, following = latest_period(cadence, schedule, now), next_period(cadence, schedule, now)
+    schedule = Schedule(OSLO, hour=hour, weekday=3, monthday=31)
+    now = naive.replace(tzinfo=UTC)
+    latest = latest_period(cadence, schedule, now)
+    following = next_period(cadence, schedule, now)
     assert latest.due_at <= now < following.due_at
     assert latest.key != following.key
     assert latest_period(cadence, schedule, following.due_at) == following
@@ -87,11 +90,9 @@ def test_polling_backs_off_to_a_day() -> None:
 
 
 def test_retries_wait_longer_each_time_and_never_less_than_they_should() -> None:
-    now, waits = (
-        utc("2026-11-24T12:00"),
-        (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1)),
-    )
-    found = [next_try(now, attempts=n, waits=waits, jitter=0.5) - now for n in range(1, 6)]
-    assert found == [*waits, timedelta(hours=1), timedelta(hours=1)]
+    now = utc("2026-11-24T12:00")
+    waits = (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1))
+    waited = [next_try(now, attempts=n, waits=waits, jitter=0.5) - now for n in range(1, 6)]
+    assert waited == [*waits, timedelta(hours=1), timedelta(hours=1)]
     assert next_try(now, attempts=1, waits=waits, jitter=0) - now == timedelta(seconds=48)
     assert next_try(now, attempts=1, waits=waits, jitter=1) - now == timedelta(seconds=72)

@@ -71,31 +71,48 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
         'secret_key = "changeme"\nbase_url = "news.example.com"\ncolour = "red"\n'
         '[smtp]\nconections = 4\ntimeout = "soon"\nurl = "http://x"\n',
     )
-    said = problems(file, {"NEWSLETTER_SMTP__CONNECTIONS": "many", "NEWSLETTER_BASEURL": "x"})
+    result = problems(file, {"NEWSLETTER_SMTP__CONNECTIONS": "many", "NEWSLETTER_BASEURL": "x"})
     for part in (
-        "secret_key", "base_url", "colour: unknown setting", "smtp.conections: unknown setting; did you mean smtp.conn",
-        "smtp.timeout", "smtp.url", "NEWSLETTER_SMTP__CONNECTIONS", "NEWSLETTER_BASEURL: unknown setting; did you mean",
-    ):  # fmt: skip
-        assert part in said, said
-    assert "changeme" not in said
+        "secret_key",
+        "base_url",
+        "colour: unknown setting",
+        "smtp.conections: unknown setting; did you mean smtp.conn",
+        "smtp.timeout",
+        "smtp.url",
+        "NEWSLETTER_SMTP__CONNECTIONS",
+        "NEWSLETTER_BASEURL: unknown setting; did you mean",
+    ):
+        assert part in result, result
+    assert "changeme" not in result
 
 
 @pytest.mark.parametrize(
     "key",
     [
-        "", "changeme", "short", " " * 20, "changeme-changeme", "Change-Me-Change-Me", "secretsecretsecret",
-        "password-password-1", "1234567890123456", "a" * 40, "abcdefghijklmnopqrstuvwxyz", "your-secret-key-here",
-        "please-change-me-2026", "qwertyqwertyqwerty",
+        "",
+        "changeme",
+        "short",
+        " " * 20,
+        "changeme-changeme",
+        "Change-Me-Change-Me",
+        "secretsecretsecret",
+        "password-password-1",
+        "1234567890123456",
+        "a" * 40,
+        "abcdefghijklmnopqrstuvwxyz",
+        "your-secret-key-here",
+        "please-change-me-2026",
+        "qwertyqwertyqwerty",
     ],
-)  # fmt: skip
+)
 def test_t08_a_guessable_secret_is_refused(tmp_path: Path, key: str) -> None:
     assert "secret_key" in problems(write(tmp_path, f'secret_key = "{key}"'))
 
 
 def test_t08_a_missing_secret_is_named_with_the_mend(tmp_path: Path) -> None:
-    said = problems(write(tmp_path, ""))
-    assert "secret_key: missing" in said
-    assert "NEWSLETTER_SECRET_KEY" in said
+    result = problems(write(tmp_path, ""))
+    assert "secret_key: missing" in result
+    assert "NEWSLETTER_SECRET_KEY" in result
 
 
 def test_no_secret_is_ever_printed(tmp_path: Path) -> None:
@@ -126,8 +143,8 @@ def test_a_file_in_place_of_a_table(tmp_path: Path) -> None:
 
 
 def test_a_value_in_place_of_a_table(tmp_path: Path) -> None:
-    said = problems(write(tmp_path, f'secret_key = "{KEY}"\nsmtp = "smtp://localhost"\n'))
-    assert "smtp: is a table; write [smtp] on a line of its own" in said
+    result = problems(write(tmp_path, f'secret_key = "{KEY}"\nsmtp = "smtp://localhost"\n'))
+    assert "smtp: is a table; write [smtp] on a line of its own" in result
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
@@ -150,11 +167,33 @@ HOSTS = {
     "web.redis": "redis://:pass@{}:6379/0",
 }
 NO_HOST = {
-    "secret_key", "secret_key_fallbacks", "database_url", "smtp.connections", "smtp.max_per_second", "smtp.max_per_hour",
-    "smtp.user", "smtp.password", "smtp.campaign_headers", "smtp.max_per_day", "smtp.warmup", "smtp.retry_after", "smtp.patience", "smtp.timeout", "smtp.ca_file",
-    "bounces.listen", *(key for key in keys() if key.startswith("bounces.hooks.")), "bounces.forward_replies", "dkim.selectors", "feeds.allow_private_addresses", "web.trusted_proxies", "log.format", "log.level", "metrics.token",
-    "webhooks.allow_private_addresses", "keep_deliveries",
-}  # fmt: skip
+    "secret_key",
+    "secret_key_fallbacks",
+    "database_url",
+    "smtp.connections",
+    "smtp.max_per_second",
+    "smtp.max_per_hour",
+    "smtp.user",
+    "smtp.password",
+    "smtp.campaign_headers",
+    "smtp.max_per_day",
+    "smtp.warmup",
+    "smtp.retry_after",
+    "smtp.patience",
+    "smtp.timeout",
+    "smtp.ca_file",
+    "bounces.listen",
+    *(key for key in keys() if key.startswith("bounces.hooks.")),
+    "bounces.forward_replies",
+    "dkim.selectors",
+    "feeds.allow_private_addresses",
+    "web.trusted_proxies",
+    "log.format",
+    "log.level",
+    "metrics.token",
+    "webhooks.allow_private_addresses",
+    "keep_deliveries",
+}
 
 
 @pytest.mark.parametrize("key", HOSTS)
@@ -166,7 +205,7 @@ def test_b26_every_host_is_folded_to_what_the_wire_carries(tmp_path: Path, key: 
     value: object = load_settings(write(tmp_path, ""), environ)
     for part in key.split("."):
         value = getattr(value, part)
-    text = str([each.get_secret_value() for each in value] if key == "smtp.url" else value)  # type: ignore[attr-defined]
+    text = str([secret.get_secret_value() for secret in value] if key == "smtp.url" else value)  # type: ignore[attr-defined]
     text = value.get_secret_value() if isinstance(value, SecretStr) else text
     assert "xn--bcher-kva.test" in text
     assert text.isascii()

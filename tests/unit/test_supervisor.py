@@ -1,4 +1,4 @@
-"""What systemd is told, over the socket that it names."""
+"""Test what systemd is told, over the socket that it names."""
 
 from __future__ import annotations
 

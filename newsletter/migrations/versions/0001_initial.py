@@ -63,6 +63,7 @@ def upgrade() -> None:
     _create_author_lists()
     _create_author_logins()
     _create_author_sessions()
+    _create_author_passkeys()
     _create_author_acts()
     _create_import_files()
     _create_forwarded_replies()
@@ -213,12 +214,21 @@ def _create_mailing_lists() -> None:
         sa.Column("review_waits", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("consent_text", sa.Text(), nullable=False),
         sa.Column("entry_seq", sa.Integer(), nullable=False),
-        sa.Column("send_asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("flood_told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "default_cadence IN ('instant', 'daily', 'weekly', 'monthly')",
             name=op.f("ck_mailing_lists_default_cadence"),
+        ),
+        sa.CheckConstraint(
+            "digest_show IN ('auto', 'excerpt', 'full')", name=op.f("ck_mailing_lists_digest_show")
+        ),
+        sa.CheckConstraint(
+            "digest_order IN ('newest', 'oldest')", name=op.f("ck_mailing_lists_digest_order")
+        ),
+        sa.CheckConstraint(
+            "digest_sections IN ('none', 'feed', 'topic')",
+            name=op.f("ck_mailing_lists_digest_sections"),
         ),
         sa.CheckConstraint("send_hour BETWEEN 0 AND 23", name=op.f("ck_mailing_lists_send_hour")),
         sa.CheckConstraint(
@@ -267,7 +277,6 @@ def _create_seen_dkim_keys() -> None:
         sa.Column("domain", sa.String(length=255), nullable=False),
         sa.Column("selector", sa.String(length=63), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("domain", "selector", name=op.f("pk_seen_dkim_keys")),
     )
 
@@ -485,7 +494,6 @@ def _create_feeds() -> None:
         sa.Column("etag", sa.String(length=500), nullable=True),
         sa.Column("last_modified", sa.String(length=100), nullable=True),
         sa.Column("next_poll_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("polled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("unconditional_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
@@ -695,7 +703,7 @@ def _create_bounce_events() -> None:
             name=op.f("ck_bounce_events_effect"),
         ),
         sa.CheckConstraint(
-            "proof IN ('smtp', 'verp', 'envid', 'message-id', 'token', 'hook', 'address', 'none')",
+            "proof IN ('smtp', 'verp', 'envid', 'token', 'hook', 'message-id', 'address', 'none')",
             name=op.f("ck_bounce_events_proof"),
         ),
         sa.CheckConstraint(
@@ -802,7 +810,7 @@ def _create_deliveries() -> None:
         sa.Column("text", sa.String(length=500), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "mail IN ('confirm', 'already', 'welcome', 'goodbye', 'link', 'story', 'export', 'erase', 'resource', 'address', 'moved', 'notice', 'digest', 'letter', 'permission', 'series', 'log_in', 'review', 'weekly')",
+            "mail IN ('confirm', 'already', 'welcome', 'goodbye', 'link', 'story', 'export', 'erase', 'resource', 'address', 'moved', 'notice', 'digest', 'letter', 'permission', 'series', 'log_in', 'passkey', 'browser', 'review', 'weekly')",
             name=op.f("ck_deliveries_mail"),
         ),
         sa.CheckConstraint(
@@ -847,6 +855,18 @@ def _create_deliveries() -> None:
             "mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"
         ),
     )
+    passing = (
+        "campaign_id IS NULL AND mail IN ('notice', 'series', 'log_in', 'passkey', 'browser', 'weekly', 'review')"
+        " AND finished_at IS NOT NULL"
+    )
+    op.create_index(
+        "ix_deliveries_passing",
+        "deliveries",
+        ["finished_at"],
+        unique=False,
+        postgresql_where=sa.text(passing),
+        sqlite_where=sa.text(passing),
+    )
     op.create_index(
         "ix_deliveries_lease_id",
         "deliveries",
@@ -861,18 +881,13 @@ def _create_folded_deliveries() -> None:
     op.create_table(
         "folded_deliveries",
         sa.Column("subscription_id", sa.Integer(), nullable=False),
-        sa.Column("campaign_id", sa.Integer(), nullable=False),
+        sa.Column("block", sa.Integer(), nullable=False),
         sa.Column("cursor", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
+        sa.Column("campaigns", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "status IN ('queued', 'sent', 'failed', 'cancelled', 'in_doubt')",
             name=op.f("ck_folded_deliveries_status"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["campaign_id"],
-            ["campaigns.id"],
-            name=op.f("fk_folded_deliveries_campaign_id_campaigns"),
-            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["subscription_id"],
@@ -881,9 +896,10 @@ def _create_folded_deliveries() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint(
-            "subscription_id", "campaign_id", name=op.f("pk_folded_deliveries")
+            "subscription_id", "block", "cursor", "status", name=op.f("pk_folded_deliveries")
         ),
         sqlite_with_rowid=False,
+        postgresql_with={"fillfactor": 50},
     )
 
 
@@ -1043,6 +1059,7 @@ def _create_entries() -> None:
         sa.Column("audio_seconds", sa.Integer(), server_default="0", nullable=False),
         sa.Column("fate", sa.String(length=10), nullable=False),
         sa.Column("why", sa.String(length=300), nullable=False),
+        sa.Column("send_asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seq", sa.Integer(), nullable=True),
         sa.Column("first_seq", sa.Integer(), nullable=True),
         sa.Column("matures_at", sa.DateTime(timezone=True), nullable=True),
@@ -1070,6 +1087,14 @@ def _create_entries() -> None:
     op.create_index("ix_entries_feed_id_link_key", "entries", ["feed_id", "link_key"], unique=False)
     op.create_index("ix_entries_list_id_seq", "entries", ["list_id", "seq"], unique=False)
     op.create_index("ix_entries_list_id_fate", "entries", ["list_id", "fate"], unique=False)
+    op.create_index(
+        "ix_entries_send_asked_at",
+        "entries",
+        ["send_asked_at"],
+        unique=False,
+        postgresql_where=sa.text("send_asked_at IS NOT NULL"),
+        sqlite_where=sa.text("send_asked_at IS NOT NULL"),
+    )
 
 
 def _create_leases() -> None:
@@ -1101,7 +1126,6 @@ def _create_retired_handles() -> None:
         "retired_handles",
         sa.Column("handle", sa.String(length=20), nullable=False),
         sa.Column("subscription_id", sa.Integer(), nullable=False),
-        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["subscription_id"],
             ["subscriptions.id"],
@@ -1337,6 +1361,7 @@ def _create_authors() -> None:
     op.create_table(
         "authors",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("handle", sa.String(length=20), nullable=False),
         sa.Column("email", sa.String(length=320), nullable=False),
         sa.Column("email_key", sa.String(length=320), nullable=False),
         sa.Column("role", sa.String(length=10), nullable=False),
@@ -1346,6 +1371,7 @@ def _create_authors() -> None:
         sa.CheckConstraint("role IN ('viewer', 'editor', 'owner')", name=op.f("ck_authors_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_authors")),
         sa.UniqueConstraint("email_key", name=op.f("uq_authors_email_key")),
+        sa.UniqueConstraint("handle", name=op.f("uq_authors_handle")),
         sqlite_autoincrement=True,
     )
 
@@ -1425,6 +1451,31 @@ def _create_author_sessions() -> None:
     for column in ("author_id", "expires_at", "previous_hash"):
         name = op.f(f"ix_author_sessions_{column}")
         op.create_index(name, "author_sessions", [column], unique=False)
+
+
+def _create_author_passkeys() -> None:
+    op.create_table(
+        "author_passkeys",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=False),
+        sa.Column("credential_id", sa.String(length=1400), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("sign_count", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["author_id"],
+            ["authors.id"],
+            name=op.f("fk_author_passkeys_author_id_authors"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_author_passkeys")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_author_passkeys_credential_id")),
+        sqlite_autoincrement=True,
+    )
+    name = op.f("ix_author_passkeys_author_id")
+    op.create_index(name, "author_passkeys", ["author_id"], unique=False)
 
 
 def _create_author_acts() -> None:

@@ -39,15 +39,25 @@ def text(source: str, *, language: str = "en", addresses_at_end: bool = True) ->
 @pytest.mark.parametrize(
     "source",
     [
-        "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "[x](data:text/html,x)",
-        "![x](javascript:alert(1))", "[x](https://x.org){.button onclick=alert(1)}", "![x](tree.jpg){style=x onload=y}",
-        '[x](https://x.org "\\"><script>")', '![\\"><script>](tree.jpg)', "&#60;script&#62;", "[x](//evil/\"onclick=1)",
-        "[x](https://user:pw@evil.example/)", "<https://x.org/\"><script>>", "[a](vbscript:x) <javascript:alert(1)>",
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "[x](javascript:alert(1))",
+        "[x](data:text/html,x)",
+        "![x](javascript:alert(1))",
+        "[x](https://x.org){.button onclick=alert(1)}",
+        "![x](tree.jpg){style=x onload=y}",
+        '[x](https://x.org "\\"><script>")',
+        '![\\"><script>](tree.jpg)',
+        "&#60;script&#62;",
+        '[x](//evil/"onclick=1)',
+        "[x](https://user:pw@evil.example/)",
+        '<https://x.org/"><script>>',
+        "[a](vbscript:x) <javascript:alert(1)>",
     ],
-)  # fmt: skip
+)
 def test_nothing_but_our_own_tags(source: str) -> None:
-    found = html(source)
-    tags = set(re.findall(r"<(/?\w+)", found))
+    result = html(source)
+    tags = set(re.findall(r"<(/?\w+)", result))
     assert {tag.lstrip("/") for tag in tags} <= {
         "p",
         "a",
@@ -61,7 +71,7 @@ def test_nothing_but_our_own_tags(source: str) -> None:
         "br",
     }
     attributes = {
-        name for tag in re.findall(r"<\w[^>]*>", found) for name in re.findall(r'([\w-]+)="', tag)
+        name for tag in re.findall(r"<\w[^>]*>", result) for name in re.findall(r'([\w-]+)="', tag)
     }
     assert attributes <= {
         "href",
@@ -76,14 +86,14 @@ def test_nothing_but_our_own_tags(source: str) -> None:
         "cellpadding",
         "cellspacing",
     }
-    for address in re.findall(r'(?:href|src)="([^"]*)"', found):
+    for address in re.findall(r'(?:href|src)="([^"]*)"', result):
         assert address == "" or address.startswith(("https://", "http://", "mailto:"))
-    assert "user:pw@" not in "".join(re.findall(r'href="([^"]*)"', found))
+    assert "user:pw@" not in "".join(re.findall(r'href="([^"]*)"', result))
 
 
 def test_entities_fill_no_slot() -> None:
-    found = render_markdown("&#xE000;email&#xE001; &#x1e;", base_url=BASE)
-    assert not re.search("[\ue000\ue001\x1e]", found.html + found.text)
+    markdown = render_markdown("&#xE000;email&#xE001; &#x1e;", base_url=BASE)
+    assert not re.search("[\ue000\ue001\x1e]", markdown.html + markdown.text)
 
 
 def test_pictures_have_their_address_their_words_and_a_width_that_fits() -> None:
@@ -93,14 +103,17 @@ def test_pictures_have_their_address_their_words_and_a_width_that_fits() -> None
     assert 'width="536"' in html("![A tree](tree.jpg)")
     assert 'width="536"' in html("![A tree](tree.jpg){width=4000}")
     assert "width" not in html("![x](https://o.example.org/p.png)")
-    found = render_markdown("![A *tree*](tree.jpg) ![](/p.png)", base_url=BASE, pictures=PICTURES)
-    assert found.pictures == (
+    markdown = render_markdown(
+        "![A *tree*](tree.jpg) ![](/p.png)", base_url=BASE, pictures=PICTURES
+    )
+    assert markdown.pictures == (
         ShownPicture("tree.jpg", "https://n.example.com/m/tree.jpg", "A tree"),
         ShownPicture("/p.png", "https://blog.example.com/p.png", ""),
     )
     assert find_pictures("![a](tree.jpg) ![b](tree.jpg)\n\nhttps://youtu.be/abcdefghijk") == (
-        "tree.jpg", "video:abcdefghijk",
-    )  # fmt: skip
+        "tree.jpg",
+        "video:abcdefghijk",
+    )
 
 
 def test_links_buttons_videos_notes_tables() -> None:
@@ -188,10 +201,21 @@ Links
 
 @pytest.mark.parametrize(
     "source",
-    ["[" * 15_000, "*a" * 15_000, "> " * 6_000, "- " * 6_000, "|a" * 6_000 + "\n" + "|-" * 6_000, "[^a]" * 6_000,
-     "![a](" * 6_000, "`" * 15_000, "[a]({" * 6_000, "a{b" * 10_000, "![a](b){" * 6_000],
+    [
+        "[" * 15_000,
+        "*a" * 15_000,
+        "> " * 6_000,
+        "- " * 6_000,
+        "|a" * 6_000 + "\n" + "|-" * 6_000,
+        "[^a]" * 6_000,
+        "![a](" * 6_000,
+        "`" * 15_000,
+        "[a]({" * 6_000,
+        "a{b" * 10_000,
+        "![a](b){" * 6_000,
+    ],
     ids=lambda source: source[:8],
-)  # fmt: skip
+)
 def test_m09_no_markdown_takes_its_time(source: str) -> None:
     begun = time.process_time()
     render_markdown(source, base_url=BASE)
@@ -199,10 +223,11 @@ def test_m09_no_markdown_takes_its_time(source: str) -> None:
 
 
 def test_addresses_to_write_and_to_call_are_said_where_they_stand() -> None:
-    found = text(
-        "[me](mailto:ana@x.org?subject=a), [ana@x.org](mailto:ana@x.org), [+49 30 1](tel:+49301), [call](tel:+49-30-1), [x](tel:rm)"
+    result = text(
+        "[me](mailto:ana@x.org?subject=a), [ana@x.org](mailto:ana@x.org), [+49 30 "
+        "1](tel:+49301), [call](tel:+49-30-1), [x](tel:rm)"
     )
-    assert found == "me <ana@x.org>, ana@x.org, +49 30 1, call <+49-30-1>, x"
+    assert result == "me <ana@x.org>, ana@x.org, +49 30 1, call <+49-30-1>, x"
     assert 'href="tel:+49301"' in html("[x](tel:+49301)")
 
 

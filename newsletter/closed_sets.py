@@ -1,0 +1,13 @@
+"""Find the member of a closed set that somebody typed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+Member = TypeVar("Member", bound=StrEnum)
+
+
+def find_member(members: type[Member], text: object) -> Member | None:
+    """Return the member whose value is `text`, or None."""
+    return next((member for member in members if member.value == text), None)
