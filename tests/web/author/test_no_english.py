@@ -61,8 +61,8 @@ PROGRAMS = frozenset(
         "listmonk",
     ]
 ) | {"Tiny News"}
-COMMANDS = frozenset({"newsletter serve, or newsletter worker", "newsletter feed check"})
-"""What a check says to type."""
+COMMAND = re.compile(r"newsletter (backup|feed check|serve)\b")
+"""How what a check says to type begins: which checks there are depends on the day."""
 OWN = frozenset({"A pause", "people.csv", "Email", "Shoe size", "talks", "Long Talks", SLUG})
 
 
@@ -138,8 +138,8 @@ def test_what_the_checks_say_in_german_is_german(desk: Desk, browser: BrowserOf)
     }
     assert len(pages["de"].words) > len(Said(browser.get(page).text).words) + 10
     alike = pages["de"].words & pages["en"].words - SAME
-    assert {words for words in alike if " " in words and "://" not in words} - COMMANDS == set()
-    assert pages["de"].english - COMMANDS == set()
+    said = {words for words in alike if " " in words and "://" not in words} | pages["de"].english
+    assert {words for words in said if not COMMAND.match(words)} == set()
 
 
 PARTS = {
