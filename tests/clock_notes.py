@@ -34,6 +34,8 @@ DECIDES_NOTHING = (
 """Modules of others that read the clock for themselves."""
 STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
 """Events of Python's audit that start a process, which may read the clock itself."""
+UNMOVED = "tests/conftest.py:postgresql_url"
+"""Starts PostgreSQL, whose clock cannot be moved, for all tests that follow in this process."""
 NANOSECONDS_A_DAY = 86_400 * 10**9
 NOTED = "reads the clock"
 """The name under which a test's report carries its note to the process that writes the file."""
@@ -62,7 +64,9 @@ class Clock(time_machine.Traveller):
     def note_process(self, event: str, _arguments: object) -> None:
         """Note the start of a process, for `sys.addaudithook`."""
         if event in STARTS:
-            self.readers.add(f"{self._name_reader(sys._getframe(1))} ({event})")
+            starter = self._name_reader(sys._getframe(1))
+            if starter != UNMOVED:
+                self.readers.add(f"{starter} ({event})")
 
     def _name_reader(self, frame: FrameType) -> str:
         """Name the nearest function of ours that has read the clock, or the library's module."""

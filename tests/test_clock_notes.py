@@ -89,6 +89,41 @@ def test_only_what_reads_the_clock_runs_ahead_and_a_fixed_date_fails_there(tmp_p
     assert list_names(output, "PASSED") == passed | {"no_clock"}, "the notes are out of date"
 
 
+SERVER = """
+import subprocess, pytest
+
+@pytest.fixture(scope="session")
+def postgresql_url():
+    subprocess.run(["true"], check=True)
+
+@pytest.fixture(scope="session")
+def another_server():
+    subprocess.run(["true"], check=True)
+"""
+ASKS_BY_NAME = """
+def test_a_server_is_asked_for(request):
+    request.getfixturevalue("NAME")
+
+def test_a_later_one():
+    assert True
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(("fixture", "readers"), [("postgresql_url", 0), ("another_server", 2)])
+def test_only_the_start_of_postgresql_says_nothing_of_later_tests(
+    tmp_path: Path, fixture: str, readers: int
+) -> None:
+    """Its clock cannot be moved; any other process may hand on what it read."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "conftest.py").write_text(SERVER)
+    (tmp_path / "tests" / "test_it.py").write_text(ASKS_BY_NAME.replace("NAME", fixture))
+    notes = tmp_path / "notes.tsv"
+    run_tests(tmp_path, "--write-clock-notes", notes)
+    by_test = [line.partition("\t")[2] for line in notes.read_text().splitlines()]
+    assert [len(by_test), sum(map(bool, by_test))] == [2, readers]
+
+
 CLOCKS = ("now", "utcnow", "today", "time", "time_ns", "gmtime", "localtime")
 
 
