@@ -16,7 +16,7 @@ test: $(STAMP)           ## the tests, on SQLite and on PostgreSQL; Python is al
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --write-clock-notes=$(CLOCK) \
 	  -m "not servers and not lives" $(ARGS)
 
-test-servers: $(STAMP)   ## the others: with WordPress, Postfix, Dovecot, Redis, nginx, Caddy, and long lives
+test-servers: $(STAMP)   ## the others: with a browser, WordPress, mail servers, proxies, Redis, and long lives
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --write-clock-notes=$(CLOCK) \
 	  -m "servers or lives" $(ARGS)
 
@@ -25,7 +25,7 @@ test-processes-ahead: $(STAMP) ## what starts processes, with the clock five yea
 
 test-days-ahead: $(STAMP) ## what else reads the clock, as the runs before have noted, 400 days ahead
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite --days-ahead 400 \
-	  --by-clock-notes=$(CLOCK) -m "not processes and not servers and not browser" $(ARGS)
+	  --by-clock-notes=$(CLOCK) -m "not processes and not servers" $(ARGS)
 
 mutants: $(STAMP)        ## change the core in one place at a time, print what no test notices (ARGS="--sample 60 --seed core")
 	$(BIN)/python -m tests.mutants $(ARGS)

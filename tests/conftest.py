@@ -56,8 +56,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-SERVERS = {"dovecot", "postfix", "prometheus", "proxy", "redis", "systemd", "wordpress"}
-"""Marks of tests that need programs of the machine other than a browser."""
+SERVERS = {
+    "browser",
+    "dovecot",
+    "postfix",
+    "prometheus",
+    "proxy",
+    "redis",
+    "systemd",
+    "wordpress",
+}
+"""Marks of tests that need programs of the machine, which pip does not install."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
