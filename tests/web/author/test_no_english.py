@@ -138,8 +138,9 @@ def test_what_the_checks_say_in_german_is_german(desk: Desk, browser: BrowserOf)
     }
     assert len(pages["de"].words) > len(Said(browser.get(page).text).words) + 10
     alike = pages["de"].words & pages["en"].words - SAME
-    said = {words for words in alike if " " in words and "://" not in words} | pages["de"].english
-    assert {words for words in said if not COMMAND.match(words)} == set()
+    sentences = {words for words in alike if " " in words and "://" not in words}
+    english = sentences | pages["de"].english
+    assert {words for words in english if not COMMAND.match(words)} == set()
 
 
 PARTS = {
