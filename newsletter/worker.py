@@ -87,9 +87,10 @@ class WorkerProcess:
         look_seconds = (LOOK_AGAIN if self._wakeups.notices_changes else SOON).seconds
         for work, seconds in (
             (self.alive, 20),
+            (self.tick, 60),
             (self.poll, look_seconds),
             (self.ask_hubs, 60),
-            (self.compose, 15),
+            (self.compose, 30),
             (self.compose_asked, look_seconds),
             (self.gate, look_seconds),
             (self.read_mailbox, 60),
@@ -150,7 +151,7 @@ class WorkerProcess:
         sent: list[SendResult] = []
         with self.app.app_context():
             do_each(
-                self.alive,
+                self.tick,
                 partial(self.poll, eager=True),
                 self.ask_hubs,
                 self.read_mailbox,
@@ -202,8 +203,11 @@ class WorkerProcess:
         return find_mail_moment(self.env) if name == self.send.__name__ else utcnow() + LOOK_AGAIN
 
     def alive(self) -> None:
-        """Report that this worker lives, to systemd also while the database does not answer."""
+        """Report to systemd that this worker lives, also while the database does not answer."""
         supervisor.tell(supervisor.ALIVE)
+
+    def tick(self) -> None:
+        """Record in the database that this worker lives; on SQLite, that wakes it."""
         workers.record_tick(self.env, self.identity)
 
     def poll(self, *, eager: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 SQLite tells by a number that each commit changes, PostgreSQL by a message (NOTIFY) that
 `transaction` sends after each commit that has written something. Whatever is not noticed is found
-half a minute later at most: nothing relies on it but speed.
+a minute later at most: nothing relies on it but speed.
 """
 
 from __future__ import annotations

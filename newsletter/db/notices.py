@@ -40,7 +40,7 @@ def announce_commit(engine: Engine) -> None:
     """Tell whoever listens that the database has changed.
 
     It follows the commit, in a transaction of its own: PostgreSQL writes transactions that tell
-    something one after the other. What is not told is found half a minute later at most.
+    something one after the other. What is not told is found a minute later at most.
     """
     with suppress(DBAPIError):
         run_alone(engine, _TELL, {})

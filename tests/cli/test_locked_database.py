@@ -80,14 +80,14 @@ def test_the_worker_waits_and_says_so_once(
     caplog.set_level(logging.INFO)
     app = create_app(with_pages=False, busy_timeout_ms=100)
     process = WorkerProcess(app)
-    alive = process._guard(process.alive)
+    tick = process._guard(process.tick)
     poll = process._guard(process.poll)
     with locked(tmp_path):
-        for work in (alive, poll, alive):
+        for work in (tick, poll, tick):
             work()
         waits = [record.getMessage() for record in caplog.records]
     assert len([line for line in waits if "waiting for up to" in line]) == 1, waits
     assert len([line for line in waits if "another process is writing" in line]) == 1, waits
     caplog.clear()
-    alive()
+    tick()
     assert [record.getMessage() for record in caplog.records] == ["the database is free again"]

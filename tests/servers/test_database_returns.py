@@ -23,7 +23,7 @@ pytestmark = pytest.mark.proxy
 
 
 EVERYTHING = (
-    *("alive", "poll", "ask_hubs", "compose", "compose_asked", "gate", "write_metrics"),
+    *("alive", "tick", "poll", "ask_hubs", "compose", "compose_asked", "gate", "write_metrics"),
     *("count", "watch", "tell_webhooks", "send_tests", "import_files", "upkeep"),
 )
 """What a worker does besides sending."""
@@ -84,7 +84,7 @@ def test_sending_says_so_and_goes_on(
         if len(sink.accepted) == FIRST:
             database.go()
 
-    tick(worker, "alive")
+    tick(worker, "tick")
     assert client.get("/healthz").status_code == 200
     sink.script = leave
     tick(worker, "send")
@@ -104,7 +104,7 @@ def test_sending_says_so_and_goes_on(
     database.come()
     expire_leases(app)
     caplog.clear()
-    tick(worker, "alive", "send", "send")
+    tick(worker, "tick", "send", "send")
     assert client.get("/healthz").status_code == 200
     assert client.post("/blog/subscribe", data={"email": "new@example.com"}).status_code == 303
     check_everybody(app, sink)

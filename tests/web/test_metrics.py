@@ -107,7 +107,7 @@ def test_what_workers_and_pages_did_is_seen_together(
     assert result["newsletter_database_bytes"] > 10_000
     assert result["newsletter_worker_age_seconds"] == float("inf")
     with app.app_context():
-        WorkerProcess(app).alive()
+        WorkerProcess(app).tick()
         cleanup.clean_up(env)
         db.session.remove()
     assert values(client) == result, "the database is asked every ten seconds at most"

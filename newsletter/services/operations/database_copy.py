@@ -19,8 +19,8 @@ from newsletter.services.operations import database, table_copy
 from newsletter.services.operations.file_users import command_of
 from newsletter.services.operations.table_copy import Row, TableShape
 
-SILENT_FOR = timedelta(minutes=2)
-"""A worker on another machine that has ticked since may still run; it ticks every 20 seconds."""
+SILENT_FOR = timedelta(minutes=3)
+"""A worker on another machine that has ticked since may still run; it ticks once a minute."""
 LOCK_TIMEOUT = "10s"
 """Time for which a lock on a table of PostgreSQL is waited for."""
 

@@ -29,8 +29,8 @@ from newsletter.settings import Settings
 
 LOCK_SECONDS = 1.0
 """Seconds to wait for the lock of the database: a command that is just ending lets go by then."""
-SILENT_FOR = timedelta(minutes=2)
-"""A worker on another machine that has ticked since may still run; it ticks every 20 seconds."""
+SILENT_FOR = timedelta(minutes=3)
+"""A worker on another machine that has ticked since may still run; it ticks once a minute."""
 HELD_BECAUSE = "restored from a backup"
 
 

@@ -21,7 +21,7 @@ SOON = timedelta(seconds=1)
 """Time between two looks where something waits, or where changes are not noticed."""
 PAUSE_SECONDS = 0.05
 """Seconds after a look before the next: what many visitors write meanwhile is one change."""
-LOOK_AGAIN = timedelta(seconds=30)
+LOOK_AGAIN = timedelta(seconds=60)
 """Time between two looks where nothing waits: a change that was not noticed costs so much."""
 
 
