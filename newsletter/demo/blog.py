@@ -144,16 +144,15 @@ def make_picture(
             for start, end in zip(top, bottom, strict=True)
         )
         rows += b"\0" + color * width
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", head)
-        + chunk(b"IDAT", zlib.compress(bytes(rows)))
-        + chunk(b"IEND", b"")
+        + _make_chunk(b"IHDR", head)
+        + _make_chunk(b"IDAT", zlib.compress(bytes(rows)))
+        + _make_chunk(b"IEND", b"")
     )
+
+
+def _make_chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG: its length, kind, data and checksum (W3C PNG section 5.3)."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

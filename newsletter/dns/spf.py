@@ -109,17 +109,22 @@ def _count(spf: Spf, domain: str, name: str, target: str, ask: Resolver, path: l
             )
         )
     elif name in ("a", "mx"):
-        answers = _look_up_hosts(target or domain, name, ask)
-        spf.voids += not answers
-        if name == "mx" and len(answers) > HOSTS_AT_MOST:
-            spf.problems.append(
-                Text(
-                    "%(value)s has %(count)s MX; more than %(most)s are an error",
-                    value=target or domain,
-                    count=len(answers),
-                    most=HOSTS_AT_MOST,
-                )
+        _count_hosts(spf, target or domain, name, ask)
+
+
+def _count_hosts(spf: Spf, domain: str, name: str, ask: Resolver) -> None:
+    """Count what one term "a" or "mx" looks up."""
+    answers = _look_up_hosts(domain, name, ask)
+    spf.voids += not answers
+    if name == "mx" and len(answers) > HOSTS_AT_MOST:
+        spf.problems.append(
+            Text(
+                "%(value)s has %(count)s MX; more than %(most)s are an error",
+                value=domain,
+                count=len(answers),
+                most=HOSTS_AT_MOST,
             )
+        )
 
 
 def _wrong(term: str, name: str, target: str) -> str:

@@ -7,7 +7,8 @@ know.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
@@ -37,24 +38,28 @@ def note_limit(env: Environment, endpoint: str) -> None:
 
 def find_reached_ceilings(env: Environment) -> list[str]:
     """Name the ceilings over all visitors that were reached within a day."""
-    since = int((env.now - timedelta(days=1)).timestamp())
     settings = env.settings.signup
-    with reading() as session:
-        rows = session.execute(
-            select(Counter.name, func.max(Counter.count))
-            .where(
-                Counter.starts_at >= since,
-                Counter.name.startswith("signup/list/") | (Counter.name == "signup/overall"),
-            )
-            .group_by(Counter.name)
-        ).all()
     most = {
         "list": ("signup.per_list", settings.per_list),
         "overall": ("signup.overall", settings.overall),
     }
-    reached = []
-    for name, count in rows:
+    reached = set()
+    for name, count in _read_highest_counts(env.now - timedelta(days=1)):
         setting, ceiling = most[name.split("/")[1]]
         if count >= ceiling:
-            reached.append(f"{setting} = {ceiling}")
-    return sorted(set(reached))
+            reached.add(f"{setting} = {ceiling}")
+    return sorted(reached)
+
+
+def _read_highest_counts(since: datetime) -> Sequence[tuple[str, int]]:
+    """Read the highest count of each counter over all visitors."""
+    query = (
+        select(Counter.name, func.max(Counter.count))
+        .where(
+            Counter.starts_at >= int(since.timestamp()),
+            Counter.name.startswith("signup/list/") | (Counter.name == "signup/overall"),
+        )
+        .group_by(Counter.name)
+    )
+    with reading() as session:
+        return [(name, count) for name, count in session.execute(query)]

@@ -106,21 +106,18 @@ class Marks:
             elif tag is not None and kind in ("variable_end", "block_end"):
                 closing = value.strip().lstrip("-+")
                 expression = "".join(tag) + closing
-                if len(expression) > TEXT_AT_MOST or len(self._tags) >= TAGS_AT_MOST:
-                    raise InvalidInput(
-                        {
-                            where: Text(
-                                "line %(first)s: there is too much between {{ and }}",
-                                first=first + line - 1,
-                            )
-                        }
-                    )
+                self._require_room(expression, where, first + line - 1)
                 yield self._mark("v" if closing == "}}" else "b", expression, first + line - 1)
                 tag = None
             elif tag is not None:
                 tag.append(value)
             elif kind == "data":
                 yield value
+
+    def _require_room(self, expression: str, where: str, line: int) -> None:
+        if len(expression) > TEXT_AT_MOST or len(self._tags) >= TAGS_AT_MOST:
+            problem = Text("line %(first)s: there is too much between {{ and }}", first=line)
+            raise InvalidInput({where: problem})
 
     def _mark(self, kind: str, tag: str, line: int) -> str:
         self._tags.append((tag, line))

@@ -97,15 +97,7 @@ def open_challenge(env: Environment, answer: str, scope: str) -> AnsweredChallen
 
     Raises `PasskeyRefused` for one of another browser, and one that is too old.
     """
-    from webauthn.helpers import base64url_to_bytes, parse_client_data_json
-
-    try:
-        fields = json.loads(answer)
-        client_data = base64url_to_bytes(fields["response"]["clientDataJSON"])
-        value: bytes = parse_client_data_json(client_data).challenge
-        answered_by = str(fields["id"])
-    except Exception as error:  # the library raises its parsers' errors, too
-        raise PasskeyRefused("the answer cannot be read") from error
+    value, answered_by = _read_answer(answer)
     plain = value[:24]
     mac = value[24:]
     expected = [_authenticate(key, scope, plain) for key in env.settings.signing_keys]
@@ -115,6 +107,18 @@ def open_challenge(env: Environment, answer: str, scope: str) -> AnsweredChallen
     if not -LEEWAY <= env.now - made_at <= LIFETIME + LEEWAY:
         raise PasskeyRefused("the challenge is too old")
     return AnsweredChallenge(value, plain[:16].hex(), made_at, answered_by)
+
+
+def _read_answer(answer: str) -> tuple[bytes, str]:
+    """Return the challenge that an answer holds, and the id of the passkey that answered."""
+    from webauthn.helpers import base64url_to_bytes, parse_client_data_json
+
+    try:
+        fields = json.loads(answer)
+        client_data = base64url_to_bytes(fields["response"]["clientDataJSON"])
+        return parse_client_data_json(client_data).challenge, str(fields["id"])
+    except Exception as error:  # the library raises its parsers' errors, too
+        raise PasskeyRefused("the answer cannot be read") from error
 
 
 def verify_new(answer: str, challenge: bytes, party: RelyingParty) -> VerifiedRegistration:

@@ -74,13 +74,7 @@ def _queue(env: Environment, note: _DueNote) -> bool:
     """Queue a note to each author of a list; False if another worker did."""
     outlooks = [row for row in explain_list.explain(env, note.slug).outlooks if row.subscribers]
     with transaction() as session:
-        noted = (
-            update(MailingList)
-            .where(MailingList.id == note.list_id, MailingList.noted_week < note.period.key)
-            .values(noted_week=note.period.key)
-            .returning(MailingList.id)
-        )
-        if session.execute(noted).first() is None:
+        if not _claim_week(session, note):
             return False
         row = session.get_one(MailingList, note.list_id)
         context = _describe(env, session, row, note.period, outlooks)
@@ -93,6 +87,17 @@ def _queue(env: Environment, note: _DueNote) -> bool:
                 context={**context, "to": address},
             )
         return True
+
+
+def _claim_week(session: Session, note: _DueNote) -> bool:
+    """Set a list's noted week; return False where another worker has set it."""
+    claim = (
+        update(MailingList)
+        .where(MailingList.id == note.list_id, MailingList.noted_week < note.period.key)
+        .values(noted_week=note.period.key)
+        .returning(MailingList.id)
+    )
+    return session.execute(claim).first() is not None
 
 
 def _describe(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy import text as sql_text
 from sqlalchemy.orm import Session
 
@@ -221,23 +221,26 @@ def list_named(campaign_id: int) -> list[NamedAnswer]:
         campaign = session.get(Campaign, campaign_id)
         if campaign is None or not campaign.answers_named or not campaign.questions:
             return []
-        latest = (
-            select(TappedAnswer.id)
-            .where(TappedAnswer.campaign_id == campaign_id)
-            .order_by(TappedAnswer.id.desc())
-            .limit(NAMES_AT_MOST)
-        )
-        query = (
-            select(TappedAnswer.question, TappedAnswer.choice, Subscriber.name, Subscriber.email)
-            .join(Subscription, Subscription.id == TappedAnswer.subscription_id)
-            .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-            .where(TappedAnswer.id.in_(latest))
-            .order_by(TappedAnswer.id.desc())
-        )
         return [
             NamedAnswer(*_words(campaign, row.question, row.choice), row.name, row.email)
-            for row in session.execute(query)
+            for row in session.execute(_named_answers_query(campaign_id))
         ]
+
+
+def _named_answers_query(campaign_id: int) -> Select[int, int, str, str]:
+    latest = (
+        select(TappedAnswer.id)
+        .where(TappedAnswer.campaign_id == campaign_id)
+        .order_by(TappedAnswer.id.desc())
+        .limit(NAMES_AT_MOST)
+    )
+    return (
+        select(TappedAnswer.question, TappedAnswer.choice, Subscriber.name, Subscriber.email)
+        .join(Subscription, Subscription.id == TappedAnswer.subscription_id)
+        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+        .where(TappedAnswer.id.in_(latest))
+        .order_by(TappedAnswer.id.desc())
+    )
 
 
 def _words(campaign: Campaign, question: int, choice: int) -> tuple[str, str]:

@@ -161,16 +161,6 @@ class _Explainer:
 
     def explain_cadence(self, plan: _CadencePlan) -> Outlook:
         """Describe the next digest of a cadence, or explain why none goes out."""
-        query = (
-            select(DigestPeriod)
-            .where(DigestPeriod.list_id == self.list.id, DigestPeriod.cadence == plan.cadence)
-            .order_by(DigestPeriod.id.desc())
-            .limit(1)
-        )
-        last = self.session.scalars(query).first()
-        last_words = "none yet"
-        if last is not None:
-            last_words = f"{format_moment(last.composed_at, self.list.zone)}: {last.why}"
         departure = find_departure(plan.digest, plan.review, self.env.now)
         return Outlook(
             plan.cadence,
@@ -179,10 +169,23 @@ class _Explainer:
             plan.subscribers,
             max(len(plan.decision.entries), plan.decision.few),
             self._explain_review(plan),
-            last_words,
+            self._describe_last(plan.cadence),
             plan.review,
             plan.cut,
         )
+
+    def _describe_last(self, cadence: Cadence) -> str:
+        """Say when the last digest of a cadence was composed, and why."""
+        query = (
+            select(DigestPeriod)
+            .where(DigestPeriod.list_id == self.list.id, DigestPeriod.cadence == cadence)
+            .order_by(DigestPeriod.id.desc())
+            .limit(1)
+        )
+        last = self.session.scalars(query).first()
+        if last is None:
+            return "none yet"
+        return f"{format_moment(last.composed_at, self.list.zone)}: {last.why}"
 
     def _explain_review(self, plan: _CadencePlan) -> Text:
         """Describe what goes out, and its review."""

@@ -106,16 +106,16 @@ class _SubscriptionExplainer:
             grace = find_grace(self.env, self.list, entry)
             return grace or (Course.GOES, "goes with the next instant digest")
         if decision.waiting:
-            few = decision.few
-            least = self.list.digest_min_entries
-            latest = format_moment(self.standing.get_latest(self.list), self.list.zone)
-            return (
-                Course.WAITS,
-                f"for more: {few} of {least} entries; goes on {latest} at the latest",
-            )
+            return Course.WAITS, self._describe_wait(decision.few)
         due = format_moment(digest.period.due_at, self.list.zone)
         when = f"now: it was due on {due}" if digest.overdue else f"on {due}"
         return Course.GOES, f"goes with the next {self.subscription.cadence} digest {when}"
+
+    def _describe_wait(self, few: int) -> str:
+        """Say how many entries a digest has and needs, and until when it waits for more."""
+        least = self.list.digest_min_entries
+        latest = format_moment(self.standing.get_latest(self.list), self.list.zone)
+        return f"for more: {few} of {least} entries; goes on {latest} at the latest"
 
     def _explain_review(self, review: Review, entry: Entry) -> tuple[Course, str]:
         """Describe the fate of an entry while the next digest is reviewed or held."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 
+from newsletter.mail.mailbox.types import MailboxAddress
 from newsletter.services.inbound import receivers
 from newsletter.services.inbound.poll import name_mailbox, read_address
 from newsletter.services.runtime import Environment
@@ -27,13 +29,14 @@ def wait_for_mail(env: Environment, *, stop: Callable[[], bool]) -> bool:
     if not receivers.claim(env, name, worker):
         return False
     try:
-        # Imported here: an installation without a mailbox does not need it in memory.
-        from newsletter.mail.mailbox.imap import ImapMailbox
-
-        mailbox = ImapMailbox(address, seconds=IDLE_SECONDS + 30)
-        try:
-            return mailbox.wait(IDLE_SECONDS, stop)
-        finally:
-            mailbox.close()
+        return _wait(address, stop)
     finally:
         receivers.give_back(name, worker)
+
+
+def _wait(address: MailboxAddress, stop: Callable[[], bool]) -> bool:
+    # Imported here: an installation without a mailbox does not need it in memory.
+    from newsletter.mail.mailbox.imap import ImapMailbox
+
+    with closing(ImapMailbox(address, seconds=IDLE_SECONDS + 30)) as mailbox:
+        return mailbox.wait(IDLE_SECONDS, stop)

@@ -78,15 +78,19 @@ def add_letter(
     letter = _require_plain(draft.prepared.letter)
     with transaction() as session:
         for step in list_steps(session, draft.prepared.list.id):
-            if step.removed_at is None and (
-                step.digest == letter.digest or not (after or step.after_seconds)
-            ):
-                same = "this letter" if step.digest == letter.digest else "a welcome letter"
-                raise Refused(
-                    f"{draft.slug} has {same} already: {step.id}",
-                    hint=f"newsletter series edit {step.id}",
-                )
+            if step.removed_at is None:
+                _require_other(step, draft.slug, letter, after)
         return _view(session, _append(env, session, draft, after))
+
+
+def _require_other(step: SeriesLetter, slug: str, letter: Letter, after: timedelta) -> None:
+    """Refuse a letter that is the same as one of the series, and a second welcome letter."""
+    same = step.digest == letter.digest
+    if same or not (after or step.after_seconds):
+        raise Refused(
+            f"{slug} has {'this' if same else 'a welcome'} letter already: {step.id}",
+            hint=f"newsletter series edit {step.id}",
+        )
 
 
 def _append(

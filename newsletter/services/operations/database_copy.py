@@ -37,17 +37,21 @@ def copy_database(source_url: str, target_url: str, now: datetime) -> dict[str, 
                 raise database.explain_revision(snapshot.revision)
             require_no_worker(snapshot.connection, now)
             counts = fill_new(target_url, snapshot.tables, snapshot.read_rows, snapshot.sequences)
-            for table in snapshot.tables:
-                copied = counts[table.name]
-                if copied != (count := snapshot.count(table.name)):
-                    raise DatabaseError(
-                        f"table {table.name}: the copy has {copied} rows, the source {count}; "
-                        "nothing was changed in the source",
-                        hint="stop everything that writes to it and copy again",
-                    )
+            _require_same_counts(snapshot, counts)
             return counts
     except DBAPIError as error:
         raise DatabaseError(f"the database cannot be copied: {reason(error)}") from None
+
+
+def _require_same_counts(snapshot: table_copy.Snapshot, counts: Mapping[str, int]) -> None:
+    for table in snapshot.tables:
+        copied = counts[table.name]
+        if copied != (count := snapshot.count(table.name)):
+            raise DatabaseError(
+                f"table {table.name}: the copy has {copied} rows, the source {count}; "
+                "nothing was changed in the source",
+                hint="stop everything that writes to it and copy again",
+            )
 
 
 def fill_new(

@@ -22,19 +22,17 @@ def check_keys(env: Environment, domain: str) -> Iterator[Check]:
     stored = [key.selector for key in dkim_keys.list_keys(env)]
     for selector in dict.fromkeys((*named, *stored)):
         key = dkim_keys.read_key(env, selector)
+        file = dkim_keys.find_file(env, selector)
         if key is None:
-            text = Text(
-                "%(file)s is no key that can be read",
-                file=dkim_keys.find_file(env, selector),
-            )
+            text = Text("%(file)s is no key that can be read", file=file)
             hint = Text(
                 "newsletter dkim new --selector %(selector)s, or take it out of dkim.selectors",
                 selector=selector,
             )
             yield Check("dkim_key", BAD, text, hint, Text("mail is not signed with it"))
             continue
-        if is_exposed(dkim_keys.find_file(env, selector)):
-            text = Text("others can read %(files)s", files=dkim_keys.find_file(env, selector))
+        if is_exposed(file):
+            text = Text("others can read %(files)s", files=file)
             yield Check("dkim_key", BAD, text, "chmod 600 it", Text("they can sign as you"))
         yield from run_checks(
             "dkim_key", domain, partial(_check_record, env, domain, selector, key)

@@ -78,12 +78,16 @@ def end_access(session: Session, old: ReplacedDatabase, now: datetime) -> None:
     changed_at = _find_last_change(old)
     if changed_at is None:
         return
+    _remove_tokens(session, old, changed_at)
+    _remove_passkeys(session, old, changed_at)
+    _pause_webhooks(session, old, changed_at, now)
+
+
+def _remove_tokens(session: Session, old: ReplacedDatabase, changed_at: datetime) -> None:
     tokens = {row["token_hash"] for row in old.read_rows("api_tokens", ["token_hash"])}
     for token in session.scalars(select(ApiToken).where(ApiToken.created_at <= changed_at)):
         if token.token_hash not in tokens:
             session.delete(token)
-    _remove_passkeys(session, old, changed_at)
-    _pause_webhooks(session, old, changed_at, now)
 
 
 def _narrow_access(session: Session, old: ReplacedDatabase, author: Author, row: OldRow) -> None:

@@ -6,7 +6,8 @@ different processes are seen together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import DatabaseError
 from newsletter.files import side_files
 from newsletter.models import Counter, Feed
+from newsletter.outbox.depth import QueueDepth
 from newsletter.services import counters, installation, sender_state, workers
 from newsletter.services.runtime import Environment
 from newsletter.services.sightings import write_sightings
 from newsletter.services.tally import BUCKETS
+from newsletter.vocabulary import QueueState
 
 PREFIX = "metrics/"
 COUNTERS = {
@@ -84,10 +87,17 @@ def _collect(env: Environment) -> Iterator[Any]:
     yield _make_histogram(totals)
     for name, text_, value in gauges:
         yield GaugeMetricFamily(f"newsletter_{name}", text_, value=value)
+    yield from _describe_queue(depths, env.now)
+
+
+def _describe_queue(depths: Mapping[QueueState, QueueDepth], now: datetime) -> Iterator[Any]:
+    """Yield how many messages wait in each state, and for how long the oldest has."""
+    from prometheus_client.core import GaugeMetricFamily
+
     messages = GaugeMetricFamily("newsletter_queue_messages", MESSAGES, labels=("state",))
     seconds = GaugeMetricFamily("newsletter_queue_oldest_seconds", OLDEST, labels=("state",))
     for state, depth in depths.items():
-        age = (env.now - depth.since).total_seconds() if depth.since else 0.0
+        age = (now - depth.since).total_seconds() if depth.since else 0.0
         messages.add_metric((state.value,), depth.messages)
         seconds.add_metric((state.value,), max(age, 0.0))
     yield messages

@@ -127,18 +127,23 @@ def _require_no_worker(connection: sqlite3.Connection, target: Path) -> None:
         if not workers.is_name(name):
             continue
         if workers.is_here(name):
-            if workers.is_alive(name):  # one that holds no connection at this moment
-                pid = workers.parse_pid(name)
-                raise Refused(
-                    f"{target} has a running worker: process {pid} ({command_of(pid)})",
-                    hint="stop it first",
-                )
+            _require_ended(name, target)
         elif utcnow() - datetime.fromisoformat(ticked_at).replace(tzinfo=UTC) < SILENT_FOR:
             machine = name.partition("/")[0]
             raise Refused(
                 f"a worker on {machine} has used {target} in the last two minutes",
                 hint="stop it first",
             )
+
+
+def _require_ended(name: str, target: Path) -> None:
+    """Refuse if a worker of this machine runs, even one that holds no connection at this moment."""
+    if workers.is_alive(name):
+        pid = workers.parse_pid(name)
+        raise Refused(
+            f"{target} has a running worker: process {pid} ({command_of(pid)})",
+            hint="stop it first",
+        )
 
 
 # ── preparing, keeping, swapping

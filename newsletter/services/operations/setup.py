@@ -96,6 +96,19 @@ def write_settings(file: Path, values: NewSettings) -> None:
 
     Raises `Refused` where it exists.
     """
+    text = _fill_template(values)
+    try:
+        with open_private(file, "x") as out:
+            out.write(text)
+    except FileExistsError:
+        require_new(file)
+        raise
+    except OSError as error:
+        raise Refused(f"{file} cannot be written: {error.strerror}") from None
+
+
+def _fill_template(values: NewSettings) -> str:
+    """Return the text of the settings file, with a new secret key."""
     text = TEMPLATE.format(
         secret_key=_quote(secrets.token_urlsafe(32)),
         base_url=_quote(values.base_url),
@@ -107,14 +120,7 @@ def write_settings(file: Path, values: NewSettings) -> None:
         text += (
             "\n[web]\ntrusted_proxies = 1    # the web server in front, which has the certificate\n"
         )
-    try:
-        with open_private(file, "x") as out:
-            out.write(text)
-    except FileExistsError:
-        require_new(file)
-        raise
-    except OSError as error:
-        raise Refused(f"{file} cannot be written: {error.strerror}") from None
+    return text
 
 
 def _smtp_lines(smtp: NewSmtp) -> Iterator[str]:

@@ -135,10 +135,10 @@ def check_certificate(env: Environment) -> Iterator[Check]:
     if ends_at is None:
         return
     left = ends_at - env.now
-    if left > CERTIFICATE_BEFORE:
-        yield Check("certificate", GOOD, Text("valid until %(day)s", day=f"{ends_at:%Y-%m-%d}"))
-        return
     day = f"{ends_at:%Y-%m-%d}"
+    if left > CERTIFICATE_BEFORE:
+        yield Check("certificate", GOOD, Text("valid until %(day)s", day=day))
+        return
     yield Check(
         "certificate",
         BAD,

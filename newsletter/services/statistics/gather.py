@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
@@ -86,13 +86,7 @@ def _add_page(
 ) -> int | None:
     """Add a page of subscriptions behind `after`; return its last id, None at the end."""
     of_list = (Subscription.list_id == list_id, Subscription.subscriber_id > after)
-    last = session.scalar(
-        select(Subscription.subscriber_id)
-        .where(*of_list)
-        .order_by(Subscription.subscriber_id)
-        .offset(SUBSCRIPTIONS_AT_ONCE - 1)
-        .limit(1)
-    )
+    last = _find_last_of_page(session, *of_list)
     page = [*of_list, Subscription.status == SubscriptionStatus.ACTIVE]
     if last is not None:
         page.append(Subscription.subscriber_id <= last)
@@ -106,6 +100,16 @@ def _add_page(
         sums[Figure.CADENCE][cadence.value] += int(count)
         sums[Figure.LANGUAGE][language] += int(count)
     return last
+
+
+def _find_last_of_page(session: Session, *of_list: ColumnElement[bool]) -> int | None:
+    return session.scalar(
+        select(Subscription.subscriber_id)
+        .where(*of_list)
+        .order_by(Subscription.subscriber_id)
+        .offset(SUBSCRIPTIONS_AT_ONCE - 1)
+        .limit(1)
+    )
 
 
 def _store(env: Environment, list_id: int, sums: dict[Figure, Counter[str]]) -> None:

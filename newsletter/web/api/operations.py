@@ -171,9 +171,7 @@ def _answer(
     allowance = None
     try:
         allowance = _identify()
-        if not any(current_caller().scope.covers(scope) for scope in scopes):
-            needed = " or ".join(scope.value for scope in scopes)
-            raise RefusedEarly(make_problem(403, f"This needs a token with the scope {needed}."))
+        _require_scope(scopes)
         if model is not None:
             _require_json()
         response = _run_once(partial(_run, function, arguments, model))
@@ -185,6 +183,12 @@ def _answer(
     if allowance is not None:
         _add_allowance(response, allowance)
     return response
+
+
+def _require_scope(scopes: Sequence[TokenScope]) -> None:
+    if not any(current_caller().scope.covers(scope) for scope in scopes):
+        needed = " or ".join(scope.value for scope in scopes)
+        raise RefusedEarly(make_problem(403, f"This needs a token with the scope {needed}."))
 
 
 def _identify() -> RequestAllowance:
