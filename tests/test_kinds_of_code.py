@@ -210,7 +210,7 @@ BROAD = {
     "mail/smtp/opener.py:Opener._open_one": "the server cannot be used, as its problem",
     "mail/mailbox/imap.py:ImapMailbox.close": "a connection that is over anyway",
     "mail/mailbox/pop3.py:Pop3Mailbox.close": "a connection that is over anyway",
-    "services/authors/passkey_check.py:open_challenge": "refused",
+    "services/authors/passkey_check.py:_read_answer": "refused",
     "services/authors/passkey_check.py:verify": "refused",
     "services/authors/passkey_check.py:verify_new": "refused",
     "services/digests/asked.py:send_asked": "that post's problem: logged, in `status`, tried again",

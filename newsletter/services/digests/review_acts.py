@@ -74,27 +74,24 @@ def show_review(session: Session, row: DigestReview) -> ReviewPage:
     """Describe a review with its entries."""
     mailing_list = session.get_one(MailingList, row.list_id)
     review = describe_row(row)
+    query = (
+        select(Entry.id, Entry.title, Entry.own_title, entry_state.owed_clause().label("owed"))
+        .where(Entry.id.in_(review.entries or ()))
+        .order_by(Entry.seq, Entry.id)
+    )
+    entries = tuple(
+        ReviewedEntry(
+            entry.id, entry.own_title or entry.title, entry.id in review.left_out or not entry.owed
+        )
+        for entry in session.execute(query)
+    )
     return ReviewPage(
         review,
         mailing_list.slug,
         mailing_list.title,
         mailing_list.language,
         mailing_list.timezone,
-        _list_entries(session, review),
-    )
-
-
-def _list_entries(session: Session, review: Review) -> tuple[ReviewedEntry, ...]:
-    query = (
-        select(Entry.id, Entry.title, Entry.own_title, entry_state.owed_clause().label("owed"))
-        .where(Entry.id.in_(review.entries or ()))
-        .order_by(Entry.seq, Entry.id)
-    )
-    return tuple(
-        ReviewedEntry(
-            entry.id, entry.own_title or entry.title, entry.id in review.left_out or not entry.owed
-        )
-        for entry in session.execute(query)
+        entries,
     )
 
 

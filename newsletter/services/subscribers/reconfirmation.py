@@ -199,26 +199,23 @@ def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscri
     with transaction() as session:
         campaign, subscription = _open_link(env, session, token)
         if not _has_answered(session, campaign, subscription):
+            mailing_list = subscription.mailing_list
+            wording = default_wording(
+                consent_text=mailing_list.consent_text,
+                title=mailing_list.title,
+                language=subscription.subscriber.language or mailing_list.language,
+            )
+            message_id = _get_message_id(session, campaign, subscription)
             note_consent(
                 session,
                 subscription.id,
                 ConsentKind.REAFFIRMED,
                 evidence,
                 env.now,
-                wording=_write_wording(subscription),
-                message_id=_get_message_id(session, campaign, subscription),
+                wording=wording,
+                message_id=message_id,
             )
         return describe_subscription(subscription, env.now)
-
-
-def _write_wording(subscription: Subscription) -> str:
-    """Return the text that a subscriber agrees to, in their language."""
-    mailing_list = subscription.mailing_list
-    return default_wording(
-        consent_text=mailing_list.consent_text,
-        title=mailing_list.title,
-        language=subscription.subscriber.language or mailing_list.language,
-    )
 
 
 def _open_link(env: Environment, session: Session, token: str) -> tuple[Campaign, Subscription]:
