@@ -17,11 +17,11 @@ test: $(STAMP)           ## the tests, on SQLite and on PostgreSQL; Python is al
 	  -m "not servers and not lives" $(ARGS)
 
 test-servers: $(STAMP)   ## the others: with a browser, WordPress, mail servers, proxies, Redis, and long lives
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --write-clock-notes=$(CLOCK) \
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --write-clock-notes=$(CLOCK) \
 	  -m "servers or lives" $(ARGS)
 
 test-processes-ahead: $(STAMP) ## what starts processes, with the clock five years ahead
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite --days-ahead 1826 -m processes $(ARGS)
+	$(BIN)/python -m pytest -q -n 3 --dist loadgroup --database sqlite --days-ahead 1826 -m processes $(ARGS)
 
 test-days-ahead: $(STAMP) ## what else reads the clock, as the runs before have noted, 400 days ahead
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite --days-ahead 400 \

@@ -51,6 +51,7 @@ class Clock(time_machine.Traveller):
         super().__init__(0, None, tick=True)
         self._root = f"{root}/"
         self._ahead = days_ahead * NANOSECONDS_A_DAY
+        self._starts = STARTS  # Python clears a module's names before it ends, and audits on
         self.readers: set[str] = set()
 
     def time_ns(self) -> int:
@@ -63,7 +64,7 @@ class Clock(time_machine.Traveller):
 
     def note_process(self, event: str, _arguments: object) -> None:
         """Note the start of a process, for `sys.addaudithook`."""
-        if event in STARTS:
+        if event in self._starts:
             starter = self._name_reader(sys._getframe(1))
             if starter != UNMOVED:
                 self.readers.add(f"{starter} ({event})")
