@@ -37,7 +37,7 @@ check: $(STAMP)          ## lint, format, types, floor plan, language
 	$(BIN)/python -m pytest -q tests/test_floor_plan.py tests/test_language.py tests/test_closed_sets.py
 
 texts: $(STAMP)          ## collect the texts for people into the catalogues (docs/translating.md)
-	$(BIN)/pybabel -q extract -F pyproject.toml -k Text --no-location --sort-output --no-wrap -o $(VENV)/messages.pot .
+	$(BIN)/pybabel -q extract -F pyproject.toml -k Text -k PluralText:1,2 --no-location --sort-output --no-wrap -o $(VENV)/messages.pot .
 	for language in de fr es ro ar; do $(BIN)/pybabel -q update -l $$language -i $(VENV)/messages.pot \
 	  -d newsletter/translations --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap; done
 

@@ -6,11 +6,12 @@ language, read when the language is first used, without a compile step.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:  # Babel costs start-up time that few commands need
@@ -47,13 +48,48 @@ class Text(str):
         text.values = values
         return text
 
+    def refill(self, values: Mapping[str, Any]) -> Text:
+        """Return the same text with other values."""
+        return Text(self.msgid, **values)
+
+    def find_form(self, tag: str) -> str:
+        """Find the words in a language, before anything is filled in."""
+        return translations(tag).gettext(self.msgid)
+
+
+class PluralText(Text):
+    """A text about a number, `count`: each language has its own forms for it.
+
+    As a sentence that was stored it cannot be traced back (`stored_texts`): store none.
+    """
+
+    plural: str
+
+    def __new__(cls, msgid: str, plural: str, **values: object) -> PluralText:
+        english = msgid if values.get("count") == 1 else plural
+        text = str.__new__(cls, english % values if values else english)
+        text.msgid = msgid
+        text.plural = plural
+        text.values = values
+        return text
+
+    def refill(self, values: Mapping[str, object]) -> PluralText:
+        """Return the same text with other values."""
+        return PluralText(self.msgid, self.plural, **values)
+
+    def find_form(self, tag: str) -> str:
+        """Find the form for the number in a language, before anything is filled in."""
+        count = self.values.get("count")
+        form = count if isinstance(count, int) else 0
+        return translations(tag).ngettext(self.msgid, self.plural, form)
+
 
 def say(text: str, language: str) -> str:
     """Translate `text` into `language` if it is a `Text`; return anything else as it is."""
     tag = find_language(language)
     if not isinstance(text, Text) or tag in ("", SOURCE):
         return str(text)
-    translated = translations(tag).gettext(text.msgid)
+    translated = text.find_form(tag)
     if not text.values:
         return translated
     spoken = {
@@ -108,6 +144,13 @@ def day_and_time(
     local = moment.astimezone(zone) if zone else moment
     pattern = str(get_datetime_format("medium", locale))
     return pattern.format(f"{local:%H:%M}", format_date(local, style, locale=locale))
+
+
+def decimal(number: float, tag: str) -> str:
+    """Write a number in the language `tag`, with one digit behind the point."""
+    from babel.numbers import format_decimal
+
+    return format_decimal(number, "#,##0.0", locale=get_babel_locale(tag))
 
 
 @cache

@@ -94,7 +94,7 @@ def _say(text: str, tag: str, depth: int) -> str:
 
 
 def _fill(text: Text, values: dict[str, Any], tag: str) -> str:
-    return say(Text(text.msgid, **values), tag)
+    return say(text.refill(values), tag)
 
 
 def _say_value(value: object, tag: str, depth: int) -> object:

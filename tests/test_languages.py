@@ -46,7 +46,8 @@ def texts() -> frozenset[tuple[str, ...]]:
     collected: set[tuple[str, ...]] = set()
     options = {"silent": "false", "trimmed": "true"}
     mail = options | {"trim_blocks": "true", "lstrip_blocks": "true"}
-    keywords = {"gettext": None, "ngettext": (1, 2), "Text": None, "_": None}
+    plurals = {"ngettext": (1, 2), "PluralText": (1, 2)}
+    keywords = {"gettext": None, "Text": None, "_": None, **plurals}
     places: list[tuple[str, str, dict[str, Any]]] = [
         ("newsletter", "python", {}),
         ("templates/pages", "jinja2", options),

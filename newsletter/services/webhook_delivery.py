@@ -26,9 +26,9 @@ from sqlalchemy.orm import Session, aliased
 from newsletter.access_vocabulary import NamedRow
 from newsletter.db.session import reading, transaction
 from newsletter.feeds.post import Posted
+from newsletter.i18n import Text
 from newsletter.models import MailingList, Subscriber, Webhook, WebhookMessage
-from newsletter.services import installation
-from newsletter.services.notifications import notify
+from newsletter.services import installation, notifications
 from newsletter.services.row_names import get_row_names
 from newsletter.services.runtime import Environment
 from newsletter.services.unforeseen import describe_error
@@ -290,28 +290,26 @@ def _pause_if_hopeless(
         since = min(since, session.scalar(first) or since)
     if row.code != GONE and env.now - since < TRIED_FOR:
         return
-    answer = f"answered {row.code}" if row.code else row.text
+    answer = Text("answered %(code)s", code=row.code) if row.code else row.text
     webhook.paused_at = env.now
-    webhook.paused_because = f"{answer}, for {TRIED_FOR.days} days"
-    if row.code == GONE:
-        webhook.paused_because = "answered 410 Gone"
+    webhook.paused_because = (
+        Text("answered 410 Gone")
+        if row.code == GONE
+        else Text("%(answer)s, for %(days)s days", answer=answer, days=TRIED_FOR.days)
+    )
     query = select(MailingList).order_by(MailingList.id).limit(1)
     if webhook.list_ids:
         query = query.where(MailingList.id.in_(webhook.list_ids))
     mailing_list = session.scalar(query)
     if mailing_list is not None:
-        host = urlsplit(webhook.url).hostname or "the receiver"
-        notify(
+        notifications.notify_webhook_paused(
             env,
             session,
             mailing_list,
-            f"Webhook {webhook.id} is paused: {host} takes nothing",
-            [
-                f"Nothing that happens is told to {host} any more. The reason: "
-                f"{webhook.paused_because}.",
-                "Nothing is lost for 30 days. Once the receiver is mended:",
-            ],
-            [f"newsletter webhook log {webhook.id}", f"newsletter webhook resume {webhook.id}"],
+            webhook.id,
+            host=str(urlsplit(webhook.url).hostname),
+            why=webhook.paused_because,
+            kept_for=KEPT_FOR,
         )
 
 

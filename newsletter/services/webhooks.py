@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.feeds.ssrf import is_public
+from newsletter.i18n import Text
 from newsletter.models import MailingList, Webhook, WebhookMessage
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
@@ -148,7 +149,7 @@ def pause_webhook(env: Environment, webhook_id: int) -> WebhookView:
     with transaction() as session:
         row = _get(session, webhook_id)
         row.paused_at = row.paused_at or env.now
-        row.paused_because = row.paused_because or "paused by hand"
+        row.paused_because = row.paused_because or Text("paused by hand")
         return _describe(session, row)
 
 

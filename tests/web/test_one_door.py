@@ -338,8 +338,7 @@ MAY_QUEUE = {
     "digests/": "what the author sends",
     "letters/": "what the author sends",
     "mailboxes.py": "counts each mail",
-    "notifications.py": "mails to the author",
-    "notices.py": "mails to the author",
+    "notice_mail.py": "mails to the author",
     "signup/double_opt_in.py": "counts each mail",
     "subscribers/address_change.py": (
         "counts the mail to a new address; its notice was counted with it"

@@ -19,13 +19,16 @@ from newsletter import outbox
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.app import find_template_folder
 from newsletter.db.session import Base, db, transaction
+from newsletter.i18n import Text
 from newsletter.models import Campaign, Delivery, MailingList, Subscriber, Subscription
-from newsletter.services import notifications, resources
+from newsletter.services import resources
 from newsletter.services.authors import authors, log_in
 from newsletter.services.digests import due as digests
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series, series_progress
 from newsletter.services.lists import topics
+from newsletter.services.notice_mail import queue_notice
+from newsletter.services.notice_texts import Notice
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import reconfirmation
@@ -108,7 +111,7 @@ def every_mail(env: Environment, folder: Path, clock: Clock) -> None:
             outbox.enqueue(
                 session, mail=mail, subscription_id=reader.id, now=env.now, context=context
             )
-        notifications.notify(env, session, blog, "A notice", ["Something happened."], [])
+        queue_notice(env, session, blog, Notice(Text("A notice"), (Text("It happened."),)))
     topics.add("blog", "Rest", categories=["rest"])
     topics.add("blog", "Work", categories=["work"])
     step = folder / "step.md"

@@ -19,10 +19,11 @@ from newsletter.db.session import reading, transaction
 from newsletter.i18n import Text, day, day_and_time, say
 from newsletter.models import MailingList
 from newsletter.schedule import Period, latest_period
-from newsletter.services import figure_reading, installation, notifications
+from newsletter.services import figure_reading, installation
 from newsletter.services.digests import explain_list
 from newsletter.services.digests.outlook import Outlook
 from newsletter.services.mail_context import CADENCE_TEXT
+from newsletter.services.notice_mail import list_authors
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.subscriptions import REASON_WORDS
 from newsletter.services.unforeseen import do_each
@@ -78,7 +79,7 @@ def _queue(env: Environment, note: _DueNote) -> bool:
             return False
         row = session.get_one(MailingList, note.list_id)
         context = _describe(env, session, row, note.period, outlooks)
-        for address in notifications.list_authors(session, row):
+        for address in list_authors(session, row):
             outbox.enqueue(
                 session,
                 mail=MailKind.WEEKLY,

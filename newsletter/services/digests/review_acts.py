@@ -17,7 +17,6 @@ from newsletter.errors import LinkInvalid, NotFound, Refused
 from newsletter.i18n import Text
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import DigestPeriod, DigestReview, Entry, MailingList
-from newsletter.services import notifications
 from newsletter.services.digests.reviews import (
     Review,
     describe_row,
@@ -27,6 +26,7 @@ from newsletter.services.digests.reviews import (
 )
 from newsletter.services.digests.timing import find_next_digest
 from newsletter.services.lookup import get_list
+from newsletter.services.notice_mail import list_authors
 from newsletter.services.polling import entry_state
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hash_address
@@ -314,7 +314,7 @@ def _open_link(env: Environment, session: Session, token: str) -> DigestReview:
     if row is None:
         raise NotFound("this review is over")
     mailing_list = session.get_one(MailingList, row.list_id)
-    authors = notifications.list_authors(session, mailing_list)
+    authors = list_authors(session, mailing_list)
     if mark not in [mark_author(env, address) for address in authors]:
         raise LinkInvalid
     return row

@@ -20,6 +20,7 @@ from newsletter.services.digests.reviews import Review, describe_row
 from newsletter.services.digests.selection import Candidate
 from newsletter.services.mail_context import CADENCE_TEXT
 from newsletter.services.runtime import Environment
+from newsletter.stored_texts import say_stored
 
 BEGIN = "<!-- content -->"
 END = "<!-- /content -->"
@@ -88,7 +89,7 @@ def describe_review(
         page_url=links.author(f"digests/{mailing_list.slug}/{review.cadence}?review={review.id}"),
         text=content.text,
         html=content.html,
-        problem=problem,
+        problem=say_stored(problem, language),
     )
 
 

@@ -16,7 +16,6 @@ from newsletter import outbox
 from newsletter.db.session import transaction
 from newsletter.models import DigestReview, MailingList
 from newsletter.schedule import Period
-from newsletter.services import notifications
 from newsletter.services.digests import reviews
 from newsletter.services.digests.compose import (
     ComposedDigest,
@@ -29,6 +28,7 @@ from newsletter.services.digests.plan import DigestPlan, make_plan
 from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.timing import composed_clause, find_review_time
 from newsletter.services.digests.wording import count_entries, format_moment
+from newsletter.services.notice_mail import list_authors
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence, MailKind
 
@@ -132,7 +132,7 @@ def _add_review(
                 "language": mailing_list.language,
             },
         )
-        for address in notifications.list_authors(session, mailing_list)
+        for address in list_authors(session, mailing_list)
     ]
     return row
 

@@ -50,7 +50,7 @@ def _check_reader(env: Environment) -> Check:
         if problem:
             return Check("mailbox", BAD, problem, Text("check bounces.mailbox"), WHY)
         if ran_at is None or env.now - ran_at > SILENT_FOR:
-            hint = "newsletter bounce poll, or start a worker"
+            hint = Text("newsletter bounce poll, or start a worker")
             return Check(
                 "mailbox", WARN, Text("the mailbox of returned mail was not read yet"), hint, WHY
             )

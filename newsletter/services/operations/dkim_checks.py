@@ -33,7 +33,7 @@ def check_keys(env: Environment, domain: str) -> Iterator[Check]:
             continue
         if is_exposed(file):
             text = Text("others can read %(files)s", files=file)
-            yield Check("dkim_key", BAD, text, "chmod 600 it", Text("they can sign as you"))
+            yield Check("dkim_key", BAD, text, f"chmod 600 {file}", Text("they can sign as you"))
         yield from run_checks(
             "dkim_key", domain, partial(_check_record, env, domain, selector, key)
         )

@@ -85,7 +85,10 @@ def check_clock(env: Environment) -> Iterator[Check]:
         yield Check(
             "clock",
             BAD,
-            Text("it differs from the database's by %(seconds)s s", seconds=f"{off:.0f}"),
+            Text(
+                "this machine's clock differs from the database's by %(seconds)s s",
+                seconds=f"{off:.0f}",
+            ),
             Text("set both by NTP"),
             why,
         )

@@ -67,20 +67,8 @@ def watch(env: Environment) -> list[Check]:
 
 def _notify(env: Environment, session: Session, troubles: list[Check]) -> None:
     mailing_list = session.scalars(select(MailingList).order_by(MailingList.id)).first()
-    if mailing_list is None:
-        return
-    paragraphs = [
-        f"{check.what}. {check.why}{'. ' if check.why else ''}What to do: {check.hint}."
-        for check in troubles
-    ]
-    notifications.notify(
-        env,
-        session,
-        mailing_list,
-        "Your newsletter program needs your attention",
-        [*paragraphs, "You are told once; the command says more, and what else there is:"],
-        ["newsletter doctor"],
-    )
+    if mailing_list is not None:
+        notifications.notify_troubles(env, session, mailing_list, troubles)
 
 
 def _check_mailbox(env: Environment) -> Iterator[Check]:

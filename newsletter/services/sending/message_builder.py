@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
-from newsletter.i18n import SOURCE, find_language, find_other_language, say
+from newsletter.i18n import find_language, find_other_language, say
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.dkim.signer import Sign, make_sign, sign_message
 from newsletter.mail.forward import build_forward
@@ -217,11 +217,11 @@ class MessageBuilder:
     def _build_for_author(self, row: LeasedDelivery) -> Outgoing:
         """Render a mail to an author, who need not subscribe to the list.
 
-        It is in English, as commands are, unless its context names a language.
+        It is in the language that its context names, or in the list's.
         """
         context = row.context or {}
         list_context = self._find_list(int(context["list_id"]))
-        list_context = list_context.in_language(context.get("language") or SOURCE)
+        list_context = list_context.in_language(context.get("language"))
         variables = author_mail.describe(self.env, row.mail, context, list_context)
         content = self.env.renderer.render(row.mail, variables)
         sender = make_sender(list_context)

@@ -59,7 +59,7 @@ def test_all_is_quiet_where_nothing_is_wrong(filled: Environment) -> None:
     assert named(watch.watch(filled)) == []
     assert "clock" in [check.id for check in watch.list_troubles(filled)]
     assert len(notices()) == 1
-    assert "it differs from the database's" in notices()[0]
+    assert "clock differs from the database's" in notices()[0]
 
 
 def test_an_old_backup_is_told_once_and_again_when_it_comes_back(
