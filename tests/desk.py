@@ -8,12 +8,14 @@ import io
 from collections.abc import Callable
 from datetime import timedelta
 
+from sqlalchemy.orm import Session
+
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.authoring.letter_fields import LetterFields
 from newsletter.db.session import transaction
 from newsletter.demo import SLUG, DemoStage
 from newsletter.link_purposes import LinkPurpose
-from newsletter.models import Campaign, DigestReview, Feed, MailingList, Subscriber
+from newsletter.models import Campaign, DigestReview, Entry, Feed, MailingList, Subscriber
 from newsletter.services.authors import authors, log_in
 from newsletter.services.digests.review_acts import mark_author
 from newsletter.services.letters import manuscripts
@@ -37,57 +39,71 @@ class Desk:
                 ann = add_reader(
                     session, mine, "amal.with.a.long.address@subdomain.example.com", name="أمل"
                 )
-                feed = session.query(Feed).filter_by(list_id=mine.id).first()
-                assert feed is not None
-                for title in ("Held back, with a title that is rather long", "أيام بطيئة"):
-                    add_entry(session, feed, title, fate="held")
-                entry = add_entry(session, feed, "Reviewed, with a title that goes on and on")
-                session.flush()
-                review = DigestReview(
-                    list_id=mine.id,
-                    cadence="monthly",
-                    key="2026-11",
-                    go_at=scene.env.now + timedelta(days=1),
-                    entries=[entry.id],
-                    through=entry.seq,
-                    recipients=1,
-                    created_at=scene.env.now,
-                )
-                session.add(review)
-                session.flush()
-                self.entry = entry.id
-                now = scene.env.now
-                name = f"{review.handle}.{mark_author(scene.env, ANA)}"
-                self.review = scene.env.tokens.sign(LinkPurpose.REVIEW, name, now)
-                feed.error = "answers 404 Not Found"
                 self.subscriber = session.get_one(Subscriber, ann.subscriber_id).handle
-                campaign = session.query(Campaign).filter_by(list_id=mine.id).first()
-                assert campaign is not None
-                self.campaign = campaign.id
-                letter = Campaign(
-                    list_id=mine.id,
-                    kind="letter",
-                    status="sent",
-                    subject="أيام بطيئة, a walk",
-                    seed="0" * 32,
-                    created_at=now,
-                    started_at=now,
-                    finished_at=now,
-                )
-                session.add(letter)
-                session.flush()
-                self.letter = letter.id
-                self.feed = feed.id
+                self._add_entries(session, mine)
+                self._add_review(session, mine)
+                self._add_letter(session, mine)
             self.draft = manuscripts.start_draft(
                 scene.env,
                 SLUG,
                 LetterFields(subject="A pause", body="Rest.\n\n![](lost.jpg)", segment="tags = x"),
             )
-            ana = authors.list_authors()[0].id
-            table = io.BytesIO(b"Email,Shoe size\nzed@example.com,44\nnobody,1\n")
-            choices = ImportChoices(SLUG)
-            self.imported = import_files.keep_file(scene.env, ana, table, "people.csv", choices)
-            import_work.work_on_files(scene.env)
+            self._import_people()
+
+    def _add_entries(self, session: Session, mine: MailingList) -> None:
+        feed = session.query(Feed).filter_by(list_id=mine.id).first()
+        assert feed is not None
+        for title in ("Held back, with a title that is rather long", "أيام بطيئة"):
+            add_entry(session, feed, title, fate="held")
+        entry = add_entry(session, feed, "Reviewed, with a title that goes on and on")
+        feed.error = "answers 404 Not Found"
+        session.flush()
+        self.entry = entry.id
+        self.feed = feed.id
+
+    def _add_review(self, session: Session, mine: MailingList) -> None:
+        now = self.scene.env.now
+        review = DigestReview(
+            list_id=mine.id,
+            cadence="monthly",
+            key="2026-11",
+            go_at=now + timedelta(days=1),
+            entries=[self.entry],
+            through=session.get_one(Entry, self.entry).seq,
+            recipients=1,
+            created_at=now,
+        )
+        session.add(review)
+        session.flush()
+        name = f"{review.handle}.{mark_author(self.scene.env, ANA)}"
+        self.review = self.scene.env.tokens.sign(LinkPurpose.REVIEW, name, now)
+
+    def _add_letter(self, session: Session, mine: MailingList) -> None:
+        now = self.scene.env.now
+        campaign = session.query(Campaign).filter_by(list_id=mine.id).first()
+        assert campaign is not None
+        self.campaign = campaign.id
+        letter = Campaign(
+            list_id=mine.id,
+            kind="letter",
+            status="sent",
+            subject="أيام بطيئة, a walk",
+            seed="0" * 32,
+            created_at=now,
+            started_at=now,
+            finished_at=now,
+        )
+        session.add(letter)
+        session.flush()
+        self.letter = letter.id
+
+    def _import_people(self) -> None:
+        env = self.scene.env
+        ana = authors.list_authors()[0].id
+        table = io.BytesIO(b"Email,Shoe size\nzed@example.com,44\nnobody,1\n")
+        choices = ImportChoices(SLUG)
+        self.imported = import_files.keep_file(env, ana, table, "people.csv", choices)
+        import_work.work_on_files(env)
 
     def link(self) -> str:
         with self.scene.app.app_context():

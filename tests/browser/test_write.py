@@ -59,6 +59,18 @@ def test_from_an_empty_draft_to_a_scheduled_letter(browser: Browser, desk: Desk)
         "console",
         lambda message: problems.append(message.text) if message.type == "error" else None,
     )
+    _write_letter(page)
+    number = int(page.url.partition("/letters/")[2].partition("?")[0])
+    _meet_another_author(desk, page, number)
+    problems.clear()  # the browser reports every answer that refuses
+    _schedule_and_undo(desk, page, number)
+    assert problems == []
+    page.wait_for_load_state("networkidle")  # the mail in its frame is still being asked for
+    context.close()
+
+
+def _write_letter(page: Page) -> None:
+    """Begin a letter, with a picture, and look at the mail beside the text."""
     page.get_by_role("link", name="Write").click()
     page.get_by_label("List").select_option(SLUG)
     page.get_by_role("button", name="New letter").click()
@@ -85,7 +97,10 @@ def test_from_an_empty_draft_to_a_scheduled_letter(browser: Browser, desk: Desk)
     expect(page.locator("#count")).to_contain_text("get it now:")
     judge(page, "editor")
 
-    number = int(page.url.partition("/letters/")[2].partition("?")[0])
+
+def _meet_another_author(desk: Desk, page: Page, number: int) -> None:
+    """Write on while somebody else saves another text; keep both, then one."""
+    body = page.get_by_label("Text in Markdown")
     with desk.scene.app.app_context():
         manuscript = manuscripts.get_manuscript(number)
         manuscripts.save_draft(
@@ -94,8 +109,7 @@ def test_from_an_empty_draft_to_a_scheduled_letter(browser: Browser, desk: Desk)
             manuscript.revision,
         )
     body.press_sequentially("More. ")
-    expect(saved).to_contain_text("Press Save to see both texts.")
-    problems.clear()  # the browser reports every answer that refuses
+    expect(page.locator("#saved")).to_contain_text("Press Save to see both texts.")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Nothing is lost")
     expect(page.get_by_text("Their words")).to_be_visible()
@@ -105,8 +119,9 @@ def test_from_an_empty_draft_to_a_scheduled_letter(browser: Browser, desk: Desk)
     judge(page, "conflict")
     page.get_by_role("button", name="Save mine in its place").click()
     page.get_by_text("Done.").wait_for()
-    problems.clear()
 
+
+def _schedule_and_undo(desk: Desk, page: Page, number: int) -> None:
     page.get_by_role("button", name="Send or schedule").click()
     expect(page.locator("#count")).to_contain_text("get it now:")
     moment = desk.scene.env.now + timedelta(days=2)
@@ -122,9 +137,6 @@ def test_from_an_empty_draft_to_a_scheduled_letter(browser: Browser, desk: Desk)
     page.get_by_text("Done.").wait_for()
     with desk.scene.app.app_context():
         assert campaigns.get_campaign(number).status == "draft"
-    assert problems == []
-    page.wait_for_load_state("networkidle")  # the mail in its frame is still being asked for
-    context.close()
 
 
 def test_a_draft_is_written_without_javascript(browser: Browser, desk: Desk) -> None:

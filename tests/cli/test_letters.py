@@ -45,44 +45,8 @@ def readers(newsletter: Run, tmp_path: Path) -> Run:
 def test_a_letter_from_nothing_to_the_report(
     readers: Run, mail: FaultServer, tmp_path: Path
 ) -> None:
-    begun = readers("campaign", "new", "letters/on-pauses.md")
-    assert (begun.code, "is created" in begun.out) == (0, True)
-    file = tmp_path / "letters" / "on-pauses.md"
-    assert "subject: On pauses" in file.read_text()
-    assert readers("campaign", "ls").out == "", "what was never written is no draft"
-    file.write_text(LETTER + "\n![A tree](tree.jpg)\n")
-    (tmp_path / "letters" / "tree.jpg").write_bytes(picture())
-    result = json.loads(readers("campaign", "new", "letters/on-pauses.md", "--json").out)
-    assert (result["id"], result["status"], result["recipients"]) == (1, "draft", 0)
-    assert readers("campaign", "new", "letters/on-pauses.md").out.startswith(
-        "Campaign 1 is a draft"
-    )
-    ended = readers(
-        "campaign",
-        "preview",
-        "1",
-        "--html",
-        "x.html",
-        "--text",
-        "x.txt",
-        "--eml",
-        "x.eml",
-        "--as",
-        "ana@example.com",
-    )
-    assert ended.code == 0, ended.err
-    assert "Dear Ana," in (tmp_path / "x.html").read_text()
-    assert (tmp_path / "x.txt").read_text().startswith("Dear Ana,\n\nread this slowly")
-    assert "[Picture: A tree]" in (tmp_path / "x.txt").read_text()
-    assert email.message_from_bytes((tmp_path / "x.eml").read_bytes())["To"] == "ana@example.com"
-    assert readers("campaign", "preflight", "1", "--offline").code == 0
-    assert (
-        readers("campaign", "test", "1", "--to", "me@example.org", "--as", "ben@example.com").code
-        == 0
-    )
-    [(_, to, data)] = mail.accepted
-    assert (to, parsed(data)["Subject"]) == ("me@example.org", "[Test] Going slowly")
-    assert "Dear Ben," in body(parsed(data))
+    _begin_letter(readers, tmp_path)
+    _look_at_letter(readers, mail, tmp_path)
     sent = readers("campaign", "send", "1", "--yes", "--offline")
     assert sent.code == 0, sent.err
     for word in (
@@ -100,6 +64,41 @@ def test_a_letter_from_nothing_to_the_report(
     assert readers("campaign", "send", "letters/on-pauses.md", "--yes", "--offline").code == 1
     assert len(mail.accepted) == 4
     assert "Dear friend," in readers("campaign", "preview", "1").out
+
+
+def _begin_letter(readers: Run, tmp_path: Path) -> None:
+    """Make campaign 1 of a file that is written where the command has begun it."""
+    begun = readers("campaign", "new", "letters/on-pauses.md")
+    assert (begun.code, "is created" in begun.out) == (0, True)
+    file = tmp_path / "letters" / "on-pauses.md"
+    assert "subject: On pauses" in file.read_text()
+    assert readers("campaign", "ls").out == "", "what was never written is no draft"
+    file.write_text(LETTER + "\n![A tree](tree.jpg)\n")
+    (tmp_path / "letters" / "tree.jpg").write_bytes(picture())
+    result = json.loads(readers("campaign", "new", "letters/on-pauses.md", "--json").out)
+    assert (result["id"], result["status"], result["recipients"]) == (1, "draft", 0)
+    assert readers("campaign", "new", "letters/on-pauses.md").out.startswith(
+        "Campaign 1 is a draft"
+    )
+
+
+def _look_at_letter(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
+    """Preview campaign 1 as one subscriber, check it, and mail a test as another."""
+    files = ("--html", "x.html", "--text", "x.txt", "--eml", "x.eml")
+    ended = readers("campaign", "preview", "1", *files, "--as", "ana@example.com")
+    assert ended.code == 0, ended.err
+    assert "Dear Ana," in (tmp_path / "x.html").read_text()
+    assert (tmp_path / "x.txt").read_text().startswith("Dear Ana,\n\nread this slowly")
+    assert "[Picture: A tree]" in (tmp_path / "x.txt").read_text()
+    assert email.message_from_bytes((tmp_path / "x.eml").read_bytes())["To"] == "ana@example.com"
+    assert readers("campaign", "preflight", "1", "--offline").code == 0
+    assert (
+        readers("campaign", "test", "1", "--to", "me@example.org", "--as", "ben@example.com").code
+        == 0
+    )
+    [(_, to, data)] = mail.accepted
+    assert (to, parsed(data)["Subject"]) == ("me@example.org", "[Test] Going slowly")
+    assert "Dear Ben," in body(parsed(data))
 
 
 def test_send_wants_a_yes(readers: Run, mail: FaultServer) -> None:
@@ -304,6 +303,34 @@ def test_a_letter_of_real_length(readers: Run, mail: FaultServer, tmp_path: Path
     """2,500 words, five headings, three pictures: looked at, tried, sent, reported; and its text
     reads well aloud.
     """
+    _write_long_letter(tmp_path)
+    assert readers("campaign", "new", "long.md").code == 0
+    result = readers(
+        "campaign", "preview", "1", "--html", "long.html", "--text", "long.txt", "--eml", "long.eml"
+    )
+    assert result.code == 0
+    assert readers("campaign", "preflight", "1", "--offline").code == 0
+    assert readers("campaign", "test", "1", "--to", "me@example.org").code == 0
+    assert readers("campaign", "send", "1", "--yes", "--offline").code == 0
+    assert (
+        "Everybody" in readers("campaign", "report", "1").out
+        or "0 failed" in readers("campaign", "report", "1").out
+    )
+    message = next(parsed(data) for _, to, data in mail.accepted if to == "ana@example.com")
+    html = body(message, "html")
+    assert len(html.encode()) < 102 * 1024
+    assert [html.count(f"{title}</h2>") for title in HEADINGS] == [1] * 5
+    addresses = set(
+        re.findall(
+            r'src="(https://news\.example\.com/slow-letters/archive/media/[0-9a-f]{32}\.jpg)"', html
+        )
+    )
+    assert len(addresses) == 3
+    assert len(re.findall(r'width="536"', html)) >= 5
+    _require_readable(body(message))
+
+
+def _write_long_letter(tmp_path: Path) -> None:
     body_ = "".join(
         f"## {title}\n\n"
         + (WORDS * 10 + "\n\n") * 3
@@ -320,30 +347,10 @@ def test_a_letter_of_real_length(readers: Run, mail: FaultServer, tmp_path: Path
     (tmp_path / "long.md").write_text(source)
     for number in range(3):
         (tmp_path / f"{number}.jpg").write_bytes(picture(size=(1600, 900 + 200 * number)))
-    assert readers("campaign", "new", "long.md").code == 0
-    result = readers(
-        "campaign", "preview", "1", "--html", "long.html", "--text", "long.txt", "--eml", "long.eml"
-    )
-    assert result.code == 0
-    assert readers("campaign", "preflight", "1", "--offline").code == 0
-    assert readers("campaign", "test", "1", "--to", "me@example.org").code == 0
-    assert readers("campaign", "send", "1", "--yes", "--offline").code == 0
-    assert (
-        "Everybody" in readers("campaign", "report", "1").out
-        or "0 failed" in readers("campaign", "report", "1").out
-    )
-    message = next(parsed(data) for _, to, data in mail.accepted if to == "ana@example.com")
-    html = body(message, "html")
-    text = body(message)
-    assert len(html.encode()) < 102 * 1024
-    assert [html.count(f"{title}</h2>") for title in HEADINGS] == [1] * 5
-    addresses = set(
-        re.findall(
-            r'src="(https://news\.example\.com/slow-letters/archive/media/[0-9a-f]{32}\.jpg)"', html
-        )
-    )
-    assert len(addresses) == 3
-    assert len(re.findall(r'width="536"', html)) >= 5
+
+
+def _require_readable(text: str) -> None:
+    """Check what the plain text has of headings, pictures, links and notes."""
     for title in HEADINGS:
         assert f"\n\n\n{title}\n\n{WORDS[:20]}" in text, (
             "a heading stands alone, with air before it"

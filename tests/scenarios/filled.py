@@ -37,77 +37,88 @@ def fill(url: str) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         _add_lists(connection)
-        _repeat(
-            connection,
-            "subscribers",
-            SUBSCRIBERS,
-            id="n",
-            handle="'s' || n",
-            email="'reader' || n || '@example' || (n % 500) || '.org'",
-            email_key="'reader' || n || '@example' || (n % 500) || '.org'",
-            name="'Name'",
-            language="CASE WHEN n % 10 = 0 THEN 'de' ELSE '' END",
-            created_at=f"'{START}'",
-        )
-        _repeat(
-            connection,
-            "subscriptions",
-            SUBSCRIBERS,
-            id="n",
-            handle="'p' || n",
-            list_id=f"CASE WHEN n <= {ON_THE_LIST} THEN 1 ELSE 2 END",
-            subscriber_id="n",
-            status="CASE WHEN n % 20 = 0 THEN 'unsubscribed' WHEN n % 50 = 1 THEN 'pending' ELSE "
-            "'active' END",
-            cadence="CASE WHEN n % 3 = 0 THEN 'instant' ELSE 'weekly' END",
-            round="1",
-            cursor="200",
-            joined_seq="0",
-            created_at=f"'{START}'",
-            confirmed_at=f"'{START}'",
-        )
-        _repeat(
-            connection,
-            "subscriber_tags",
-            200,
-            subscriber_id="n * 100 + 7",
-            tag="'vip'",
-        )
-        _repeat(
-            connection,
-            "subscriber_tags",
-            30_000,
-            subscriber_id="n * 3",
-            tag="'member'",
-        )
-        _repeat(
-            connection,
-            "suppressions",
-            1_000,
-            id="n",
-            email_hash="'hash' || n",
-            email_key="'reader' || (n * 61) || '@example' || ((n * 61) % 500) || '.org'",
-            reason="'bounce'",
-            note="''",
-            created_at=f"'{START}'",
-        )
-        _repeat(
-            connection,
-            "consent_events",
-            SUBSCRIBERS,
-            id="n",
-            subscription_id="n",
-            kind="'confirmed'",
-            source="'form'",
-            at=f"'{START}'",
-        )
+        _add_feeds(connection)
+        _add_people(connection)
         _add_mail(connection)
+        _add_old_mail(connection)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "postgresql":
             for table in Base.metadata.sorted_tables:
                 _set_sequence(connection, table)
             connection.execute(text("VACUUM ANALYZE"))
     engine.dispose()
+
+
+def _add_people(connection: Connection) -> None:
+    _repeat(
+        connection,
+        "subscribers",
+        SUBSCRIBERS,
+        id="n",
+        handle="'s' || n",
+        email="'reader' || n || '@example' || (n % 500) || '.org'",
+        email_key="'reader' || n || '@example' || (n % 500) || '.org'",
+        name="'Name'",
+        language="CASE WHEN n % 10 = 0 THEN 'de' ELSE '' END",
+        created_at=f"'{START}'",
+    )
+    _repeat(
+        connection,
+        "subscriptions",
+        SUBSCRIBERS,
+        id="n",
+        handle="'p' || n",
+        list_id=f"CASE WHEN n <= {ON_THE_LIST} THEN 1 ELSE 2 END",
+        subscriber_id="n",
+        status="CASE WHEN n % 20 = 0 THEN 'unsubscribed' WHEN n % 50 = 1 THEN 'pending' ELSE "
+        "'active' END",
+        cadence="CASE WHEN n % 3 = 0 THEN 'instant' ELSE 'weekly' END",
+        round="1",
+        cursor="200",
+        joined_seq="0",
+        created_at=f"'{START}'",
+        confirmed_at=f"'{START}'",
+    )
+    _add_what_people_have(connection)
+
+
+def _add_what_people_have(connection: Connection) -> None:
+    """Add tags, suppressions and consent events."""
+    _repeat(
+        connection,
+        "subscriber_tags",
+        200,
+        subscriber_id="n * 100 + 7",
+        tag="'vip'",
+    )
+    _repeat(
+        connection,
+        "subscriber_tags",
+        30_000,
+        subscriber_id="n * 3",
+        tag="'member'",
+    )
+    _repeat(
+        connection,
+        "suppressions",
+        1_000,
+        id="n",
+        email_hash="'hash' || n",
+        email_key="'reader' || (n * 61) || '@example' || ((n * 61) % 500) || '.org'",
+        reason="'bounce'",
+        note="''",
+        created_at=f"'{START}'",
+    )
+    _repeat(
+        connection,
+        "consent_events",
+        SUBSCRIBERS,
+        id="n",
+        subscription_id="n",
+        kind="'confirmed'",
+        source="'form'",
+        at=f"'{START}'",
+    )
 
 
 def _add_lists(connection: Connection) -> None:
@@ -134,6 +145,9 @@ def _add_lists(connection: Connection) -> None:
         digest_sections="'none'",
         postal_address="'1 Main Street'",
     )
+
+
+def _add_feeds(connection: Connection) -> None:
     _repeat(
         connection,
         "feeds",
@@ -167,10 +181,7 @@ def _add_lists(connection: Connection) -> None:
 
 
 def _add_mail(connection: Connection) -> None:
-    """Write two letters that were mailed to the whole list, and one that is folded.
-
-    A fourth is old enough to be folded, and went to few.
-    """
+    """Write two letters that were mailed to the whole list."""
     _repeat(
         connection,
         "campaigns",
@@ -202,6 +213,10 @@ def _add_mail(connection: Connection) -> None:
         created_at=f"'{START}'",
         finished_at=f"'{START}'",
     )
+
+
+def _add_old_mail(connection: Connection) -> None:
+    """Write a letter that is folded, and one that is old enough for it and went to few."""
     _repeat(
         connection,
         "campaigns",

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.authoring.letter_file import parse_letter
@@ -116,17 +117,7 @@ def test_a_day_of_work_names_nobody(
         worker.upkeep()
         db.session.remove()
     client = app.test_client()
-    place = {"REMOTE_ADDR": "198.51.100.3"}
-    for number in range(22):
-        client.post(
-            "/blog/subscribe",
-            data={"email": f"dora{number}@tiny.example", "name": "Dora"},
-            environ_overrides=place,
-        )
-    client.get(link)
-    client.post("/hooks/bounces/ses/not-the-secret", data="{}")
-    report = {"RecordType": "SpamComplaint", "ID": 1, "Email": "cleo@tiny.example"}
-    assert client.post(f"/hooks/bounces/postmark/{HOOK}", json=report).status_code < 300
+    _ask_for_too_much(client, link)
     with app.app_context():
         log_in_as(BrowserOf(client), env, "erna@tiny.example")
     for text in (lines.text.getvalue(), lines.json.getvalue()):
@@ -144,3 +135,18 @@ def test_a_day_of_work_names_nobody(
     ]
     requests = {row["request"] for row in rows if row.get("event") == "sign-up"}
     assert len(requests) == 20, "each request has an id of its own"
+
+
+def _ask_for_too_much(client: FlaskClient, link: str) -> None:
+    """Sign up too often from one place, open a wrong link, report bounces."""
+    place = {"REMOTE_ADDR": "198.51.100.3"}
+    for number in range(22):
+        client.post(
+            "/blog/subscribe",
+            data={"email": f"dora{number}@tiny.example", "name": "Dora"},
+            environ_overrides=place,
+        )
+    client.get(link)
+    client.post("/hooks/bounces/ses/not-the-secret", data="{}")
+    report = {"RecordType": "SpamComplaint", "ID": 1, "Email": "cleo@tiny.example"}
+    assert client.post(f"/hooks/bounces/postmark/{HOOK}", json=report).status_code < 300

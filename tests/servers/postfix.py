@@ -108,6 +108,22 @@ def run_postfix(
     shutil.chown(folder / "data", "postfix")
     for name, text in (files or {}).items():
         (folder / name).write_text(text)
+    _write_configuration(folder, port, settings or {})
+    command = (postfix, "-c", str(folder / "etc"))
+    try:
+        started = subprocess.run(
+            [*command, "start"], capture_output=True, timeout=PATIENCE, check=False
+        )
+        assert started.returncode == 0, started.stderr.decode()
+        wait_for_port(port)
+        yield Postfix(port, folder / "log", folder, command)
+    finally:
+        subprocess.run([*command, "abort"], capture_output=True, timeout=30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_configuration(folder: Path, port: int, settings: Mapping[str, str]) -> None:
+    """Write main.cf and master.cf of a Postfix that listens on `port`."""
     main = {
         "compatibility_level": "3.6",
         "queue_directory": f"{folder}/queue",
@@ -130,21 +146,8 @@ def run_postfix(
         "smtp_host_lookup": "native",
         "smtp_dns_support_level": "disabled",
     }
-    main |= {
-        name: value.replace("{folder}", str(folder)) for name, value in (settings or {}).items()
-    }
+    main |= {name: value.replace("{folder}", str(folder)) for name, value in settings.items()}
     lines = [f"{name} = {value}" for name, value in main.items()]
     (folder / "etc/main.cf").write_text("\n".join(lines) + "\n")
     services = (*_SERVICES, f"127.0.0.1:{port} inet n - n - - smtpd")
     (folder / "etc/master.cf").write_text("\n".join(services) + "\n")
-    command = (postfix, "-c", str(folder / "etc"))
-    try:
-        started = subprocess.run(
-            [*command, "start"], capture_output=True, timeout=PATIENCE, check=False
-        )
-        assert started.returncode == 0, started.stderr.decode()
-        wait_for_port(port)
-        yield Postfix(port, folder / "log", folder, command)
-    finally:
-        subprocess.run([*command, "abort"], capture_output=True, timeout=30)
-        shutil.rmtree(folder, ignore_errors=True)

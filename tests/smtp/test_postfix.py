@@ -28,7 +28,8 @@ def postfix() -> Iterator[Postfix]:
         yield running
 
 
-def test_postfix_takes_list_mail_without_a_warning(postfix: Postfix) -> None:
+def _make_messages() -> list[Outgoing]:
+    """Build messages of one list, with long lines, dots and letters beyond ASCII."""
     headers = list_headers(
         Sender("Ana Müller", "ana@example.com"),
         "Größe und Ruhe",
@@ -43,7 +44,7 @@ def test_postfix_takes_list_mail_without_a_warning(postfix: Postfix) -> None:
         + "long line " * 300
     )
     compiled = compile_message(MessageDraft(headers, text, f"<p>{text}</p>"))
-    messages = [
+    return [
         Outgoing(
             number,
             "ana@example.com",
@@ -61,7 +62,10 @@ def test_postfix_takes_list_mail_without_a_warning(postfix: Postfix) -> None:
         )
         for number in range(MESSAGES)
     ]
-    waiting = iter(messages)
+
+
+def test_postfix_takes_list_mail_without_a_warning(postfix: Postfix) -> None:
+    waiting = iter(_make_messages())
     carrier = SmtpTransport(
         [parse_server(f"smtp://127.0.0.1:{postfix.port}")],
         timeout=20,

@@ -195,7 +195,16 @@ def _everywhere(
     """Send the string in every field of the sign-up, by turns as form and as JSON, and at one of
     the other entrances.
     """
+    yield _sign_up(client, text, number)
     tokens = Tokens([SECRET])
+    links = (
+        f"/preferences/{tokens.sign('account', handle, clock.now)}",
+        f"/unsubscribe/{tokens.sign('unsubscribe', handle, clock.now)}",
+    )
+    yield from _enter_elsewhere(client, links, text, number // 4 % 8)
+
+
+def _sign_up(client: FlaskClient, text: str, number: int) -> TestResponse:
     fields = dict.fromkeys(FIELDS, text)
     good = {
         "email": f"r{number}@example.com",
@@ -207,22 +216,26 @@ def _everywhere(
     }
     match number % 4:
         case 0:
-            yield client.post(
+            return client.post(
                 "/blog/subscribe", **_urlencoded({**fields, "email": text, "topics": text})
             )
         case 1:
-            yield client.post("/blog/embed", **_urlencoded({**fields, **good}))
+            return client.post("/blog/embed", **_urlencoded({**fields, **good}))
         case 2:
-            yield client.post("/blog/subscribe", json={**fields, **good, "topics": []})
-        case 3:
-            yield client.post(
+            return client.post("/blog/subscribe", json={**fields, **good, "topics": []})
+        case _:
+            return client.post(
                 "/blog/subscribe",
                 json={"email": text, text: text, "topics": [text], "name": {text: text}},
             )
-    result = f"/preferences/{tokens.sign('account', handle, clock.now)}"
-    leave = f"/unsubscribe/{tokens.sign('unsubscribe', handle, clock.now)}"
+
+
+def _enter_elsewhere(
+    client: FlaskClient, links: tuple[str, str], text: str, number: int
+) -> Iterator[TestResponse]:
+    result, leave = links
     path = quote(text[:500], safe="", errors="surrogatepass")
-    match number // 4 % 8:
+    match number:
         case 0:
             yield client.post(
                 result,
@@ -253,24 +266,28 @@ def _everywhere(
                 f"/unsubscribe/{path}", headers={"Accept-Language": "de;q=x, " + ascii(text)[:300]}
             )
         case 7:
-            for header in (
-                "Referer",
-                "User-Agent",
-                "Accept-Language",
-                "Range",
-                "Content-Type",
-                "If-None-Match",
-            ):
-                header_text = (
-                    text[:500]
-                    .encode("utf-8", "replace")
-                    .decode("latin-1")
-                    .translate(dict.fromkeys((10, 13)))
-                )
-                yield client.post(
-                    "/blog/embed",
-                    **{**_urlencoded({"email": "x"}), "headers": {header: header_text}},
-                )
+            yield from _send_headers(client, text)
+
+
+def _send_headers(client: FlaskClient, text: str) -> Iterator[TestResponse]:
+    for header in (
+        "Referer",
+        "User-Agent",
+        "Accept-Language",
+        "Range",
+        "Content-Type",
+        "If-None-Match",
+    ):
+        header_text = (
+            text[:500]
+            .encode("utf-8", "replace")
+            .decode("latin-1")
+            .translate(dict.fromkeys((10, 13)))
+        )
+        yield client.post(
+            "/blog/embed",
+            **{**_urlencoded({"email": "x"}), "headers": {header: header_text}},
+        )
 
 
 def test_s09_s10_s11_500_naughty_strings_in_every_field(

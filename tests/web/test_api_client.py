@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -124,6 +124,23 @@ def test_the_whole_life_of_a_letter_from_the_document_alone(
 
     people = api.read_all("list", "subscribers,", list="news", limit=2)
     assert len(people) == 5
+    _change_people(api, people, env.now)
+    letter_id = _draft_letter(api, people)
+    requested_tests.send_requested(env)
+    assert [message["To"] for message in sink.messages] == ["me@example.org"]
+
+    moment = (env.now + timedelta(hours=1)).isoformat()
+    campaign = api("letter", "at", "a", "moment.", letter_id=letter_id, body={"at": moment})
+    assert campaign["status"] == "scheduled"
+    clock.forward(timedelta(hours=1, minutes=1))
+    letters.start_due_letters(env)
+    sending.send_due(env)
+    _read_result(api, people, campaign["id"])
+    assert "stranger@example.com" not in {message["To"] for message in sink.messages}
+
+
+def _change_people(api: Described, people: list[dict[str, Any]], now: datetime) -> None:
+    """Tag two subscribers, and let a third rest."""
     for person in people[:2]:
         changed = api(
             "change",
@@ -135,7 +152,7 @@ def test_the_whole_life_of_a_letter_from_the_document_alone(
         )
         assert changed["tags"] == ["berlin"]
     subscription = people[2]["subscriptions"][0]["id"]
-    until = (env.now + timedelta(days=10)).isoformat()
+    until = (now + timedelta(days=10)).isoformat()
     api(
         "change",
         "a",
@@ -144,6 +161,9 @@ def test_the_whole_life_of_a_letter_from_the_document_alone(
         body={"paused_until": until},
     )
 
+
+def _draft_letter(api: Described, people: list[dict[str, Any]]) -> int:
+    """Write a letter to the tagged ones, look at it and ask for a test; return its id."""
     segment = '"berlin" in tags'
     chosen = api.read_all("list", "subscribers,", list="news", segment=segment)
     assert {row["email"] for row in chosen} == {row["email"] for row in people[:2]}
@@ -164,22 +184,16 @@ def test_the_whole_life_of_a_letter_from_the_document_alone(
     checks = api("check", "a", "letter", letter_id=letter["id"])["data"]
     assert "bad" not in {check["verdict"] for check in checks}
     api("letter", "one", "address,", letter_id=letter["id"], body={"to": "me@example.org"})
-    requested_tests.send_requested(env)
-    assert [message["To"] for message in sink.messages] == ["me@example.org"]
+    return int(letter["id"])
 
-    moment = (env.now + timedelta(hours=1)).isoformat()
-    campaign = api("letter", "at", "a", "moment.", letter_id=letter["id"], body={"at": moment})
-    assert campaign["status"] == "scheduled"
-    clock.forward(timedelta(hours=1, minutes=1))
-    letters.start_due_letters(env)
-    sending.send_due(env)
-    final = api("numbers", "of", "a", "campaign,", campaign_id=campaign["id"])
+
+def _read_result(api: Described, people: list[dict[str, Any]], campaign_id: int) -> None:
+    final = api("numbers", "of", "a", "campaign,", campaign_id=campaign_id)
     assert (final["status"], final["recipients"], final["sent"]) == ("sent", 2, 2)
-    mailed = api.read_all("messages", "of", "a", "campaign,", campaign_id=campaign["id"], limit=1)
+    mailed = api.read_all("messages", "of", "a", "campaign,", campaign_id=campaign_id, limit=1)
     assert {row["email"] for row in mailed} == {row["email"] for row in people[:2]}
     kinds = [row["type"] for row in api.read_all("events,", "newest", list="news", limit=50)]
     assert "campaign.finished" in kinds
-    assert "stranger@example.com" not in {message["To"] for message in sink.messages}
 
 
 def test_the_document_explains_itself(app: Flask, env: Environment) -> None:

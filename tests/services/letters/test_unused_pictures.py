@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
 from PIL import Image
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from newsletter.authoring.letter_fields import LetterFields
 from newsletter.db.session import reading, transaction
-from newsletter.models import Campaign, DigestIntro, Edition, Picture, SeriesLetter
+from newsletter.models import (
+    Campaign,
+    DigestIntro,
+    Edition,
+    MailingList,
+    Picture,
+    SeriesLetter,
+)
 from newsletter.services.letters import manuscript_pictures, manuscripts
 from newsletter.services.letters.unused_pictures import KEPT_FOR, delete_unused
 from newsletter.services.operations import cleanup
@@ -31,55 +39,64 @@ def lists(app: Flask, env: Environment) -> dict[str, int]:
         talks = add_list(session, "talks")
         for name in (*USED, "nobody"):
             session.add(_picture(f"{name}.png", env))
-        now = env.now
-        sent = Campaign(
-            list_id=talks.id,
-            kind="letter",
-            status="sent",
-            subject="s",
-            seed="s",
-            created_at=now,
-            pictures={"a.png": "sent.png"},
-            source="![](/p/written.png)",
-        )
-        draft = Campaign(
-            list_id=blog.id,
-            kind="letter",
-            status="draft",
-            subject="d",
-            seed="d",
-            created_at=now,
-            pictures={"tree.png": "draft.png"},
-        )
-        session.add_all([sent, draft])
-        session.flush()
-        session.add(
-            Edition(
-                campaign_id=sent.id,
-                cursor=-1,
-                language="en",
-                subject="s",
-                text="t",
-                html='<img src="https://news.example.com/blog/pictures/edition.png">',
-            )
-        )
-        session.add(
-            SeriesLetter(
-                list_id=talks.id,
-                after_seconds=0,
-                subject="w",
-                source="x",
-                file="",
-                digest="x",
-                created_at=now,
-                pictures={"b.png": "step.png"},
-            )
-        )
-        session.add(
-            DigestIntro(list_id=blog.id, cadence="weekly", text="![](/x/intro.png)", created_at=now)
-        )
-        blog.logo_url = "https://news.example.com/blog/pictures/logo.png"
+        _add_campaigns(session, blog, talks, env.now)
+        _add_other_places(session, blog, talks, env.now)
         return {"blog": blog.id, "talks": talks.id}
+
+
+def _add_campaigns(session: Session, blog: MailingList, talks: MailingList, now: datetime) -> None:
+    sent = Campaign(
+        list_id=talks.id,
+        kind="letter",
+        status="sent",
+        subject="s",
+        seed="s",
+        created_at=now,
+        pictures={"a.png": "sent.png"},
+        source="![](/p/written.png)",
+    )
+    draft = Campaign(
+        list_id=blog.id,
+        kind="letter",
+        status="draft",
+        subject="d",
+        seed="d",
+        created_at=now,
+        pictures={"tree.png": "draft.png"},
+    )
+    session.add_all([sent, draft])
+    session.flush()
+    session.add(
+        Edition(
+            campaign_id=sent.id,
+            cursor=-1,
+            language="en",
+            subject="s",
+            text="t",
+            html='<img src="https://news.example.com/blog/pictures/edition.png">',
+        )
+    )
+
+
+def _add_other_places(
+    session: Session, blog: MailingList, talks: MailingList, now: datetime
+) -> None:
+    session.add(
+        SeriesLetter(
+            list_id=talks.id,
+            after_seconds=0,
+            subject="w",
+            source="x",
+            file="",
+            digest="x",
+            created_at=now,
+            pictures={"b.png": "step.png"},
+        )
+    )
+    session.add(
+        DigestIntro(list_id=blog.id, cadence="weekly", text="![](/x/intro.png)", created_at=now)
+    )
+    blog.logo_url = "https://news.example.com/blog/pictures/logo.png"
 
 
 def png() -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 
 from newsletter.db.session import db, transaction
 from newsletter.html.text import to_plain_line, to_plain_lines
@@ -254,7 +254,27 @@ def rows_of_everything() -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     subscriber = (Subscriber.email, Subscriber.email_key)
     tagged = select(Subscriber.email, Tag.tag).join(Tag, Tag.subscriber_id == Subscriber.id)
     known = select(*subscriber, Subscriber.name, Subscriber.language, Subscriber.created_at)
-    subscribed = (
+    suppressed_rows = select(
+        Suppression.email_hash,
+        Suppression.email_key,
+        Suppression.reason,
+        Suppression.note,
+        Suppression.created_at,
+    )
+    queries = (known, tagged, _subscriptions_query(), _consent_query(), suppressed_rows)
+    tables = [[tuple(row) for row in db.session.execute(query)] for query in queries]
+    db.session.rollback()
+    by_subscription = sorted(tables[3], key=lambda row: row[:2])  # within one, in their order
+    return (
+        sorted(tables[0] + tables[1], key=repr),
+        sorted(tables[2], key=repr),
+        by_subscription,
+        sorted(tables[4], key=repr),
+    )
+
+
+def _subscriptions_query() -> Select[Any]:
+    return (
         select(
             Subscriber.email,
             MailingList.slug,
@@ -270,7 +290,10 @@ def rows_of_everything() -> tuple[list[Any], list[Any], list[Any], list[Any]]:
         .join(Subscription.subscriber)
         .join(Subscription.mailing_list)
     )
-    noted = (
+
+
+def _consent_query() -> Select[Any]:
+    return (
         select(
             Subscriber.email,
             MailingList.slug,
@@ -290,21 +313,4 @@ def rows_of_everything() -> tuple[list[Any], list[Any], list[Any], list[Any]]:
         .join(Subscription.mailing_list)
         .outerjoin(ConsentText, ConsentText.hash == ConsentEvent.wording_hash)
         .order_by(ConsentEvent.id)
-    )
-    suppressed_rows = select(
-        Suppression.email_hash,
-        Suppression.email_key,
-        Suppression.reason,
-        Suppression.note,
-        Suppression.created_at,
-    )
-    queries = (known, tagged, subscribed, noted, suppressed_rows)
-    tables = [[tuple(row) for row in db.session.execute(query)] for query in queries]
-    db.session.rollback()
-    by_subscription = sorted(tables[3], key=lambda row: row[:2])  # within one, in their order
-    return (
-        sorted(tables[0] + tables[1], key=repr),
-        sorted(tables[2], key=repr),
-        by_subscription,
-        sorted(tables[4], key=repr),
     )

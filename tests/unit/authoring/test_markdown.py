@@ -138,8 +138,7 @@ def test_links_buttons_videos_notes_tables() -> None:
     )
 
 
-def test_the_text_reads_well_aloud() -> None:
-    source = """# Boundaries
+ALOUD_SOURCE = """# Boundaries
 
 A *pause* with [a link](/about), [again](/about) and https://x.org.[^1]
 It goes on.
@@ -163,9 +162,7 @@ https://youtu.be/abcdefghijk
 
 [^1]: By [her](https://h.org).
 """
-    assert (
-        text(source)
-        == """Boundaries
+ALOUD = """Boundaries
 
 A pause with a link [1], again [1] and https://x.org. (note 1) It goes on.
 
@@ -194,9 +191,12 @@ Links
 
 [1] https://blog.example.com/about
 [2] https://h.org"""
-    )
-    assert "a link <https://blog.example.com/about>" in text(source, addresses_at_end=False)
-    assert "[Bild: A tree]" in text(source, language="de")
+
+
+def test_the_text_reads_well_aloud() -> None:
+    assert text(ALOUD_SOURCE) == ALOUD
+    assert "a link <https://blog.example.com/about>" in text(ALOUD_SOURCE, addresses_at_end=False)
+    assert "[Bild: A tree]" in text(ALOUD_SOURCE, language="de")
 
 
 @pytest.mark.parametrize(
