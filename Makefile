@@ -7,7 +7,7 @@ CLOCK := $(VENV)/clock-notes.tsv
 DEMO := $(VENV)/.demo
 ARGS ?=
 
-.PHONY: demo test test-servers test-processes-ahead test-days-ahead mutants check texts bench lock audit clean
+.PHONY: demo test test-servers test-processes-ahead test-days-ahead trial mutants check texts bench lock audit clean
 
 demo: $(DEMO)            ## the whole life of a newsletter, on sample data (ARGS=--once for machines)
 	$(BIN)/newsletter demo $(ARGS)
@@ -26,6 +26,9 @@ test-processes-ahead: $(STAMP) ## what starts processes, with the clock five yea
 test-days-ahead: $(STAMP) ## what else reads the clock, as the runs before have noted, 400 days ahead
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite --days-ahead 400 \
 	  --by-clock-notes=$(CLOCK) -m "not processes and not servers" $(ARGS)
+
+trial: $(STAMP)          ## a letter to 1,000, a server that fails one in ten, 20 kills: ten times each, an hour
+	TRIAL_READERS=1000 TRIAL_KILLS=20 TRIAL_RUNS=10 $(BIN)/python -m pytest -q -s tests/crash/test_trial.py $(ARGS)
 
 mutants: $(STAMP)        ## change the core in one place at a time, print what no test notices (ARGS="--sample 60 --seed core")
 	$(BIN)/python -m tests.mutants $(ARGS)
