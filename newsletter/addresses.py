@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -146,12 +147,29 @@ def fold_address(key: str) -> str:
     return f"{local}@{domain}"
 
 
-_IN_TEXT = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]+(?:\.[\w-]+)+")
+_LOCAL = r"(?:[^\s\x00-\x1f\"(),:;<>@\[\\\]\x7f]{1,64}|\"[^\"\r\n]{1,62}\")"
+_LABEL = r"[^\s\x00-,./:-@\[-^`{-\x7f]+"
+_IN_TEXT = re.compile(rf"({_LOCAL})(?:@|%40)({_LABEL}(?:\.{_LABEL})+)")
+"""An address in a text, also with letters beyond ASCII (RFC 6531), quoted, or in a URL."""
+NAME_AT_LEAST = 4
+"""Letters of a mailbox's name that is looked for in a text: shorter ones stand in other words."""
 
 
 def mask_addresses(text: str) -> str:
     """Mask each address in a text, such as what a server says of one."""
-    return _IN_TEXT.sub(lambda match: mask(match[0]), text)
+    return _IN_TEXT.sub(lambda match: mask(f"{match[1]}@{match[2]}"), text)
+
+
+def mask_mailboxes(text: str, emails: Iterable[str]) -> str:
+    """Mask each address in a text, and the names of these mailboxes where they stand alone."""
+    text = mask_addresses(text)
+    for email in emails:
+        local = email.rpartition("@")[0].strip('"')
+        for name in (local, local.partition("+")[0]):
+            if len(name) >= NAME_AT_LEAST:
+                pattern = rf"(?<!\w){re.escape(name)}(?!\w)"
+                text = re.sub(pattern, f"{name[0]}…", text, flags=re.I)
+    return text
 
 
 def mask(email: str) -> str:

@@ -155,6 +155,7 @@ COUNTED_BY_ADDRESS = {
 }
 HASHED_FOR_ITSELF = {
     "services/suppressions.py",
+    "services/inbound/apply.py",
     "services/subscribers/address_change.py",
     "services/subscribers/history.py",
     "services/subscribers/privacy.py",

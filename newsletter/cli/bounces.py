@@ -246,7 +246,7 @@ def ls(env: Environment, limit: int | None, *, unknown: bool, proposals: bool, j
         (
             row.id,
             moment(row.at, zone),
-            row.email or row.recipient,
+            row.recipient or row.email or "(no subscriber)",
             row.bounce_class,
             row.effect,
             row.proof,
@@ -269,11 +269,14 @@ def accept(env: Environment, event_id: int) -> None:
     say(f"Unsubscribed {accept_proposal(env, event_id)}.")
 
 
-@bounce.command(epilog="Example: newsletter bounce show 17 > report.eml")
+@bounce.command(epilog="Example: newsletter bounce show 17 > report.txt")
 @click.argument("event_id", type=int, metavar="ID")
 @with_environment
 def show(env: Environment, event_id: int) -> None:
-    """Write what is kept of a report that was not understood, or of a reply, as it was received."""
+    """Write what is kept of a report that was not understood, or of a reply.
+
+    Addresses in a report are masked; a subscriber's reply is as it was received.
+    """
     from newsletter.services import bounce_events
 
     sys.stdout.buffer.write(bounce_events.read_content(event_id))

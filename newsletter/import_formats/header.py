@@ -81,6 +81,11 @@ def _first_row(first_lines: list[str], delimiter: str) -> tuple[list[str], int]:
     return next(read_rows(lines, delimiter, 0), TableRow(0, [])).cells, lines.number
 
 
+def quote_cell(text: str, *, limit: int = 60) -> str:
+    """Quote a cell in a message, without an address that has slipped into it."""
+    return repr("…" if "@" in text else to_plain_line(text, limit=limit))
+
+
 def list_columns(header: Sequence[str]) -> str:
     """List the names of columns for a message, as many as fit into one."""
     names = [to_plain_line(title, limit=40) or "(no name)" for title in header]

@@ -10,11 +10,16 @@ from itertools import islice
 from pathlib import Path
 
 from newsletter.errors import Refused
-from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text
 from newsletter.import_formats import column_names, platforms
 from newsletter.import_formats.archive import unpack
-from newsletter.import_formats.header import LOOK_AHEAD, list_columns, read_header, skip_lines
+from newsletter.import_formats.header import (
+    LOOK_AHEAD,
+    list_columns,
+    quote_cell,
+    read_header,
+    skip_lines,
+)
 from newsletter.import_formats.own_columns import OUR_SIGN
 from newsletter.import_formats.platforms import BY_NAME, CSV, OURS, Platform
 from newsletter.import_formats.row import RowParser
@@ -248,12 +253,11 @@ def _survey(file: Path, layout: _Layout, parser: RowParser, *, escaped: bool) ->
 
 def _tell_unclear(line: int, title: str, text: str) -> str:
     """Describe where the row stands, without its address."""
-    value = "…" if "@" in text else to_plain_line(text, limit=30)
     return Text(
         "line %(line)s: %(value)s in the column %(column)s is not understood",
         line=line,
-        value=repr(value),
-        column=repr(to_plain_line(title, limit=60)),
+        value=quote_cell(text, limit=30),
+        column=quote_cell(title),
     )
 
 

@@ -18,8 +18,10 @@ class BounceEvent(Base):
     """One word of one source about one recipient, recorded once.
 
     `key` is a hash of the report's identity (Message-ID, provider's event id), its class and whom
-    it is about. `recipient` and `reason` are what the report says; both are emptied when the
-    subscriber is erased. `content` keeps the beginning of a report that was not understood.
+    it is about. A report names strangers and people who were erased, so no address is kept of it: a
+    subscriber is known by `subscriber_id` alone, and addresses in `reason` and `content` are
+    masked. `content` is the text of a report that was not understood, or a subscriber's own reply
+    as it was written; it and `reason` are emptied when the subscriber is erased.
     """
 
     __tablename__ = "bounce_events"
@@ -38,7 +40,6 @@ class BounceEvent(Base):
     bounce_class: Mapped[BounceClass] = mapped_column(ClosedSet(BounceClass, 12))
     proof: Mapped[BounceProof] = mapped_column(ClosedSet(BounceProof, 12))
     effect: Mapped[BounceEffect] = mapped_column(ClosedSet(BounceEffect, 12))
-    recipient: Mapped[str] = mapped_column(String(320), default="", server_default="")
     status: Mapped[str] = mapped_column(String(20), default="", server_default="")
     reason: Mapped[str] = mapped_column(String(300), default="", server_default="")
     subscriber_id: Mapped[int | None] = mapped_column(

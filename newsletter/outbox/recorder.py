@@ -24,8 +24,10 @@ _ADVANCE = (
     "UPDATE leases SET through_id = :through, expires_at = {now} + :seconds WHERE id = :lease"
 )
 # A message that a server has taken was sent, whatever was decided about it while it was in flight.
+# Of one whose subscriber was removed meanwhile nothing is kept that may name them.
 _SENT = """
-UPDATE deliveries SET status = 'sent', code = {code}, text = {text}, finished_at = :now,
+UPDATE deliveries SET status = 'sent', code = {code}, finished_at = :now,
+       text = CASE WHEN subscription_id IS NULL AND status = 'cancelled' THEN NULL ELSE {text} END,
        due_at = NULL, lease_id = NULL
 {where} AND status <> 'sent'
 """

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
-from newsletter.models import BounceEvent, Subscriber
+from newsletter.models import BounceEvent, Delivery, Subscriber
 
 FAILURES = (
     BounceClass.HARD,
@@ -30,7 +30,11 @@ _NOT_PROVED = (BounceProof.ADDRESS, BounceProof.NONE)
 
 @dataclass(frozen=True, slots=True)
 class BounceView:
-    """A bounce event as it is listed; `email` is the subscriber's address, or ""."""
+    """A bounce event as it is listed.
+
+    `email` is the subscriber's address, or "". `recipient` is another one that its mail went to,
+    such as an author's, as long as that mail's row knows it; else "".
+    """
 
     id: int
     at: datetime
@@ -94,9 +98,9 @@ def _filter_clauses(effects: Sequence[BounceEffect]) -> list[ColumnElement[bool]
 
 def _views(session: Session, query: object) -> list[BounceView]:
     rows = session.execute(
-        query.add_columns(Subscriber.email).outerjoin(  # type: ignore[attr-defined]
-            Subscriber, Subscriber.id == BounceEvent.subscriber_id
-        )
+        query.add_columns(Subscriber.email, Delivery.context)  # type: ignore[attr-defined]
+        .outerjoin(Subscriber, Subscriber.id == BounceEvent.subscriber_id)
+        .outerjoin(Delivery, Delivery.id == BounceEvent.delivery_id)
     )
     return [
         BounceView(
@@ -106,18 +110,18 @@ def _views(session: Session, query: object) -> list[BounceView]:
             bounce_class=event.bounce_class,
             status=event.status,
             reason=event.reason,
-            recipient=event.recipient,
+            recipient=str((context or {}).get("to", "")),
             email=email or "",
             proof=event.proof,
             effect=event.effect,
             campaign=event.campaign_id,
         )
-        for event, email in rows
+        for event, email, context in rows
     ]
 
 
 def read_content(event_id: int) -> bytes:
-    """Return the beginning of a report that was not understood.
+    """Return what is kept of a report that was not understood, or of a reply.
 
     Raises `NotFound`.
     """
@@ -190,12 +194,12 @@ def count_returned_of(session: Session, campaign_ids: Sequence[int]) -> dict[int
 def scrub(session: Session, subscriber_id: int) -> None:
     """Remove personal data from the events of a subscriber who is being erased."""
     events = update(BounceEvent).where(BounceEvent.subscriber_id == subscriber_id)
-    session.execute(events.values(recipient="", reason="", content=None))
+    session.execute(events.values(reason="", content=None))
 
 
 def delete_old(session: Session, now: datetime) -> None:
     """Delete unproved events after 30 days, and empty what the proved ones quote."""
     old = BounceEvent.at < now - KEPT_FOR
     session.execute(delete(BounceEvent).where(old, BounceEvent.proof.in_(_NOT_PROVED)))
-    quoted = BounceEvent.recipient != ""
-    session.execute(update(BounceEvent).where(old, quoted).values(recipient="", content=None))
+    quoted = BounceEvent.content.is_not(None)
+    session.execute(update(BounceEvent).where(old, quoted).values(content=None))

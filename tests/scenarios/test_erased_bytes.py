@@ -96,7 +96,6 @@ def test_what_servers_answered_about_somebody_goes_with_them(
                     bounce_class=BounceClass.HARD,
                     proof=BounceProof.VERP,
                     effect=BounceEffect.NOTED,
-                    recipient=email,
                     reason=answer,
                     subscriber_id=subscriber.id,
                 )

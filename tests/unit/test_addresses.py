@@ -9,7 +9,14 @@ from email_validator import EmailNotValidError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.addresses import _validate, fold_address, mask, parse_address
+from newsletter.addresses import (
+    _validate,
+    fold_address,
+    mask,
+    mask_addresses,
+    mask_mailboxes,
+    parse_address,
+)
 from newsletter.errors import InvalidInput
 from newsletter.mail.header_fields import mailbox_header
 
@@ -122,6 +129,31 @@ def test_a_masked_address_shows_little() -> None:
     assert mask("ana.b@example.com") == "a…@example.com"
     assert mask("nonsense") == "…"
     assert mask('"hana..ko"@docomo.example') == "h…@docomo.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("550 <ana.b@example.com>: unknown", "550 <a…@example.com>: unknown"),
+        ("rfc822;ana@example.com,bo@x.example", "rfc822;a…@example.com,b…@x.example"),
+        ("https://x.example/?email=ana%40example.com&a=b", "https:/…@example.com&a=b"),
+        ('"ana b"@example.com is full', "a…@example.com is full"),
+        ("müller@bücher.example", "m…@bücher.example"),
+        ("ana😀@example.com", "a…@example.com"),
+        ("a…@example.com", "a…@example.com"),
+        ("bounces+ana=example.com@news.example", "b…@news.example"),
+        ("at 5 @ 7, @ana, root@localhost", "at 5 @ 7, @ana, root@localhost"),
+    ],
+)
+def test_every_address_in_a_text_is_masked(text: str, masked: str) -> None:
+    assert mask_addresses(text) == masked
+
+
+def test_a_mailbox_is_masked_where_its_name_stands_alone() -> None:
+    text = "No mailbox 'Ana.Novak' here (ana.novak+news), see Ana.Novaks page"
+    named = mask_mailboxes(text, ["ana.novak+news@example.com", ""])
+    assert named == "No mailbox 'a…' here (a…), see Ana.Novaks page"
+    assert mask_mailboxes("I am not here", ["am@example.com"]) == "I am not here", "too short"
 
 
 def test_a_quoted_local_part_is_compared_and_written_as_it_is() -> None:

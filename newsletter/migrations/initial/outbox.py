@@ -162,7 +162,6 @@ def _create_bounce_events() -> None:
 
 def _make_report_columns() -> list[sa.Column[Any]]:
     return [
-        sa.Column("recipient", sa.String(length=320), server_default="", nullable=False),
         sa.Column("status", sa.String(length=20), server_default="", nullable=False),
         sa.Column("reason", sa.String(length=300), server_default="", nullable=False),
     ]

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import mask_mailboxes
 from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
+from newsletter.bounces.kept import KEPT_AT_MOST, describe_report
 from newsletter.bounces.meaning import find_code, names_no_domain
 from newsletter.bounces.types import BounceResult
 from newsletter.db.session import transaction
@@ -23,7 +25,7 @@ from newsletter.services.consent import Evidence
 from newsletter.services.events import NewEvent, record_event
 from newsletter.services.inbound import run_guard
 from newsletter.services.inbound.decide import Incident, decide
-from newsletter.services.inbound.forwarding import forward_reply
+from newsletter.services.inbound.forwarding import IncomingReply, forward_reply
 from newsletter.services.inbound.identify import Owner
 from newsletter.services.inbound.past import read_history
 from newsletter.services.runtime import Environment
@@ -38,9 +40,6 @@ TRIES_AT_MOST = 3
 UNPROVED_AT_MOST = 2_000
 """Unproved events that are kept; the oldest gives way, so that forged reports cannot fill the disk.
 """
-
-CONTENT_AT_MOST = 64 * 1024
-"""Bytes that are kept of a report that was not understood."""
 
 _RACES = ("uq_bounce_events_key", "uq_suppressions_email_hash")
 _UNPROVED = (BounceProof.ADDRESS, BounceProof.NONE)
@@ -139,7 +138,7 @@ def _lock(session: Session, find_owner: FindOwner) -> Owner:
 
 def _apply(env: Environment, session: Session, bounce: Bounce, owner: Owner) -> Applied:
     result = bounce.result
-    key = make_key(bounce, owner)
+    key = _make_key(env, bounce, owner)
     earlier = session.execute(_RECORDED, {"key": key}).one_or_none()
     if earlier is not None:
         return Applied(*earlier, repeated=True)
@@ -157,16 +156,16 @@ def _apply(env: Environment, session: Session, bounce: Bounce, owner: Owner) -> 
     session.add(event)
     session.flush()
     _carry_out(env, session, event, owner)
-    if result.bounce_class is BounceClass.REPLY and bounce.content and owner.proof.valid:
-        forward_reply(env, session, event, owner, bounce.content, bounce.place)
+    _keep_content(env, session, event, bounce, owner)
     _tell(env, session, event, owner)
     return Applied(result.bounce_class, owner.proof, effect)
 
 
-def make_key(bounce: Bounce, owner: Owner) -> str:
+def _make_key(env: Environment, bounce: Bounce, owner: Owner) -> str:
     """Name an event: the report, what it says, and of whom.
 
-    A forged report never takes a proved one's name.
+    A forged report never takes a proved one's name. A stranger is in it as a keyed hash: nobody
+    tests by the name which address a report was about.
     """
     about = (
         f"d{owner.delivery.id}"
@@ -176,7 +175,8 @@ def make_key(bounce: Bounce, owner: Owner) -> str:
         else "n"
     )
     if not owner.proof.valid:
-        about = f"u{bounce.result.recipient.lower()}"
+        named = _clean(bounce.result.recipient.lower(), 320)
+        about = f"u{suppressions.hash_address(env, named)[0]}"
     text = "\0".join((bounce.identity, bounce.result.bounce_class, about))
     if bounce.once:
         text = bounce.identity
@@ -198,9 +198,8 @@ def _record(
     delivery = owner.delivery
     subscription = owner.subscription
     result = bounce.result
-    # A reply stays in its mailbox; one that came another way would be lost.
-    lost = bounce.source is not BounceSource.MAILBOX and not env.settings.bounces.forward_replies
-    keeps_it = not bounce.understood or lost
+    subscriber = owner.subscriber
+    named = (result.recipient, subscriber.email if subscriber else "")
     return BounceEvent(
         key=key,
         at=env.now,
@@ -208,15 +207,31 @@ def _record(
         bounce_class=result.bounce_class,
         proof=owner.proof,
         effect=effect,
-        recipient=_clean(result.recipient, 320),
         status=_clean(result.status, 20),
-        reason=_clean(result.reason, 300),
+        reason=_clean(mask_mailboxes(result.reason, named), 300),
         subscriber_id=subscription.subscriber_id if subscription else None,
         subscription_id=subscription.id if subscription else None,
         campaign_id=delivery.campaign_id if delivery else None,
         delivery_id=delivery.id if delivery else None,
-        content=bounce.content[:CONTENT_AT_MOST] if bounce.content and keeps_it else None,
     )
+
+
+def _keep_content(
+    env: Environment, session: Session, event: BounceEvent, bounce: Bounce, owner: Owner
+) -> None:
+    """Keep what a person must read: a reply that would be lost, and what was not understood."""
+    if not bounce.content:
+        return
+    if bounce.understood:  # a reply
+        reply = IncomingReply(bounce.result.recipient, bounce.content, bounce.place)
+        if owner.proof.valid and forward_reply(env, session, event, owner, reply):
+            return
+        if bounce.source is BounceSource.MAILBOX:  # it stays there
+            return
+    if bounce.understood and owner.subscription is not None:
+        event.content = bounce.content[:KEPT_AT_MOST]
+    else:
+        event.content = describe_report(bounce.content)
 
 
 def _clean(text: str, length: int) -> str:

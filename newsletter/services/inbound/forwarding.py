@@ -26,39 +26,51 @@ them can flood the author.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class IncomingReply:
+    """A reply as it came: who wrote it, its bytes, and where it lies in a mailbox."""
+
+    writer: str
+    content: bytes
+    place: tuple[str, str]
+
+
 def forward_reply(
     env: Environment,
     session: Session,
     event: BounceEvent,
     owner: Owner,
-    content: bytes,
-    place: tuple[str, str],
-) -> None:
-    """Queue a reply for the author of its list, if that is wanted and possible.
+    reply: IncomingReply,
+) -> bool:
+    """Queue a reply for the author of its list, if that is wanted and possible; tell whether it is.
 
-    `place` names its mail in a mailbox. A reply that is cut off, or one too many, stays there.
+    One that is cut off, or one too many, is not.
     """
     if owner.subscription is None or not env.settings.bounces.forward_replies:
-        return
+        return False
     mailing_list = session.get_one(MailingList, owner.subscription.list_id)
     to = mailing_list.reply_to or mailing_list.from_email
-    if len(content) >= BYTES_AT_MOST or is_own_address(env.settings.bounces.address or "", to):
-        return
+    is_loop = is_own_address(env.settings.bounces.address or "", to)
+    if len(reply.content) >= BYTES_AT_MOST or is_loop:
+        return False
     if _count_replies(env, session, owner.subscription.id) > REPLIES_A_DAY:
-        return
-    mailbox, uid = place
-    reply = ForwardedReply(
+        return False
+    mailbox, uid = reply.place
+    forwarded = ForwardedReply(
         event_id=event.id,
         subscriber_id=owner.subscription.subscriber_id,
-        writer=event.recipient,
-        content=content,
+        writer=reply.writer,
+        content=reply.content,
         mailbox=mailbox,
         uid=uid,
     )
-    session.add(reply)
+    session.add(forwarded)
     session.flush()
     proposed = event.id if event.effect is BounceEffect.PROPOSED else None
-    reply.delivery_id = notifications.notify_reply(env, session, mailing_list, reply.id, proposed)
+    forwarded.delivery_id = notifications.notify_reply(
+        env, session, mailing_list, forwarded.id, proposed
+    )
+    return True
 
 
 def _count_replies(env: Environment, session: Session, subscription_id: int) -> int:

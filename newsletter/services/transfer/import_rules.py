@@ -9,7 +9,9 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import assert_never
 
+from newsletter.addresses import mask_addresses
 from newsletter.i18n import Text
+from newsletter.import_formats.header import quote_cell
 from newsletter.import_formats.types import SubscriberRow
 from newsletter.import_formats.vocabulary import StatusWord
 from newsletter.schedule import CADENCES
@@ -85,12 +87,12 @@ def choose_list(slug: str, lists: Collection[str], row: SubscriberRow) -> tuple[
         return slug, "" if slug else Text("it names no list, and --list does not either")
     if not slug:
         return row.list, "" if row.list in lists else Text(
-            "there is no list %(list)s", list=f"{row.list!r}"
+            "there is no list %(list)s", list=quote_cell(row.list)
         )
     if row.list != slug and (row.ours or row.list in lists):
         problem = Text(
             "it is of the list %(list)s, and --list reads %(slug)s alone",
-            list=f"{row.list!r}",
+            list=quote_cell(row.list),
             slug=slug,
         )
         return slug, problem
@@ -102,16 +104,20 @@ def find_problem(row: SubscriberRow, slug: str, unknown_topics: Collection[str])
     if row.extra:
         return _describe_extra_cells(row)
     if row.word == StatusWord.UNKNOWN:
-        return Text("the status %(status)s is unknown; kept as pending", status=f"{row.status!r}")
+        return Text(
+            "the status %(status)s is unknown; kept as pending", status=quote_cell(row.status)
+        )
     if row.cadence and row.cadence not in CADENCES:
         return Text(
             "the cadence %(cadence)s is unknown; use one of %(names)s",
-            cadence=f"{row.cadence!r}",
+            cadence=quote_cell(row.cadence),
             names=", ".join(CADENCES),
         )
     if unknown_topics:
         return Text(
-            "%(slug)s has no topic %(names)s", slug=slug, names=", ".join(sorted(unknown_topics))
+            "%(slug)s has no topic %(names)s",
+            slug=slug,
+            names=mask_addresses(", ".join(sorted(unknown_topics))),
         )
     return ""
 

@@ -52,6 +52,11 @@ from tests.services.inbound.returned import (
 from tests.services.sending.test_run import make_campaign, refusal, status
 
 PIPE = BounceSource.PIPE
+NOT_UNDERSTOOD = (
+    b"Return-Path: <>\nFrom: MAILER-DAEMON@x.example\n"
+    b"Subject: Undelivered Mail Returned to Sender\n\n"
+    b"Something could not be delivered.\n"
+)
 FOREIGN = "From: a@b.example\nSubject: another mail\nMessage-ID: <x@b.example>\n"
 
 
@@ -390,6 +395,10 @@ def test_a_refusal_of_a_new_address_is_not_the_subscribers(env: Environment, sin
     )
     sending.send_due(env)
     assert suppressed() == {}
+    [view] = event_log.ls()
+    assert (view.recipient, view.email) == ("new@example.com", "reader0@example.com")
+    db.session.rollback()
+    assert "new@" not in str([row.reason for row in db.session.scalars(select(BounceEvent))])
 
 
 # --- Once, and what is kept ---
@@ -415,15 +424,16 @@ def test_a_forged_report_does_not_take_the_name_of_a_real_one(
 def test_what_is_not_understood_is_kept_for_a_person(
     env: Environment, sent: list[Outgoing]
 ) -> None:
-    odd = (
-        b"Return-Path: <>\nFrom: MAILER-DAEMON@x.example\n"
-        b"Subject: Undelivered Mail Returned to Sender\n\n"
-        b"Something could not be delivered.\n"
-    )
-    assert not apply_message(env, odd, PIPE).ours
+    assert not apply_message(env, NOT_UNDERSTOOD, PIPE).ours
     [row] = event_log.ls(effects=event_log.UNKNOWN)
     assert row.effect == "unknown"
-    assert event_log.read_content(row.id) == odd
+    assert event_log.read_content(row.id).decode().splitlines() == [
+        "Return-Path: <>",
+        "From: M…@x.example",
+        "Subject: Undelivered Mail Returned to Sender",
+        "",
+        "Something could not be delivered.",
+    ]
     assert suppressed() == {}
 
 
@@ -434,10 +444,12 @@ def test_unproved_events_do_not_fill_the_disk(
     monkeypatch.setattr("newsletter.services.inbound.apply.UNPROVED_AT_MOST", 5)
     apply_message(env, dsn(sent[0], FULL, to=sent[0].sender), PIPE)
     for number in range(12):
-        apply_message(env, dsn(sent[0], original=FOREIGN, recipient=f"a{number}@x.example"), PIPE)
+        words = ("5.1.1", f"550 5.1.1 Unknown, number {number}")
+        apply_message(env, dsn(sent[0], words, original=FOREIGN, recipient="a@x.example"), PIPE)
     db.session.rollback()
-    recipients = list(db.session.scalars(select(BounceEvent.recipient).order_by(BounceEvent.id)))
-    assert recipients == [sent[0].recipient, *(f"a{number}@x.example" for number in range(7, 12))]
+    proved, *others = db.session.scalars(select(BounceEvent).order_by(BounceEvent.id))
+    assert proved.subscriber_id is not None
+    assert [row.reason.split()[-1] for row in others] == [f"{number}" for number in range(7, 12)]
 
 
 def test_b08_hostile_text_is_stored_as_text(env: Environment, sent: list[Outgoing]) -> None:
@@ -466,7 +478,7 @@ def test_erasure_leaves_a_hash_and_numbers(
     privacy.erase_address(env, sent[0].recipient)
     db.session.rollback()
     [row] = db.session.scalars(select(BounceEvent))
-    assert (row.subscriber_id, row.recipient, row.reason) == (None, "", "")
+    assert (row.subscriber_id, row.reason) == (None, "")
     assert [row.email_key for row in db.session.scalars(select(Suppression))] == [None]
     with transaction() as session:
         assert suppressions.is_suppressed(env, session, sent[0].recipient)
@@ -479,12 +491,16 @@ def test_what_reports_say_is_forgotten_after_a_month(
 ) -> None:
     apply_message(env, dsn(sent[0], to=sent[0].sender), PIPE)
     apply_message(env, dsn(sent[1], original=FOREIGN), PIPE)
+    to = f"To: {sent[1].sender}\n".encode()
+    apply_message(env, to + NOT_UNDERSTOOD, PIPE)
     clock.forward(timedelta(days=31))
     apply_message(env, dsn(sent[2], original=FOREIGN), PIPE)
+    apply_message(env, to + NOT_UNDERSTOOD + b"Today.\n", PIPE)
     cleanup.clean_up(env)
     db.session.rollback()
     rows = db.session.scalars(select(BounceEvent).order_by(BounceEvent.id)).all()
-    assert [row.recipient for row in rows] == ["", sent[2].recipient]
+    contents = [(row.proof.value, row.content is not None) for row in rows]
+    assert contents == [("verp", False), ("verp", False), ("address", False), ("verp", True)]
     assert list(suppressed()) == [sent[0].recipient]
 
 

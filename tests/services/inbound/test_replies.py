@@ -10,12 +10,13 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from newsletter.bounce_vocabulary import BounceEffect, BounceSource
+from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceSource
 from newsletter.bounces import read_message
+from newsletter.bounces.kept import KEPT_AT_MOST
 from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.mail.smtp.types import Outgoing
-from newsletter.models import ForwardedReply, MailingList, Subscriber, Subscription
+from newsletter.models import BounceEvent, ForwardedReply, MailingList, Subscriber, Subscription
 from newsletter.services import bounce_events
 from newsletter.services.inbound import forwarding, proposals
 from newsletter.services.inbound.messages import apply_message
@@ -131,8 +132,14 @@ def test_what_is_not_forwarded(env: Environment, sink: Sink, sent: list[Outgoing
         apply_message(env, data, BounceSource.LISTENER)
     with transaction() as session:
         session.scalars(select(MailingList)).one().reply_to = "bounces+x@news.example.com"
-    apply_message(env, reply(sent[1]), BounceSource.LISTENER)
+    to_a_loop = reply(sent[1])
+    apply_message(env, to_a_loop, BounceSource.LISTENER)
+    apply_message(env, reply(sent[2]), BounceSource.MAILBOX)
     assert waiting() == []
+    with reading() as session:
+        query = select(BounceEvent).where(BounceEvent.bounce_class == BounceClass.REPLY)
+        contents = [row.content for row in session.scalars(query.order_by(BounceEvent.id))]
+    assert contents == [too_large[:KEPT_AT_MOST], to_a_loop, None], "what lies nowhere else is kept"
 
 
 def test_doctor_refuses_a_loop(env: Environment) -> None:

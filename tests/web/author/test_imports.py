@@ -327,3 +327,30 @@ def test_bytes_without_a_row_are_deleted(app: Flask, settings: Settings, clock: 
     with app.app_context():
         cleanup.clean_up(app.extensions[EXTENSION])
     assert not lost.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"email,status,cadence\nann@example.com,eva.berg@x.example,\n",
+        b"email,status,cadence\nann@example.com,active,eva.berg@x.example\n",
+        b"email,topics\nann@example.com,eva.berg@x.example\n",
+        b"email,list\nann@example.com,eva.berg@x.example\n",
+        b"email,blocked\nann@example.com,eva.berg@x.example\n",
+        b"ann@example.com,Ann,eva.berg@x.example\nbob@example.com,Bob,eva.berg@x.example\n",
+        b"name,friend\nAnn,eva.berg@x.example and others\n",
+        b"eva.berg@x.example,name\nAnn,Novak\n",
+    ],
+)
+def test_what_an_import_says_names_no_address(
+    app: Flask, browse: Browse, others: None, work: Callable[[], None], content: bytes
+) -> None:
+    """It is kept for a month, and the file is on its author's own disk: the line is enough."""
+    browser = browse("owner")
+    page = upload(browser, content).headers["Location"]
+    work()
+    assert browser.get(page).status_code == 200
+    with app.app_context(), reading() as session:
+        [row] = session.scalars(select(ImportFile))
+        stored = str([row.result, row.problem, row.choices, row.filename])
+    assert not re.search("eva.berg", stored), stored
