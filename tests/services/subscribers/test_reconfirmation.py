@@ -101,6 +101,19 @@ def test_who_answers_stays_and_the_silent_are_let_go(
         reconfirmation.reconfirm(env, token(sink, "silent@example.com"), LINK)
 
 
+def test_another_lists_waiting_mail_keeps_no_campaign_open(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
+    campaign_id = ask(env, sink, days=14)
+    clock.forward(timedelta(days=15))
+    with transaction() as session:
+        add_reader(session, add_list(session, "other"), "other@example.com")
+    waiting_id = reconfirmation.send(env, "other")
+    cleanup.clean_up(env)
+    assert reconfirmation.report_answers(campaign_id).settled_at is not None
+    assert reconfirmation.report_answers(waiting_id).settled_at is None
+
+
 def test_a_link_that_is_looked_at_answers_nothing(
     env: Environment, sink: Sink, clock: Clock
 ) -> None:

@@ -377,3 +377,18 @@ def test_the_archive_reads_well_without_a_reader() -> None:
     )
     assert personal is not None
     assert fill(content.text, Filler(personal)(given(ARCHIVE_SUBSCRIBER))) == "Dear friend …\n"
+
+
+def test_a_field_that_the_list_does_not_have_names_the_nearest() -> None:
+    reader = make_subscriber_fields(
+        name="Ana",
+        email="ana@x.org",
+        cadence=None,
+        language="de",
+        tags=[],
+        joined=None,
+        answers={"town": "Berlin", "shoe": None},
+    )
+    assert "Berlin" in read("{{ subscriber.fields.town }}", reader)[1]
+    with pytest.raises(TemplateProblem, match="the list has no field twon; did you mean town"):
+        read("{{ subscriber.fields.twon }}", reader)
