@@ -15,7 +15,7 @@ from newsletter.db.session import db, transaction
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.dkim.keys import load_key, make_key
 from newsletter.mail.dkim.signer import Sign, Signer, make_sign
-from newsletter.mail.headers import Sender, list_headers
+from newsletter.mail.headers import Sender, make_list_headers
 from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.smtp.protocol import Conversation
 from newsletter.mail.smtp.types import Outgoing
@@ -34,7 +34,7 @@ def stages() -> Iterator[tuple[str, float]]:
     tokens = Tokens(["a-key-for-measuring-0123456789abcdef"])
     references = References(b"k" * 32)
     now = utcnow()
-    headers = list_headers(
+    headers = make_list_headers(
         Sender("Ana", "ana@example.com"),
         "Going slowly",
         title="Slow",

@@ -343,7 +343,7 @@ STRANGERS = ("bounces/", "dns/", "feeds/", "html/", "import_formats/", "mail/mai
 LOOPS = {
     "dns/dkim.py:_integers": "the position grows by two bytes at least",
     "feeds/failures.py:_walk_causes": "each cause once",
-    "feeds/fetch.py:Fetcher._body": "`max_bytes`, and the deadline",
+    "feeds/fetch.py:Fetcher._read_body": "`max_bytes`, and the deadline",
     "feeds/isolated.py:FeedReader._end_idle": "waits for the reader's end",
     "feeds/reader_process.py:main": "a request each",
     "html/accessible.py:_Tidier._end_heading": "takes an open element each",
@@ -363,7 +363,7 @@ LOOPS = {
     "import_formats/table.py:_western": "a piece each",
     "import_formats/table.py:read_rows": "a line each",
     "mail/mailbox/imap.py:ImapMailbox._watch_responses": "a deadline",
-    "mail/mailbox/pop3.py:Pop3Mailbox._lines": "the deadline of the mailbox",
+    "mail/mailbox/pop3.py:Pop3Mailbox._read_lines": "the deadline of the mailbox",
     "services/polling/poll.py:_poll": "a feed each",
     "services/polling/poll.py:_poll_slow": "a deadline",
     "services/polling/poll.py:_read_slow": "the end of the work",

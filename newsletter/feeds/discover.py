@@ -71,7 +71,7 @@ def _discover(address: str, fetch: Fetch) -> Discovered:
         return _read_feed(fetched)
     except NotAFeed as error:
         reason = error
-    folder = _page_folder(fetched.url)
+    folder = _find_folder(fetched.url)
     empty = None
     for candidate in _list_candidates(fetched):
         try:
@@ -90,7 +90,7 @@ def _discover(address: str, fetch: Fetch) -> Discovered:
     )
 
 
-def _page_folder(url: str) -> str:
+def _find_folder(url: str) -> str:
     """Return the address below which a page (of a category, say) has its feed.
 
     It is "" for a front page.
@@ -150,7 +150,7 @@ def _rank_feed(url: str, link: dict[str, str], page: str) -> tuple[bool, bool]:
     Feeds without comments come first, then those of the page rather than of its site.
     """
     comments = "comment" in (link.get("href", "") + link.get("title", "")).lower()
-    folder = _page_folder(page)
+    folder = _find_folder(page)
     query = dict(parse_qsl(urlsplit(page).query))
     of_page = bool(folder and url.startswith(folder)) or bool(
         query and query.items() <= dict(parse_qsl(urlsplit(url).query)).items()

@@ -135,7 +135,9 @@ class Fetcher:
         permanent = True
         for _ in range(HOPS_AT_MOST + 1):
             self._check(current)
-            response = self._request(current, {**headers, **_cookies_for(current)}, pools, deadline)
+            response = self._request(
+                current, {**headers, **_choose_cookies(current)}, pools, deadline
+            )
             try:
                 if response.status not in (301, 302, 303, 307, 308):
                     moved = current if permanent and current != url else None
@@ -211,7 +213,7 @@ class Fetcher:
             raise FeedGone(url, Text("410 Gone: its publisher says it will not come back"))
         if status not in (200, 203, 304):
             self._refuse(url, response, retry_after)
-        body = b"" if status == 304 else self._body(url, response, deadline)
+        body = b"" if status == 304 else self._read_body(url, response, deadline)
         if vendor := detect_robot_check(status, headers, body[:ERROR_PAGE]):
             raise describe_robot_check(vendor, url, status, retry_after)
         return Fetched(
@@ -219,8 +221,8 @@ class Fetcher:
             status=304 if status == 304 else 200,
             body=body,
             content_type=_keep_printable(headers.get("Content-Type", ""))[:200],
-            etag=_validator(headers.get("ETag"), 500),
-            last_modified=_validator(headers.get("Last-Modified"), 100),
+            etag=_accept_validator(headers.get("ETag"), 500),
+            last_modified=_accept_validator(headers.get("Last-Modified"), 100),
             permanent_url=moved,
             max_age=_read_max_age(headers.get("Cache-Control", "")),
             retry_after=retry_after,
@@ -242,7 +244,7 @@ class Fetcher:
             retry_after=retry_after,
         )
 
-    def _body(self, url: str, response: Any, deadline: Deadline) -> bytes:
+    def _read_body(self, url: str, response: Any, deadline: Deadline) -> bytes:
         """Return the whole decoded body.
 
         Raises `FeedUnavailable` for a part of it, which would look as if the other entries had
@@ -272,7 +274,7 @@ class Fetcher:
         return bytes(body)
 
 
-def _cookies_for(url: str) -> dict[str, str]:
+def _choose_cookies(url: str) -> dict[str, str]:
     """Return the cookie that declines YouTube's question for consent.
 
     YouTube answers strangers in Europe with that question instead of a channel's page.
@@ -293,7 +295,7 @@ def _keep_printable(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable())
 
 
-def _validator(value: str | None, limit: int) -> str | None:
+def _accept_validator(value: str | None, limit: int) -> str | None:
     return value if value and len(value) <= limit and value.isprintable() else None
 
 

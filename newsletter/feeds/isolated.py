@@ -135,12 +135,12 @@ class _Process:
         stdin.write(len(head).to_bytes(4, "big") + head)
         stdin.write(body)
         stdin.flush()
-        answer = self._line()
+        answer = self._read_line()
         if "feed" not in answer:
-            raise self._refusal(answer, url)
-        entries = [self._line() for _ in range(answer["entries"])]
+            raise self._explain_refusal(answer, url)
+        entries = [self._read_line() for _ in range(answer["entries"])]
         if failed := next((line for line in entries if isinstance(line, dict)), None):
-            raise self._refusal(failed, url)
+            raise self._explain_refusal(failed, url)
         feed = answer["feed"]
         return ParsedFeed(
             **{**feed, "notes": tuple(feed["notes"]), "entries": tuple(map(_build_entry, entries))}
@@ -148,13 +148,13 @@ class _Process:
 
     def _wait_until_ready(self) -> None:
         try:
-            is_ready = "ready" in self._line()
+            is_ready = "ready" in self._read_line()
         except (OSError, ValueError, EOFError):
             is_ready = False
         if not is_ready:
             raise _NotStarted
 
-    def _line(self) -> Any:
+    def _read_line(self) -> Any:
         """Read a line of an answer.
 
         Raises `EOFError` if the process has ended.
@@ -169,7 +169,7 @@ class _Process:
             raise EOFError
         return value
 
-    def _refusal(self, answer: dict[str, Any], url: str) -> FeedError:
+    def _explain_refusal(self, answer: dict[str, Any], url: str) -> FeedError:
         if "refused" in answer:
             reason, hint = answer["refused"]
             return NotAFeed(url, reason, hint=hint)
@@ -215,7 +215,7 @@ class FeedReader:
         if limits other than `FULL` do not suffice; `FeedError` if no process can be started.
         """
         with self._lock:
-            process = self._current(url)
+            process = self._get_process(url)
             try:
                 return process.read(body, url, content_type, limits)
             except _OutOfMemory:
@@ -223,11 +223,11 @@ class FeedReader:
                     raise NotAFeed(url, TOO_LARGE) from None
             # Earlier feeds may have filled the memory: try again in a new process.
             try:
-                return self._current(url).read(body, url, content_type, limits)
+                return self._get_process(url).read(body, url, content_type, limits)
             except _OutOfMemory:
                 raise NotAFeed(url, TOO_LARGE) from None
 
-    def _current(self, url: str) -> _Process:
+    def _get_process(self, url: str) -> _Process:
         if self._owner != os.getpid():  # a fork of the process that started it
             self._process = None
             self._owner = os.getpid()

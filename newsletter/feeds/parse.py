@@ -77,7 +77,7 @@ def _parse_xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
         raise NotAFeed(url, Text("its elements are nested too deeply to be a feed"))
     headers = {
         "content-type": content_type or "application/xml",
-        "content-location": _placeholder_location(url),
+        "content-location": _make_location(url),
     }
     try:
         parsed: Any = feedparser.parse(
@@ -132,7 +132,7 @@ def _find_next_page(feed: Any, url: str) -> str:
     )
     pages = (rebase_link(as_text(link.get("href")), url) for link in links)
     return next(
-        (page for page in pages if page and page != url and _host_of(page) == _host_of(url)), ""
+        (page for page in pages if page and page != url and _find_host(page) == _find_host(url)), ""
     )
 
 
@@ -154,14 +154,16 @@ def _find_base(feed: Any, url: str) -> str:
         as_text(link.get("href")) for link in feed.get("links") or [] if link.get("rel") == "self"
     ]
     places = [url, *(rebase_link(place, url) for place in itself)]
-    return next((place for place in places if not site or _host_of(place) == _host_of(site)), site)
+    return next(
+        (place for place in places if not site or _find_host(place) == _find_host(site)), site
+    )
 
 
-def _host_of(url: str) -> str:
+def _find_host(url: str) -> str:
     return (urlsplit(url).hostname or "").removeprefix("www.")
 
 
-def _placeholder_location(url: str) -> str:
+def _make_location(url: str) -> str:
     """Return a made-up address that feedparser is told the feed came from.
 
     Addresses that begin with it are known to be relative, and empty ones are told from those that

@@ -96,7 +96,7 @@ class _GuardedConnection:
     deadline: Deadline
 
     def _new_conn(self) -> socket.socket:
-        addresses = self._addresses()
+        addresses = self._resolve_addresses()
         if not addresses or not (
             self.allow_private or all(is_public(address) for address in addresses)
         ):
@@ -112,7 +112,7 @@ class _GuardedConnection:
             return connection
         raise failure
 
-    def _addresses(self) -> list[str]:
+    def _resolve_addresses(self) -> list[str]:
         """Resolve the host in a thread that can be abandoned; the resolver knows no deadline."""
         host = self._dns_host.strip("[]")
         answer = run_in_thread(self.resolve, host, self.port, 0, socket.SOCK_STREAM)

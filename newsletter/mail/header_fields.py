@@ -38,12 +38,12 @@ class Header:
         if not _NAME.fullmatch(self.name):
             raise InvalidInput({self.name: "not a header name"})
         if not any(SLOT_PATTERN.search(part) for part in self.parts):
-            return self._line(*self.parts)
-        parts = [_part_filler(part) for part in self.parts]
+            return self._write_line(*self.parts)
+        parts = [_make_filler(part) for part in self.parts]
         return self._join_or_write(parts) if self.join else self._always_write(parts)
 
     def _always_write(self, parts: Sequence[Callable[[Values], str]]) -> Fill:
-        return lambda values: self._line(*[part(values) for part in parts])
+        return lambda values: self._write_line(*[part(values) for part in parts])
 
     def _join_or_write(self, parts: Sequence[Callable[[Values], str]]) -> Fill:
         join = self.join
@@ -52,18 +52,18 @@ class Header:
         def fill_in(values: Values) -> bytes:
             filled = [part(values) for part in parts]
             line = join(*filled)
-            return self._line(*filled) if line is None else line.encode("ascii")
+            return self._write_line(*filled) if line is None else line.encode("ascii")
 
         return fill_in
 
-    def _line(self, *parts: str) -> bytes:
+    def _write_line(self, *parts: str) -> bytes:
         for part in parts:
             if _FORBIDDEN.search(part):
                 raise InvalidInput({self.name: "holds a line break or NUL"})
         return f"{self.name}: {self.write(*parts)}\r\n".encode("ascii")
 
 
-def _part_filler(part: str) -> Callable[[Values], str]:
+def _make_filler(part: str) -> Callable[[Values], str]:
     only_slot = SLOT_PATTERN.fullmatch(part)
     if only_slot is not None:
         return itemgetter(only_slot[1])
@@ -74,12 +74,12 @@ def _part_filler(part: str) -> Callable[[Values], str]:
     return lambda values: fill(part, values)
 
 
-def text_header(name: str, value: str) -> Header:
+def make_text_header(name: str, value: str) -> Header:
     """Make a field of free text, with encoded-words where it is not plain ASCII (RFC 2047)."""
-    return Header(name, (value,), lambda text: _words(name, text))
+    return Header(name, (value,), lambda text: _write_text(name, text))
 
 
-def mailbox_header(name: str, display: str, address: str) -> Header:
+def make_mailbox_header(name: str, display: str, address: str) -> Header:
     """Make a field with one mailbox, ``Display Name <address>``.
 
     The address must be ASCII (RFC 6531 would need the whole path to allow more).
@@ -90,7 +90,7 @@ def mailbox_header(name: str, display: str, address: str) -> Header:
             raise InvalidInput({name: "not an address that can be written in ASCII"})
         if not display:
             return address
-        phrase = _phrase(name, display)
+        phrase = _write_phrase(name, display)
         last = phrase.rsplit("\n", 1)[-1]
         return f"{phrase}{_fold_before(len(last) + len(name) + 2, len(address) + 3)}<{address}>"
 
@@ -103,7 +103,7 @@ def mailbox_header(name: str, display: str, address: str) -> Header:
     return Header(name, (display, address), write, join)
 
 
-def url_header(name: str, *addresses: str) -> Header:
+def make_url_header(name: str, *addresses: str) -> Header:
     """Make a field of ``<address>, <address>``, folded only in between (RFC 2369 section 2)."""
 
     def write(*filled: str) -> str:
@@ -126,7 +126,7 @@ def url_header(name: str, *addresses: str) -> Header:
     return Header(name, addresses, write, join)
 
 
-def verbatim_header(name: str, value: str) -> Header:
+def make_verbatim_header(name: str, value: str) -> Header:
     """Make a field of an ASCII value that is written as it is (an id, a date, a keyword)."""
 
     def write(text: str) -> str:
@@ -140,7 +140,7 @@ def verbatim_header(name: str, value: str) -> Header:
     return Header(name, (value,), write, join)
 
 
-def _words(name: str, text: str) -> str:
+def _write_text(name: str, text: str) -> str:
     short = all(len(word) < 60 for word in text.split(" "))
     if (
         text.isascii()
@@ -155,9 +155,9 @@ def _words(name: str, text: str) -> str:
     return EncodedWords(text, "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
 
 
-def _phrase(name: str, display: str) -> str:
+def _write_phrase(name: str, display: str) -> str:
     if not display.isascii() or "=?" in display or len(display) > 60 or not display.isprintable():
-        return _words(name, display) if not display.isascii() else _encode_words(name, display)
+        return _write_text(name, display) if not display.isascii() else _encode_words(name, display)
     if _ATOMS.fullmatch(display) and display == display.strip():
         return display
     return '"' + display.replace("\\", r"\\").replace('"', r"\"") + '"'

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from newsletter.mail.header_fields import (
     Header,
-    mailbox_header,
-    text_header,
-    url_header,
-    verbatim_header,
+    make_mailbox_header,
+    make_text_header,
+    make_url_header,
+    make_verbatim_header,
 )
 from newsletter.mail.slots import make_slot
 
@@ -28,29 +28,29 @@ class Sender:
         return self.email.rpartition("@")[2]
 
 
-def single_headers(sender: Sender, subject: str) -> list[Header]:
+def make_single_headers(sender: Sender, subject: str) -> list[Header]:
     """Return the fields of a single mail, like a confirmation.
 
     They say nothing of a list, because the recipient may not be on it yet, but that a machine wrote
     the mail (RFC 3834 section 5).
     """
     headers = [
-        mailbox_header("From", sender.name, sender.email),
-        mailbox_header("To", make_slot("name"), make_slot("email")),
-        text_header("Subject", subject),
-        verbatim_header("Date", make_slot("date")),
-        verbatim_header("Message-ID", f"<{make_slot('message_id')}>"),
+        make_mailbox_header("From", sender.name, sender.email),
+        make_mailbox_header("To", make_slot("name"), make_slot("email")),
+        make_text_header("Subject", subject),
+        make_verbatim_header("Date", make_slot("date")),
+        make_verbatim_header("Message-ID", f"<{make_slot('message_id')}>"),
     ]
     if sender.reply_to:
-        headers.append(mailbox_header("Reply-To", "", sender.reply_to))
+        headers.append(make_mailbox_header("Reply-To", "", sender.reply_to))
     return [
         *headers,
-        verbatim_header("Auto-Submitted", "auto-generated"),
-        verbatim_header("X-Auto-Response-Suppress", "All"),
+        make_verbatim_header("Auto-Submitted", "auto-generated"),
+        make_verbatim_header("X-Auto-Response-Suppress", "All"),
     ]
 
 
-def list_headers(
+def make_list_headers(
     sender: Sender,
     subject: str,
     *,
@@ -68,22 +68,22 @@ def list_headers(
     """
     unsubscribe = ["unsubscribe_url", *(["unsubscribe_mail"] if unsubscribe_by_mail else [])]
     return [
-        *single_headers(sender, subject),
-        identifier_header("List-ID", title, list_id),
-        url_header("List-Unsubscribe", *(make_slot(name) for name in unsubscribe)),
-        verbatim_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        url_header("List-Help", help_url),
-        url_header("List-Archive", archive_url),
-        verbatim_header("List-Post", "NO"),
-        verbatim_header("Feedback-ID", feedback_id),
-        verbatim_header("CFBL-Feedback-ID", make_slot("report_id")),
-        verbatim_header("Precedence", "bulk"),
+        *make_single_headers(sender, subject),
+        make_identifier_header("List-ID", title, list_id),
+        make_url_header("List-Unsubscribe", *(make_slot(name) for name in unsubscribe)),
+        make_verbatim_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        make_url_header("List-Help", help_url),
+        make_url_header("List-Archive", archive_url),
+        make_verbatim_header("List-Post", "NO"),
+        make_verbatim_header("Feedback-ID", feedback_id),
+        make_verbatim_header("CFBL-Feedback-ID", make_slot("report_id")),
+        make_verbatim_header("Precedence", "bulk"),
     ]
 
 
-def identifier_header(name: str, phrase: str, identifier: str) -> Header:
+def make_identifier_header(name: str, phrase: str, identifier: str) -> Header:
     """Make a field ``Phrase <identifier>`` whose identifier is no address (RFC 2919 section 3)."""
-    field = mailbox_header(name, phrase, "x@x")
+    field = make_mailbox_header(name, phrase, "x@x")
     return Header(
         name,
         field.parts,

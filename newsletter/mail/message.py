@@ -47,13 +47,13 @@ def encode_quoted_printable(text: str) -> bytes:
     """
     normal = text.replace("\r\n", "\n").replace("\r", "\n")
     data = normal.encode("utf-8", "replace")
-    return CRLF.join(_qp_line(line) for line in data.split(b"\n"))
+    return CRLF.join(_encode_line(line) for line in data.split(b"\n"))
 
 
-def _qp_line(line: bytes) -> bytes:
+def _encode_line(line: bytes) -> bytes:
     encoded = b"".join([_QP[byte] for byte in line])
     if encoded[-1:] in (b" ", b"\t"):
-        encoded = encoded[:-1] + _hex(encoded[-1:])
+        encoded = encoded[:-1] + _encode_byte(encoded[-1:])
     pieces = []
     while True:
         if encoded.startswith(b"."):
@@ -67,7 +67,7 @@ def _qp_line(line: bytes) -> bytes:
         encoded = encoded[cut:]
 
 
-def _hex(byte: bytes) -> bytes:
+def _encode_byte(byte: bytes) -> bytes:
     return b"=%02X" % byte[0]
 
 
@@ -148,7 +148,7 @@ class CompiledMessage:
             elif not isinstance(chunk, bytes):
                 self._headers.append((place, chunk))
         self._slots = [(name, text.get(name, []), html.get(name, [])) for name in text | html]
-        self._relaxed = _RelaxedBody(self._parts, self._body_at, sorted(_places(self._slots)))
+        self._relaxed = _RelaxedBody(self._parts, self._body_at, sorted(_list_places(self._slots)))
 
     def build(self, values: Values, sign: Sign | None = None) -> bytes:
         """Build the message of one subscriber, signed by `sign`.
@@ -197,7 +197,7 @@ class _RelaxedBody:
         return digest.digest()
 
 
-def _places(slots: Sequence[tuple[str, list[int], list[int]]]) -> list[int]:
+def _list_places(slots: Sequence[tuple[str, list[int], list[int]]]) -> list[int]:
     return [place for _, text, html in slots for place in (*text, *html)]
 
 

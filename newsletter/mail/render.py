@@ -185,10 +185,10 @@ def _render(
     except TemplateSyntaxError as error:
         raise TemplateProblem(error.name or template, error.lineno, str(error.message)) from None
     except RENDERING_ERRORS as error:
-        raise TemplateProblem(template, _line(error), str(error)) from None
+        raise TemplateProblem(template, _find_line(error), str(error)) from None
 
 
-def _line(error: BaseException) -> int:
+def _find_line(error: BaseException) -> int:
     """Find the line of a template where an error arose; it is in Jinja's traceback."""
     line = 0
     frame = error.__traceback__

@@ -54,7 +54,7 @@ def make_theme(color: str = "", font: str = "", radius: int = 10) -> Theme:
     accent = color.lower() if _COLOR.fullmatch(color) else ACCENT
     return Theme(
         accent=accent,
-        on_accent=PAPER if contrast_ratio(accent, PAPER) >= CONTRAST else "#111111",
+        on_accent=PAPER if compute_contrast(accent, PAPER) >= CONTRAST else "#111111",
         link=make_legible(accent, PAPER),
         link_dark=make_legible(accent, NIGHT),
         font=FONTS.get(font, FONTS["system"]),
@@ -62,31 +62,31 @@ def make_theme(color: str = "", font: str = "", radius: int = 10) -> Theme:
     )
 
 
-def contrast_ratio(color: str, other: str) -> float:
+def compute_contrast(color: str, other: str) -> float:
     """Return the contrast ratio of two colours, 1 to 21 (WCAG)."""
-    light, dark = sorted((_luminance(color), _luminance(other)), reverse=True)
+    light, dark = sorted((_compute_luminance(color), _compute_luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
 def make_legible(color: str, background: str) -> str:
     """Return `color`, as little darker or lighter as it takes to be read on `background`."""
-    target = 0 if _luminance(background) > 0.18 else 255
+    target = 0 if _compute_luminance(background) > 0.18 else 255
     for step in range(21):
         mixed = "#" + "".join(
-            f"{round(part + (target - part) * step / 20):02x}" for part in _parts(color)
+            f"{round(part + (target - part) * step / 20):02x}" for part in _split_color(color)
         )
-        if contrast_ratio(mixed, background) >= CONTRAST:
+        if compute_contrast(mixed, background) >= CONTRAST:
             return mixed
     return mixed
 
 
-def _parts(color: str) -> tuple[int, int, int]:
+def _split_color(color: str) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
-def _luminance(color: str) -> float:
+def _compute_luminance(color: str) -> float:
     linear = [
         (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
-        for part in (octet / 255 for octet in _parts(color))
+        for part in (octet / 255 for octet in _split_color(color))
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, find_language
-from newsletter.mail.header_fields import verbatim_header
-from newsletter.mail.headers import Sender, list_headers, single_headers
+from newsletter.mail.header_fields import make_verbatim_header
+from newsletter.mail.headers import Sender, make_list_headers, make_single_headers
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
 from newsletter.mail.render import MailContent
 from newsletter.mail.slots import make_slot
@@ -122,7 +122,7 @@ def compile_for_list(
     holds the slot `unsubscribe_mail` as well.
     """
     host = urlsplit(env.settings.base_url).hostname or "localhost"
-    headers = list_headers(
+    headers = make_list_headers(
         make_sender(mailing_list),
         content.subject,
         title=mailing_list.title,
@@ -132,13 +132,13 @@ def compile_for_list(
         feedback_id=f"{mailing_list.slug}:{stream}:newsletter",
         unsubscribe_by_mail=unsubscribe_by_mail,
     )
-    headers += [verbatim_header(*header) for header in env.settings.smtp.campaign_headers]
+    headers += [make_verbatim_header(*header) for header in env.settings.smtp.campaign_headers]
     return compile_message(MessageDraft(headers, content.text, content.html))
 
 
 def compile_single(mailing_list: ListContext, content: MailContent) -> CompiledMessage:
     """Compile a mail to one person, without the header fields of mail to a list."""
-    headers = single_headers(make_sender(mailing_list), content.subject)
+    headers = make_single_headers(make_sender(mailing_list), content.subject)
     return compile_message(MessageDraft(headers, content.text, content.html))
 
 

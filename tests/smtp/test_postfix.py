@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from newsletter.mail.headers import Sender, list_headers
+from newsletter.mail.headers import Sender, make_list_headers
 from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.slots import make_slot
 from newsletter.mail.smtp.transport import SmtpTransport, parse_server
@@ -30,7 +30,7 @@ def postfix() -> Iterator[Postfix]:
 
 def _make_messages() -> list[Outgoing]:
     """Build messages of one list, with long lines, dots and letters beyond ASCII."""
-    headers = list_headers(
+    headers = make_list_headers(
         Sender("Ana Müller", "ana@example.com"),
         "Größe und Ruhe",
         title="Slow Letters",

@@ -18,7 +18,7 @@ from newsletter.addresses import (
     parse_address,
 )
 from newsletter.errors import InvalidInput
-from newsletter.mail.header_fields import mailbox_header
+from newsletter.mail.header_fields import make_mailbox_header
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_quoted_local_part_is_compared_and_written_as_it_is() -> None:
     )
     assert fold_address(quoted.key) == fold_address('"hana..ko"@docomo.example')
     for name in ("", "Hana Ko"):
-        line = mailbox_header("To", name, quoted.email).write(name, quoted.email)
+        line = make_mailbox_header("To", name, quoted.email).write(name, quoted.email)
         message = message_from_string(f"To: {line}\n\n", policy=policy.SMTP)
         [mailbox] = message["To"].addresses
         assert (mailbox.display_name, mailbox.domain) == (name, "docomo.example")

@@ -52,7 +52,7 @@ MADE = {
     "newsletter/mail/smtp/classify.py:_compile": "tests/smtp/test_classify.py tries each",
     "newsletter/mail/templating/placeholders.py:__init__": "a random word and digits",
     "newsletter/mail/templating/placeholders.py:loosen": "the author's own letter",
-    "newsletter/mail/templating/placeholders.py:_closer": "the author's own letter",
+    "newsletter/mail/templating/placeholders.py:_close_gaps": "the author's own letter",
     "newsletter/services/inbound/own_address.py:is_own_address": "an escaped address",
 }
 """Functions that put a pattern together from what only they know, and why it is linear."""

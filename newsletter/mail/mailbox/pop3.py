@@ -73,7 +73,7 @@ class Pop3Mailbox:
         self._numbers = {}
         with self._translate_errors():
             self._pop._shortcmd("UIDL")
-            for line in self._lines():
+            for line in self._read_lines():
                 number, _, uid = line.decode("ascii", "replace").strip().partition(" ")
                 if len(self._numbers) < UIDS_AT_MOST and number.isdecimal() and 0 < len(uid) <= 70:
                     self._numbers[uid] = int(number)
@@ -92,12 +92,12 @@ class Pop3Mailbox:
         except poplib.error_proto:  # TOP is optional (RFC 1939 section 7)
             self._pop._shortcmd(f"RETR {number}")
         data = bytearray()
-        for line in self._lines():
+        for line in self._read_lines():
             if len(data) < FETCH_AT_MOST:
                 data += line
         return bytes(data[:FETCH_AT_MOST])
 
-    def _lines(self) -> Iterator[bytes]:
+    def _read_lines(self) -> Iterator[bytes]:
         """Read a multi-line answer, of whatever length, in pieces of `LINE_AT_MOST`."""
         begins = True
         while True:

@@ -204,12 +204,12 @@ class _Part:
         return pieces[:-1]
 
     def _problem(self, error: Exception) -> TemplateProblem:
-        number = getattr(error, "lineno", 0) or _line_of(error)
+        number = getattr(error, "lineno", 0) or _find_line(error)
         line = self._lines[number - 1] if 0 < number <= len(self._lines) else 0
         return TemplateProblem(Text("the letter"), line, str(error))
 
 
-def _line_of(error: Exception) -> int:
+def _find_line(error: Exception) -> int:
     """Find the line of a template that an error passed through; it is in Jinja's traceback."""
     line = 0
     frame = error.__traceback__

@@ -22,7 +22,7 @@ from newsletter.i18n import Text
 from newsletter.mail.render import MailContent
 from newsletter.mail.slots import make_slot
 from newsletter.mail.templating.merge_fields import SEPARATOR, TEXT, MergeTemplates
-from newsletter.mail.templating.policy import TAGS_AT_MOST, check, resources
+from newsletter.mail.templating.policy import TAGS_AT_MOST, check, list_resources
 from newsletter.mail.templating.sandbox import TEXT_AT_MOST
 from newsletter.stored_texts import Stored
 
@@ -77,10 +77,10 @@ class Marks:
         if "{" not in text:
             return text
         try:
-            marked = "".join(self._pieces(text, where, line))
+            marked = "".join(self._mark_pieces(text, where, line))
             tree = TEXT.parse(text)
             check(tree, where, line)
-            self.resources |= resources(tree)
+            self.resources |= list_resources(tree)
         except TemplateSyntaxError as error:
             raise InvalidInput(
                 {
@@ -98,7 +98,7 @@ class Marks:
         # A tag on a line of its own stands between paragraphs, not inside one.
         return self._alone.sub(r"\n\1\n", marked)
 
-    def _pieces(self, text: str, where: str, first: int) -> Iterator[str]:
+    def _mark_pieces(self, text: str, where: str, first: int) -> Iterator[str]:
         tag: list[str] | None = None
         for line, kind, value in TEXT.lex(text):
             if kind in ("variable_begin", "block_begin"):
@@ -156,7 +156,7 @@ class Marks:
         text = _Pieces()
         html = _Pieces()
         subject = self._replace_marks(content.subject, text, "subject_")
-        body = self._replace_marks(self._closer(content.text), text, "text_")
+        body = self._replace_marks(self._close_gaps(content.text), text, "text_")
         page = self._replace_marks(content.html, html, "html_")
         personal = MergeTemplates(
             text.template,
@@ -170,7 +170,7 @@ class Marks:
         )
         return MailContent(subject, body, page), personal
 
-    def _closer(self, text: str) -> str:
+    def _close_gaps(self, text: str) -> str:
         """Remove the empty line after a tag on its own, so that what is left out leaves no gap."""
         return re.sub(rf"^((?:{self._nonce}b\d+x)+)\n+", r"\1", text, flags=re.M)
 
@@ -181,7 +181,7 @@ class Marks:
         for mark in self._pattern.finditer(text):
             constant = text[end : mark.start()]
             end = mark.end()
-            out.append(constant) if not depth else pieces.constant(constant)
+            out.append(constant) if not depth else pieces.add_constant(constant)
             tag, line = self._tag(mark)
             word = tag.strip("{%} \n").split(maxsplit=1)[0] if mark[1] == "b" else ""
             if word.startswith("end"):
@@ -243,7 +243,7 @@ class _Pieces:
     lines: list[int] = field(default_factory=lambda: [0])
     """The line of the letter that each line of the template comes from, for error messages."""
 
-    def constant(self, text: str) -> None:
+    def add_constant(self, text: str) -> None:
         if text:
             self.template += f"{{{{ part[{len(self.parts)}] }}}}"
             self.parts.append(text)

@@ -49,7 +49,7 @@ def check(tree: nodes.Template, where: str, line: int) -> None:
     _Check(tree, where, line).run()
 
 
-def resources(tree: nodes.Template) -> set[str]:
+def list_resources(tree: nodes.Template) -> set[str]:
     """Return the files that are named outright: ``resource("guide")``."""
     return {
         call.args[0].value
@@ -85,14 +85,14 @@ class _Check:
 
     def run(self) -> None:
         """Check depth, statements and every node."""
-        self._depth(self.tree, 0, 0)
+        self._check_depth(self.tree, 0, 0)
         for statement in self.tree.find_all(nodes.Stmt):
             if not isinstance(statement, _STATEMENTS):
                 self._refuse(statement, Text("letters know if, for, set and with, nothing else"))
         for node in self.tree.find_all(nodes.Node):
-            self._node(node)
+            self._check_node(node)
 
-    def _depth(self, node: nodes.Node, depth: int, loops: int) -> None:
+    def _check_depth(self, node: nodes.Node, depth: int, loops: int) -> None:
         if isinstance(node, nodes.For):
             loops += 1
             if loops > 2:
@@ -104,27 +104,29 @@ class _Check:
                 node, Text("conditions and loops stand at most %(most)s deep", most=DEPTH_AT_MOST)
             )
         for child in node.iter_child_nodes():
-            self._depth(child, depth + isinstance(child, nodes.If | nodes.For | nodes.With), loops)
+            self._check_depth(
+                child, depth + isinstance(child, nodes.If | nodes.For | nodes.With), loops
+            )
 
-    def _node(self, node: nodes.Node) -> None:
+    def _check_node(self, node: nodes.Node) -> None:
         match node:
             case nodes.Name(name=name, ctx="load") if name not in self.known:
-                self._unknown(node, name, self.known)
+                self._refuse_unknown(node, name, self.known)
             case (
                 nodes.Getattr(node=whose, attr=attr)
                 | nodes.Getitem(node=whose, arg=nodes.Const(value=str(attr)))
             ):
-                self._attribute(node, whose, attr)
+                self._check_attribute(node, whose, attr)
             case nodes.Filter(name=name) if name not in allowed_names.FILTERS:
-                self._not_for_letters(
+                self._refuse_construct(
                     node, Text("the filter %(name)s", name=name), name, allowed_names.FILTERS
                 )
             case nodes.Test(name=name) if name not in allowed_names.TESTS:
-                self._not_for_letters(
+                self._refuse_construct(
                     node, Text("the test %(name)s", name=name), name, allowed_names.TESTS
                 )
             case nodes.Const(value=value):
-                self._constant(node, value)
+                self._check_constant(node, value)
             case nodes.List(items=items) | nodes.Tuple(items=items, ctx="load"):
                 if any(
                     isinstance(item, nodes.Name | nodes.List | nodes.Tuple | nodes.Concat)
@@ -138,26 +140,26 @@ class _Check:
                 node, Text("%(construct)s is not for letters", construct=_REFUSED[type(node)])
             )
 
-    def _attribute(self, node: nodes.Node, whose: nodes.Node, attribute: str) -> None:
+    def _check_attribute(self, node: nodes.Node, whose: nodes.Node, attribute: str) -> None:
         if isinstance(whose, nodes.Name) and whose.name == "subscriber" and attribute not in FIELDS:
-            self._unknown(
+            self._refuse_unknown(
                 node, f"subscriber.{attribute}", {f"subscriber.{field}" for field in FIELDS}
             )
         if attribute not in _ATTRIBUTES and not _is_answers(whose):
-            self._not_for_letters(
+            self._refuse_construct(
                 node,
                 f".{attribute}",
                 f".{attribute}",
                 (f".{method}" for method in allowed_names.TEXT_METHODS),
             )
 
-    def _constant(self, node: nodes.Node, value: object) -> None:
+    def _check_constant(self, node: nodes.Node, value: object) -> None:
         if isinstance(value, str) and to_plain_lines(value) != value:
             self._refuse(node, Text("a text holds a character that no mail can carry"))
         if isinstance(value, int) and value > sandbox.NUMBER_AT_MOST:
             self._refuse(node, Text("a number is too large"))
 
-    def _not_for_letters(
+    def _refuse_construct(
         self, node: nodes.Node, construct: str, name: str, listed: Iterable[str]
     ) -> NoReturn:
         near = difflib.get_close_matches(name, listed := sorted(listed), n=1)
@@ -171,7 +173,7 @@ class _Check:
             Text("%(construct)s is not for letters; %(hint)s", construct=construct, hint=hint),
         )
 
-    def _unknown(self, node: nodes.Node, name: str, known: Iterable[str]) -> NoReturn:
+    def _refuse_unknown(self, node: nodes.Node, name: str, known: Iterable[str]) -> NoReturn:
         near = difflib.get_close_matches(name, list(known), n=1)
         fields = ", ".join(f"subscriber.{field}" for field in FIELDS)
         hint = (

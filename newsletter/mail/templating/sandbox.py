@@ -103,7 +103,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters |= {
             "round": _make_bounded(_round),
             "field_link": _link,
-            "steps": _steps,
+            "steps": _count_steps,
             "together": _make_bounded(
                 lambda parts: (markup_join if html else str_join)(map(_check_output, parts))
             ),
@@ -285,7 +285,7 @@ def _link(value: object) -> str:
 
 
 @pass_context
-def _steps(context: Context, value: Iterable[Any], steps: int) -> list[Any]:
+def _count_steps(context: Context, value: Iterable[Any], steps: int) -> list[Any]:
     """Return the items of a loop, and count the steps of its rounds."""
     items = _list_few(value)
     context["steps_left"].take(len(items) * steps)

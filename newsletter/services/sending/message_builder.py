@@ -15,7 +15,7 @@ from newsletter.i18n import find_language, find_other_language, say
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.dkim.signer import Sign, make_sign, sign_message
 from newsletter.mail.forward import build_forward
-from newsletter.mail.headers import Sender, single_headers
+from newsletter.mail.headers import Sender, make_single_headers
 from newsletter.mail.kinds import MAILS, Requirement
 from newsletter.mail.message import CompiledMessage
 from newsletter.mail.render import MailContent
@@ -235,7 +235,7 @@ class MessageBuilder:
         sign = self._find_sign(sender) if self._signers else None
         reply = forwarding.find_reply(context.get("reply"))
         if reply is not None:
-            headers = single_headers(replace(sender, reply_to=reply.writer), content.subject)
+            headers = make_single_headers(replace(sender, reply_to=reply.writer), content.subject)
             data = build_forward(headers, values, content.text, reply.content)
             return Outgoing(row.id, sender.email, recipient, sign_message(data, sign))
         data = compile_single(list_context, content).build(values, sign)

@@ -53,12 +53,12 @@ def _part_filler(part: str) -> Callable[[Values], str]:
     return lambda values: fill(part, values)
 
 
-def text_header(name: str, value: str) -> Header:
+def make_text_header(name: str, value: str) -> Header:
     """Make a field of free text, with encoded-words where it is not plain ASCII (RFC 2047)."""
     return Header(name, (value,), lambda text: _words(name, text))
 
 
-def mailbox_header(name: str, display: str, address: str) -> Header:
+def make_mailbox_header(name: str, display: str, address: str) -> Header:
     """Make a field with one mailbox, ``Display Name <address>``.
 
     The address must be ASCII (RFC 6531 would need the whole path to allow more).
@@ -76,7 +76,7 @@ def mailbox_header(name: str, display: str, address: str) -> Header:
     return Header(name, (display, address), write)
 
 
-def url_header(name: str, *addresses: str) -> Header:
+def make_url_header(name: str, *addresses: str) -> Header:
     """Make a field of ``<address>, <address>``, folded only in between (RFC 2369 section 2)."""
 
     def write(*filled: str) -> str:
@@ -93,7 +93,7 @@ def url_header(name: str, *addresses: str) -> Header:
     return Header(name, addresses, write)
 
 
-def verbatim_header(name: str, value: str) -> Header:
+def make_verbatim_header(name: str, value: str) -> Header:
     """Make a field of an ASCII value that is written as it is (an id, a date, a keyword)."""
 
     def write(text: str) -> str:

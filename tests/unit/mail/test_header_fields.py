@@ -9,10 +9,10 @@ import pytest
 from newsletter.errors import InvalidInput
 from newsletter.mail.header_fields import (
     Header,
-    mailbox_header,
-    text_header,
-    url_header,
-    verbatim_header,
+    make_mailbox_header,
+    make_text_header,
+    make_url_header,
+    make_verbatim_header,
 )
 from newsletter.mail.slots import make_slot
 
@@ -30,8 +30,8 @@ def test_an_address_is_folded_where_the_line_would_be_too_long(length: int) -> N
     """The same with a slot, where the quick way must know the same bound."""
     name = "Ann Example Of Some Length"
     address = "a" * (length - len("@example.com")) + "@example.com"
-    constant = line(mailbox_header("To", name, address))
-    slots = mailbox_header("To", make_slot("name"), make_slot("email"))
+    constant = line(make_mailbox_header("To", name, address))
+    slots = make_mailbox_header("To", make_slot("name"), make_slot("email"))
     assert line(slots, name=name, email=address) == constant
     whole = f"To: {name} <{address}>"
     assert ("\r\n <" in constant) == (len(whole) > 76)
@@ -40,8 +40,8 @@ def test_an_address_is_folded_where_the_line_would_be_too_long(length: int) -> N
 
 def test_a_name_is_quoted_encoded_or_plain() -> None:
     def name(display: str) -> str:
-        constant = line(mailbox_header("To", display, "a@b.example"))
-        slots = mailbox_header("To", make_slot("name"), make_slot("email"))
+        constant = line(make_mailbox_header("To", display, "a@b.example"))
+        slots = make_mailbox_header("To", make_slot("name"), make_slot("email"))
         assert line(slots, name=display, email="a@b.example") == constant
         return constant.removeprefix("To: ")
 
@@ -60,7 +60,7 @@ def test_a_name_is_quoted_encoded_or_plain() -> None:
 @pytest.mark.parametrize("address", ["", "a b@c.example", "ann", "ü@c.example", "a@c\x7f"])
 def test_an_address_that_ascii_cannot_hold_is_refused(address: str) -> None:
     with pytest.raises(InvalidInput):
-        line(mailbox_header("To", "", address))
+        line(make_mailbox_header("To", "", address))
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def test_an_address_that_ascii_cannot_hold_is_refused(address: str) -> None:
     ],
 )
 def test_a_text_is_encoded_only_where_it_must_be(text: str, plain: bool) -> None:
-    written = line(text_header("Subject", text))
+    written = line(make_text_header("Subject", text))
     assert (written == f"Subject: {text}\r\n") is plain
     assert ("=?utf-8?" in written) is not plain
-    assert line(text_header("Subject", make_slot("text")), text=text) == written
+    assert line(make_text_header("Subject", make_slot("text")), text=text) == written
     value = written.removeprefix("Subject: ").removesuffix("\r\n")
     assert str(make_header(decode_header(value))) == text
     assert all(len(part) <= 76 for part in written.splitlines())
@@ -89,7 +89,7 @@ def test_a_text_is_encoded_only_where_it_must_be(text: str, plain: bool) -> None
 @pytest.mark.parametrize("word", ["a", "aa", "aaa", "aaaa", "ü", "aü"])
 def test_a_long_text_is_folded_into_lines_of_76(word: str) -> None:
     text = " ".join([word] * 120)
-    written = line(text_header("Subject", text))
+    written = line(make_text_header("Subject", text))
     parts = written.split("\r\n")
     assert len(parts) > 3
     assert all(len(part) <= 76 for part in parts)
@@ -100,36 +100,36 @@ def test_a_long_text_is_folded_into_lines_of_76(word: str) -> None:
 def test_a_link_has_900_characters_at_most_and_no_bracket() -> None:
     longest = "https://x.example/" + "a" * 882
     assert len(longest) == 900
-    header = url_header("List-Unsubscribe", make_slot("one"), make_slot("other"))
+    header = make_url_header("List-Unsubscribe", make_slot("one"), make_slot("other"))
     expected = f"List-Unsubscribe: <{longest}>,\r\n <mailto:x@y.example>\r\n"
     assert line(header, one=longest, other="mailto:x@y.example") == expected
-    assert line(url_header("List-Unsubscribe", longest, "mailto:x@y.example")) == expected
+    assert line(make_url_header("List-Unsubscribe", longest, "mailto:x@y.example")) == expected
     for wrong in (longest + "a", "https://x/<", "https://x/>", "https://x/ y", "https://x/ü", ""):
         with pytest.raises(InvalidInput):
             line(header, one=wrong, other="mailto:x@y.example")
         with pytest.raises(InvalidInput):
-            line(url_header("List-Help", wrong))
+            line(make_url_header("List-Help", wrong))
         with pytest.raises(InvalidInput):
-            line(url_header("List-Help", make_slot("one")), one=wrong)
+            line(make_url_header("List-Help", make_slot("one")), one=wrong)
 
 
 @pytest.mark.parametrize("value", ["ü", "a\nb", "a\rb", "a\0b", "a\tb"])
 def test_what_is_written_as_it_is_must_be_plain(value: str) -> None:
     with pytest.raises(InvalidInput):
-        line(verbatim_header("X-Id", value))
+        line(make_verbatim_header("X-Id", value))
     with pytest.raises(InvalidInput):
-        line(verbatim_header("X-Id", make_slot("id")), id=value)
-    assert line(verbatim_header("X-Id", make_slot("id")), id="a b") == "X-Id: a b\r\n"
+        line(make_verbatim_header("X-Id", make_slot("id")), id=value)
+    assert line(make_verbatim_header("X-Id", make_slot("id")), id="a b") == "X-Id: a b\r\n"
 
 
 def test_a_slot_may_stand_among_other_text() -> None:
-    two = verbatim_header("X-Id", f"<{make_slot('id')}>")
+    two = make_verbatim_header("X-Id", f"<{make_slot('id')}>")
     assert line(two, id="7") == "X-Id: <7>\r\n"
-    three = verbatim_header("X-Id", f"a{make_slot('id')}b{make_slot('other')}c")
+    three = make_verbatim_header("X-Id", f"a{make_slot('id')}b{make_slot('other')}c")
     assert line(three, id="1", other="2") == "X-Id: a1b2c\r\n"
 
 
 @pytest.mark.parametrize("name", ["", "To:", "X Id", "Xü", "X\n"])
 def test_a_name_of_a_field_is_one(name: str) -> None:
     with pytest.raises(InvalidInput):
-        verbatim_header(name, "x").compile()
+        make_verbatim_header(name, "x").compile()

@@ -13,7 +13,7 @@ import pytest
 
 from newsletter.authoring.markdown import render_markdown
 from newsletter.errors import InvalidInput, TemplateProblem
-from newsletter.mail.header_fields import text_header
+from newsletter.mail.header_fields import make_text_header
 from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.render import MailContent
 from newsletter.mail.slots import fill
@@ -66,7 +66,7 @@ def read(source: str, reader: object = ANA, subject: str = "S") -> tuple[str, st
     values = Filler(MergeTemplates.of_json(personal.as_json()))(given(reader)) if personal else {}
     message = parsed(
         compile_message(
-            MessageDraft([text_header("Subject", content.subject)], content.text, content.html)
+            MessageDraft([make_text_header("Subject", content.subject)], content.text, content.html)
         ).build(values)
     )
     assert body(message, "html").rstrip("\n") == fill(content.html, values)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_line
-from newsletter.mail.header_fields import mailbox_header, text_header, url_header
-from newsletter.mail.headers import Sender, list_headers, single_headers
+from newsletter.mail.header_fields import make_mailbox_header, make_text_header, make_url_header
+from newsletter.mail.headers import Sender, make_list_headers, make_single_headers
 from newsletter.mail.message import MessageDraft, compile_message, encode_quoted_printable
 from newsletter.mail.slots import fill, make_slot
 
@@ -33,7 +33,7 @@ SENDER = Sender("Ana Coach", "ana@example.com", "reply@example.com")
 
 
 def headers(subject: str = "Hello", title: str = "Slow Letters", sender: Sender = SENDER):  # type: ignore[no-untyped-def]
-    return list_headers(
+    return make_list_headers(
         sender,
         subject,
         title=title,
@@ -137,9 +137,9 @@ def test_a_message_names_the_slots_of_its_headers_and_bodies() -> None:
 
 
 def test_h19_a_confirmation_says_nothing_of_lists() -> None:
-    data = compile_message(MessageDraft(single_headers(SENDER, "Please confirm"), "x", "x")).build(
-        {**VALUES, "name": ""}
-    )
+    data = compile_message(
+        MessageDraft(make_single_headers(SENDER, "Please confirm"), "x", "x")
+    ).build({**VALUES, "name": ""})
     assert b"List-" not in data
     assert b"Auto-Submitted: auto-generated\r\n" in data
     assert b"To: jurgen@example.com\r\n" in data
@@ -148,9 +148,9 @@ def test_h19_a_confirmation_says_nothing_of_lists() -> None:
 @pytest.mark.parametrize("bad", ["a\r\nBcc: x@example.com", "a\nb", "a\0b"])
 def test_m01_a_line_break_never_reaches_a_header(bad: str) -> None:
     with pytest.raises(InvalidInput):
-        compile_message(MessageDraft([text_header("Subject", bad)], "", ""))
+        compile_message(MessageDraft([make_text_header("Subject", bad)], "", ""))
     compiled = compile_message(
-        MessageDraft([mailbox_header("To", make_slot("name"), make_slot("email"))], "", "")
+        MessageDraft([make_mailbox_header("To", make_slot("name"), make_slot("email"))], "", "")
     )
     with pytest.raises(InvalidInput):
         compiled.build({**VALUES, "name": bad})
@@ -167,7 +167,9 @@ def test_m01_an_encoded_word_that_decodes_to_a_line_break_stays_text() -> None:
 
 def test_m04_an_address_beyond_ascii_is_refused() -> None:
     with pytest.raises(InvalidInput):
-        compile_message(MessageDraft([mailbox_header("To", "Jörg", "jörg@example.com")], "", ""))
+        compile_message(
+            MessageDraft([make_mailbox_header("To", "Jörg", "jörg@example.com")], "", "")
+        )
 
 
 @pytest.mark.parametrize(
@@ -176,11 +178,13 @@ def test_m04_an_address_beyond_ascii_is_refused() -> None:
 )
 def test_an_address_that_no_list_header_can_carry_is_refused(bad: str) -> None:
     with pytest.raises(InvalidInput):
-        compile_message(MessageDraft([url_header("List-Help", bad)], "", ""))
+        compile_message(MessageDraft([make_url_header("List-Help", bad)], "", ""))
 
 
 def test_m05_encoded_words_are_short_and_lines_folded() -> None:
-    data = compile_message(MessageDraft([text_header("Subject", "Größe " * 40)], "", "")).build({})
+    data = compile_message(
+        MessageDraft([make_text_header("Subject", "Größe " * 40)], "", "")
+    ).build({})
     for word in re.findall(rb"=\?[^ ]*\?=", data):
         assert len(word) <= 75
     assert all(len(line) <= 76 for line in data.split(b"\r\n"))

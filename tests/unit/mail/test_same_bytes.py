@@ -98,9 +98,15 @@ def former_message(
 
 
 def make_headers(module: object, subject: str, title: str, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    for name in ("mailbox_header", "text_header", "url_header", "verbatim_header", "Header"):
+    for name in (
+        "make_mailbox_header",
+        "make_text_header",
+        "make_url_header",
+        "make_verbatim_header",
+        "Header",
+    ):
         monkeypatch.setattr(headers, name, getattr(module, name))
-    return headers.list_headers(
+    return headers.make_list_headers(
         headers.Sender("Ana Müller", "ana@example.com", "reply@example.com"),
         subject,
         title=title,

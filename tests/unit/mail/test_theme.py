@@ -8,7 +8,7 @@ from newsletter.mail.theme import (
     ACCENT,
     FONTS,
     RADIUS_AT_MOST,
-    contrast_ratio,
+    compute_contrast,
     make_legible,
     make_theme,
 )
@@ -19,13 +19,13 @@ from newsletter.mail.theme import (
     [("#000000", 21.0), ("#ff0000", 4.0), ("#00ff00", 1.37), ("#0000ff", 8.59), ("#808080", 3.95)],
 )
 def test_the_contrast_to_white_is_that_of_wcag(color: str, ratio: float) -> None:
-    assert contrast_ratio(color, "#ffffff") == pytest.approx(ratio, abs=0.005)
+    assert compute_contrast(color, "#ffffff") == pytest.approx(ratio, abs=0.005)
 
 
 @pytest.mark.parametrize("color", ["#ffff00", "#00ff00", "#ff0000", "#0000ff", "#777777"])
 @pytest.mark.parametrize("background", ["#ffffff", "#000000", "#000080"])
 def test_a_colour_is_made_legible_on_its_background(color: str, background: str) -> None:
-    assert contrast_ratio(make_legible(color, background), background) >= 4.5
+    assert compute_contrast(make_legible(color, background), background) >= 4.5
 
 
 def test_a_colour_that_is_legible_stays_and_another_changes_as_little_as_it_takes() -> None:
