@@ -101,6 +101,19 @@ class Hooks(_Table):
     mailjet: Hook = Hook()
     resend: Hook = Hook()
 
+    @model_validator(mode="after")
+    def _check_mailgun(self) -> Hooks:
+        """Refuse Mailgun's key without a secret.
+
+        Raises `ValueError`.
+        """
+        if self.mailgun.key is not None and self.mailgun.secret is None:
+            raise ValueError(
+                "mailgun.key and mailgun.secret go together: the signature does not cover what a "
+                "report says, so the secret proves who sent it"
+            )
+        return self
+
     def find(self, provider: str) -> Hook:
         """Return a provider's settings, empty ones for a provider that is not known."""
         hook = getattr(self, provider, None) if provider in type(self).model_fields else None

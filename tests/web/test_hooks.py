@@ -22,9 +22,11 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
+from newsletter.errors import SettingsError
 from newsletter.mail.smtp.types import Outgoing
 from newsletter.models import Subscriber, Subscription
 from newsletter.services.inbound import hooks
+from newsletter.services.operations import cleanup
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from newsletter.settings import Settings
@@ -187,6 +189,11 @@ def mailgun(data: dict[str, Any], clock: Clock, token: str = "t1") -> tuple[byte
     return json.dumps(body).encode(), {}
 
 
+def mailgun_message(outgoing: Outgoing) -> dict[str, Any]:
+    """Return what an event of Mailgun says of the message that it is about."""
+    return {"message": {"headers": {"message-id": message_id_of(outgoing).strip("<>")}}}
+
+
 def resend(row: dict[str, Any], clock: Clock) -> tuple[bytes, dict[str, str]]:
     body = json.dumps(row).encode()
     timestamp = str(int(clock().timestamp()))
@@ -235,7 +242,7 @@ HARD: dict[str, Callable[[Outgoing, Clock], Report]] = {
             "reason": "bounce",
             "recipient": o.recipient,
             "delivery-status": {"code": 550, "message": "5.1.1 The email account does not exist"},
-            "message": {"headers": {"message-id": message_id_of(o).strip("<>")}},
+            **mailgun_message(o),
         },
         c,
     ),
@@ -301,7 +308,9 @@ COMPLAINT: dict[str, Callable[[Outgoing, Clock], Report]] = {
     "sendgrid": lambda o, c: sendgrid(
         [{"email": o.recipient, "event": "spamreport", "sg_event_id": "e2"}], c
     ),
-    "mailgun": lambda o, c: mailgun({"event": "complained", "recipient": o.recipient}, c, "t2"),
+    "mailgun": lambda o, c: mailgun(
+        {"event": "complained", "recipient": o.recipient, **mailgun_message(o)}, c, "t2"
+    ),
     "resend": lambda o, c: resend({"type": "email.complained", "data": {"to": [o.recipient]}}, c),
     "brevo": lambda o, c: (
         json.dumps({"event": "spam", "email": o.recipient, "ts_event": 2}).encode(),
@@ -324,7 +333,7 @@ NOTHING: dict[str, Callable[[Outgoing, Clock], Report]] = {
         [{"email": o.recipient, "event": "deferred", "sg_event_id": "e3"}], c
     ),
     "mailgun": lambda o, c: mailgun(
-        {"event": "failed", "severity": "temporary", "recipient": o.recipient}, c
+        {"event": "failed", "severity": "temporary", "recipient": o.recipient}, c, "t3"
     ),
     "resend": lambda o, c: resend({"type": "email.delivered", "data": {"to": [o.recipient]}}, c),
     "brevo": lambda o, c: (json.dumps({"event": "opened", "email": o.recipient}).encode(), {}),
@@ -442,17 +451,94 @@ def test_another_topic_is_refused_before_anything_is_fetched(
         assert suppressed() == {outgoing[1].recipient: "bounce"}
 
 
+def of_whom(app: Flask) -> tuple[dict[str, str], list[str]]:
+    """Return who is suppressed, and who subscribes."""
+    with app.app_context():
+        query = select(Subscriber.email).join(Subscription).where(Subscription.status == "active")
+        return suppressed(), sorted(db.session.scalars(query))
+
+
+@pytest.mark.parametrize("origin", ["hard", "delivered", "nobody's"])
 def test_a_signature_of_mailgun_says_one_thing_only(
+    app: Flask,
+    client: FlaskClient,
+    outgoing: list[Outgoing],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    origin: str,
+) -> None:
+    """It covers the token alone: whoever has seen one could put other words behind it.
+
+    Nor does a token come back that said nothing, or whose event has given way to others.
+    """
+    monkeypatch.setattr("newsletter.services.inbound.apply.UNPROVED_AT_MOST", 1)
+    first = {
+        "hard": HARD["mailgun"](outgoing[0], clock),
+        "delivered": mailgun({"event": "delivered", **mailgun_message(outgoing[0])}, clock),
+        "nobody's": mailgun({"event": "complained", "recipient": "x@elsewhere.example"}, clock),
+    }[origin]
+    assert post(client, "mailgun", *first) == 200
+    for number in range(3):
+        other = {"event": "complained", "recipient": f"x{number}@elsewhere.example"}
+        assert post(client, "mailgun", *mailgun(other, clock, f"other{number}")) == 200
+    before = of_whom(app)
+    replay = {"recipient": outgoing[1].recipient, **mailgun_message(outgoing[1])}
+    for event in ("complained", "unsubscribed"):
+        clock.forward(timedelta(hours=1))
+        timestamp = json.loads(first[0])["signature"]
+        body = {"signature": timestamp, "event-data": {**replay, "event": event}}
+        assert post(client, "mailgun", json.dumps(body).encode()) == 200
+    assert of_whom(app) == before
+    with app.app_context():
+        cleanup.clean_up(app.extensions[EXTENSION])
+    assert post(client, "mailgun", json.dumps(body).encode()) == 200
+    clock.forward(timedelta(days=3))
+    with app.app_context():
+        cleanup.clean_up(app.extensions[EXTENSION])
+    assert post(client, "mailgun", json.dumps(body).encode()) == 403, "too old by itself"
+    assert of_whom(app) == before
+
+
+def test_an_unused_signature_of_mailgun_reaches_whom_it_names_by_our_message_id(
     app: Flask, client: FlaskClient, outgoing: list[Outgoing], clock: Clock
 ) -> None:
-    """It covers the token alone: whoever has seen one could put other words behind it."""
-    assert post(client, "mailgun", *HARD["mailgun"](outgoing[0], clock)) == 200
-    data = {"event": "complained", "recipient": outgoing[1].recipient}
-    assert post(client, "mailgun", *mailgun(data, clock)) == 200
-    assert post(client, "mailgun", *mailgun({**data, "event": "unsubscribed"}, clock)) == 200
-    with app.app_context():
-        assert suppressed() == {outgoing[0].recipient: "bounce"}
-        assert len(bounce_events()) == 1
+    """An address, which anybody knows, is no name: only the one whose message it is."""
+    everybody = sorted(one.recipient for one in outgoing)
+    for number, event in enumerate(("complained", "unsubscribed")):
+        data = {"event": event, "recipient": outgoing[1].recipient}
+        forged = {"message": {"headers": {"message-id": "123.456@mailgun.example"}}}
+        for more in ({}, forged):
+            body = mailgun({**data, **more}, clock, f"a{number}{len(more)}")
+            assert post(client, "mailgun", *body) == 200
+    assert of_whom(app) == ({}, everybody)
+    crossed = {"event": "complained", "recipient": outgoing[1].recipient}
+    crossed |= mailgun_message(outgoing[0])  # type: ignore[arg-type]
+    assert post(client, "mailgun", *mailgun(crossed, clock, "b")) == 200
+    assert of_whom(app)[0] == {outgoing[0].recipient: "complaint"}
+
+
+def test_a_report_of_mailgun_needs_the_secret_beside_its_signature(
+    app: Flask, client: FlaskClient, outgoing: list[Outgoing], clock: Clock
+) -> None:
+    env = app.extensions[EXTENSION]
+    hook = env.settings.bounces.hooks.mailgun
+    report = HARD["mailgun"](outgoing[0], clock)
+    for update in ({"secret": None}, {"key": None}):
+        hooks_ = env.settings.bounces.hooks.model_copy(
+            update={"mailgun": hook.model_copy(update=update)}
+        )
+        bounces = env.settings.bounces.model_copy(update={"hooks": hooks_})
+        object.__setattr__(env, "settings", env.settings.model_copy(update={"bounces": bounces}))
+        assert post(app.test_client(), "mailgun", *report) in (403, 404)
+    assert of_whom(app)[0] == {}
+
+
+def test_a_key_of_mailgun_without_a_secret_is_named(tmp_path: Any) -> None:
+    (tmp_path / "newsletter.toml").write_text('[bounces.hooks.mailgun]\nkey = "k"\n')
+    environ = {"NEWSLETTER_SECRET_KEY": "a-key-for-tests-only-0123456789abcdef"}
+    with pytest.raises(SettingsError) as error:
+        load_settings(tmp_path / "newsletter.toml", environ)
+    assert "bounces.hooks: mailgun.key and mailgun.secret go together" in str(error.value)
 
 
 def test_bad_events_of_a_report_keep_no_good_ones_waiting(
@@ -569,7 +655,8 @@ def test_hooks_are_set_in_the_environment_and_mistakes_named(tmp_path: Any) -> N
         "NEWSLETTER_SECRET_KEY": "a-key-for-tests-only-0123456789abcdef",
         "NEWSLETTER_BOUNCES__HOOKS__SES__SECRET": SECRET,
     }
-    (tmp_path / "newsletter.toml").write_text('[bounces.hooks.mailgun]\nkey = "k"\n')
+    text = f'[bounces.hooks.mailgun]\nkey = "k"\nsecret = "{SECRET}"\n'
+    (tmp_path / "newsletter.toml").write_text(text)
     loaded = load_settings(tmp_path / "newsletter.toml", environ).bounces.hooks
     assert loaded.ses.secret and loaded.ses.secret.get_secret_value() == SECRET
     assert loaded.mailgun.key and loaded.mailgun.key.get_secret_value() == "k"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +13,9 @@ from sqlalchemy.orm import Session
 from newsletter.bounce_vocabulary import BounceClass, BounceProof, BounceSource
 from newsletter.bounces.providers import ses, signing, unsigned
 from newsletter.bounces.providers.types import NotReadable, NotVerified, ProviderEvent
+from newsletter.db.session import reading, transaction
 from newsletter.errors import FeedError, NotFound
+from newsletter.services import counters
 from newsletter.services.inbound.apply import Bounce, apply_bounce
 from newsletter.services.inbound.identify import (
     NOBODY,
@@ -26,8 +29,12 @@ from newsletter.services.runtime import Environment
 CERTIFICATES_AT_MOST = 8
 """Certificates of SNS that one process remembers; there is one for each region."""
 
-SIGNED = ("sendgrid", "mailgun", "resend")
-"""Providers that sign with a key of the settings; with it they need no secret in the URL."""
+SIGNED = ("sendgrid", "resend")
+"""Providers that sign the whole report with a key of the settings: they need no secret in the URL.
+"""
+
+KEYED = (*SIGNED, "mailgun")
+"""Providers whose reports are taken only with a key. Mailgun signs a token and not the report."""
 
 _certificates: dict[str, bytes] = {}
 
@@ -43,11 +50,35 @@ def receive(
     `NotReadable` for the report, `DatabaseError`.
     """
     source = _get_source(env, provider, secret)
-    events = list(_read(env, source, body, headers))
-    for event in events:
+    if source is BounceSource.MAILGUN:
+        return _receive_mailgun(env, body)
+    return _apply(env, source, _read(env, source, body, headers))
+
+
+def _receive_mailgun(env: Environment, body: bytes) -> int:
+    """Apply a report whose signature covers a token alone, and spend the token.
+
+    Whoever has seen a signature could put other words behind it, so it counts once, also if what it
+    came with first is of no interest here.
+    """
+    key = env.settings.bounces.hooks.mailgun.key
+    token = signing.verify_mailgun(body, key.get_secret_value() if key else "", env.now)
+    name = f"hook/mailgun/{hashlib.sha256(token.encode()).hexdigest()[:40]}"
+    with reading() as session:
+        if counters.count_since(session, [name], since=0)[name]:
+            return 0
+    count = _apply(env, BounceSource.MAILGUN, signing.read_mailgun(body, token))
+    with transaction() as session:  # kept for longer than a signature is fresh (`clean_up`)
+        counters.increment(session, name, now=int(env.now.timestamp()), seconds=counters.HOUR)
+    return count
+
+
+def _apply(env: Environment, source: BounceSource, events: Iterable[ProviderEvent]) -> int:
+    read = list(events)
+    for event in read:
         bounce = Bounce(source, f"{source.value} {event.id}", event.result, once=event.once)
         apply_bounce(env, bounce, partial(_find_owner, env, event))
-    return len(events)
+    return len(read)
 
 
 def _get_source(env: Environment, provider: str, secret: str) -> BounceSource:
@@ -57,7 +88,7 @@ def _get_source(env: Environment, provider: str, secret: str) -> BounceSource:
     right = bool(expected) and hmac.compare_digest(expected.encode(), secret.encode())
     if not right and (expected or not signed):
         raise NotFound("there is no such page")
-    if provider in SIGNED and hook.key is None:
+    if provider in KEYED and hook.key is None:
         raise NotVerified
     return BounceSource(provider)
 
@@ -73,9 +104,6 @@ def _read(
         case BounceSource.SENDGRID:
             signing.verify_sendgrid(body, headers, key, env.now)
             return signing.read_sendgrid(body)
-        case BounceSource.MAILGUN:
-            token = signing.verify_mailgun(body, key, env.now)
-            return signing.read_mailgun(body, token)
         case BounceSource.RESEND:
             event_id = signing.verify_resend(body, headers, key, env.now)
             return signing.read_resend(body, event_id)
@@ -85,7 +113,13 @@ def _read(
             return unsigned.read_brevo(body)
         case BounceSource.MAILJET:
             return unsigned.read_mailjet(body)
-        case BounceSource.SMTP | BounceSource.PIPE | BounceSource.MAILBOX | BounceSource.LISTENER:
+        case (
+            BounceSource.SMTP
+            | BounceSource.PIPE
+            | BounceSource.MAILBOX
+            | BounceSource.LISTENER
+            | BounceSource.MAILGUN  # read above
+        ):
             raise NotReadable
 
 
@@ -117,10 +151,15 @@ def _fetch_from_amazon(env: Environment, url: str) -> bytes:
 
 
 def _find_owner(env: Environment, event: ProviderEvent, session: Session) -> Owner:
-    """Find whose a verified event is: by our own marks in it, else by the address it names."""
+    """Find whose a verified event is: by our own marks in it, else by the address it names.
+
+    An address proves nothing where the provider's signature does not cover it.
+    """
     owner = find_owner(env, session, event.evidence, "")
     if owner.proof.valid:
         return owner if owner.proof.secret else replace(owner, proof=BounceProof.HOOK)
+    if event.once:
+        return find_by_address(session, event.result.recipient)
     leaves = event.result.bounce_class is BounceClass.UNSUBSCRIBE
     if leaves and count_active(session, event.result.recipient) != 1:
         return NOBODY  # nothing tells which subscription somebody ended at the provider
