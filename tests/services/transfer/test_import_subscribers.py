@@ -588,6 +588,14 @@ def forget_all() -> None:
             session.delete(gone)
 
 
+def test_a_row_that_repeats_an_earlier_one_corrects_nothing(
+    env: Environment, tmp_path: Path
+) -> None:
+    content = "email,language\nb@example.com,fr\na@example.com,de\na@example.com,de\n"
+    done = load(env, tmp_path, content, because="x")
+    assert (done.new, done.updated, done.duplicate) == (2, 0, 1)
+
+
 def test_u5_language_and_cadence_of_somebody_known(env: Environment, tmp_path: Path) -> None:
     """A file gives what is missing and corrects what another file gave; what subscribers chose
     themselves stays.
