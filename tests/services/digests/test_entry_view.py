@@ -9,6 +9,7 @@ import pytest
 from newsletter.models import Entry
 from newsletter.services.digests.entry_view import (
     EXCERPT,
+    SHORT,
     TITLE,
     WHOLE,
     EntryForm,
@@ -120,3 +121,9 @@ def test_a_videos_still_picture_says_that_it_plays() -> None:
     entry = shown("<p>x</p>", image="https://i.ytimg.com/vi/dQw4w9WgXcQ/hqdefault.jpg")
     assert (entry.plays, entry.video, entry.image_height) == (True, False, 402)
     assert not shown("<p>x</p>", image="https://b.org/meadow.jpg").plays
+
+
+@pytest.mark.parametrize(("form", "words"), [(WHOLE, 60), (EXCERPT, 60), (SHORT, 20), (TITLE, 0)])
+def test_an_excerpt_has_as_many_words_as_its_form_says(form: EntryForm, words: int) -> None:
+    excerpt = shown(f"<p>{'word ' * 200}</p>", form=form).excerpt
+    assert excerpt.count("word") == words
