@@ -135,9 +135,7 @@ class Fetcher:
         permanent = True
         for _ in range(HOPS_AT_MOST + 1):
             self._check(current)
-            response = self._request(
-                current, {**headers, **_choose_cookies(current)}, pools, deadline
-            )
+            response = self._request(current, {**headers, **_get_cookies(current)}, pools, deadline)
             try:
                 if response.status not in (301, 302, 303, 307, 308):
                     moved = current if permanent and current != url else None
@@ -274,7 +272,7 @@ class Fetcher:
         return bytes(body)
 
 
-def _choose_cookies(url: str) -> dict[str, str]:
+def _get_cookies(url: str) -> dict[str, str]:
     """Return the cookie that declines YouTube's question for consent.
 
     YouTube answers strangers in Europe with that question instead of a channel's page.
