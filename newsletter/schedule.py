@@ -55,23 +55,23 @@ class Period:
     due_at: datetime
 
 
-def latest_period(cadence: Cadence, schedule: Schedule, now: datetime) -> Period:
+def find_latest_period(cadence: Cadence, schedule: Schedule, now: datetime) -> Period:
     """Return the last period of `cadence` that is due at `now` or before."""
     day = now.astimezone(schedule.zone).date()
-    while (period := _period_on(cadence, schedule, day)) is None or period.due_at > now:
+    while (period := _find_period(cadence, schedule, day)) is None or period.due_at > now:
         day -= timedelta(days=1)
     return period
 
 
-def next_period(cadence: Cadence, schedule: Schedule, now: datetime) -> Period:
+def find_next_period(cadence: Cadence, schedule: Schedule, now: datetime) -> Period:
     """Return the first period of `cadence` that is due after `now`."""
     day = now.astimezone(schedule.zone).date() - timedelta(days=1)
-    while (period := _period_on(cadence, schedule, day)) is None or period.due_at <= now:
+    while (period := _find_period(cadence, schedule, day)) is None or period.due_at <= now:
         day += timedelta(days=1)
     return period
 
 
-def _period_on(cadence: Cadence, schedule: Schedule, day: date) -> Period | None:
+def _find_period(cadence: Cadence, schedule: Schedule, day: date) -> Period | None:
     """Return the period that goes out on `day`, or None."""
     match cadence:
         case Cadence.DAILY:
@@ -80,16 +80,16 @@ def _period_on(cadence: Cadence, schedule: Schedule, day: date) -> Period | None
             year, week, weekday = day.isocalendar()
             key = f"{year}-W{week:02}" if weekday - 1 == schedule.weekday else ""
         case Cadence.MONTHLY:
-            is_day = day.day == min(schedule.monthday, _last_day(day))
+            is_day = day.day == min(schedule.monthday, _find_last_day(day))
             key = f"{day.year}-{day.month:02}" if is_day else ""
         case Cadence.INSTANT:
             key = ""
         case _:
             assert_never(cadence)
-    return Period(cadence, key, _moment_on(day, schedule)) if key else None
+    return Period(cadence, key, _compute_moment(day, schedule)) if key else None
 
 
-def _moment_on(day: date, schedule: Schedule) -> datetime:
+def _compute_moment(day: date, schedule: Schedule) -> datetime:
     """Return the list's hour on `day` as UTC: one moment a day, whatever the clocks do.
 
     An hour that does not exist (spring) means the same distance after midnight, an hour later on
@@ -98,12 +98,12 @@ def _moment_on(day: date, schedule: Schedule) -> datetime:
     return datetime.combine(day, time(schedule.hour), schedule.zone).astimezone(UTC)
 
 
-def _last_day(day: date) -> int:
+def _find_last_day(day: date) -> int:
     following = day.replace(day=28) + timedelta(days=4)
     return (following - timedelta(days=following.day)).day
 
 
-def next_poll(
+def plan_next_poll(
     now: datetime, *, failures: int, max_age: int | None, retry_after: int | None, jitter: float
 ) -> datetime:
     """Return the moment to poll a feed again.
@@ -119,7 +119,7 @@ def next_poll(
     return now + wait * (1 + jitter / 10)
 
 
-def next_try(
+def plan_next_try(
     now: datetime, *, attempts: int, waits: Sequence[timedelta], jitter: float
 ) -> datetime:
     """Return the moment to try a refused message again after `attempts` tries.
@@ -145,7 +145,7 @@ class SeriesStep:
     removed: bool = False
 
 
-def next_of_series(
+def find_next_of_series(
     steps: Sequence[SeriesStep], *, begun: datetime, received: Mapping[int, datetime]
 ) -> tuple[int, datetime] | None:
     """Return the next letter of a series for a subscriber, with its moment, or None.

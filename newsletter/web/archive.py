@@ -17,7 +17,7 @@ from newsletter.services.signup import forms
 from newsletter.web import visits
 from newsletter.web.locale import set_languages
 from newsletter.web.responses import render_page
-from newsletter.web.signup import form_page
+from newsletter.web.signup import render_form
 
 blueprint = Blueprint("archive", __name__)
 
@@ -53,7 +53,7 @@ def show_campaign(slug: str, name: str) -> AnyResponse:
     page, html = archiving.get_page(env, slug, name)
     list_form = forms.get_form(slug)
     url = env.links.archive(slug, name)
-    answer = form_page(
+    answer = render_form(
         "archived.html",
         list_form,
         shown=page,

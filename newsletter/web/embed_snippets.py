@@ -16,7 +16,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.services.signup.forms import TRAP, Form
 from newsletter.setup_vocabulary import EmbedKind
-from newsletter.web.signup import script_file
+from newsletter.web.signup import get_script_file
 
 HEIGHT = 420
 """Pixels of a frame before its page says how tall it is, or where the blog's policy forbids the
@@ -48,16 +48,18 @@ def embed_form(
                 page = env.links.mailing_list(form.slug)
                 html = render_template("embed_link.html", list=form, action=page)
             case EmbedKind.IFRAME:
-                html = _frame(env, form, {"language": find_language(language), "theme": theme})
+                html = _render_frame(
+                    env, form, {"language": find_language(language), "theme": theme}
+                )
             case EmbedKind.FORM | EmbedKind.SCRIPT:
                 script = kind is EmbedKind.SCRIPT
-                html = _form(env, form, form.wording(form_language), script=script)
+                html = _render_form(env, form, form.wording(form_language), script=script)
             case _:
                 assert_never(kind)
     return "\n".join(line for line in html.splitlines() if line.strip()) + "\n"
 
 
-def _form(env: Environment, form: Form, wording: str, *, script: bool) -> str:
+def _render_form(env: Environment, form: Form, wording: str, *, script: bool) -> str:
     return render_template(
         "embed_form.html",
         list=form,
@@ -66,24 +68,25 @@ def _form(env: Environment, form: Form, wording: str, *, script: bool) -> str:
         action=env.links.to(f"/{form.slug}/subscribe"),
         trap=TRAP,
         script=env.links.to("/embed.js") if script else "",
-        integrity=integrity(),
+        integrity=compute_integrity(),
     )
 
 
-def _frame(env: Environment, form: Form, wishes: dict[str, str]) -> str:
+def _render_frame(env: Environment, form: Form, wishes: dict[str, str]) -> str:
     query = urlencode({name: value for name, value in wishes.items() if value})
     return render_template(
         "embed_frame.html",
         list=form,
         action=env.links.to(f"/{form.slug}/embed") + (f"?{query}" if query else ""),
         script=env.links.to("/embed.js"),
-        integrity=integrity(),
+        integrity=compute_integrity(),
         height=HEIGHT + FIELD_HEIGHT * len(form.fields) + TOPIC_HEIGHT * len(form.topics),
     )
 
 
-def integrity() -> str:
+def compute_integrity() -> str:
     """Return the hash by which a browser checks embed.js (Subresource Integrity)."""
     return (
-        "sha384-" + base64.b64encode(hashlib.sha384(script_file().read_bytes()).digest()).decode()
+        "sha384-"
+        + base64.b64encode(hashlib.sha384(get_script_file().read_bytes()).digest()).decode()
     )

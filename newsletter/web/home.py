@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from newsletter.services.signup import forms
-from newsletter.web.page_cache import public_page
+from newsletter.web.page_cache import render_public_page
 from newsletter.web.signup import list_page
 
 blueprint = Blueprint("home", __name__)
@@ -14,7 +14,7 @@ blueprint = Blueprint("home", __name__)
 @blueprint.get("/")
 def home() -> Response:
     """Show the lists of this installation."""
-    return public_page("home.html", slots={}, lists=forms.list_forms())
+    return render_public_page("home.html", slots={}, lists=forms.list_forms())
 
 
 @blueprint.get("/<slug>/")

@@ -51,18 +51,18 @@ def install(app: Flask) -> None:
     babel = Babel(app, locale_selector=lambda: get_babel_locale(choose_language()))
     babel.domain_instance = _Catalogues()
     app.jinja_env.policies["ext.i18n.trimmed"] = True
-    app.jinja_env.filters["day"] = lambda moment, style="long": _day(moment, style)
+    app.jinja_env.filters["day"] = lambda moment, style="long": _format_day(moment, style)
     app.jinja_env.filters["month"] = lambda moment: month(moment, current_language())
     app.jinja_env.filters["day_and_time"] = lambda moment: day_and_time(moment, current_language())
     app.jinja_env.filters["ltr"] = lambda text: Markup('<bdi dir="ltr">{}</bdi>').format(text)
-    app.context_processor(_words)
+    app.context_processor(_list_words)
 
 
-def _day(moment: datetime, style: str) -> str:
+def _format_day(moment: datetime, style: str) -> str:
     return day(moment, current_language(), style=style)
 
 
-def _words() -> dict[str, object]:
+def _list_words() -> dict[str, object]:
     return {
         "language": current_language(),
         "direction": direction(current_language()),

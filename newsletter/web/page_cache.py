@@ -25,7 +25,7 @@ _MARK = secrets.token_hex(16)
 """Nobody can write it into a title."""
 
 
-def public_page(template: str, *, slots: Mapping[str, str], **content: Hashable) -> Response:
+def render_public_page(template: str, *, slots: Mapping[str, str], **content: Hashable) -> Response:
     """Render `template` from a `content` that everybody sees, with `slots` for this visitor.
 
     A form on it is empty.
@@ -40,10 +40,10 @@ def public_page(template: str, *, slots: Mapping[str, str], **content: Hashable)
 
 def install(app: Flask) -> None:
     """Give `app` a cache of its own: each application has its own settings and templates."""
-    app.extensions[REMEMBERED] = lru_cache(maxsize=AT_MOST)(_pieces)
+    app.extensions[REMEMBERED] = lru_cache(maxsize=AT_MOST)(_render_pieces)
 
 
-def _pieces(
+def _render_pieces(
     template: str,
     language: str,
     root: str,

@@ -51,13 +51,18 @@ def install(app: Flask, settings: Settings) -> None:
     options: dict[str, Any] = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
     options["retry"] = Retry(NoBackoff(), 0)
     Limiter(
-        key_func=_address,
+        key_func=_name_address,
         app=app,
         application_limits=[
             ApplicationLimit(
-                limit_provider=f"{most * factor}/hour", key_function=place, exempt_when=_elsewhere
+                limit_provider=f"{most * factor}/hour",
+                key_function=place,
+                exempt_when=_is_elsewhere,
             )
-            for place, most in ((_address, ceilings.per_ip), (_network, ceilings.per_network))
+            for place, most in (
+                (_name_address, ceilings.per_ip),
+                (_name_network, ceilings.per_network),
+            )
         ],
         storage_uri=settings.web.redis.get_secret_value(),
         storage_options=options,
@@ -69,15 +74,15 @@ def install(app: Flask, settings: Settings) -> None:
     logging.getLogger("flask-limiter").addFilter(_is_worth_logging)
 
 
-def _elsewhere() -> bool:
+def _is_elsewhere() -> bool:
     return request.method != "POST" or request.endpoint not in ENTRANCES
 
 
-def _address() -> str:
+def _name_address() -> str:
     return request_limits.network_names(request.remote_addr or "")[0]
 
 
-def _network() -> str:
+def _name_network() -> str:
     return f"net {request_limits.network_names(request.remote_addr or '')[1]}"
 
 

@@ -40,7 +40,7 @@ def resource(token: str) -> Response:
         return render_message(
             403, title, gettext("Subscribe once more, and the link works again."), again="/"
         )
-    _one_range_at_most()
+    _allow_one_range()
     answer = send_file(
         file.path,
         mimetype=file.content_type,
@@ -75,7 +75,7 @@ def _read_range_from_file(answer: Response, path: Path) -> None:
     answer.direct_passthrough = True
 
 
-def _one_range_at_most() -> None:
+def _allow_one_range() -> None:
     """Remove a Range that is not one range of bytes: the whole file answers it.
 
     Source: RFC 9110 section 14.2.

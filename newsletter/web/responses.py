@@ -85,7 +85,7 @@ def mark_language(answer: Response) -> Response:
     return answer
 
 
-def evidence(source: EvidenceSource) -> Evidence:
+def make_evidence(source: EvidenceSource) -> Evidence:
     """Return where this request came from, for the consent record."""
     return Evidence(
         source=source,

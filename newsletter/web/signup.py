@@ -39,9 +39,9 @@ from newsletter.web.locale import (
     set_languages,
     translate_texts,
 )
-from newsletter.web.page_cache import public_page
+from newsletter.web.page_cache import render_public_page
 from newsletter.web.request_body import read_json_object
-from newsletter.web.responses import evidence, mark_private, render_page, wants_json
+from newsletter.web.responses import make_evidence, mark_private, render_page, wants_json
 
 blueprint = Blueprint("signup", __name__)
 log = logging.getLogger("newsletter.web")
@@ -62,7 +62,7 @@ TEXTS = ("name", "cadence", "language", "altcha", "form", "page", "stamp", "word
 PREFLIGHT_FOR = 86_400
 
 
-def form_page(template: str, list_form: Form, *, status: int = 200, **context: Any) -> Response:
+def render_form(template: str, list_form: Form, *, status: int = 200, **context: Any) -> Response:
     """Render a page with a list's form, which may run our own scripts and needs none.
 
     An empty form is the same for everybody but for its stamp, its page, and large `slots`.
@@ -78,12 +78,12 @@ def form_page(template: str, list_form: Form, *, status: int = 200, **context: A
     for_visitor = {"stamp": stamp, "page": context.pop("page", ""), **slots}
     if typed or errors:
         first = "" if context.get("framed") else next(iter(errors), "")
-        wrong = {name: _wrong(name, first=name == first) for name in errors}
+        wrong = {name: _mark_wrong(name, first=name == first) for name in errors}
         answer = render_page(
             template, status, values=typed, errors=errors, wrong=wrong, **context, **for_visitor
         )
     else:
-        answer = public_page(
+        answer = render_public_page(
             template, slots={name: value for name, value in for_visitor.items() if value}, **context
         )
     ancestors = "*" if context.get("framed") else "'none'"
@@ -99,7 +99,7 @@ def _get_consent(form: Form, language: str) -> tuple[str, str]:
     return wording, hash_wording(wording)
 
 
-def _wrong(name: str, *, first: bool) -> Markup:
+def _mark_wrong(name: str, *, first: bool) -> Markup:
     """Return the attributes that tie a field to its error; the first one gets the focus.
 
     In a frame, frame.js gives it the focus.
@@ -114,7 +114,7 @@ def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
     Raises `NotFound`.
     """
     list_form, campaigns = forms.get_list_page(slug)
-    return form_page(
+    return render_form(
         "list.html",
         list_form,
         status=status,
@@ -129,7 +129,7 @@ def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
 @blueprint.post("/<slug>/subscribe")
 def subscribe(slug: str) -> AnyResponse:
     """Request a subscription; the answer is the same whoever the address belongs to (S03)."""
-    values = _values()
+    values = _read_values()
     as_json = wants_json()
     set_languages(form=values.get("language"))
     try:
@@ -137,11 +137,11 @@ def subscribe(slug: str) -> AnyResponse:
     except InvalidInput as error:
         environment().tally.count("signups", "invalid")
         if as_json:
-            return _json({"errors": translate_texts(error.fields)}, 422)
+            return _answer_json({"errors": translate_texts(error.fields)}, 422)
         return list_page(slug, status=422, values=_pick_typed_values(values), errors=error.fields)
     if as_json:
-        return _json({"status": SubscriptionStatus.PENDING}, 202)
-    target = f"/{slug}/check-your-inbox" + _in_its_language(form)
+        return _answer_json({"status": SubscriptionStatus.PENDING}, 202)
+    target = f"/{slug}/check-your-inbox" + _make_language_query(form)
     return redirect(target + _make_meant_parameter(str(values.get("email") or ""), target), 303)
 
 
@@ -151,7 +151,7 @@ def _make_meant_parameter(typed: str, target: str) -> str:
     return f"{'&' if '?' in target else '?'}meant={domain}" if domain else ""
 
 
-def _in_its_language(form: Form) -> str:
+def _make_language_query(form: Form) -> str:
     """Return the query that keeps a form's language on the page after it.
 
     It is empty where the browser's language is the same.
@@ -177,18 +177,18 @@ def _subscribe(slug: str, values: Mapping[str, Any]) -> Form:
         topics=values.get("topics"),
         answers=values,
     )
-    form = signup.subscribe(environment(), slug, sign_up, _evidence(values))
+    form = signup.subscribe(environment(), slug, sign_up, _make_evidence(values))
     log.info("list %s: a sign-up was received", slug, extra=name_event("sign-up"))
     environment().tally.count("signups", "received")
     return form
 
 
-def _evidence(values: Mapping[str, Any]) -> Evidence:
+def _make_evidence(values: Mapping[str, Any]) -> Evidence:
     """Return the origin of the request.
 
     A form may name its own page, because a browser tells other sites its host only.
     """
-    origin = evidence(EvidenceSource.JSON if request.is_json else EvidenceSource.FORM)
+    origin = make_evidence(EvidenceSource.JSON if request.is_json else EvidenceSource.FORM)
     form = values.get("form")
     named = values.get("page")
     if isinstance(named, str) and named.startswith(("https://", "http://")):
@@ -196,7 +196,7 @@ def _evidence(values: Mapping[str, Any]) -> Evidence:
     return replace(origin, form=form if form in FORMS else "")
 
 
-def _values() -> Mapping[str, Any]:
+def _read_values() -> Mapping[str, Any]:
     """Return the fields of a form or of a JSON object, whatever else the body may be."""
     if request.is_json:
         return read_json_object()
@@ -211,7 +211,7 @@ def _pick_typed_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**typed, "topics": chosen if isinstance(chosen, list) else ()}
 
 
-def _json(body: object, status: int) -> Response:
+def _answer_json(body: object, status: int) -> Response:
     answer = jsonify(body)
     answer.status_code = status
     answer.headers["Cache-Control"] = "no-store"
@@ -239,7 +239,7 @@ def embed(slug: str) -> Response:
 @blueprint.post("/<slug>/embed")
 def subscribe_in_frame(slug: str) -> AnyResponse:
     """Request a subscription, and answer within the frame."""
-    values = _values()
+    values = _read_values()
     set_languages(form=values.get("language"))
     try:
         _subscribe(slug, {**values, "form": "iframe"})
@@ -247,12 +247,16 @@ def subscribe_in_frame(slug: str) -> AnyResponse:
         return _render_frame(
             slug, status=422, values=_pick_typed_values(values), errors=error.fields
         )
-    return redirect(_frame_of(slug, sent="1"), 303)
+    return redirect(_make_frame_url(slug, sent="1"), 303)
 
 
-def _frame_of(slug: str, **more: str) -> str:
+def _make_frame_url(slug: str, **more: str) -> str:
     """Return the frame's own address, with the options of the page around it."""
-    options = {"language": find_language(request.args.get("language")), "theme": _theme(), **more}
+    options = {
+        "language": find_language(request.args.get("language")),
+        "theme": _read_theme(),
+        **more,
+    }
     query = urlencode({name: value for name, value in options.items() if value})
     return f"/{slug}/embed" + (f"?{query}" if query else "")
 
@@ -262,12 +266,12 @@ def _render_frame(slug: str, **context: Any) -> Response:
         context.get("values", {}).get("page") or request.headers.get("Referer"), limit=500
     )
     context.update(
-        action=_frame_of(slug), form="iframe", framed=True, theme=_theme(), page=embedder
+        action=_make_frame_url(slug), form="iframe", framed=True, theme=_read_theme(), page=embedder
     )
-    return form_page("embed.html", forms.get_form(slug), **context)
+    return render_form("embed.html", forms.get_form(slug), **context)
 
 
-def _theme() -> str:
+def _read_theme() -> str:
     """Return the colour scheme that the page around the frame asks for, if it is one."""
     theme = request.args.get("theme", "")
     return theme if theme in THEMES else ""
@@ -281,7 +285,7 @@ def challenge(slug: str) -> Response:
     """
     forms.get_form(slug)
     env = environment()
-    return _json(env.puzzles.make(env.now), 200)
+    return _answer_json(env.puzzles.make(env.now), 200)
 
 
 @blueprint.get("/embed.js")
@@ -308,7 +312,7 @@ def share(response: Response) -> Response:
     return response
 
 
-def script_file() -> Path:
+def get_script_file() -> Path:
     """Return embed.js as it is served; raises `NotFound` where the installation lacks it."""
     file = Path(str(current_app.static_folder)) / "embed.js"
     if not file.is_file():

@@ -9,7 +9,7 @@ from newsletter.services.subscribers import reconfirmation
 from newsletter.services.subscribers.subscriptions import LinkedSubscription
 from newsletter.vocabulary import EvidenceSource
 from newsletter.web.locale import set_languages
-from newsletter.web.responses import evidence, mark_private, render_page
+from newsletter.web.responses import make_evidence, mark_private, render_page
 
 blueprint = Blueprint("stay", __name__)
 
@@ -18,16 +18,16 @@ blueprint = Blueprint("stay", __name__)
 def stay_page(token: str) -> Response:
     """Ask with one button whether the subscriber stays, on the page of a campaign that asks."""
     subscription, answered = reconfirmation.get_reconfirmation(environment(), token)
-    return _stay(subscription, answered=answered)
+    return _render_stay(subscription, answered=answered)
 
 
 @blueprint.post("/stay/<path:token>")
 def stay(token: str) -> Response:
     """Record that the subscriber stays; a second time changes nothing."""
-    by_link = evidence(EvidenceSource.LINK)
-    return _stay(reconfirmation.reconfirm(environment(), token, by_link), answered=True)
+    by_link = make_evidence(EvidenceSource.LINK)
+    return _render_stay(reconfirmation.reconfirm(environment(), token, by_link), answered=True)
 
 
-def _stay(subscription: LinkedSubscription, *, answered: bool) -> Response:
+def _render_stay(subscription: LinkedSubscription, *, answered: bool) -> Response:
     set_languages(subscriber=subscription.language, mailing_list=subscription.list_language)
     return mark_private(render_page("stay.html", subscription=subscription, answered=answered))

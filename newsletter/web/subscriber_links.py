@@ -23,7 +23,7 @@ from newsletter.services.subscribers.requested_link import RequestedLink
 from newsletter.services.subscribers.subscriptions import LinkedSubscription
 from newsletter.vocabulary import Cadence, EvidenceSource, SubscriptionStatus
 from newsletter.web.locale import set_languages, translate_texts
-from newsletter.web.responses import evidence, mark_private, render_page
+from newsletter.web.responses import make_evidence, mark_private, render_page
 
 blueprint = Blueprint("subscriber_links", __name__)
 
@@ -36,7 +36,7 @@ MAILED = (RequestedLink.ACCOUNT, RequestedLink.EXPORT, RequestedLink.ERASE)
 def confirm_page(token: str) -> Response:
     """Ask with one button to confirm."""
     subscription = subscriptions.get_request(environment(), token)
-    return _subscription_page(
+    return _render_subscription(
         "confirmed.html" if subscription.status is SubscriptionStatus.ACTIVE else "confirm.html",
         subscription,
     )
@@ -45,27 +45,30 @@ def confirm_page(token: str) -> Response:
 @blueprint.post("/confirm/<path:token>")
 def confirm(token: str) -> Response:
     """Make the subscription active; again changes nothing."""
-    return _subscription_page(
-        "confirmed.html", subscriptions.confirm(environment(), token, evidence(EvidenceSource.LINK))
+    return _render_subscription(
+        "confirmed.html",
+        subscriptions.confirm(environment(), token, make_evidence(EvidenceSource.LINK)),
     )
 
 
 @blueprint.get("/never/<path:token>")
 def never_page(token: str) -> Response:
     """Ask with one button whether the visitor did not sign up."""
-    return _never(privacy.find_disputed_request(environment(), token))
+    return _render_never(privacy.find_disputed_request(environment(), token))
 
 
 @blueprint.post("/never/<path:token>")
 def never(token: str) -> Response:
     """Erase a visitor who did not sign up; a second time changes nothing."""
-    return _never(privacy.dispute_request(environment(), token, evidence(EvidenceSource.LINK)))
+    return _render_never(
+        privacy.dispute_request(environment(), token, make_evidence(EvidenceSource.LINK))
+    )
 
 
-def _never(subscription: LinkedSubscription | None) -> Response:
+def _render_never(subscription: LinkedSubscription | None) -> Response:
     if subscription is None:
         return mark_private(render_page("erased.html"))
-    return _subscription_page("never.html", subscription)
+    return _render_subscription("never.html", subscription)
 
 
 @blueprint.get("/unsubscribe/<path:token>")
@@ -77,7 +80,9 @@ def unsubscribe_page(token: str) -> Response:
         if subscription.status is SubscriptionStatus.UNSUBSCRIBED
         else "unsubscribe.html"
     )
-    return _subscription_page(template, subscription, preferences=_preferences(subscription, token))
+    return _render_subscription(
+        template, subscription, preferences=_make_preferences_link(subscription, token)
+    )
 
 
 @blueprint.post("/unsubscribe/<path:token>")
@@ -90,27 +95,29 @@ def unsubscribe(token: str) -> Response:
     env = environment()
     form = request.form
     if form.get("List-Unsubscribe") == "One-Click":
-        subscriptions.unsubscribe(env, token, evidence(EvidenceSource.ONE_CLICK))
+        subscriptions.unsubscribe(env, token, make_evidence(EvidenceSource.ONE_CLICK))
         return mark_private(Response("Unsubscribed.\n", mimetype="text/plain"))
     if form.get("undo"):
         cadence = find_member(Cadence, form.get("cadence"))
         pause = bool(form.get("break"))
         subscription = subscriptions.undo_unsubscribe(
-            env, token, evidence(EvidenceSource.LINK), cadence=cadence, pause=pause
+            env, token, make_evidence(EvidenceSource.LINK), cadence=cadence, pause=pause
         )
-        return _subscription_page(
-            "resubscribed.html", subscription, preferences=_preferences(subscription, token)
+        return _render_subscription(
+            "resubscribed.html",
+            subscription,
+            preferences=_make_preferences_link(subscription, token),
         )
     if form.get("reason"):
         subscription = subscriptions.give_reason(
-            env, token, form["reason"], evidence(EvidenceSource.LINK)
+            env, token, form["reason"], make_evidence(EvidenceSource.LINK)
         )
     else:
-        subscription = subscriptions.unsubscribe(env, token, evidence(EvidenceSource.LINK))
-    return _subscription_page("unsubscribed.html", subscription, thanked=bool(form.get("reason")))
+        subscription = subscriptions.unsubscribe(env, token, make_evidence(EvidenceSource.LINK))
+    return _render_subscription("unsubscribed.html", subscription, thanked=bool(form.get("reason")))
 
 
-def _subscription_page(
+def _render_subscription(
     template: str, subscription: LinkedSubscription, *, preferences: str = "", thanked: bool = False
 ) -> Response:
     """Render a page about one subscription, in its subscriber's language."""
@@ -126,7 +133,7 @@ def _subscription_page(
     )
 
 
-def _preferences(subscription: LinkedSubscription, token: str) -> str:
+def _make_preferences_link(subscription: LinkedSubscription, token: str) -> str:
     """Return a link to the same subscription's preferences.
 
     Empty from a mailbox that its subscriber has left.
@@ -140,7 +147,7 @@ def _preferences(subscription: LinkedSubscription, token: str) -> str:
 @blueprint.get("/preferences/<path:token>")
 def preferences_page(token: str) -> Response:
     """Show the preferences of a subscriber."""
-    return _preferences_page(prefs.get_preferences(environment(), token))
+    return _render_preferences(prefs.get_preferences(environment(), token))
 
 
 @blueprint.post("/preferences/<path:token>")
@@ -151,27 +158,27 @@ def preferences(token: str) -> Response:
     try:
         for kind in MAILED:
             if form.get(kind):
-                return _preferences_page(prefs.mail_link(env, token, kind), done="mailed")
+                return _render_preferences(prefs.mail_link(env, token, kind), done="mailed")
         if "address" in form:
-            return _preferences_page(
+            return _render_preferences(
                 prefs.request_address_change(
                     env, token, form["address"], request.remote_addr or ""
                 ),
                 done="asked",
             )
-        return _preferences_page(
+        return _render_preferences(
             prefs.change_preferences(
-                env, token, form.to_dict(), evidence(EvidenceSource.PREFERENCES)
+                env, token, form.to_dict(), make_evidence(EvidenceSource.PREFERENCES)
             ),
             done="saved",
         )
     except InvalidInput as error:
-        return _preferences_page(
+        return _render_preferences(
             prefs.get_preferences(env, token), errors=error.fields, typed=form.get("address", "")
         )
 
 
-def _preferences_page(
+def _render_preferences(
     preferences: Preferences,
     *,
     errors: Mapping[str, str] = NO_ERRORS,
@@ -202,7 +209,7 @@ def address_page(token: str) -> Response:
 def address(token: str) -> Response:
     """Move a subscriber to the new address."""
     return _render_address_change(
-        address_change.confirm_change(environment(), token, evidence(EvidenceSource.LINK))
+        address_change.confirm_change(environment(), token, make_evidence(EvidenceSource.LINK))
     )
 
 
@@ -220,7 +227,7 @@ def address_undo_page(token: str) -> Response:
 @blueprint.post("/address-undo/<path:token>")
 def address_undo(token: str) -> Response:
     """Take a change of address back."""
-    return _render_undo(undo_change(environment(), token, evidence(EvidenceSource.LINK)))
+    return _render_undo(undo_change(environment(), token, make_evidence(EvidenceSource.LINK)))
 
 
 def _render_undo(move: AddressChangeView) -> Response:
@@ -261,7 +268,7 @@ def _render_question(purpose: LinkPurpose, token: str, template: str) -> Respons
     subscription = privacy.find_linked_subscription(environment(), purpose, token)
     if subscription is None:
         return mark_private(render_page("erased.html"))
-    return _subscription_page(template, subscription)
+    return _render_subscription(template, subscription)
 
 
 @blueprint.get("/link")
@@ -284,11 +291,14 @@ def link() -> Response:
     try:
         if form.get("token"):
             link_requests.renew_link(
-                env, _purpose(form.get("purpose", "")), form["token"], evidence(EvidenceSource.FORM)
+                env,
+                _read_purpose(form.get("purpose", "")),
+                form["token"],
+                make_evidence(EvidenceSource.FORM),
             )
         else:
             link_requests.mail_link_to_address(
-                env, typed, evidence(EvidenceSource.FORM), resource=resource
+                env, typed, make_evidence(EvidenceSource.FORM), resource=resource
             )
     except InvalidInput as error:
         return mark_private(
@@ -303,7 +313,7 @@ def link() -> Response:
     return mark_private(render_page("link_sent.html"))
 
 
-def _purpose(text: str) -> LinkPurpose:
+def _read_purpose(text: str) -> LinkPurpose:
     for purpose in LinkPurpose:
         if text == purpose and purpose.renewable:
             return purpose

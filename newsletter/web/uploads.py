@@ -31,7 +31,7 @@ PROGRAM_BODIES: dict[str, int] = {}
 
 def make_ticket(settings: Settings, session_id: int) -> str:
     """Make a ticket for a page that an author has opened: for 12 hours, as long as the log-in."""
-    return _signer(settings).sign(str(session_id)).decode("ascii")
+    return _make_signer(settings).sign(str(session_id)).decode("ascii")
 
 
 def may_be_large(path: str) -> bool:
@@ -49,13 +49,13 @@ def find_body_limit(env: Environment, path: str, query: str, authorization: str,
         return usual
     ticket = parse_qs(query[:TICKET_AT_MOST]).get("ticket", [""])[0]
     try:
-        session_id = int(_signer(env.settings).unsign(ticket, max_age=TICKET_SECONDS))
+        session_id = int(_make_signer(env.settings).unsign(ticket, max_age=TICKET_SECONDS))
     except BadSignature:
         return usual
     return UPLOAD_AT_MOST if sessions.may_write(env, session_id) else usual
 
 
-def _signer(settings: Settings) -> TimestampSigner:
+def _make_signer(settings: Settings) -> TimestampSigner:
     keys = list(reversed(settings.signing_keys))  # itsdangerous signs with the last one
     return TimestampSigner(
         keys, salt="newsletter.author-upload", key_derivation="hmac", digest_method=hashlib.sha256

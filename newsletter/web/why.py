@@ -58,16 +58,16 @@ STATUS_WORDS: dict[str, str] = {
 @blueprint.get("/why/<path:token>")
 def why_page(token: str) -> Response:
     """Explain why a mail came; of everything, if the link was mailed on request."""
-    return _why(story.get_story(environment(), token))
+    return _render_why(story.get_story(environment(), token))
 
 
 @blueprint.post("/why/<path:token>")
 def why(token: str) -> Response:
     """Mail the subscriber a link to the whole story."""
-    return _why(story.mail_story(environment(), token), mailed=True)
+    return _render_why(story.mail_story(environment(), token), mailed=True)
 
 
-def _why(content: Story, *, mailed: bool = False) -> Response:
+def _render_why(content: Story, *, mailed: bool = False) -> Response:
     set_languages(subscriber=content.language, mailing_list=content.list_language)
     return mark_private(
         render_page(

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.schedule import SCHEDULED, Schedule, latest_period, next_period, next_poll, next_try
+from newsletter.schedule import (
+    SCHEDULED,
+    Schedule,
+    find_latest_period,
+    find_next_period,
+    plan_next_poll,
+    plan_next_try,
+)
 from newsletter.vocabulary import Cadence
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -30,14 +37,14 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_the_latest_period_of_each_cadence(cadence: Cadence, now: str, key: str, due: str) -> None:
-    period = latest_period(cadence, Schedule(OSLO, hour=8), utc(now))
+    period = find_latest_period(cadence, Schedule(OSLO, hour=8), utc(now))
     assert (period.key, period.due_at) == (key, utc(due))
 
 
 def test_the_31st_is_the_last_of_the_month() -> None:
     schedule = Schedule(OSLO, hour=8, monthday=31)
-    assert latest_period("monthly", schedule, utc("2027-02-28T12:00")).key == "2027-02"
-    assert next_period("monthly", schedule, utc("2027-02-28T12:00")).due_at == utc(
+    assert find_latest_period("monthly", schedule, utc("2027-02-28T12:00")).key == "2027-02"
+    assert find_next_period("monthly", schedule, utc("2027-02-28T12:00")).due_at == utc(
         "2027-03-31T06:00"
     )
 
@@ -50,7 +57,7 @@ def test_r07_one_digest_a_day_when_the_clocks_change(start: str, days: int) -> N
     keys = []
     for _ in range(days * 24 * 4):
         now += timedelta(minutes=15)
-        keys.append(latest_period("daily", schedule, now).key)
+        keys.append(find_latest_period("daily", schedule, now).key)
     days_seen = sorted(set(keys))
     first, last = (datetime.fromisoformat(day) for day in (days_seen[0], days_seen[-1]))
     assert len(days_seen) == (last - first).days + 1 >= days, "every day has its digest"
@@ -65,34 +72,34 @@ def test_r07_one_digest_a_day_when_the_clocks_change(start: str, days: int) -> N
 def test_latest_and_next_meet(naive: datetime, cadence: Cadence, hour: int) -> None:
     schedule = Schedule(OSLO, hour=hour, weekday=3, monthday=31)
     now = naive.replace(tzinfo=UTC)
-    latest = latest_period(cadence, schedule, now)
-    following = next_period(cadence, schedule, now)
+    latest = find_latest_period(cadence, schedule, now)
+    following = find_next_period(cadence, schedule, now)
     assert latest.due_at <= now < following.due_at
     assert latest.key != following.key
-    assert latest_period(cadence, schedule, following.due_at) == following
+    assert find_latest_period(cadence, schedule, following.due_at) == following
 
 
 def test_polling_backs_off_to_a_day() -> None:
     now = utc("2026-11-24T12:00")
     waits = [
-        next_poll(now, failures=failures, max_age=None, retry_after=None, jitter=0) - now
+        plan_next_poll(now, failures=failures, max_age=None, retry_after=None, jitter=0) - now
         for failures in range(12)
     ]
     assert waits[0] == timedelta(minutes=15)
     assert waits[1] == timedelta(minutes=30)
     assert waits[-1] == timedelta(days=1)
-    assert next_poll(now, failures=0, max_age=7200, retry_after=None, jitter=0) - now == timedelta(
-        hours=2
-    )
-    assert next_poll(now, failures=1, max_age=None, retry_after=10**9, jitter=0) - now == timedelta(
-        days=1
-    )
+    assert plan_next_poll(
+        now, failures=0, max_age=7200, retry_after=None, jitter=0
+    ) - now == timedelta(hours=2)
+    assert plan_next_poll(
+        now, failures=1, max_age=None, retry_after=10**9, jitter=0
+    ) - now == timedelta(days=1)
 
 
 def test_retries_wait_longer_each_time_and_never_less_than_they_should() -> None:
     now = utc("2026-11-24T12:00")
     waits = (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1))
-    waited = [next_try(now, attempts=n, waits=waits, jitter=0.5) - now for n in range(1, 6)]
+    waited = [plan_next_try(now, attempts=n, waits=waits, jitter=0.5) - now for n in range(1, 6)]
     assert waited == [*waits, timedelta(hours=1), timedelta(hours=1)]
-    assert next_try(now, attempts=1, waits=waits, jitter=0) - now == timedelta(seconds=48)
-    assert next_try(now, attempts=1, waits=waits, jitter=1) - now == timedelta(seconds=72)
+    assert plan_next_try(now, attempts=1, waits=waits, jitter=0) - now == timedelta(seconds=48)
+    assert plan_next_try(now, attempts=1, waits=waits, jitter=1) - now == timedelta(seconds=72)

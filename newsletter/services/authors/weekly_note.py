@@ -18,7 +18,7 @@ from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.i18n import Text, day, day_and_time, say
 from newsletter.models import MailingList
-from newsletter.schedule import Period, latest_period
+from newsletter.schedule import Period, find_latest_period
 from newsletter.services import figure_reading, installation
 from newsletter.services.digests import explain_list
 from newsletter.services.digests.outlook import Outlook
@@ -64,7 +64,7 @@ def send_notes(env: Environment) -> int:
 
 def _find_due(env: Environment, row: MailingList) -> _DueNote | None:
     schedule = replace(row.schedule, weekday=MONDAY)
-    period = latest_period(Cadence.WEEKLY, schedule, env.now)
+    period = find_latest_period(Cadence.WEEKLY, schedule, env.now)
     is_told = row.noted_week >= period.key
     if is_told or period.due_at <= row.created_at:
         return None

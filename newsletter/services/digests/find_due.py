@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading
 from newsletter.models import MailingList, Subscription
-from newsletter.schedule import CADENCES, next_period
+from newsletter.schedule import CADENCES, find_next_period
 from newsletter.services.digests import reviews
 from newsletter.services.digests.compose import DueDigest
 from newsletter.services.digests.plan import find_matured, recipients_clause
@@ -72,7 +72,7 @@ def make_due(env: Environment, mailing_list: MailingList, review: Review) -> Due
     if review.entries is not None:
         key = review.key
         if review.due_at is not None:
-            following = next_period(review.cadence, mailing_list.schedule, review.due_at)
+            following = find_next_period(review.cadence, mailing_list.schedule, review.due_at)
     return DueDigest(mailing_list.id, review.cadence, key, following, hasty=True, review=review)
 
 

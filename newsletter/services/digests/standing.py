@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.models import MailingList, Subscription
-from newsletter.schedule import next_period
+from newsletter.schedule import find_next_period
 from newsletter.services.digests.plan import missed_clause, read_candidates
 from newsletter.services.digests.reviews import Review, find_open
 from newsletter.services.digests.selection import (
@@ -61,7 +61,7 @@ class Standing:
         following = self.digest.following
         while make_wait_rule(mailing_list, following).waits(self.candidates):
             period = following
-            following = next_period(period.cadence, mailing_list.schedule, period.due_at)
+            following = find_next_period(period.cadence, mailing_list.schedule, period.due_at)
         return period.due_at
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import DigestPeriod, MailingList
-from newsletter.schedule import Period, latest_period, next_period
+from newsletter.schedule import Period, find_latest_period, find_next_period
 from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.selection import Candidate, Fixed, WaitRule
 from newsletter.vocabulary import Cadence
@@ -66,12 +66,12 @@ def find_next_digest(
         return None
     schedule = mailing_list.schedule
     closes = now + find_review_time(mailing_list, cadence)
-    period = latest_period(cadence, schedule, closes)
+    period = find_latest_period(cadence, schedule, closes)
     if period.due_at <= mailing_list.schedule_since:
-        period = next_period(cadence, schedule, closes)
+        period = find_next_period(cadence, schedule, closes)
     while session.scalar(select(composed_clause(mailing_list.id, cadence, period.key))):
-        period = next_period(cadence, schedule, period.due_at)
-    following = next_period(cadence, schedule, period.due_at)
+        period = find_next_period(cadence, schedule, period.due_at)
+    following = find_next_period(cadence, schedule, period.due_at)
     return NextDigest(
         period, following, overdue=period.due_at <= now, closed=period.due_at <= closes
     )

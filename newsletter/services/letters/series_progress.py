@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import transaction
 from newsletter.models import SeriesLetter, SeriesLetterSent, Subscription
-from newsletter.schedule import SeriesStep, next_of_series
+from newsletter.schedule import SeriesStep, find_next_of_series
 from newsletter.services.audience.mailable import is_paused
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import MailKind, SubscriptionStatus
@@ -100,7 +100,7 @@ def _advance(
     if subscription.series_at is None or subscription.status != SubscriptionStatus.ACTIVE:
         subscription.series_due_at = None
         return False
-    following = next_of_series(steps, begun=subscription.series_at, received=sent)
+    following = find_next_of_series(steps, begun=subscription.series_at, received=sent)
     if following is None or following[1] > now:
         subscription.series_due_at = following[1] if following else None
         return False
@@ -120,7 +120,7 @@ def _advance(
         now=now,
         context={"step": step_id},
     )
-    following = next_of_series(steps, begun=subscription.series_at, received=sent)
+    following = find_next_of_series(steps, begun=subscription.series_at, received=sent)
     subscription.series_due_at = following[1] if following else None
     return True
 

@@ -28,7 +28,7 @@ from newsletter.feeds.deadline import run_in_thread
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text
 from newsletter.models import Feed
-from newsletter.schedule import POLL_EVERY, next_poll
+from newsletter.schedule import POLL_EVERY, plan_next_poll
 from newsletter.services import notifications
 from newsletter.services.polling import matching, store
 from newsletter.services.polling.entries import promote_due
@@ -286,7 +286,7 @@ def _record_failure(
     feed.failing_since = feed.failing_since or now
     if isinstance(error, FeedGone):
         feed.status = FeedStatus.GONE
-    feed.next_poll_at = next_poll(
+    feed.next_poll_at = plan_next_poll(
         now,
         failures=feed.failures,
         max_age=None,

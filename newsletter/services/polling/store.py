@@ -21,7 +21,7 @@ from newsletter.feeds.protected import PROTECTED, is_protected
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.i18n import Text
 from newsletter.models import Entry, Feed
-from newsletter.schedule import next_poll
+from newsletter.schedule import plan_next_poll
 from newsletter.services import notifications
 from newsletter.services.polling import duplicates, entry_state, filters, matching, websub
 from newsletter.services.polling.entry_state import Finding
@@ -93,7 +93,7 @@ def store_reading(
         feed.next_poll_at = now + TRIAL_POLL_EVERY
     else:
         jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
-        feed.next_poll_at = next_poll(
+        feed.next_poll_at = plan_next_poll(
             now, failures=0, max_age=fetched.max_age, retry_after=None, jitter=jitter
         )
         if websub.is_alive(env, session, feed.id):

@@ -14,7 +14,7 @@ from newsletter.mail.kinds import MAILS, Requirement
 from newsletter.mail.smtp.classify import Cause, Verdict, VerdictKind
 from newsletter.mail.smtp.types import Outcome, Stage
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
-from newsletter.schedule import next_try
+from newsletter.schedule import plan_next_try
 from newsletter.services.audience.mailable import is_receiving
 from newsletter.services.inbound.decide import FIRST_OF_RUN, is_harmful_run
 from newsletter.vocabulary import DeliveryStatus, SubscriptionStatus
@@ -80,7 +80,7 @@ def postpone_not_built(
 
     It is tried again as after a refusal for now, because an upgrade may mend it.
     """
-    due_at = next_try(now, attempts=row.attempts + 1, waits=policy.waits, jitter=jitter)
+    due_at = plan_next_try(now, attempts=row.attempts + 1, waits=policy.waits, jitter=jitter)
     return _limit(row, postpone(row, due_at, why)._replace(attempts=1), policy)
 
 
@@ -93,7 +93,7 @@ def record_lost_reply(
     is over, it stays in doubt: only its author can decide to send it once more.
     """
     lost_replies = row.lost_replies + 1
-    due_at = next_try(now, attempts=lost_replies, waits=policy.waits, jitter=jitter)
+    due_at = plan_next_try(now, attempts=lost_replies, waits=policy.waits, jitter=jitter)
     is_last = lost_replies >= LOST_REPLIES or due_at > row.created_at + policy.total
     return DeliveryUpdate(
         row.id,
@@ -159,7 +159,7 @@ def _decide(
             if row.attempts or row.campaign_id is None:
                 return reply._replace(status=DeliveryStatus.FAILED, attempts=1)
             # The server may say so of all; then the campaign pauses before the second try.
-            due_at = next_try(now, attempts=OUR_ATTEMPTS, waits=policy.waits, jitter=jitter)
+            due_at = plan_next_try(now, attempts=OUR_ATTEMPTS, waits=policy.waits, jitter=jitter)
             return _limit(row, reply._replace(attempts=1, due_at=due_at), policy)
         case (
             VerdictKind.US
@@ -167,7 +167,9 @@ def _decide(
             due_at = now + _wait_for_us(row, verdict, now, policy, jitter)
             return reply._replace(status=_waiting_status(row), due_at=due_at)
         case VerdictKind.TEMPORARY | VerdictKind.UNKNOWN:
-            due_at = next_try(now, attempts=row.attempts + 1, waits=policy.waits, jitter=jitter)
+            due_at = plan_next_try(
+                now, attempts=row.attempts + 1, waits=policy.waits, jitter=jitter
+            )
             return _limit(row, reply._replace(attempts=1, due_at=due_at), policy)
         case _:
             assert_never(verdict.kind)
@@ -184,7 +186,7 @@ def _wait_for_us(
         return TOO_FAST * (1 + jitter)
     if now > row.created_at + policy.total:
         return ONCE_A_DAY * (0.8 + 0.4 * jitter)
-    return next_try(now, attempts=OUR_ATTEMPTS, waits=policy.waits, jitter=jitter) - now
+    return plan_next_try(now, attempts=OUR_ATTEMPTS, waits=policy.waits, jitter=jitter) - now
 
 
 def _limit(row: LeasedDelivery, update: DeliveryUpdate, policy: RetryPolicy) -> DeliveryUpdate:

@@ -275,7 +275,7 @@ def _run(
     except HTTPException as error:
         return make_problem(error.code or 400)
     except InvalidInput as error:
-        fields = {_point(name, model): text for name, text in error.fields.items()}
+        fields = {_find_place(name, model): text for name, text in error.fields.items()}
         return explain_error(InvalidInput(fields) if model else error)
     except NewsletterError as error:
         return explain_error(error)
@@ -283,7 +283,7 @@ def _run(
     return response
 
 
-def _point(name: str, model: type[BaseModel] | None) -> str:
+def _find_place(name: str, model: type[BaseModel] | None) -> str:
     """Return the place in the body of the field that a service calls by `name`.
 
     A name that the body does not know is one of its `fields`, or a line of its `markdown`.

@@ -117,7 +117,7 @@ def add_subscriber(json: subscriber_models.NewSubscriber) -> Response:
 )
 def search_subscriber(json: subscriber_models.SubscriberSearch) -> Response:
     """Find a subscriber by their address."""
-    return send_editable(_visible(views.get_view_of(json.email)))
+    return send_editable(_describe_visible(views.get_view_of(json.email)))
 
 
 @operation(
@@ -218,10 +218,10 @@ def _read(name: str) -> tuple[SubscriberView, subscriber_models.ApiSubscriber]:
     Raises `NotFound`, also for a subscriber of other lists only.
     """
     row = views.get_view(row_names.get_row_id(NamedRow.SUBSCRIBER, name))
-    return row, _visible(row)
+    return row, _describe_visible(row)
 
 
-def _visible(row: SubscriberView) -> subscriber_models.ApiSubscriber:
+def _describe_visible(row: SubscriberView) -> subscriber_models.ApiSubscriber:
     described = _describe(row)
     if current_caller().is_limited and not described.subscriptions:
         raise NotFound("there is no such subscriber")

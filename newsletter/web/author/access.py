@@ -160,7 +160,7 @@ def make_upload_ticket() -> str:
     return make_ticket(environment().settings, opened.id)
 
 
-def safe_path(path: str | None) -> str:
+def choose_path(path: str | None) -> str:
     """Return a path of the author's pages to go on to, the first page for anything else."""
     text = path or ""
     inside = text.startswith(PREFIX)  # so it names neither a scheme nor a host
@@ -255,7 +255,7 @@ def _record(
 def _ask_to_log_in(endpoint: str) -> Response:
     """Lead to the log-in and back: to this page, or to the one whose form was sent."""
     path = request.full_path.rstrip("?") if request.method == "GET" else _read_referer()
-    return redirect(url_for(endpoint, next=safe_path(path)), 303)  # type: ignore[return-value]
+    return redirect(url_for(endpoint, next=choose_path(path)), 303)  # type: ignore[return-value]
 
 
 def _refuse(access: Access) -> Response | None:

@@ -73,7 +73,7 @@ class AuthorSessions(SessionInterface):
         """Read the cookie of a request; None on every public page."""
         if not request.path.startswith(PREFIX):
             return None
-        cookie = request.cookies.get(cookie_name(environment()), "")
+        cookie = request.cookies.get(name_cookie(environment()), "")
         return BrowserSession(cookie if len(cookie) <= MAX_COOKIE else "")
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -82,7 +82,7 @@ class AuthorSessions(SessionInterface):
             return
         env = environment()
         response.set_cookie(
-            cookie_name(env),
+            name_cookie(env),
             session.send,
             max_age=sessions.LIFETIME if session.lasting else None,
             path=COOKIE_PATH,
@@ -102,7 +102,7 @@ def may_log_in(env: Environment) -> bool:
     return is_secure(env) or _is_loopback(urlsplit(env.settings.base_url).hostname or "")
 
 
-def cookie_name(env: Environment) -> str:
+def name_cookie(env: Environment) -> str:
     """Return the name of the cookie; browsers take `__Secure-` from https only."""
     return "__Secure-author" if is_secure(env) else "author"
 

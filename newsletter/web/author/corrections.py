@@ -7,7 +7,7 @@ from flask import Response, request
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.services.authors.scope import Scope
 from newsletter.services.polling import correct_entry
-from newsletter.web.author.access import make_blueprint, page, report_done, safe_path
+from newsletter.web.author.access import choose_path, make_blueprint, page, report_done
 from newsletter.web.responses import render_page
 
 blueprint = make_blueprint("corrections", __name__)
@@ -21,7 +21,7 @@ def show(entry_id: int) -> Response:
     return render_page(
         "author/correction.html",
         entry=correct_entry.read_correction(entry_id),
-        next=safe_path(request.args.get("next")),
+        next=choose_path(request.args.get("next")),
     )
 
 
@@ -34,4 +34,4 @@ def save(entry_id: int) -> Response:
         title="" if clear else request.form.get("title", ""),
         excerpt="" if clear else request.form.get("excerpt", ""),
     )
-    return report_done(safe_path(request.form.get("next")))
+    return report_done(choose_path(request.form.get("next")))

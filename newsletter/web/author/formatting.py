@@ -98,7 +98,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals["pairs"] = lambda words: [(word, word) for word in words]
     app.jinja_env.globals["named"] = _name_platforms
     app.jinja_env.filters["filesize"] = format_size
-    app.context_processor(_words)
+    app.context_processor(_list_words)
 
 
 def make_token_field() -> Markup:
@@ -112,7 +112,7 @@ def _name_platforms(platforms: Sequence[Platform]) -> list[tuple[str, str]]:
     return [(one.name, other if one.name == CSV else one.title) for one in platforms]
 
 
-def _words() -> dict[str, object]:
+def _list_words() -> dict[str, object]:
     labels = translate_texts({endpoint: label for endpoint, label, _ in PAGES})
     return {
         "author_pages": [(endpoint, labels[endpoint], role) for endpoint, _, role in PAGES],
@@ -138,7 +138,7 @@ def format_moment(moment: datetime | None, zone: str = "UTC") -> str:
         local = moment.astimezone(ZoneInfo(zone))
     except (KeyError, ValueError, OSError):
         local = moment.astimezone(UTC)
-    locale = _locale()
+    locale = _find_locale()
     pattern = str(get_datetime_format("medium", locale=locale)).replace("'", "")
     day = format_date(local, "medium", locale)
     return pattern.replace("{1}", day).replace("{0}", format_time(local, "short", locale=locale))
@@ -146,7 +146,7 @@ def format_moment(moment: datetime | None, zone: str = "UTC") -> str:
 
 def format_number(number: int) -> str:
     """Write a number as the language of this answer does."""
-    return format_decimal(number, locale=_locale())
+    return format_decimal(number, locale=_find_locale())
 
 
 def write_said(text: str) -> Markup:
@@ -162,6 +162,6 @@ def write_said(text: str) -> Markup:
     return Markup("<bdi>{}</bdi>").format(words)
 
 
-def _locale() -> str:
+def _find_locale() -> str:
     language = current_language()
     return "en_001" if language == SOURCE else language

@@ -16,11 +16,11 @@ from newsletter.services.authors.sessions import NewSession
 from newsletter.services.runtime import environment
 from newsletter.services.tally import Throttled
 from newsletter.web.author.access import (
+    choose_path,
     current_author,
     current_browser,
     make_blueprint,
     page,
-    safe_path,
 )
 from newsletter.web.author.browser import BrowserSession
 from newsletter.web.locale import current_language, translate_texts
@@ -51,7 +51,7 @@ def ask() -> Response:
 @blueprint.get("/code")
 def code_page() -> Response:
     """Say that a mail is on its way, and take the code from it."""
-    return render_page("author/code.html", error="", next=safe_path(request.args.get("next")))
+    return render_page("author/code.html", error="", next=choose_path(request.args.get("next")))
 
 
 @blueprint.post("/code")
@@ -68,9 +68,9 @@ def code() -> Response:
     if entered is None:
         _note("refused", "the code is not valid")
         error = gettext("This code is not right, or not valid any more. Ask for a new one.")
-        next_path = safe_path(request.form.get("next"))
+        next_path = choose_path(request.form.get("next"))
         return render_page("author/code.html", 422, error=error, next=next_path)
-    return _enter(entered, safe_path(request.form.get("next")))
+    return _enter(entered, choose_path(request.form.get("next")))
 
 
 @blueprint.get("/enter/<path:token>")
@@ -80,7 +80,7 @@ def enter_page(token: str) -> Response:
         login = log_in.inspect_link(environment(), token, browser=current_browser().name)
     except LinkError:
         return _render_dead_link()
-    return _without_referrer(render_page("author/enter.html", same_browser=login.same_browser))
+    return _hide_referrer(render_page("author/enter.html", same_browser=login.same_browser))
 
 
 @blueprint.post("/enter/<path:token>")
@@ -98,7 +98,7 @@ def enter(token: str) -> Response:
     except LinkError as error:
         _note("refused", f"the link is not valid ({type(error).__name__})")
         return _render_dead_link()
-    return _enter(entered, safe_path(entered.path))
+    return _enter(entered, choose_path(entered.path))
 
 
 @blueprint.get("/log-in/challenge")
@@ -123,7 +123,7 @@ def passkey() -> Response:
     except PasskeyRefused as error:
         _note("refused", f"a passkey does not count: {error.why}")
         return _render_ask(422, passkey_error=translate_texts({"": error.text})[""])
-    return _enter(entered, safe_path(request.form.get("next")))
+    return _enter(entered, choose_path(request.form.get("next")))
 
 
 @page(blueprint, "/again", AuthorRole.VIEWER)
@@ -131,7 +131,7 @@ def again_page() -> Response:
     """Say that this needs a fresh log-in."""
     return render_page(
         "author/again.html",
-        next=safe_path(request.args.get("next")),
+        next=choose_path(request.args.get("next")),
         passkeys=passkeys.has_passkeys(current_author().id),
     )
 
@@ -183,7 +183,7 @@ def _request_link(address: str) -> None:
             browser=current_browser().name,
             ip=request.remote_addr or "",
             language=current_language(),
-            path=safe_path(request.form.get("next")),
+            path=choose_path(request.form.get("next")),
         )
     except TooMany:
         _note("limited", "a ceiling is reached")
@@ -205,7 +205,7 @@ def _enter(entered: NewSession, path: str) -> Response:
 
 
 def _go(endpoint: str) -> Response:
-    target = url_for(endpoint, next=safe_path(request.form.get("next")))
+    target = url_for(endpoint, next=choose_path(request.form.get("next")))
     return redirect(target, 303)  # type: ignore[return-value]
 
 
@@ -223,14 +223,14 @@ def _render_ask(
         error=error,
         passkey_error=passkey_error,
         passkeys=_can_use_passkeys(),
-        next=safe_path(request.values.get("next")),
+        next=choose_path(request.values.get("next")),
     )
 
 
 def _render_dead_link() -> Response:
-    return _without_referrer(render_page("author/dead_link.html", 410))
+    return _hide_referrer(render_page("author/dead_link.html", 410))
 
 
-def _without_referrer(response: Response) -> Response:
+def _hide_referrer(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

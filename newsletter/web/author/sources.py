@@ -14,11 +14,11 @@ from newsletter.services.polling.entries import EntryView
 from newsletter.services.runtime import Environment, environment
 from newsletter.vocabulary import EntryStatus
 from newsletter.web.author.access import (
+    choose_path,
     current_author,
     make_blueprint,
     page,
     report_done,
-    safe_path,
 )
 from newsletter.web.author.paging import read_key
 from newsletter.web.responses import render_page
@@ -79,7 +79,7 @@ def _add_decision(
 
     def do(entry_id: int) -> Response:
         decide(environment(), entry_id)
-        return report_done(safe_path(request.form.get("next")))
+        return report_done(choose_path(request.form.get("next")))
 
     do.__name__ = name
     do.__doc__ = f"Decide what becomes of an entry: {name}."

@@ -97,9 +97,7 @@ def show(subscriber: str) -> Response:
     return render_page(
         "author/subscriber.html",
         handle=subscriber,
-        history=history.get_history(
-            environment(), browse.get_address(subscriber), _visible_lists()
-        ),
+        history=history.get_history(environment(), browse.get_address(subscriber), _list_visible()),
         cadences=list(Cadence),
         campaigns=_list_campaigns(),
         explanation=_explain(subscriber),
@@ -183,7 +181,7 @@ def export() -> Response:
     return response
 
 
-def _visible_lists() -> Collection[int] | None:
+def _list_visible() -> Collection[int] | None:
     """Return the lists that a limited author may see, None for all."""
     author = current_author()
     return author.lists.keys() if author.limited else None

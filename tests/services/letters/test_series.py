@@ -26,7 +26,7 @@ from newsletter.models import (
     Subscription,
     Tag,
 )
-from newsletter.schedule import SeriesStep, next_of_series
+from newsletter.schedule import SeriesStep, find_next_of_series
 from newsletter.services import tags
 from newsletter.services.consent import Evidence
 from newsletter.services.letters import preflight, series, series_progress
@@ -331,7 +331,7 @@ def test_which_letter_is_next(
     steps: list[SeriesStep], days_received: dict[int, int], expected: tuple[int, int] | None
 ) -> None:
     had = {id_: START + day * DAY for id_, day in days_received.items()}
-    result = next_of_series(steps, begun=START, received=had)
+    result = find_next_of_series(steps, begun=START, received=had)
     assert result == ((expected[0], START + expected[1] * DAY) if expected else None)
 
 
