@@ -23,7 +23,7 @@ class House:
         self.settings = settings
         self.sink = sink
         self.clock = clock
-        self.file = database.sqlite_file(settings.database_url)
+        self.file = database.get_sqlite_file(settings.database_url)
         self.copy = self.file.with_name("backup.db")
         self._context: AppContext | None = None
         self.open()

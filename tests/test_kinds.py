@@ -258,7 +258,7 @@ def test_w1_nothing_is_composed_before_its_feeds_were_looked_at() -> None:
 
 
 MAIL_LEAVES = {
-    "services/operations/doctor.py:_smtp": "connects, and sends nothing",
+    "services/operations/doctor.py:_check_smtp": "connects, and sends nothing",
     "services/sending/run.py:send_due": "asks whether mail is held",
     "services/sending/run.py:Run._exchange": "what `send_due` began",
     "services/sending/trial.py:send_test": "asked for by hand, or by `send_tests`, which asks",
@@ -443,7 +443,7 @@ def test_w2_every_command_that_asks_first_says_what_it_looks_at() -> None:
 
 
 def test_w2_whoever_touches_the_file_of_the_database_asks_who_uses_it() -> None:
-    assert find_callers("sqlite_file") == {
+    assert find_callers("get_sqlite_file") == {
         "services/operations/database.py:backup",  # reads
         "services/operations/restore.py:restore",  # asks for processes, locks and workers
         "services/operations/upgrade.py:_find_revision",  # reads

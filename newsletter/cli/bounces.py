@@ -236,7 +236,7 @@ def ls(env: Environment, limit: int | None, *, unknown: bool, proposals: bool, j
         *(bounce_events.UNKNOWN if unknown else ()),
         *((BounceEffect.PROPOSED,) if proposals else ()),
     )
-    rows = bounce_events.ls(effects=effects, limit=row_limit(limit, json_=json_))
+    rows = bounce_events.list_bounces(effects=effects, limit=row_limit(limit, json_=json_))
     total = bounce_events.count_events(effects=effects)
     if json_:
         as_json([row.as_json() for row in rows])

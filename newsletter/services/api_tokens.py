@@ -144,7 +144,7 @@ def identify_caller(
     left = MINUTE - now % MINUTE
     with reading() as session:
         row = _find(env, session, token)
-        name = f"api/token/{row.id}" if row else f"api/net/{request_limits.network_names(ip)[1]}"
+        name = f"api/token/{row.id}" if row else f"api/net/{request_limits.name_networks(ip)[1]}"
         most = REQUESTS_PER_MINUTE if row else FAILURES_PER_MINUTE
         count = counters.count_since(session, [name], since=now - now % MINUTE)[name] + 1
         caller = _describe_caller(session, row) if row else None

@@ -78,11 +78,13 @@ UNKNOWN = (BounceEffect.UNKNOWN, BounceEffect.ADVISORY)
 """Effects of events that were not understood or not proved: they wait for a person."""
 
 
-def ls(*, effects: Sequence[BounceEffect] = (), limit: int | None = None) -> list[BounceView]:
+def list_bounces(
+    *, effects: Sequence[BounceEffect] = (), limit: int | None = None
+) -> list[BounceView]:
     """List events, newest first; all of them, or those with one of these effects."""
     query = select(BounceEvent).where(*_filter_clauses(effects))
     with reading() as session:
-        return _views(session, query.order_by(BounceEvent.id.desc()).limit(limit))
+        return _read_views(session, query.order_by(BounceEvent.id.desc()).limit(limit))
 
 
 def count_events(*, effects: Sequence[BounceEffect] = ()) -> int:
@@ -96,7 +98,7 @@ def _filter_clauses(effects: Sequence[BounceEffect]) -> list[ColumnElement[bool]
     return [BounceEvent.effect.in_(effects)] if effects else []
 
 
-def _views(session: Session, query: object) -> list[BounceView]:
+def _read_views(session: Session, query: object) -> list[BounceView]:
     rows = session.execute(
         query.add_columns(Subscriber.email, Delivery.context)  # type: ignore[attr-defined]
         .outerjoin(Subscriber, Subscriber.id == BounceEvent.subscriber_id)
@@ -143,7 +145,7 @@ def count(session: Session, effects: Sequence[BounceEffect]) -> int:
 def list_of_subscriber(session: Session, subscriber_id: int) -> list[BounceView]:
     """List the bounces of a subscriber, oldest first."""
     query = select(BounceEvent).where(BounceEvent.subscriber_id == subscriber_id)
-    return _views(session, query.order_by(BounceEvent.id))
+    return _read_views(session, query.order_by(BounceEvent.id))
 
 
 def find_of_delivery(session: Session, delivery_id: int) -> BounceView | None:
@@ -152,7 +154,7 @@ def find_of_delivery(session: Session, delivery_id: int) -> BounceView | None:
         BounceEvent.delivery_id == delivery_id,
         BounceEvent.bounce_class.in_((*FAILURES, BounceClass.COMPLAINT)),
     )
-    return next(iter(_views(session, query.order_by(BounceEvent.id.desc()).limit(1))), None)
+    return next(iter(_read_views(session, query.order_by(BounceEvent.id.desc()).limit(1))), None)
 
 
 def find_of_campaign(session: Session, campaign_id: int, subscription_id: int) -> BounceView | None:
@@ -162,7 +164,7 @@ def find_of_campaign(session: Session, campaign_id: int, subscription_id: int) -
         BounceEvent.campaign_id == campaign_id,
         BounceEvent.bounce_class.in_((*FAILURES, BounceClass.COMPLAINT)),
     )
-    return next(iter(_views(session, query.order_by(BounceEvent.id.desc()).limit(1))), None)
+    return next(iter(_read_views(session, query.order_by(BounceEvent.id.desc()).limit(1))), None)
 
 
 def count_returned(session: Session, campaign_id: int) -> Returned:

@@ -62,7 +62,7 @@ class Evidence:
     form: str = ""
 
 
-def default_wording(*, consent_text: str, title: str, language: str) -> str:
+def make_wording(*, consent_text: str, title: str, language: str) -> str:
     """Return the consent text of a list's form in `language`, the list's own if it has one."""
     words = Text(
         "Yes, send me %(list)s by e-mail. I can unsubscribe at any time with one click.", list=title
@@ -105,11 +105,11 @@ def strip_secrets(url: str) -> str:
     except ValueError:
         return ""
     return urlunsplit(
-        (parts.scheme, host, "/".join(_without_tokens(parts.path.split("/"))), "", "")
+        (parts.scheme, host, "/".join(_leave_out_tokens(parts.path.split("/"))), "", "")
     )
 
 
-def _without_tokens(segments: Sequence[str]) -> Iterator[str]:
+def _leave_out_tokens(segments: Sequence[str]) -> Iterator[str]:
     """Leave out what comes after a signed link's purpose, and whatever else looks signed."""
     for number, segment in enumerate(segments):
         if number and segments[number - 1] in PATHS and segment:
@@ -219,12 +219,12 @@ def get_proof(env: Environment, address: str) -> Proof:
                 for row in subscriber.subscriptions
                 if row.answers
             },
-            events=_events(session, slugs),
-            mails=_mails(session, slugs),
+            events=_read_events(session, slugs),
+            mails=_list_mails(session, slugs),
         )
 
 
-def _events(session: Session, slugs: dict[int, str]) -> tuple[ProofEvent, ...]:
+def _read_events(session: Session, slugs: dict[int, str]) -> tuple[ProofEvent, ...]:
     query = (
         select(ConsentEvent)
         .options(joinedload(ConsentEvent.wording))
@@ -250,7 +250,7 @@ def _events(session: Session, slugs: dict[int, str]) -> tuple[ProofEvent, ...]:
     )
 
 
-def _mails(session: Session, slugs: dict[int, str]) -> tuple[ProofMail, ...]:
+def _list_mails(session: Session, slugs: dict[int, str]) -> tuple[ProofMail, ...]:
     """Return the mails that belong to the record."""
     return tuple(
         ProofMail(slug, row.mail, row.status, row.finished_at, row.text or "")
@@ -260,7 +260,7 @@ def _mails(session: Session, slugs: dict[int, str]) -> tuple[ProofMail, ...]:
     )
 
 
-def network(ip: str) -> str:
+def cut_to_network(ip: str) -> str:
     """Return the network of an address: /24, or /64 for IPv6; ``unknown`` if it is not one."""
     try:
         address = ip_address(ip.partition("%")[0])
@@ -281,6 +281,6 @@ def shorten_old_addresses(session: Session, *, kept_for: timedelta, now: datetim
     )
     events = session.scalars(old).all()
     for event in events:
-        event.ip = network(event.ip).replace("unknown", "")
+        event.ip = cut_to_network(event.ip).replace("unknown", "")
     session.flush()
     return len(events)

@@ -43,7 +43,7 @@ def increment_all(
     Give the narrow before the wide, so that two processes lock them in the same order.
     """
     values = {f"name{number}": name for number, name in enumerate(names)}
-    rows = _statement(len(names)).run(session, {**values, "starts_at": starts_at, "by": by})
+    rows = _build_statement(len(names)).run(session, {**values, "starts_at": starts_at, "by": by})
     return {row.name: row.count for row in rows}
 
 
@@ -60,13 +60,13 @@ def increment_shared(
     if session.get_bind().dialect.name == "sqlite":
         return increment_all(session, names, starts_at, by=by)
     values = {f"name{number}": name for number, name in enumerate(names)}
-    statement = _statement(len(names), f", {AT_ONCE} AS setting")
+    statement = _build_statement(len(names), f", {AT_ONCE} AS setting")
     rows = run_alone(db.engine, statement, {**values, "starts_at": starts_at, "by": by})
     return {row.name: row.count for row in rows}
 
 
 @cache
-def _statement(rows: int, more: str = "") -> Prepared:
+def _build_statement(rows: int, more: str = "") -> Prepared:
     """Build the statement that counts `rows` names, and returns `more`."""
     listed = ", ".join(f"(:name{number}, :starts_at, :by)" for number in range(rows))
     statement = text(

@@ -108,7 +108,7 @@ def count_ended(
     figure = Figure.LEFT if was_active else Figure.UNCONFIRMED
     rows = [Counted(subscription.list_id, figure, now, how)]
     if was_active and evidence.source in BY_SUBSCRIBER:
-        rows += _for_campaign(session, subscription, figure, now, how)
+        rows += _count_for_campaign(session, subscription, figure, now, how)
     figures.note(session, rows)
 
 
@@ -148,11 +148,11 @@ def count_cadence(
     figure = Figure.SLOWER if is_slower else Figure.FASTER
     rows = [Counted(subscription.list_id, figure, now, after.value)]
     if is_slower and evidence.source in BY_SUBSCRIBER:
-        rows += _for_campaign(session, subscription, figure, now, after.value)
+        rows += _count_for_campaign(session, subscription, figure, now, after.value)
     figures.note(session, rows)
 
 
-def _for_campaign(
+def _count_for_campaign(
     session: Session, subscription: Subscription, figure: Figure, now: datetime, name: str
 ) -> list[Counted]:
     """Count once more for the last campaign that the subscriber was sent, if it is a week old."""

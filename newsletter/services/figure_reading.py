@@ -17,7 +17,7 @@ Sums = dict[Figure, Counter[str]]
 def sum_of_list(session: Session, list_id: int, first: str, last: str) -> Sums:
     """Sum the figures of a list by name, from one day to another; without states."""
     query = select(DailyFigure.figure, DailyFigure.name, func.sum(DailyFigure.count)).where(
-        *_of_list(list_id), DailyFigure.day.between(first, last)
+        *_list_clauses(list_id), DailyFigure.day.between(first, last)
     )
     sums: Sums = {figure: Counter() for figure in Figure}
     for figure, name, count in session.execute(
@@ -34,7 +34,7 @@ def sum_by_day(
     """Sum figures of a list by day, from a day to the newest."""
     query = (
         select(DailyFigure.figure, DailyFigure.day, func.sum(DailyFigure.count))
-        .where(*_of_list(list_id), DailyFigure.day >= first, DailyFigure.figure.in_(figures))
+        .where(*_list_clauses(list_id), DailyFigure.day >= first, DailyFigure.figure.in_(figures))
         .group_by(DailyFigure.figure, DailyFigure.day)
     )
     sums: Sums = {figure: Counter() for figure in figures}
@@ -47,7 +47,7 @@ def read_states(
     session: Session, list_id: int, figure: Figure, last: str
 ) -> tuple[str, Counter[str]]:
     """Read a state as it was counted on the newest day up to `last`: that day, and the counts."""
-    of_figure = (*_of_list(list_id), DailyFigure.figure == figure)
+    of_figure = (*_list_clauses(list_id), DailyFigure.figure == figure)
     day: str | None = session.scalar(
         select(func.max(DailyFigure.day)).where(*of_figure, DailyFigure.day <= last)
     )
@@ -61,7 +61,9 @@ def read_states(
 
 def find_first_day(session: Session, list_id: int) -> str:
     """Return the first day of which a list has a total, or an empty text."""
-    day: str | None = session.scalar(select(func.min(DailyFigure.day)).where(*_of_list(list_id)))
+    day: str | None = session.scalar(
+        select(func.min(DailyFigure.day)).where(*_list_clauses(list_id))
+    )
     return day or ""
 
 
@@ -100,5 +102,5 @@ def read_of_campaign(
     return [(day, name, int(count)) for day, name, count in session.execute(query)]
 
 
-def _of_list(list_id: int) -> tuple[ColumnElement[bool], ...]:
+def _list_clauses(list_id: int) -> tuple[ColumnElement[bool], ...]:
     return DailyFigure.list_id == list_id, DailyFigure.campaign_id == 0

@@ -94,7 +94,7 @@ def record_key(env: Environment) -> KeyState:
 def accept_key(env: Environment) -> None:
     """Remember the key that signs now, whatever signed before."""
     with transaction() as session:
-        _row(session).key_fingerprint = fingerprint(env.settings.signing_keys[0])
+        _get_or_add(session).key_fingerprint = fingerprint(env.settings.signing_keys[0])
 
 
 # ── the hold
@@ -103,7 +103,7 @@ def accept_key(env: Environment) -> None:
 
 def hold_mail(session: Session, because: str, now: datetime) -> None:
     """Hold everything that is due; campaigns are paused by services/operations/hold.py."""
-    row = _row(session)
+    row = _get_or_add(session)
     row.held_at = now
     row.held_because = because[:500]
 
@@ -171,7 +171,7 @@ def release_mail() -> None:
         session.execute(update(Installation).values(held_at=None, held_because=""))
 
 
-def _row(session: Session) -> Installation:
+def _get_or_add(session: Session) -> Installation:
     row = session.get(Installation, 1)
     if row is None:
         row = Installation(id=1, key_fingerprint="", held_because="")

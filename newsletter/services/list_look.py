@@ -32,12 +32,12 @@ def look_of(mailing_list: Any) -> ListLook:
     """Return the look of a list, given as an object or as a row with its columns."""
     return ListLook(
         slug=mailing_list.slug,
-        site_url=_web_url(mailing_list.site_url),
-        logo_url=_web_url(mailing_list.logo_url),
+        site_url=_accept_web_url(mailing_list.site_url),
+        logo_url=_accept_web_url(mailing_list.logo_url),
         color=mailing_list.theme_color,
         font=mailing_list.theme_font,
     )
 
 
-def _web_url(url: str) -> str:
+def _accept_web_url(url: str) -> str:
     return url if url.startswith(("https://", "http://")) else ""

@@ -20,7 +20,7 @@ from newsletter.db.looks import look
 from newsletter.db.prepared import Prepared
 from newsletter.errors import TooMany
 from newsletter.models import Counter
-from newsletter.services.consent import network
+from newsletter.services.consent import cut_to_network
 from newsletter.services.counters import A_DAY, HOUR, increment, increment_shared
 from newsletter.services.runtime import Environment
 
@@ -63,11 +63,11 @@ def require_room(env: Environment, visit: Visit) -> None:
     Raises `TooMany`.
     """
     now = int(env.now.timestamp())
-    most = _ceilings(env, visit, proven=visit.solved is not None)
+    most = _list_ceilings(env, visit, proven=visit.solved is not None)
     names = dict(zip(KINDS, most, strict=True))
     rows = look(_COUNTS, {**names, "starts_at": now - now % HOUR})
     if any(row.count >= most[row.name] for row in rows):
-        raise _too_many(now)
+        raise _make_too_many(now)
 
 
 def count_request(env: Environment, session: Session, visit: Visit) -> bool:
@@ -80,26 +80,26 @@ def count_request(env: Environment, session: Session, visit: Visit) -> bool:
     """
     now = int(env.now.timestamp())
     proven = visit.solved is not None and _count_solution(session, visit.solved) == 1
-    most = _ceilings(env, visit, proven=proven)
+    most = _list_ceilings(env, visit, proven=proven)
     names = list(most)
     counts = increment_shared(session, names, now - now % HOUR)
     if any(counts[name] > ceiling for name, ceiling in most.items()):
         increment_shared(session, names, now - now % HOUR, by=-1)
         if visit.solved is not None:
             _count_solution(session, visit.solved, by=-1)
-        raise _too_many(now)
+        raise _make_too_many(now)
     return proven
 
 
-def _ceilings(env: Environment, visit: Visit, *, proven: bool) -> dict[str, int]:
+def _list_ceilings(env: Environment, visit: Visit, *, proven: bool) -> dict[str, int]:
     """Name what a request counts for, narrow before wide, with the ceiling of each."""
     ceilings = env.settings.signup
     kind, factor = ("proven", ceilings.proven_factor) if proven else ("signup", 1)
-    single, place = network_names(visit.ip)
+    single, place = name_networks(visit.ip)
     most = {
         f"{kind}/ip/{single}": ceilings.per_ip,
         f"{kind}/net/{place}": ceilings.per_network,
-        f"{kind}/domain/{domain_name(visit.email_key)}": ceilings.per_domain
+        f"{kind}/domain/{name_domain(visit.email_key)}": ceilings.per_domain
         or max(1, ceilings.per_list // 3),
         f"{kind}/list/{visit.list_id}": ceilings.per_list,
         f"{kind}/overall": ceilings.overall,
@@ -107,13 +107,13 @@ def _ceilings(env: Environment, visit: Visit, *, proven: bool) -> dict[str, int]
     return {name: ceiling * factor for name, ceiling in most.items()}
 
 
-def _too_many(now: int) -> TooMany:
+def _make_too_many(now: int) -> TooMany:
     return TooMany(
         "too many requests at once; please try again later", retry_after=HOUR - now % HOUR
     )
 
 
-def domain_name(email_key: str) -> str:
+def name_domain(email_key: str) -> str:
     """Return the name that an address's domain is counted by.
 
     It is the domain, or a digest of one too long for a counter.
@@ -134,12 +134,12 @@ def count_change(env: Environment, session: Session, subscription_id: int) -> No
 
 
 @lru_cache(maxsize=16)
-def network_names(ip: str) -> tuple[str, str]:
+def name_networks(ip: str) -> tuple[str, str]:
     """Return the narrow and the wide network of a visitor: the address and its /24.
 
     Of IPv6 the /64 and its /48, all of which one customer may have. A sign-up asks three times.
     """
-    place = network(ip)
+    place = cut_to_network(ip)
     if place.endswith("/24"):
         return ip, place
     return place, str(IPv6Network(place).supernet(new_prefix=48)) if place.endswith(

@@ -210,7 +210,7 @@ def read_names() -> frozenset[str]:
 def require_resources(requested: Iterable[str]) -> None:
     """Raise `NotFound` unless every name in `requested` is a resource's."""
     for name in sorted(set(requested) - read_names()) if requested else ():
-        raise _missing(name)
+        raise _explain_missing(name)
 
 
 def make_linker(known: Collection[str], address: Callable[[str], str]) -> Callable[[str], str]:
@@ -224,7 +224,7 @@ def make_linker(known: Collection[str], address: Callable[[str], str]) -> Callab
 
     def resource(name: object) -> str:
         if str(name) not in known:
-            raise LookupError(str(_missing(str(name))))
+            raise LookupError(str(_explain_missing(str(name))))
         return address(str(name))
 
     return resource
@@ -259,11 +259,11 @@ def open_resource(env: Environment, token: str) -> ResourceFile:
 def _find(session: Session, name: str) -> Resource:
     resource: Resource | None = session.scalar(select(Resource).where(Resource.name == name))
     if resource is None:
-        raise _missing(name)
+        raise _explain_missing(name)
     return resource
 
 
-def _missing(name: str) -> NotFound:
+def _explain_missing(name: str) -> NotFound:
     problem = Text("there is no resource %(name)s", name=name)
     return NotFound(problem, hint=Text("see `newsletter resource ls`"))
 

@@ -116,13 +116,13 @@ class SenderStates:
 
     def resting(self) -> State | None:
         """Return the state for which nothing may be offered now, None if there is none."""
-        if not (known := self._states()):
+        if not (known := self._read_states()):
             return None
         now = self.env.now
         stops = (state for state in known.values() if state.cause in STOPS and state.until > now)
         return next(stops, None)
 
-    def _states(self) -> dict[str, State]:
+    def _read_states(self) -> dict[str, State]:
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             with reading() as session:
                 self._known = {
@@ -133,7 +133,7 @@ class SenderStates:
 
     def note_taken(self) -> None:
         """Record that a server took a message: what was held against servers is over."""
-        if not (known := self._states()):
+        if not (known := self._read_states()):
             return
         over = [
             cause
@@ -159,7 +159,7 @@ class SenderStates:
         now = self.env.now
         longest = STOPS[verdict.cause]
         with transaction() as session:
-            row = _row(session, str(verdict.cause), now)
+            row = _get_or_add(session, str(verdict.cause), now)
             doubled = max(timedelta(seconds=row.seconds * 2), REST_FIRST)
             rest = min(verdict.wait or doubled, longest)
             row.seconds = int(rest.total_seconds())
@@ -183,7 +183,7 @@ class SenderStates:
 
     def note(self, cause: str, why: str, *, until: datetime, server: str = "") -> None:
         """Note a state that does not make the sender rest; not again within a minute."""
-        known = self._states().get(cause)
+        known = self._read_states().get(cause)
         if (
             known is not None
             and known.why == why
@@ -191,14 +191,14 @@ class SenderStates:
         ):
             return
         with transaction() as session:
-            row = _row(session, cause, self.env.now)
+            row = _get_or_add(session, cause, self.env.now)
             row.until = until
             row.why = mask_addresses(why)[:500]
             row.server = server[:300]
         self._read_at = float("-inf")
 
 
-def _row(session: Session, cause: str, now: datetime) -> SenderState:
+def _get_or_add(session: Session, cause: str, now: datetime) -> SenderState:
     row = session.get(SenderState, cause)
     if row is None:
         row = SenderState(cause=cause, until=now, seconds=0, why="", server="", since=now)

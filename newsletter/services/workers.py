@@ -20,7 +20,7 @@ FORGET_AFTER = timedelta(days=1)
 def make_identity() -> str:
     """`machine:pid:start:boot`: names this process, and no later one that gets the same pid."""
     pid = os.getpid()
-    return f"{_machine()}:{pid}:{_read_start(pid)}:{read_boot_id()}"
+    return f"{_name_machine()}:{pid}:{_read_start(pid)}:{read_boot_id()}"
 
 
 def is_alive(worker: str) -> bool:
@@ -29,7 +29,7 @@ def is_alive(worker: str) -> bool:
     Another machine's always may: its leases run out by themselves.
     """
     machine, pid, started, boot_ = worker.rsplit(":", 3)
-    if machine != _machine():
+    if machine != _name_machine():
         return True
     return boot_ == read_boot_id() and _read_start(int(pid)) == started
 
@@ -42,7 +42,7 @@ def is_name(text: str) -> bool:
 
 def is_here(worker: str) -> bool:
     """Tell whether a worker belongs to this machine."""
-    return worker.rsplit(":", 3)[0] == _machine()
+    return worker.rsplit(":", 3)[0] == _name_machine()
 
 
 def parse_pid(worker: str) -> int:
@@ -58,7 +58,7 @@ def is_before_restart(worker: str) -> bool:
     return worker.rsplit(":", 1)[1] != read_boot_id()
 
 
-def _machine() -> str:
+def _name_machine() -> str:
     """Return the name of this host and, where containers share it, of its process numbers."""
     try:
         namespace = str(Path("/proc/self/ns/pid").readlink())

@@ -79,11 +79,11 @@ def _is_elsewhere() -> bool:
 
 
 def _name_address() -> str:
-    return request_limits.network_names(request.remote_addr or "")[0]
+    return request_limits.name_networks(request.remote_addr or "")[0]
 
 
 def _name_network() -> str:
-    return f"net {request_limits.network_names(request.remote_addr or '')[1]}"
+    return f"net {request_limits.name_networks(request.remote_addr or '')[1]}"
 
 
 def _answer_limited(error: object) -> Response:

@@ -17,7 +17,7 @@ from newsletter.db.session import db, transaction
 from newsletter.html.text import to_plain_line
 from newsletter.mail.slots import fill
 from newsletter.models import Feed, MailingList
-from newsletter.services.digests.layout import Editor, style_of
+from newsletter.services.digests.layout import Editor, read_style
 from newsletter.services.digests.plan import read_candidates
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import EXTENSION
@@ -71,7 +71,7 @@ def editor(app: Flask, posts: list[str], **settings: object) -> tuple[Editor, li
         app.extensions[EXTENSION],
         session,
         make_list_context(app.extensions[EXTENSION], row),
-        style_of(session, row),
+        read_style(session, row),
     ), candidates
 
 

@@ -15,7 +15,7 @@ from newsletter.html.text import to_plain_line
 from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.slots import fill
 from newsletter.models import Feed, MailingList
-from newsletter.services.digests.layout import Editor, style_of
+from newsletter.services.digests.layout import Editor, read_style
 from newsletter.services.digests.plan import read_candidates
 from newsletter.services.digests.selection import Candidate
 from newsletter.services.mail_context import make_list_context
@@ -73,7 +73,7 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
             env,
             session,
             make_list_context(env, mailing_list),
-            style_of(session, mailing_list),
+            read_style(session, mailing_list),
             ALL[-1],
         ),
         candidates,

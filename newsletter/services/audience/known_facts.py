@@ -50,8 +50,8 @@ def _answered_clause(name: str, field: AnswerField, *, consent: bool) -> ColumnE
     if consent and field.kind is not FieldKind.CONSENT:
         _refuse(f"{name} is a field of the kind {field.kind}, not a consent: write fields.{name}")
     if field.kind in (FieldKind.CHECKBOX, FieldKind.CONSENT):
-        return _text_of(name).in_(TICKED)
-    return _text_of(name) != ""
+        return _cast_answer(name).in_(TICKED)
+    return _cast_answer(name) != ""
 
 
 def _answer_clause(name: str, field: AnswerField, values: tuple[str, ...]) -> ColumnElement[bool]:
@@ -61,10 +61,10 @@ def _answer_clause(name: str, field: AnswerField, values: tuple[str, ...]) -> Co
         for value in values:
             if value and value not in field.choices:
                 _refuse(f'"{value}" is no choice of {name}', value, field.choices)
-    return _text_of(name).in_(values)
+    return _cast_answer(name).in_(values)
 
 
-def _text_of(name: str) -> ColumnElement[str]:
+def _cast_answer(name: str) -> ColumnElement[str]:
     """Return an answer as text, "" where there is none."""
     return func.coalesce(cast(Subscription.answers[name].as_string(), String), "")
 

@@ -30,7 +30,7 @@ from newsletter.outbox import LeasedDelivery
 from newsletter.schedule import zone_of
 from newsletter.services import resources, tags
 from newsletter.services.audience.list_fields import read_list_fields
-from newsletter.services.audience.segments import JOINED_AT, segment_page
+from newsletter.services.audience.segments import JOINED_AT, segment_page_query
 from newsletter.services.runtime import Environment
 from newsletter.stored_texts import Stored
 
@@ -227,7 +227,7 @@ def _iterate_segment(env: Environment, list_id: int, segment: str) -> Iterator[R
     while True:
         with reading() as session:
             mailing_list = session.get_one(MailingList, list_id)
-            query = segment_page(mailing_list, segment, env.now, after=after, limit=PAGE)
+            query = segment_page_query(mailing_list, segment, env.now, after=after, limit=PAGE)
             rows = session.execute(query).all()
             recipients = read_recipients(session, [row.id for row in rows])
         yield from recipients

@@ -44,7 +44,7 @@ def segment_clause(mailing_list: MailingList, segment: str, now: datetime) -> Co
     term = parse_segment(segment)
     conditions = [Subscription.list_id == mailing_list.id, mailable_clause(now)]
     if term:
-        conditions.append(_condition(term, mailing_list))
+        conditions.append(_term_clause(term, mailing_list))
     return and_(*conditions)
 
 
@@ -59,7 +59,7 @@ def is_in_segment(
     if term is None:
         return True
     query = select(Subscription.id).join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-    query = query.where(Subscription.id == subscription_id, _condition(term, mailing_list))
+    query = query.where(Subscription.id == subscription_id, _term_clause(term, mailing_list))
     return session.scalar(query) is not None
 
 
@@ -75,7 +75,7 @@ def segment_query(mailing_list: MailingList, segment: str, now: datetime) -> Sel
     )
 
 
-def segment_page(
+def segment_page_query(
     mailing_list: MailingList, segment: str, now: datetime, *, after: int, limit: int
 ) -> Select[int, int]:
     """Select a page of a segment: ids of subscriptions and subscribers, in the subscribers' order.
@@ -119,14 +119,14 @@ def edition_query(query: Select[int], *, edition: int) -> Select[Any]:
     return select(inner.c.id, literal(edition))
 
 
-def _condition(term: Term, mailing_list: MailingList) -> ColumnElement[bool]:
+def _term_clause(term: Term, mailing_list: MailingList) -> ColumnElement[bool]:
     match term:
         case Joined(word=Connective.AND, terms=terms):
-            return and_(*(_condition(part, mailing_list) for part in terms))
+            return and_(*(_term_clause(part, mailing_list) for part in terms))
         case Joined(terms=terms):
-            return or_(*(_condition(part, mailing_list) for part in terms))
+            return or_(*(_term_clause(part, mailing_list) for part in terms))
         case Not(term=inner):
-            return not_(_condition(inner, mailing_list))
+            return not_(_term_clause(inner, mailing_list))
         case Answer() | Answered() | OfTopic() | Had():
             return known_facts.fact_clause(term, mailing_list)
         case Tagged(tag=tag):
@@ -134,28 +134,28 @@ def _condition(term: Term, mailing_list: MailingList) -> ColumnElement[bool]:
         case Untagged():
             return ~exists().where(Tag.subscriber_id == Subscription.subscriber_id)
         case OneOf(field=name, values=values):
-            return or_(false(), *(_equal(name, value) for value in values))
+            return or_(false(), *(_equal_clause(name, value) for value in values))
         case Comparison(field="joined"):
-            return _on_day(term, mailing_list.zone)
+            return _on_day_clause(term, mailing_list.zone)
         case Comparison(field=name, operator=operator, value=value):
-            is_equal = _equal(name, str(value))
+            is_equal = _equal_clause(name, str(value))
             return is_equal if operator == "==" else not_(is_equal)
 
 
-def _equal(name: str, value: str) -> ColumnElement[bool]:
+def _equal_clause(name: str, value: str) -> ColumnElement[bool]:
     match name:
         case "cadence":
             return Subscription.cadence == value
         case "language":
             return Subscriber.language == value
         case "email":
-            return Subscriber.email_key == _key(value)
+            return Subscriber.email_key == _make_key(value)
         case "domain":
-            return Subscriber.email_key.endswith(_key(f"x@{value}")[1:], autoescape=True)
+            return Subscriber.email_key.endswith(_make_key(f"x@{value}")[1:], autoescape=True)
     return Subscriber.name == value
 
 
-def _key(address: str) -> str:
+def _make_key(address: str) -> str:
     try:
         return parse_address(address).key
     except InvalidInput:
@@ -169,7 +169,7 @@ def _key(address: str) -> str:
         ) from None
 
 
-def _on_day(term: Comparison, zone: ZoneInfo) -> ColumnElement[bool]:
+def _on_day_clause(term: Comparison, zone: ZoneInfo) -> ColumnElement[bool]:
     """Compare days of the list's zone: ``joined > "2026-01-01"`` starts on the second."""
     assert isinstance(term.value, date)
     day = datetime.combine(term.value, time(), zone)

@@ -71,7 +71,7 @@ def hash_cookie(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
 
 
-def new_cookie() -> str:
+def make_cookie() -> str:
     """Make the value of a cookie: 256 random bits."""
     return secrets.token_urlsafe(32)
 
@@ -96,7 +96,7 @@ def start_session(
         session.delete(replaced)
     if not known and has_act(session, author.id, LOG_IN_ACT):
         queue_browser_notice(env, session, author, language=language)
-    token = new_cookie()
+    token = make_cookie()
     now = env.now
     session.add(
         AuthorSession(
@@ -167,7 +167,7 @@ def may_write(env: Environment, session_id: int) -> bool:
 
 def _rotate(env: Environment, session_id: int, cookie_hash: str) -> str | None:
     """Replace the value of a session's cookie; None if another request was faster."""
-    token = new_cookie()
+    token = make_cookie()
     replaced = (
         update(AuthorSession)
         .where(AuthorSession.id == session_id, AuthorSession.token_hash == cookie_hash)
@@ -188,7 +188,7 @@ def find_ended_session(cookie: str) -> int | None:
 
 def close_session(env: Environment, session_id: int) -> str:
     """End a session with a log-out; return a new value of its cookie, by which it stays known."""
-    token = new_cookie()
+    token = make_cookie()
     closed = (
         update(AuthorSession)
         .where(AuthorSession.id == session_id)

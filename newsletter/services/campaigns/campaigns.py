@@ -258,14 +258,14 @@ def describe_campaign(
         finished_at=row.finished_at,
         scheduled_at=row.scheduled_at,
         segment=row.segment,
-        subjects=_subjects(session, row),
+        subjects=_describe_subjects(session, row),
         timezone=row.mailing_list.timezone,
         totals=read_totals(session, row),
         returned=returned or count_returned(session, row.id),
     )
 
 
-def _subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
+def _describe_subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
     """Return the two subjects that a letter tries out, with their counts."""
     if not row.subject_b:
         return ()

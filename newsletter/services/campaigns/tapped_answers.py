@@ -131,7 +131,7 @@ def _open(
         if not all(map(str.isdecimal, numbers)):
             raise LinkInvalid
         question, choice = map(int, numbers)
-        text, words = _words(campaign, question, choice)
+        text, words = _find_words(campaign, question, choice)
     except (ValueError, IndexError):
         raise LinkInvalid from None
     # Links made at one moment may be used until a little later (`LEEWAY`): an answer is known as
@@ -222,7 +222,7 @@ def list_named(campaign_id: int) -> list[NamedAnswer]:
         if campaign is None or not campaign.answers_named or not campaign.questions:
             return []
         return [
-            NamedAnswer(*_words(campaign, row.question, row.choice), row.name, row.email)
+            NamedAnswer(*_find_words(campaign, row.question, row.choice), row.name, row.email)
             for row in session.execute(_named_answers_query(campaign_id))
         ]
 
@@ -243,7 +243,7 @@ def _named_answers_query(campaign_id: int) -> Select[int, int, str, str]:
     )
 
 
-def _words(campaign: Campaign, question: int, choice: int) -> tuple[str, str]:
+def _find_words(campaign: Campaign, question: int, choice: int) -> tuple[str, str]:
     stored = (campaign.questions or [])[question]
     return stored["text"], stored["choices"][choice]
 
@@ -258,7 +258,7 @@ def export_answers(session: Session, subscription_id: int) -> list[dict[str, Any
     )
     exported = []
     for answer, campaign in session.execute(query):
-        question, choice = _words(campaign, answer.question, answer.choice)
+        question, choice = _find_words(campaign, answer.question, answer.choice)
         at = answer.at.isoformat()
         exported.append(
             {"subject": campaign.subject, "question": question, "answer": choice, "at": at}

@@ -178,7 +178,7 @@ def preview(
         plan = make_plan(
             env, session, mailing_list, word, review=review, count_at_most=count_at_most
         )
-        entries = _entries_to_preview(session, mailing_list, plan)
+        entries = _list_preview_entries(session, mailing_list, plan)
         editor = Editor(env, session, plan.list, plan.style, plan.intro.text if plan.intro else "")
         content = fill_web_url(editor.render(entries, language), plan.list.archive_url)
     shares = plan.decision.shares
@@ -195,7 +195,7 @@ def preview(
     )
 
 
-def _entries_to_preview(
+def _list_preview_entries(
     session: Session, mailing_list: MailingList, plan: DigestPlan
 ) -> list[Candidate]:
     """Return the entries of the largest edition; of a list without subscribers, what is ready.

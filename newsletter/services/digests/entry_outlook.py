@@ -42,7 +42,7 @@ class EntryOutlook:
     verdict: str
 
 
-def newest_entries(session: Session, mailing_list: MailingList) -> list[Entry]:
+def list_newest_entries(session: Session, mailing_list: MailingList) -> list[Entry]:
     """Return the entries that are explained, newest first."""
     query = select(Entry).where(Entry.list_id == mailing_list.id)
     return list(session.scalars(query.order_by(Entry.id.desc()).limit(ENTRIES_SHOWN)))

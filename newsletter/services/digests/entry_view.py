@@ -145,7 +145,7 @@ class Presenter:
         everything = self.html(level) if form.whole else ""
         html = cut_html(everything, form.limit) if form.limit else everything
         has_picture = "<img" in html and not entry.video_id
-        image = "" if form == TITLE or has_picture else _worth_showing(entry.image)
+        image = "" if form == TITLE or has_picture else _find_picture(entry.image)
         title = (
             to_plain_line(entry.own_title or entry.title)
             or take_first_words(self.start, 8)
@@ -186,7 +186,7 @@ def _without_query(address: str) -> str:
     return escape(address.partition("?")[0])
 
 
-def _worth_showing(image: str) -> str:
+def _find_picture(image: str) -> str:
     """Return the address of a picture to show beside a title; "" for an emoji or icon."""
     address = make_absolute(image, base_url="") or ""
     return "" if is_letter_address(address) else address

@@ -19,7 +19,7 @@ from newsletter.services.digests.entry_outlook import (
     explain_campaigns,
     find_obstacle,
     format_clock,
-    newest_entries,
+    list_newest_entries,
 )
 from newsletter.services.digests.list_problems import list_problems
 from newsletter.services.digests.outlook import Outlook
@@ -84,7 +84,7 @@ def explain(env: Environment, slug: str | None = None) -> Explanation:
             mailing_list.slug,
             mailing_list.timezone,
             tuple(explainer.explain_cadence(plan) for plan in explainer.plans),
-            tuple(map(explainer.explain_entry, newest_entries(session, mailing_list))),
+            tuple(map(explainer.explain_entry, list_newest_entries(session, mailing_list))),
             list_problems(session, mailing_list),
         )
 
@@ -209,10 +209,10 @@ class _Explainer:
             return Text("waits: %(few)d of %(least)d entries", few=decision.few, least=least)
         if plan.unripe.shares:
             verdict = _count_new(plan.unripe, plan)
-            return say_corrections(self._corrections_end(self.list.entry_seq), verdict)
+            return say_corrections(self._find_corrections_end(self.list.entry_seq), verdict)
         return say_nothing_new(plan.subscribers)
 
-    def _corrections_end(self, through: int) -> str:
+    def _find_corrections_end(self, through: int) -> str:
         """Return until when corrections of the entries up to a number are waited for, or "".
 
         Instant mails keep the order of numbers, so that the last of them decides.
@@ -256,7 +256,7 @@ class _Explainer:
         if not counts and (left_out := self._find_left_out(entry)):
             clauses.append(left_out)
         if later:
-            clock = self._corrections_end(entry.seq or 0)
+            clock = self._find_corrections_end(entry.seq or 0)
             until = f" until {clock}" if clock else ""
             clauses.append(f"waits for corrections{until}: {count_subscribers(later, 'instant')}")
         if clauses:

@@ -16,7 +16,7 @@ from newsletter.services.digests.entry_outlook import (
     EntryOutlook,
     find_grace,
     find_obstacle,
-    newest_entries,
+    list_newest_entries,
 )
 from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.standing import find_standing
@@ -44,7 +44,7 @@ def explain_entries(env: Environment, slug: str | None, address: str) -> list[En
         if subscription is None:
             raise NotFound(f"this address does not subscribe to {mailing_list.slug}")
         explainer = _SubscriptionExplainer(env, session, mailing_list, subscription)
-        return [explainer.explain(entry) for entry in newest_entries(session, mailing_list)]
+        return [explainer.explain(entry) for entry in list_newest_entries(session, mailing_list)]
 
 
 class _SubscriptionExplainer:

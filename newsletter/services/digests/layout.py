@@ -55,7 +55,7 @@ class DigestStyle:
     headings: tuple[tuple[int, str], ...]
 
 
-def style_of(session: Session, mailing_list: MailingList) -> DigestStyle:
+def read_style(session: Session, mailing_list: MailingList) -> DigestStyle:
     """Return the style that a list's author set."""
     headings: list[tuple[int, str]] = []
     if mailing_list.digest_sections == DigestSections.FEED:
@@ -119,7 +119,7 @@ def arrange(
         full.reverse()
     by_heading: dict[int, list[int]] = {}
     for entry in full:
-        by_heading.setdefault(_heading(entry, style), []).append(entry.id)
+        by_heading.setdefault(_find_heading(entry, style), []).append(entry.id)
     titles = {0: "", **dict(style.headings)}
     sections = [(titles[key], tuple(by_heading[key])) for key in titles if key in by_heading]
     if len(sections) == 1:
@@ -128,7 +128,7 @@ def arrange(
     return Arrangement(tuple(sections), also, max(0, len(rest) - linked))
 
 
-def _heading(entry: Candidate, style: DigestStyle) -> int:
+def _find_heading(entry: Candidate, style: DigestStyle) -> int:
     """Return the heading of an entry: its feed's or that of its first topic; 0 if it has none."""
     keys = [key for key, _ in style.headings]
     if style.sections is DigestSections.FEED:
@@ -175,8 +175,8 @@ class Editor:
         return content
 
     def _fit(self, mailing_list: ListContext, placed: Arrangement) -> MailContent:
-        """Render the first of `_steps` that fits, found by bisection, or the last if none does."""
-        steps = _steps(len(placed.shown), self.style.show)
+        """Render the first of `_list_steps` that fits, found by bisection, or else the last."""
+        steps = _list_steps(len(placed.shown), self.style.show)
         low = 0
         high = len(steps) - 1
         content = self._render(mailing_list, placed, steps[0], shortened=False)
@@ -194,7 +194,7 @@ class Editor:
     def render_web(self, entries: Sequence[Candidate]) -> MailContent:
         """Render the page in the archive: all entries, and nothing of any subscriber."""
         placed = arrange(entries, self.style, ceiling=ON_THE_WEB_AT_MOST)
-        whole = _steps(len(placed.shown), self.style.show)[0]
+        whole = _list_steps(len(placed.shown), self.style.show)[0]
         return self._render(self.list, placed, whole, shortened=False, web=True)
 
     def _render(
@@ -238,10 +238,10 @@ class Editor:
             "shortened": shortened or any(entry.cut for entry in entries),
         }
         mail = "post" if single else "digest"
-        context["preheader"] = self._preheader(entries, single=single)
+        context["preheader"] = self._write_preheader(entries, single=single)
         return self.env.renderer.render(mail, context | ({"entry": entries[0]} if single else {}))
 
-    def _preheader(self, entries: Sequence[EntryMail], *, single: bool) -> str:
+    def _write_preheader(self, entries: Sequence[EntryMail], *, single: bool) -> str:
         """Return the text beside the subject in a list of mails, without repeating the subject."""
         if self.intro_html:
             intro = html_to_text(self.intro_html, links=False)
@@ -266,7 +266,7 @@ def _fits(content: MailContent) -> bool:
     return len(content.html.encode()) <= HTML_BUDGET
 
 
-def _steps(count: int, show: DigestShow) -> list[tuple[EntryForm, ...]]:
+def _list_steps(count: int, show: DigestShow) -> list[tuple[EntryForm, ...]]:
     """List the ways to show `count` entries, from the most to titles alone.
 
     Each step shows less than the one before, beginning with the last entry. A single post is cut

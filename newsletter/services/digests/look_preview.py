@@ -12,7 +12,7 @@ from newsletter.errors import Refused
 from newsletter.i18n import Text
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import Entry
-from newsletter.services.digests.layout import Editor, style_of
+from newsletter.services.digests.layout import Editor, read_style
 from newsletter.services.digests.plan import read_candidates
 from newsletter.services.lists.list_options import parse_settings
 from newsletter.services.lookup import get_list
@@ -52,5 +52,5 @@ def preview_look(env: Environment, slug: str, values: Mapping[str, object]) -> M
                 Text("%(slug)s has no entry to show yet", slug=slug), hint=Text("add a feed first")
             )
         mail_list = make_list_context(env, mailing_list)
-        content = Editor(env, session, mail_list, style_of(session, mailing_list)).render(entries)
+        content = Editor(env, session, mail_list, read_style(session, mailing_list)).render(entries)
         return fill_web_url(content, mail_list.archive_url)

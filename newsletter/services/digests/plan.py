@@ -42,7 +42,7 @@ from newsletter.schedule import Period
 from newsletter.services.audience.mailable import mailable_clause
 from newsletter.services.digests import intros
 from newsletter.services.digests.intros import Intro
-from newsletter.services.digests.layout import DigestStyle, style_of
+from newsletter.services.digests.layout import DigestStyle, read_style
 from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.selection import (
     Candidate,
@@ -123,7 +123,7 @@ def make_plan(
     candidates = read_candidates(session, mailing_list.id, after=after, through=through)
     return DigestPlan(
         make_list_context(env, mailing_list),
-        style_of(session, mailing_list),
+        read_style(session, mailing_list),
         cadence,
         through,
         tuple(candidates),

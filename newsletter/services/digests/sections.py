@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from newsletter.db.session import transaction
 from newsletter.digest_vocabulary import DigestSections
 from newsletter.errors import NotFound
-from newsletter.services.digests.layout import style_of
+from newsletter.services.digests.layout import read_style
 from newsletter.services.lookup import get_list
 
 
@@ -20,9 +20,9 @@ def arrange_sections(slug: str | None, kind: DigestSections, first: Sequence[str
         mailing_list = get_list(session, slug)
         mailing_list.digest_sections = kind
         mailing_list.section_order = []
-        headings = style_of(session, mailing_list).headings
+        headings = read_style(session, mailing_list).headings
         mailing_list.section_order = [_get_heading(name, headings) for name in first]
-        return [title for _, title in style_of(session, mailing_list).headings]
+        return [title for _, title in read_style(session, mailing_list).headings]
 
 
 def _get_heading(name: str, headings: Sequence[tuple[int, str]]) -> str:

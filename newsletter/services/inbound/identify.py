@@ -71,19 +71,19 @@ def find_owner(
     """
     references = outbox.get_references(session)
     for proof, reference in _list_reports(evidence):
-        if owner := _own(session, references.find_report(_read_name(reference)), proof):
+        if owner := _find_owner(session, references.find_report(_read_name(reference)), proof):
             return owner
     owner = _find_by_token(env, session, evidence.unsubscribe)
     if owner.subscription is not None:
         return owner
     for message_id in evidence.message_ids:
         delivery_id = references.find_message(_read_name(message_id))
-        if owner := _own(session, delivery_id, BounceProof.MESSAGE_ID):
+        if owner := _find_owner(session, delivery_id, BounceProof.MESSAGE_ID):
             return owner
     return find_by_address(session, recipient)
 
 
-def own_delivery(session: Session, delivery_id: int, proof: BounceProof) -> Owner | None:
+def find_delivery_owner(session: Session, delivery_id: int, proof: BounceProof) -> Owner | None:
     """Return the owner of a delivery that is proved; None where it is deleted."""
     row = session.execute(_OWNED, {"id": delivery_id}).one_or_none()
     if row is None:
@@ -93,8 +93,8 @@ def own_delivery(session: Session, delivery_id: int, proof: BounceProof) -> Owne
     return Owner(proof, subscription, delivery, to_other or (subscription is not None and moved))
 
 
-def _own(session: Session, delivery_id: int | None, proof: BounceProof) -> Owner | None:
-    return own_delivery(session, delivery_id, proof) if delivery_id else None
+def _find_owner(session: Session, delivery_id: int | None, proof: BounceProof) -> Owner | None:
+    return find_delivery_owner(session, delivery_id, proof) if delivery_id else None
 
 
 def _list_reports(evidence: ReportEvidence) -> Iterator[tuple[BounceProof, str]]:
@@ -147,18 +147,18 @@ def find_by_address(
     session: Session, address: str, proof: BounceProof = BounceProof.ADDRESS
 ) -> Owner:
     """Find the newest subscription of an address."""
-    query = _of_address(select(Subscription), address)
+    query = _narrow_to_address(select(Subscription), address)
     subscription = session.scalars(query.order_by(Subscription.id.desc()).limit(1)).first()
     return Owner(proof, subscription) if subscription else NOBODY
 
 
 def count_active(session: Session, address: str) -> int:
     """Count the active subscriptions of an address."""
-    query = _of_address(select(func.count(Subscription.id)), address)
+    query = _narrow_to_address(select(func.count(Subscription.id)), address)
     return session.scalar(query.where(Subscription.status == SubscriptionStatus.ACTIVE)) or 0
 
 
-def _of_address(query: Select[Any], address: str) -> Select[Any]:
+def _narrow_to_address(query: Select[Any], address: str) -> Select[Any]:
     try:
         key = parse_address(address).key
     except InvalidInput:

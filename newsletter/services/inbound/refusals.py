@@ -12,7 +12,7 @@ from newsletter.mail.smtp.classify import Verdict, VerdictKind
 from newsletter.mail.smtp.types import Outcome
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.services.inbound.apply import Applied, Bounce, apply_bounce
-from newsletter.services.inbound.identify import NOBODY, Owner, own_delivery
+from newsletter.services.inbound.identify import NOBODY, Owner, find_delivery_owner
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import DeliveryStatus
 
@@ -41,7 +41,7 @@ def record_refusal(
     )
 
     def find_owner(session: Session) -> Owner:
-        owner = own_delivery(session, row.id, BounceProof.SMTP) or NOBODY
+        owner = find_delivery_owner(session, row.id, BounceProof.SMTP) or NOBODY
         subscriber = owner.subscriber
         moved = subscriber is not None and subscriber.email != row.email
         return Owner(BounceProof.SMTP, owner.subscription, owner.delivery, to_other or moved)

@@ -9,7 +9,7 @@ from newsletter.addresses import parse_address
 from newsletter.db.session import transaction
 from newsletter.models import Subscriber, Subscription
 from newsletter.services import suppressions
-from newsletter.services.consent import Evidence, default_wording, note_consent
+from newsletter.services.consent import Evidence, make_wording, note_consent
 from newsletter.services.mailboxes import forget_unanswered
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
@@ -56,7 +56,7 @@ def _ask_again(
     subscriber = subscription.subscriber
     mailing_list = subscription.mailing_list
     withdraw_confirmation(session, subscription, evidence, env.now)
-    wording = default_wording(
+    wording = make_wording(
         consent_text=mailing_list.consent_text,
         title=mailing_list.title,
         language=subscriber.language or mailing_list.language,

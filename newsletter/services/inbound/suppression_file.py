@@ -51,7 +51,7 @@ def export(out: IO[str]) -> int:
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     count = 0
-    for row in _pages():
+    for row in _read_pages():
         hashed = "" if row.email_key else row.email_hash
         cells = (
             row.email_key or "",
@@ -65,7 +65,7 @@ def export(out: IO[str]) -> int:
     return count
 
 
-def _pages() -> Iterator[Suppression]:
+def _read_pages() -> Iterator[Suppression]:
     last = 0
     while True:
         with reading() as session:
@@ -114,7 +114,7 @@ def _import_rows(env: Environment, file: IO[str], note: str) -> SuppressionImpor
             f"the file has no column of addresses; its columns are: {columns}",
             hint="name one of its columns `email`",
         )
-    rows = reader if place is not None else _chain(first, reader)
+    rows = reader if place is not None else _prepend(first, reader)
     batch: list[dict[str, str]] = []
     for line in rows:
         line = [unguard_cell(cell) for cell in line]
@@ -134,7 +134,7 @@ def _import_rows(env: Environment, file: IO[str], note: str) -> SuppressionImpor
     return result
 
 
-def _chain(first: list[str], rest: Iterator[list[str]]) -> Iterator[list[str]]:
+def _prepend(first: list[str], rest: Iterator[list[str]]) -> Iterator[list[str]]:
     yield first
     yield from rest
 

@@ -43,12 +43,14 @@ def write_editions(
     for language, versions in all_versions.items():
         for number, version in enumerate(versions):
             content = fill_web_url(version.content, page)
-            session.add(_edition(campaign.id, number, content, version.personal, language=language))
-    session.add(_edition(campaign.id, WEB, fill_web_url(all_versions[""][0].page, page), None))
+            session.add(
+                _make_edition(campaign.id, number, content, version.personal, language=language)
+            )
+    session.add(_make_edition(campaign.id, WEB, fill_web_url(all_versions[""][0].page, page), None))
     session.flush()
 
 
-def _edition(
+def _make_edition(
     campaign_id: int,
     number: int,
     content: MailContent,

@@ -121,7 +121,7 @@ def prepare_letter(
     first, body = _render_version(env, mailing_list, letter, gathered)
     second = [
         _render_version(env, mailing_list, variant, gathered)[0]
-        for variant in _with_second_subject(letter)
+        for variant in _vary_subject(letter)
     ]
     versions = (first, *second)
     return PreparedLetter(
@@ -129,7 +129,7 @@ def prepare_letter(
     )
 
 
-def _with_second_subject(letter: Letter) -> list[Letter]:
+def _vary_subject(letter: Letter) -> list[Letter]:
     """Return the letter with its second subject, if it has one."""
     return [replace(letter, subject=letter.subject_b)] if letter.subject_b else []
 
@@ -139,7 +139,7 @@ def render_in_language(
 ) -> tuple[LetterVersion, ...]:
     """Render a letter with the program's own words, around the author's, in another language."""
     mailing_list = prepared.list.in_language(language)
-    variants = (prepared.letter, *_with_second_subject(prepared.letter))
+    variants = (prepared.letter, *_vary_subject(prepared.letter))
     return tuple(
         _render_version(env, mailing_list, variant, prepared.gathered)[0] for variant in variants
     )

@@ -35,7 +35,7 @@ def begin_series(session: Session, subscription: Subscription, now: datetime) ->
     subscription.series_at = now
     sent = _load_sent(session, [subscription]).get(subscription.id, {})
     return _advance(
-        session, subscription, _moments(list_steps(session, subscription.list_id)), sent, now
+        session, subscription, _list_moments(list_steps(session, subscription.list_id)), sent, now
     )
 
 
@@ -52,7 +52,7 @@ def advance_due(env: Environment) -> int:
                 .with_for_update(skip_locked=True)
             ).all()
             steps = {
-                list_id: _moments(list_steps(session, list_id))
+                list_id: _list_moments(list_steps(session, list_id))
                 for list_id in {row.list_id for row in due}
             }
             sent = _load_sent(session, due)
@@ -62,7 +62,7 @@ def advance_due(env: Environment) -> int:
             return queued
 
 
-def _moments(steps: Sequence[SeriesLetter]) -> list[SeriesStep]:
+def _list_moments(steps: Sequence[SeriesLetter]) -> list[SeriesStep]:
     return [
         SeriesStep(
             step.id,

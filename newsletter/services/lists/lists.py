@@ -135,7 +135,7 @@ def edit(
         if "grace_minutes" in columns:
             entries.change_grace_period(env, session, mailing_list, columns["grace_minutes"])
         sender = str(columns.get("from_email", mailing_list.from_email))
-        if keep_domain and _domain(sender) != _domain(mailing_list.from_email):
+        if keep_domain and _extract_domain(sender) != _extract_domain(mailing_list.from_email):
             raise InvalidInput(
                 {"from": Text("Only an author of all lists can change the domain it writes from.")}
             )
@@ -156,7 +156,7 @@ def edit(
         return _describe(session, mailing_list)
 
 
-def _domain(address: str) -> str:
+def _extract_domain(address: str) -> str:
     return address.rpartition("@")[2].lower()
 
 

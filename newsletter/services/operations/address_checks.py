@@ -37,10 +37,10 @@ def check_base_url(env: Environment) -> Iterator[Check]:
         )
         return
     yield Check("base_url", GOOD, url)
-    yield from _reachable(env, url)
+    yield from _check_reachable(env, url)
 
 
-def _reachable(env: Environment, url: str) -> Iterator[Check]:
+def _check_reachable(env: Environment, url: str) -> Iterator[Check]:
     """Check that the address in mails leads here, as far as it can be seen from inside."""
     why = Text(
         "every link in every mail begins with it, and one-click unsubscription must not be "

@@ -36,7 +36,7 @@ def _read_migrations() -> dict[str, str]:
     return {names["revision"]: names.get("down_revision", "") for names in headers}
 
 
-def newest_revision() -> str:
+def find_newest_revision() -> str:
     """Return the revision that this program works on."""
     migrations = _read_migrations()
     [newest] = migrations.keys() - set(migrations.values())
@@ -61,13 +61,13 @@ def upgrade(url: str, revision: str = "head") -> None:
         command.upgrade(config, revision)
     except DBAPIError as error:
         raise DatabaseError(
-            f"the database cannot be upgraded: {_describe(error, url)}", hint=_where(url)
+            f"the database cannot be upgraded: {_describe(error, url)}", hint=_describe_place(url)
         ) from None
     except CommandError as error:
-        raise explain_revision(_revision_at(url)) from error
+        raise explain_revision(_read_revision_at(url)) from error
 
 
-def _revision_at(url: str) -> str:
+def _read_revision_at(url: str) -> str:
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         return str(read_revision(connection))
@@ -87,7 +87,7 @@ def _describe(error: DBAPIError | sqlite3.DatabaseError, url: str) -> str:
     return describe_cause(cause, Path(make_url(url).database or "").parent)
 
 
-def _where(url: str) -> str:
+def _describe_place(url: str) -> str:
     return f"database_url is {make_url(url).render_as_string()}"
 
 
@@ -102,7 +102,7 @@ def find_revision() -> str | None:
     except (DBAPIError, sqlite3.DatabaseError) as error:
         url = str(db.engine.url)
         raise DatabaseError(
-            f"the database cannot be opened: {_describe(error, url)}", hint=_where(url)
+            f"the database cannot be opened: {_describe(error, url)}", hint=_describe_place(url)
         ) from None
 
 
@@ -114,7 +114,7 @@ def require_current() -> None:
             f"there is no database at {file}", hint=f"`newsletter init` makes one; or {UPGRADE}"
         )
     revision = find_revision()
-    if revision == newest_revision():
+    if revision == find_newest_revision():
         return
     if revision is None:
         raise DatabaseError("the database is empty", hint=UPGRADE)
@@ -151,7 +151,7 @@ def close() -> None:
     db.engine.dispose()
 
 
-def sqlite_file(url: str) -> Path:
+def get_sqlite_file(url: str) -> Path:
     """Return the file of an SQLite database.
 
     Raises `Refused` for PostgreSQL, which has tools of its own.
@@ -173,11 +173,11 @@ def backup(url: str, target: Path) -> None:
     The database may be of any revision. Raises `Refused` if `target` exists, `DatabaseError` if
     there is nothing to copy or no room.
     """
-    source = sqlite_file(url)
+    source = get_sqlite_file(url)
     if target.exists():
         raise Refused(f"{target} exists", hint="give a new name")
     if not source.exists():
-        raise DatabaseError(f"there is no database at {source}", hint=_where(url))
+        raise DatabaseError(f"there is no database at {source}", hint=_describe_place(url))
     prepare_database(source)
     part = target.with_name(target.name + ".part")
     try:

@@ -16,7 +16,7 @@ from newsletter.errors import DatabaseError, Refused
 from newsletter.files import side_files
 from newsletter.services import workers
 from newsletter.services.operations import database, table_copy
-from newsletter.services.operations.file_users import command_of
+from newsletter.services.operations.file_users import read_command
 from newsletter.services.operations.table_copy import Row, TableShape
 
 SILENT_FOR = timedelta(minutes=3)
@@ -33,7 +33,7 @@ def copy_database(source_url: str, target_url: str, now: datetime) -> dict[str, 
     """
     try:
         with table_copy.open_snapshot(source_url) as snapshot:
-            if snapshot.revision != database.newest_revision():
+            if snapshot.revision != database.find_newest_revision():
                 raise database.explain_revision(snapshot.revision)
             require_no_worker(snapshot.connection, now)
             counts = fill_new(target_url, snapshot.tables, snapshot.read_rows, snapshot.sequences)
@@ -107,7 +107,7 @@ def prepare_postgresql(url: str) -> None:
     revision = find_revision(url)
     if revision is None:
         database.upgrade(url)
-    elif revision != database.newest_revision():
+    elif revision != database.find_newest_revision():
         raise database.explain_revision(revision)
 
 
@@ -138,7 +138,7 @@ def require_no_worker(connection: Connection, now: datetime) -> None:
             if workers.is_alive(name):
                 pid = workers.parse_pid(name)
                 raise Refused(
-                    f"a worker runs: process {pid} ({command_of(pid)})", hint="stop it first"
+                    f"a worker runs: process {pid} ({read_command(pid)})", hint="stop it first"
                 )
         elif now - _parse(ticked_at) < SILENT_FOR:
             raise Refused(

@@ -79,10 +79,10 @@ def check_sender(
         )
         return
     ask = env.resolver
-    yield from run_checks("spf", domain, lambda: _spf(env, domain, ask))
+    yield from run_checks("spf", domain, lambda: _check_spf(env, domain, ask))
     if selector or sample or not env.settings.dkim.selectors:  # else dkim_checks.py knows the keys
         yield from run_checks("dkim", domain, lambda: check_signing(domain, selector, sample, ask))
-    yield from run_checks("dmarc", domain, lambda: _dmarc(domain, ask))
+    yield from run_checks("dmarc", domain, lambda: _check_dmarc(domain, ask))
     yield from run_checks("mx", domain, lambda: check_mx(domain, ask))
 
 
@@ -104,10 +104,10 @@ def list_smtp_hosts(env: Environment) -> list[str]:
     return [urlsplit(url.get_secret_value()).hostname or "" for url in env.settings.smtp.url]
 
 
-def _spf(env: Environment, domain: str, ask: Resolver) -> Iterator[Check]:
+def _check_spf(env: Environment, domain: str, ask: Resolver) -> Iterator[Check]:
     policy = spf.examine(domain, ask)
     if not policy.record:
-        record = f'{domain}. TXT "v=spf1 {_spf_terms(env)} ~all"'
+        record = f'{domain}. TXT "v=spf1 {_list_spf_terms(env)} ~all"'
         hint = Text(
             "publish a record that names who sends for you; your provider says what to include"
         )
@@ -135,7 +135,7 @@ def _spf(env: Environment, domain: str, ask: Resolver) -> Iterator[Check]:
         yield Check("spf", GOOD, f"{domain}: {text}")
 
 
-def _spf_terms(env: Environment) -> str:
+def _list_spf_terms(env: Environment) -> str:
     terms = []
     for host in list_smtp_hosts(env):
         known = next(
@@ -150,7 +150,7 @@ def _spf_terms(env: Environment) -> str:
     return " ".join(dict.fromkeys(terms))
 
 
-def _dmarc(domain: str, ask: Resolver) -> Iterator[Check]:
+def _check_dmarc(domain: str, ask: Resolver) -> Iterator[Check]:
     policy = dmarc.examine(domain, ask)
     record = f'_dmarc.{domain}. TXT "v=DMARC1; p=none; rua=mailto:dmarc@{domain}"'
     if not policy.record:
@@ -233,10 +233,10 @@ def check_host_name(env: Environment, host: str) -> Iterator[Check]:
             Text("your provider's servers carry the mail; their names are the provider's business"),
         )
         return
-    yield from run_checks("rdns", host, lambda: _rdns(host, env.resolver))
+    yield from run_checks("rdns", host, lambda: _check_rdns(host, env.resolver))
 
 
-def _rdns(host: str, ask: Resolver) -> Iterator[Check]:
+def _check_rdns(host: str, ask: Resolver) -> Iterator[Check]:
     addresses = [*ask(host, RecordKind.A), *ask(host, RecordKind.AAAA)]
     if not addresses:
         text = Text("%(host)s has no address", host=host)

@@ -20,7 +20,7 @@ from newsletter.services import installation, proxy_headers, workers
 from newsletter.services.checks import BAD, GOOD, WARN, Check
 from newsletter.services.inbound.reading_checks import check_readers
 from newsletter.services.operations import address_checks, dns_checks, machine_checks, watch
-from newsletter.services.operations.database import newest_revision
+from newsletter.services.operations.database import find_newest_revision
 from newsletter.services.operations.mail_proof import check_arrival
 from newsletter.services.runtime import Environment
 from newsletter.stored_texts import Stored
@@ -53,8 +53,8 @@ def list_parts(
 ) -> list[tuple[str, Part]]:
     """List the checks that `examine` runs, each with a name; none of them needs another."""
     plain: tuple[Callable[[Environment], Iterator[Check]], ...] = (
-        _settings,
-        _database,
+        _check_settings,
+        _check_database,
         machine_checks.check_files,
         machine_checks.check_disk,
         machine_checks.check_clock,
@@ -63,8 +63,8 @@ def list_parts(
         watch.check_certificate,
         watch.check_backup,
         watch.check_ceilings,
-        _lists,
-        _smtp,
+        _check_lists,
+        _check_smtp,
     )
     parts = [_name_part(env, part) for part in plain]
     if send_to:
@@ -78,8 +78,11 @@ def list_parts(
         senders = dns_checks.check_sender(env, domain, selector=selector, sample=signed)
         return [*senders, *dkim_checks.check_keys(env, domain)]
 
-    parts += [(domain, partial(check_domain, domain)) for domain in _domains()]
-    return parts + [_name_part(env, part) for part in (_names, _bounces, _feeds, _worker, _queue)]
+    parts += [(domain, partial(check_domain, domain)) for domain in _list_domains()]
+    return parts + [
+        _name_part(env, part)
+        for part in (_names, _check_bounces, _check_feeds, _check_worker, _queue)
+    ]
 
 
 def _name_part(
@@ -89,7 +92,7 @@ def _name_part(
     return name, lambda: list(part(env))
 
 
-def _settings(env: Environment) -> Iterator[Check]:
+def _check_settings(env: Environment) -> Iterator[Check]:
     yield Check("settings", GOOD, Text("read from %(folder)s", folder=env.settings.folder))
     if installation.find_key_state(env) is installation.KeyState.FOREIGN:
         why = Text("nobody can unsubscribe by the mails they have, or confirm")
@@ -105,17 +108,17 @@ def _settings(env: Environment) -> Iterator[Check]:
         )
 
 
-def _database(env: Environment) -> Iterator[Check]:
+def _check_database(env: Environment) -> Iterator[Check]:
     kind = "PostgreSQL" if env.settings.database_url.startswith("postgresql") else "SQLite"
     yield Check("database", GOOD, Text("%(kind)s answers", kind=kind))
     yield Check(
         "migrations",
         GOOD,
-        Text("up to date (%(revision)s)", revision=newest_revision()),
+        Text("up to date (%(revision)s)", revision=find_newest_revision()),
     )
 
 
-def _lists(env: Environment) -> Iterator[Check]:
+def _check_lists(env: Environment) -> Iterator[Check]:
     with reading() as session:
         mailing_lists = session.scalars(select(MailingList).order_by(MailingList.id)).all()
     if not mailing_lists:
@@ -145,13 +148,13 @@ def _lists(env: Environment) -> Iterator[Check]:
             )
 
 
-def _domains() -> list[str]:
+def _list_domains() -> list[str]:
     with reading() as session:
         senders = session.scalars(select(MailingList.from_email).order_by(MailingList.id)).all()
     return list(dict.fromkeys(sender.rpartition("@")[2] for sender in senders))
 
 
-def _smtp(env: Environment) -> Iterator[Check]:
+def _check_smtp(env: Environment) -> Iterator[Check]:
     transport = env.transport()
     if not isinstance(transport, SmtpTransport):
         return
@@ -206,7 +209,7 @@ def _names(env: Environment) -> Iterator[Check]:
     )
 
 
-def _bounces(env: Environment) -> Iterator[Check]:
+def _check_bounces(env: Environment) -> Iterator[Check]:
     address = env.settings.bounces.address
     if not address:
         hint = Text("set bounces.address to a mailbox of your own, and bounces.mailbox to read it")
@@ -225,7 +228,7 @@ def _bounces(env: Environment) -> Iterator[Check]:
     )
 
 
-def _feeds(env: Environment) -> Iterator[Check]:
+def _check_feeds(env: Environment) -> Iterator[Check]:
     with reading() as session:
         feeds = session.scalars(select(Feed).order_by(Feed.id)).all()
     if not feeds:
@@ -239,7 +242,7 @@ def _feeds(env: Environment) -> Iterator[Check]:
             yield Check("feed", GOOD, feed.url)
 
 
-def _worker(env: Environment) -> Iterator[Check]:
+def _check_worker(env: Environment) -> Iterator[Check]:
     ticked = workers.find_last_tick()
     if ticked is None or env.now - ticked > SILENT:
         yield Check(

@@ -32,14 +32,14 @@ def find_users(files: Iterable[Path]) -> list[FileUser]:
     The files of another user's processes are visible to root only, their locks to everybody.
     Systems without /proc show none.
     """
-    inodes = {(stat.st_dev, stat.st_ino): file.name for file, stat in _stats(files)}
-    pids = {*_with_open_file(inodes), *_with_lock(inodes)} - {os.getpid()}
-    return sorted(FileUser(pid, command_of(pid)) for pid in pids if (PROC / str(pid)).exists())
+    inodes = {(stat.st_dev, stat.st_ino): file.name for file, stat in _read_stats(files)}
+    pids = {*_find_openers(inodes), *_find_lockers(inodes)} - {os.getpid()}
+    return sorted(FileUser(pid, read_command(pid)) for pid in pids if (PROC / str(pid)).exists())
 
 
 def is_open_here(file: Path) -> bool:
     """Tell whether this process itself has `file` open."""
-    inodes = {(stat.st_dev, stat.st_ino): file.name for file, stat in _stats([file])}
+    inodes = {(stat.st_dev, stat.st_ino): file.name for file, stat in _read_stats([file])}
     try:
         links = list((PROC / "self" / "fd").iterdir())
     except OSError:
@@ -47,7 +47,7 @@ def is_open_here(file: Path) -> bool:
     return any(_leads_to(link, inodes, set(inodes.values())) for link in links)
 
 
-def _stats(files: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+def _read_stats(files: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
     for file in files:
         try:
             yield file, file.stat()
@@ -55,7 +55,7 @@ def _stats(files: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
             continue
 
 
-def _with_open_file(inodes: dict[Inode, str]) -> Iterator[int]:
+def _find_openers(inodes: dict[Inode, str]) -> Iterator[int]:
     names = set(inodes.values())
     for process in PROC.glob("[0-9]*"):
         try:
@@ -78,7 +78,7 @@ def _leads_to(link: Path, inodes: dict[Inode, str], names: set[str]) -> bool:
     return (stat.st_dev, stat.st_ino) in inodes
 
 
-def _with_lock(inodes: dict[Inode, str]) -> Iterator[int]:
+def _find_lockers(inodes: dict[Inode, str]) -> Iterator[int]:
     try:
         lines = (PROC / "locks").read_text().splitlines()
     except OSError:
@@ -91,7 +91,7 @@ def _with_lock(inodes: dict[Inode, str]) -> Iterator[int]:
                 yield int(pid)
 
 
-def command_of(pid: int) -> str:
+def read_command(pid: int) -> str:
     """Return the command line of a process, cut for messages.
 
     Return "" if it cannot be read.

@@ -109,17 +109,18 @@ class Merger:
         for rows in self.old.read_batches("suppressions", columns):
             by_hash = {row["email_hash"]: row for row in rows}
             ours = {
-                row.email_hash: row for row in self._suppressions(Suppression.email_hash, by_hash)
+                row.email_hash: row
+                for row in self._find_suppressions(Suppression.email_hash, by_hash)
             }
             keys = {row["email_key"] for row in rows if row["email_key"]}
-            known = {row.email_key for row in self._suppressions(Suppression.email_key, keys)}
+            known = {row.email_key for row in self._find_suppressions(Suppression.email_key, keys)}
             for email_hash, row in by_hash.items():
                 if email_hash in ours:
                     self._forget_address(ours[email_hash], row)
                 elif row["email_key"] not in known:
                     self._add_suppression(row)
 
-    def _suppressions(self, column: Any, values: Iterable[str]) -> Sequence[Suppression]:
+    def _find_suppressions(self, column: Any, values: Iterable[str]) -> Sequence[Suppression]:
         return self.session.scalars(select(Suppression).where(column.in_(list(values)))).all()
 
     def _forget_address(self, ours: Suppression, row: OldRow) -> None:
@@ -134,7 +135,7 @@ class Merger:
             if email_key
             else [row["email_hash"]]
         )
-        if self._suppressions(Suppression.email_hash, hashes):
+        if self._find_suppressions(Suppression.email_hash, hashes):
             return
         self.session.add(
             Suppression(
@@ -168,7 +169,7 @@ class Merger:
     def _remember_erased(self, email_key: str) -> None:
         """Keep a hash that our own keys recognise."""
         hashes = [make_keyed_hash(key, email_key) for key in self.keys]
-        if not self._suppressions(Suppression.email_hash, hashes):
+        if not self._find_suppressions(Suppression.email_hash, hashes):
             self.session.add(
                 Suppression(
                     email_hash=hashes[0], reason=SuppressionReason.ERASED, created_at=self.now
@@ -184,7 +185,7 @@ class Merger:
             return
         columns = ["id", "created_at", "handle", "email", "email_key", "new_email", "new_email_key"]
         for rows in self.old.read_batches("subscribers", columns):
-            ours = self._by_id(Subscriber, rows)
+            ours = self._read_by_id(Subscriber, rows)
             for row in rows:
                 subscriber = ours.get(row["id"])
                 if subscriber is None or subscriber.created_at != parse_stored_moment(
@@ -272,7 +273,7 @@ class Merger:
         Within one installation they match by id, else by list and address.
         """
         if self.same:
-            ours = self._by_id(Subscription, rows)
+            ours = self._read_by_id(Subscription, rows)
             for row in rows:
                 subscription = ours.get(row["id"])
                 if subscription is not None and subscription.created_at == parse_stored_moment(
@@ -294,7 +295,7 @@ class Merger:
             if pair in known:
                 yield row, known[pair]
 
-    def _by_id(self, model: Any, rows: list[OldRow]) -> dict[int, Any]:
+    def _read_by_id(self, model: Any, rows: list[OldRow]) -> dict[int, Any]:
         query = select(model).where(model.id.in_([row["id"] for row in rows]))
         return {row.id: row for row in self.session.scalars(query)}
 

@@ -20,10 +20,16 @@ from newsletter.errors import DatabaseError, Refused
 from newsletter.files import open_private, side_files
 from newsletter.services import workers
 from newsletter.services.operations import database
-from newsletter.services.operations.file_users import command_of, find_users, is_open_here
+from newsletter.services.operations.file_users import find_users, is_open_here, read_command
 from newsletter.services.operations.restore_checks import check_file
 from newsletter.services.operations.restore_postgresql import restore_postgresql
-from newsletter.services.operations.restore_staged import Restored, free_name, prepare, stage, sync
+from newsletter.services.operations.restore_staged import (
+    Restored,
+    find_free_name,
+    prepare,
+    stage,
+    sync,
+)
 from newsletter.services.runtime import utcnow
 from newsletter.settings import Settings
 
@@ -42,7 +48,7 @@ def restore(settings: Settings, file: Path, *, passphrase: str = "") -> Restored
     """
     if not settings.database_url.startswith("sqlite"):
         return restore_postgresql(settings, file, passphrase)
-    target = database.sqlite_file(settings.database_url)
+    target = database.get_sqlite_file(settings.database_url)
     check_file(file, target)
     _require_unused(target)
     staged = target.with_name(f".{target.name}.restoring-{os.getpid()}")
@@ -141,7 +147,7 @@ def _require_ended(name: str, target: Path) -> None:
     if workers.is_alive(name):
         pid = workers.parse_pid(name)
         raise Refused(
-            f"{target} has a running worker: process {pid} ({command_of(pid)})",
+            f"{target} has a running worker: process {pid} ({read_command(pid)})",
             hint="stop it first",
         )
 
@@ -167,7 +173,7 @@ def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
     """
     if old is None:
         return None
-    copy_path = free_name(target)
+    copy_path = find_free_name(target)
     part = copy_path.with_name(copy_path.name + ".part")
     open_private(part, "wb").close()
     try:

@@ -59,7 +59,7 @@ def check_contents(file: Path, staged: Path) -> None:
             [result] = connection.execute("PRAGMA integrity_check(1)").fetchone()
             if result != "ok":
                 raise Refused(f"{file} is damaged: {result}", hint="try an older backup")
-            revision = _revision(connection)
+            revision = _read_revision(connection)
     except sqlite3.Error as error:
         raise Refused(f"{file} is damaged: {error}", hint="try an older backup") from None
     if revision is None:
@@ -70,14 +70,14 @@ def check_contents(file: Path, staged: Path) -> None:
     if revision not in database.list_revisions():
         reason = database.explain_revision(revision, subject=str(file))
         raise Refused(reason.message, hint=reason.hint)
-    if revision != database.newest_revision():
+    if revision != database.find_newest_revision():
         database.upgrade(f"sqlite:///{staged}")
     with closing(sqlite3.connect(staged)) as connection:
         if missing := list(_list_missing(connection)):
             raise Refused(f"{file} is not a whole database of newsletter: {missing[0]} is missing")
 
 
-def _revision(connection: sqlite3.Connection) -> str | None:
+def _read_revision(connection: sqlite3.Connection) -> str | None:
     tables = {
         name
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

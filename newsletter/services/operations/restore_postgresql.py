@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from newsletter.db.session import reason
 from newsletter.errors import DatabaseError, Refused
 from newsletter.services.operations import database, database_copy, table_copy
-from newsletter.services.operations.restore_staged import Restored, free_name, prepare, stage
+from newsletter.services.operations.restore_staged import Restored, find_free_name, prepare, stage
 from newsletter.services.runtime import utcnow
 from newsletter.settings import Settings
 
@@ -63,6 +63,6 @@ def _keep(settings: Settings, url: str) -> Path | None:
                 f"the database is in use: {sessions} other connections",
                 hint="stop the services that use it, then restore again",
             )
-    copy = free_name(settings.folder / "newsletter.db")
+    copy = find_free_name(settings.folder / "newsletter.db")
     database_copy.copy_database(url, f"sqlite:///{copy}", utcnow())
     return copy

@@ -94,7 +94,7 @@ def prepare(
     )
 
 
-def free_name(target: Path) -> Path:
+def find_free_name(target: Path) -> Path:
     """Return a name beside `target` for what a restore replaces."""
     names = [
         f"{target.name}.before-restore",

@@ -45,7 +45,7 @@ def _derive(passphrase: str, salt: bytes) -> bytes:
     return Scrypt(salt=salt, length=32, **SCRYPT).derive(passphrase.encode("utf-8"))
 
 
-def _nonce(number: int, *, last: bool) -> bytes:
+def _make_nonce(number: int, *, last: bool) -> bytes:
     return number.to_bytes(11, "big") + bytes([last])
 
 
@@ -57,8 +57,8 @@ def seal(source: IO[bytes], target: IO[bytes], passphrase: str) -> None:
     head = MAGIC + salt
     cipher = AESGCM(_derive(passphrase, salt))
     target.write(head)
-    for number, last, chunk in _chunks(source, CHUNK):
-        target.write(cipher.encrypt(_nonce(number, last=last), chunk, head))
+    for number, last, chunk in _read_chunks(source, CHUNK):
+        target.write(cipher.encrypt(_make_nonce(number, last=last), chunk, head))
 
 
 def unseal(source: IO[bytes], target: IO[bytes], passphrase: str) -> None:
@@ -71,15 +71,15 @@ def unseal(source: IO[bytes], target: IO[bytes], passphrase: str) -> None:
 
     head = source.read(len(MAGIC) + SALT)
     cipher = AESGCM(_derive(passphrase, head[len(MAGIC) :]))
-    for number, last, chunk in _chunks(source, CHUNK + TAG):
+    for number, last, chunk in _read_chunks(source, CHUNK + TAG):
         try:
-            target.write(cipher.decrypt(_nonce(number, last=last), chunk, head))
+            target.write(cipher.decrypt(_make_nonce(number, last=last), chunk, head))
         except (InvalidTag, ValueError):
             why = "the file is damaged or not whole" if number else "the passphrase is not the one"
             raise Refused(f"the backup cannot be decrypted: {why}") from None
 
 
-def _chunks(source: IO[bytes], size: int) -> Iterator[tuple[int, bool, bytes]]:
+def _read_chunks(source: IO[bytes], size: int) -> Iterator[tuple[int, bool, bytes]]:
     """Yield each chunk with its number and whether it is the last one."""
     chunk = source.read(size)
     number = 0

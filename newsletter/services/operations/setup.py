@@ -115,7 +115,7 @@ def _fill_template(values: NewSettings) -> str:
         database_url=_quote(values.database_url),
         smtp_url=_quote(values.smtp.url),
     )
-    text += "".join(f"{line}\n" for line in _smtp_lines(values.smtp))
+    text += "".join(f"{line}\n" for line in _write_smtp_lines(values.smtp))
     if urlsplit(values.base_url).scheme == "https":
         text += (
             "\n[web]\ntrusted_proxies = 1    # the web server in front, which has the certificate\n"
@@ -123,7 +123,7 @@ def _fill_template(values: NewSettings) -> str:
     return text
 
 
-def _smtp_lines(smtp: NewSmtp) -> Iterator[str]:
+def _write_smtp_lines(smtp: NewSmtp) -> Iterator[str]:
     if smtp.user and smtp.password:
         yield f"user = {_quote(smtp.user)}"
         yield f"password = {_quote(smtp.password)}"

@@ -32,7 +32,7 @@ def complete_campaigns(config: Path | None) -> list[tuple[str, str]]:
 
 def _query_database(config: Path | None, query: str) -> list[tuple[str, str]]:
     try:
-        file = _database(config).resolve()
+        file = _get_database(config).resolve()
         if not os.access(file, os.W_OK):  # SQLite would leave side files that lock its owner out
             return []
         address = f"{file.as_uri()}?mode=rw"
@@ -42,7 +42,7 @@ def _query_database(config: Path | None, query: str) -> list[tuple[str, str]]:
         return []
 
 
-def _database(config: Path | None) -> Path:
+def _get_database(config: Path | None) -> Path:
     """Return the SQLite file that the settings name.
 
     Raises `ValueError` if they name another database.

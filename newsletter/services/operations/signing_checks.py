@@ -35,10 +35,10 @@ def check_signing(
             WHY_DKIM,
         )
     for key in keys:
-        yield _key(domain, key)
+        yield _check_key(domain, key)
 
 
-def _key(domain: str, key: dkim.Key) -> Check:
+def _check_key(domain: str, key: dkim.Key) -> Check:
     name = f"{key.selector}._domainkey.{domain}"
     if not key.record:
         record = f'{name}. TXT "v=DKIM1; k=rsa; p=(the public key of your mail server or provider)"'
@@ -84,7 +84,7 @@ def _check_sample(domain: str, sample: dkim.Sample, ask: Resolver) -> Iterator[C
             WHY_DKIM,
         )
     for signature in ours:
-        yield _key(signature.domain, dkim.examine(signature.domain, signature.selector, ask))
+        yield _check_key(signature.domain, dkim.examine(signature.domain, signature.selector, ask))
         missing = [name for name in dkim.MUST_SIGN if name not in signature.signed]
         if missing:
             hint = Text("tell the signer to cover both List-Unsubscribe headers")

@@ -209,7 +209,7 @@ def _list(
         pending=count.get(SubscriptionStatus.PENDING, 0),
         unsubscribed=count.get(SubscriptionStatus.UNSUBSCRIBED, 0),
         suppressed=suppressed,
-        growth=_growth(env, session, row),
+        growth=_count_growth(env, session, row),
         coming=tuple(
             Coming(
                 outlook.cadence,
@@ -220,9 +220,9 @@ def _list(
             if outlook.subscribers
         ),
         under_way=tuple(
-            _mailing(session, item) for item in session.scalars(under_way.order_by(Campaign.id))
+            _summarize(session, item) for item in session.scalars(under_way.order_by(Campaign.id))
         ),
-        last=_mailing(session, latest) if latest else None,
+        last=_summarize(session, latest) if latest else None,
         feeds=len(feeds),
         failing=tuple(
             f"{feed.url}: {feed.error} ({feed.failures} times)" for feed in feeds if feed.error
@@ -230,7 +230,7 @@ def _list(
     )
 
 
-def _mailing(session: Session, row: Campaign) -> CampaignSummary:
+def _summarize(session: Session, row: Campaign) -> CampaignSummary:
     at = (
         row.scheduled_at
         if row.status == CampaignStatus.SCHEDULED
@@ -241,7 +241,7 @@ def _mailing(session: Session, row: Campaign) -> CampaignSummary:
     )
 
 
-def _growth(env: Environment, session: Session, row: MailingList) -> Growth:
+def _count_growth(env: Environment, session: Session, row: MailingList) -> Growth:
     """Count joins and departures by the days of the list's time zone."""
     today = env.now.astimezone(row.zone).date()
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -2, -1)]

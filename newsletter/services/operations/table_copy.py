@@ -149,11 +149,11 @@ def _describe(table: Table) -> TableShape:
     return TableShape(
         table.name,
         tuple(column.name for column in columns),
-        tuple(_kind_of(column.type) for column in columns),
+        tuple(_classify(column.type) for column in columns),
     )
 
 
-def _kind_of(type_: object) -> str:
+def _classify(type_: object) -> str:
     kinds = ((DateTime, "moment"), (Boolean, "bool"), (JSON, "json"), (LargeBinary, "bytes"))
     return next((kind for base, kind in kinds if isinstance(type_, base)), "plain")
 
@@ -253,7 +253,7 @@ def _read_sequences(connection: Connection, tables: Iterable[TableShape]) -> dic
         table.name: last
         for table in tables
         if (sequence := _find_sequence(connection, table.name))
-        and (last := _last(connection, sequence))
+        and (last := _read_last(connection, sequence))
     }
 
 
@@ -267,7 +267,7 @@ def _find_sequence(connection: Connection, table: str) -> str | None:
     return sequence
 
 
-def _last(connection: Connection, sequence: str) -> int:
+def _read_last(connection: Connection, sequence: str) -> int:
     query = f"SELECT last_value, is_called FROM {sequence}"  # noqa: S608
     row = connection.execute(text(query)).one()
     return int(row[0]) if row[1] else 0

@@ -19,8 +19,8 @@ def upgrade_safely(settings: Settings, settings_file: Path, now: datetime) -> Pa
     """
     revision = _find_revision(settings)
     copy = None
-    if revision and revision in database.list_revisions() - {database.newest_revision()}:
-        copy = _free_name(settings.folder, revision)
+    if revision and revision in database.list_revisions() - {database.find_newest_revision()}:
+        copy = _find_free_name(settings.folder, revision)
         backup.make_backup(settings, settings_file, copy, now)
     database.upgrade(settings.database_url)
     return copy
@@ -28,7 +28,7 @@ def upgrade_safely(settings: Settings, settings_file: Path, now: datetime) -> Pa
 
 def _find_revision(settings: Settings) -> str | None:
     url = settings.database_url
-    if url.startswith("sqlite") and not database.sqlite_file(url).exists():
+    if url.startswith("sqlite") and not database.get_sqlite_file(url).exists():
         return None
     try:
         return database_copy.find_revision(url)
@@ -36,7 +36,7 @@ def _find_revision(settings: Settings) -> str | None:
         return None
 
 
-def _free_name(folder: Path, revision: str) -> Path:
+def _find_free_name(folder: Path, revision: str) -> Path:
     names = [folder / f"newsletter.before-upgrade-{revision}.backup"]
     names += [folder / f"newsletter.before-upgrade-{revision}.{n}.backup" for n in range(2, 1000)]
     return next(name for name in names if not name.exists())

@@ -49,7 +49,7 @@ def merge_duplicates(env: Environment, session: Session, list_id: int) -> None:
     embedded = {post.id: find_video_ids(post.content_html or post.summary_html) for post in posts}
     for video in videos:
         for post in posts:
-            apart = abs(_date_of(post) - _date_of(video))
+            apart = abs(_find_date(post) - _find_date(video))
             if video.video_id in embedded[post.id] and apart <= SAME_DAY:
                 why = Text("shown in the post %(id)s, which embeds it", id=post.id)
                 entry_state.show_in(env, session, video, post, why)
@@ -106,7 +106,7 @@ def _is_mailed_itself(entry: Entry) -> bool:
     )
 
 
-def _date_of(entry: Entry) -> datetime:
+def _find_date(entry: Entry) -> datetime:
     return entry.published_at or entry.found_at
 
 

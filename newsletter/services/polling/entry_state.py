@@ -59,10 +59,10 @@ def add_found(env: Environment, session: Session, findings: Sequence[Finding]) -
     session.flush()
     events = []
     for finding in findings:
-        events.append(_event(env, finding.entry, EventKind.ENTRY_FOUND, reason=finding.reason))
+        events.append(_make_event(env, finding.entry, EventKind.ENTRY_FOUND, reason=finding.reason))
         if finding.entry.fate != EntryStatus.NEW:
-            kind = _event_kind(finding.entry.fate)
-            events.append(_event(env, finding.entry, kind, reason=finding.reason))
+            kind = _choose_event_kind(finding.entry.fate)
+            events.append(_make_event(env, finding.entry, kind, reason=finding.reason))
     record_events(session, events)
     for finding in findings:
         if finding.fate == EntryStatus.READY:
@@ -143,7 +143,7 @@ def withdraw(
     if entry.fate in (EntryStatus.READY, EntryStatus.NEW):
         skip(env, session, entry, WITHDRAWN, reason=reason)
     elif entry.fate == EntryStatus.SENT:
-        record_event(session, _event(env, entry, EventKind.ENTRY_SKIPPED, reason=reason))
+        record_event(session, _make_event(env, entry, EventKind.ENTRY_SKIPPED, reason=reason))
 
 
 def return_to_feed(env: Environment, session: Session, entry: Entry) -> None:
@@ -162,7 +162,7 @@ def return_to_feed(env: Environment, session: Session, entry: Entry) -> None:
         entry.first_seq = first_seq
         entry.matures_at = None
         entry.why = RETURNED_SENT
-        returned = _event(env, entry, EventKind.ENTRY_READY, reason=EntryReason.RETURNED)
+        returned = _make_event(env, entry, EventKind.ENTRY_READY, reason=EntryReason.RETURNED)
         record_event(session, returned)
     elif entry.fate == EntryStatus.SKIPPED:
         if entry.published_at is not None and entry.published_at > env.now + AHEAD:
@@ -282,10 +282,12 @@ def _change(
     entry.fate = fate
     entry.why = why
     entry.by_hand = actor == Actor.AUTHOR
-    record_event(session, _event(env, entry, _event_kind(fate), actor=actor, reason=reason))
+    record_event(
+        session, _make_event(env, entry, _choose_event_kind(fate), actor=actor, reason=reason)
+    )
 
 
-def _event(
+def _make_event(
     env: Environment,
     entry: Entry,
     kind: EventKind,
@@ -296,7 +298,7 @@ def _event(
     return NewEvent(kind, actor, env.now, entry.list_id, entry_id=entry.id, reason=reason)
 
 
-def _event_kind(status: EntryStatus) -> EventKind:
+def _choose_event_kind(status: EntryStatus) -> EventKind:
     """Return the kind of event that tells that an entry has come to `status`."""
     match status:
         case EntryStatus.NEW:

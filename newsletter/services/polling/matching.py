@@ -176,7 +176,7 @@ def _match_entries(
     matched_ids = {entry.id for entry in matched if entry is not None}
     for key_of in (
         lambda entry: entry.link_key if entry.link_key != site_key else "",
-        _title_and_date,
+        _join_title_and_date,
     ):
         unmatched = [entry for entry in known if entry.id not in matched_ids]
         by_key = _index_unique(unmatched, known, entries, key_of)
@@ -211,7 +211,7 @@ def _index_unique(
     }
 
 
-def _title_and_date(entry: KnownEntry | ParsedEntry) -> str:
+def _join_title_and_date(entry: KnownEntry | ParsedEntry) -> str:
     if not entry.title or entry.published is None:
         return ""
     return f"{entry.title}\n{entry.published.isoformat()}"

@@ -15,7 +15,7 @@ from newsletter.errors import TooMany
 from newsletter.feeds.identity import canonicalize_link
 from newsletter.models import Feed
 from newsletter.services.counters import HOUR, count_since, increment
-from newsletter.services.request_limits import network_names
+from newsletter.services.request_limits import name_networks
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import FeedStatus
 
@@ -31,7 +31,7 @@ def receive_ping(env: Environment, addresses: Sequence[str], ip: str) -> None:
     Raises `TooMany`.
     """
     now = int(env.now.timestamp())
-    network_name = f"ping/net/{network_names(ip)[1]}"
+    network_name = f"ping/net/{name_networks(ip)[1]}"
     with reading() as session:
         count = count_since(session, [network_name], since=now - now % HOUR)[network_name]
         if count >= PINGS_PER_NETWORK:

@@ -149,8 +149,8 @@ def is_another_site(
 
     This is what a domain name looks like that lapsed and was bought by somebody else.
     """
-    hosts_before = _hosts(known)
-    hosts_now = _hosts(new)
+    hosts_before = _list_hosts(known)
+    hosts_now = _list_hosts(new)
     return (
         len(vanished) == len(known)
         and bool(hosts_before)
@@ -159,6 +159,6 @@ def is_another_site(
     )
 
 
-def _hosts(entries: Sequence[ParsedEntry | KnownEntry]) -> set[str]:
+def _list_hosts(entries: Sequence[ParsedEntry | KnownEntry]) -> set[str]:
     """Return the hosts of links; WordPress's plain links (`host?p=4`) have no path."""
     return {re.split("[/?]", entry.link_key)[0] for entry in entries if entry.link_key}

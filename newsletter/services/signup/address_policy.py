@@ -63,24 +63,24 @@ def find_refusal(env: Environment, address: Address) -> str:
         return Text(
             "This address belongs to a role, not to one subscriber. Please use one of your own."
         )
-    if settings.refuse_disposable and _within(domain, _disposable()):
+    if settings.refuse_disposable and _is_within(domain, _load_disposable()):
         return Text(
             "This is an address for a few minutes. Please use one that you will still read "
             "next month."
         )
-    if _within(domain, settings.refuse_domains):
+    if _is_within(domain, settings.refuse_domains):
         return Text("Addresses of this domain are not taken here. Please use another one.")
     return ""
 
 
-def _within(domain: str, listed: frozenset[str] | tuple[str, ...]) -> bool:
+def _is_within(domain: str, listed: frozenset[str] | tuple[str, ...]) -> bool:
     """Tell whether a domain, or one above it, is listed."""
     labels = domain.split(".")
     return any(".".join(labels[at:]) in listed for at in range(len(labels) - 1))
 
 
 @cache
-def _disposable() -> frozenset[str]:
+def _load_disposable() -> frozenset[str]:
     """Domains that lend addresses; a large set, read when it is first needed."""
     from disposable_email_domains import blocklist
 

@@ -106,22 +106,24 @@ def choose(
         if (now_ranked := _rank(mail, used)) != rank:
             heapq.heappush(heap, (now_ranked, id_, mail))
             continue
-        if allowance := _allowance(mail, used, confirmed=confirmed, free=free):
+        if allowance := _choose_allowance(mail, used, confirmed=confirmed, free=free):
             _use(mail, used, allowance)
             chosen.append((mail, allowance))
     return chosen
 
 
 def _rank(mail: HeldMail, used: Usage) -> tuple[bool, int, int]:
-    return not mail.proven, used.networks[mail.network], used.domains[_domain(mail)]
+    return not mail.proven, used.networks[mail.network], used.domains[_name_domain(mail)]
 
 
-def _allowance(mail: HeldMail, used: Usage, *, confirmed: int, free: int) -> GateAllowance | None:
+def _choose_allowance(
+    mail: HeldMail, used: Usage, *, confirmed: int, free: int
+) -> GateAllowance | None:
     if count_room(mailed=used.total, confirmed=confirmed, free=free):
         return GateAllowance.ALL
     reserved = free // 2
     from_network = used.networks[mail.network]
-    if used.domains[_domain(mail)] >= free + reserved // SHARE_OF_DOMAIN:
+    if used.domains[_name_domain(mail)] >= free + reserved // SHARE_OF_DOMAIN:
         return None
     if mail.proven and used.proven < reserved and from_network < PROVEN_AT_MOST:
         return GateAllowance.PROVEN
@@ -134,10 +136,10 @@ def _use(mail: HeldMail, used: Usage, allowance: GateAllowance) -> None:
     used.newcomers += allowance is GateAllowance.NEW
     used.proven += allowance is GateAllowance.PROVEN
     used.networks[mail.network] += 1
-    used.domains[_domain(mail)] += 1
+    used.domains[_name_domain(mail)] += 1
 
 
-def _domain(mail: HeldMail) -> str:
+def _name_domain(mail: HeldMail) -> str:
     domain = mail.domain or ""
     return GMAIL[0] if domain in GMAIL else domain
 
@@ -237,7 +239,7 @@ def read_usage(
     since = int((env.now - WINDOW).timestamp())
     networks = {f"mailed/net/{mail.network}": mail.network for mail in waiting}
     domains = {
-        f"mailed/domain/{request_limits.domain_name(f'@{mail.domain}')}": _domain(mail)
+        f"mailed/domain/{request_limits.name_domain(f'@{mail.domain}')}": _name_domain(mail)
         for mail in waiting
     }
     names = ["mailed/all", "mailed/new", "mailed/proven", "confirmed/all", *networks, *domains]
@@ -254,7 +256,7 @@ def _count(
     counts: Counter[str] = Counter()
     for mail, allowance in chosen:
         counts[f"mailed/net/{mail.network}"] += 1
-        counts[f"mailed/domain/{request_limits.domain_name(f'@{mail.domain}')}"] += 1
+        counts[f"mailed/domain/{request_limits.name_domain(f'@{mail.domain}')}"] += 1
         counts["mailed/all"] += 1
         if allowance is not GateAllowance.ALL:
             counts[f"mailed/{allowance}"] += 1

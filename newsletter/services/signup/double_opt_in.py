@@ -33,7 +33,7 @@ from newsletter.services.mailboxes import (
     lock_mailbox,
     record_mail,
 )
-from newsletter.services.request_limits import network_names
+from newsletter.services.request_limits import name_networks
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import find_refusal
 from newsletter.services.signup.equal_work import roll_back
@@ -263,7 +263,7 @@ class _RequestWriter:
             "delivery_id": delivery,
             "message_id": message_id,
             "wording_hash": hash_wording(wording) if request.wording else None,
-            "network": network_names(request.evidence.ip)[1],
+            "network": name_networks(request.evidence.ip)[1],
             "proven": request.proven,
             "created_at": self.now,
         }

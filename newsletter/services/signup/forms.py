@@ -18,7 +18,7 @@ from newsletter.html.text import to_plain_line, to_plain_lines
 from newsletter.i18n import Text
 from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
-from newsletter.services.consent import default_wording, store_wording
+from newsletter.services.consent import make_wording, store_wording
 from newsletter.services.list_look import ListLook, look_of
 from newsletter.services.lists.archived_campaigns import ArchivedCampaign, list_archived
 from newsletter.services.lists.topics import TopicOffer, find_offers
@@ -113,7 +113,7 @@ class Form:
     def wording(self, language: str = "") -> str:
         """Return the text that one agrees to, in `language` or else in the list's."""
         spoken = language or self.language
-        return default_wording(consent_text=self.consent_text, title=self.title, language=spoken)
+        return make_wording(consent_text=self.consent_text, title=self.title, language=spoken)
 
 
 def get_form(slug: str) -> Form:
@@ -212,7 +212,7 @@ def add_field(
         tuple(to_plain_line(choice, limit=200) for choice in choices),
         required,
     )
-    if problems := _wrong(field):
+    if problems := _find_problems(field):
         raise InvalidInput(problems)
     with transaction() as session:
         mailing_list = get_list(session, slug)
@@ -244,7 +244,7 @@ def add_field(
     return field
 
 
-def _wrong(field: Field) -> dict[str, str]:
+def _find_problems(field: Field) -> dict[str, str]:
     problems = {}
     if not _NAME.fullmatch(field.name) or field.name in OWN_NAMES:
         problems["name"] = (

@@ -85,7 +85,7 @@ def count_origins(slug: str, selection: Selection = EVERYTHING) -> list[Origin]:
     Raises `NotFound`.
     """
     with reading() as session:
-        waiting = _waiting(session, slug, selection)
+        waiting = _list_waiting(session, slug, selection)
     counts = Counter((mail.network, mail.domain or "") for mail in waiting)
     proven = Counter((mail.network, mail.domain or "") for mail in waiting if mail.proven)
     return [Origin(*key, count, proven[key]) for key, count in counts.most_common()]
@@ -97,7 +97,7 @@ def release_held(env: Environment, slug: str, selection: Selection = EVERYTHING)
     Raises `NotFound`.
     """
     with transaction() as session:
-        ids = [mail.id for mail in _waiting(session, slug, selection)]
+        ids = [mail.id for mail in _list_waiting(session, slug, selection)]
         return sum(held.let_go(session, part, now=env.now) for part in split_parts(ids))
 
 
@@ -109,11 +109,11 @@ def drop_held(env: Environment, slug: str, selection: Selection = EVERYTHING) ->
     """
     why = "dropped by the author in a flood"
     with transaction() as session:
-        ids = [mail.id for mail in _waiting(session, slug, selection)]
+        ids = [mail.id for mail in _list_waiting(session, slug, selection)]
         return sum(held.drop(session, part, why, now=env.now) for part in split_parts(ids))
 
 
-def _waiting(session: Session, slug: str, selection: Selection) -> list[HeldMail]:
+def _list_waiting(session: Session, slug: str, selection: Selection) -> list[HeldMail]:
     list_id = get_list(session, slug).id
     return [
         mail for mail in read_held(session) if mail.list_id == list_id and selection.holds(mail)

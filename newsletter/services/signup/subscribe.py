@@ -79,10 +79,10 @@ def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Eviden
     """
     form = forms.get_form(slug)
     visitor = evidence.source is not EvidenceSource.AUTHOR
-    form = form if visitor else _form_of_author(form, sign_up.answers)
+    form = form if visitor else _make_author_form(form, sign_up.answers)
     checked = _check_sign_up(env, form, sign_up, visitor=visitor)
     solved = env.puzzles.check(sign_up.altcha, env.now)
-    robot = _robot(env, sign_up)
+    robot = _is_robot(env, sign_up)
     visit = Visit(form.list_id, evidence.ip, checked.address.key, solved)
     if visitor:
         request_limits.require_room(env, visit)
@@ -98,7 +98,7 @@ def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Eviden
     return form
 
 
-def _form_of_author(form: Form, answers: Mapping[str, object]) -> Form:
+def _make_author_form(form: Form, answers: Mapping[str, object]) -> Form:
     """Return a form with the fields that the author fills in for somebody else.
 
     Raises `InvalidInput` for a field that the list does not have, and for a consent.
@@ -146,7 +146,7 @@ def _check_sign_up(env: Environment, form: Form, sign_up: Submission, *, visitor
     )
 
 
-def _robot(env: Environment, sign_up: Submission) -> bool:
+def _is_robot(env: Environment, sign_up: Submission) -> bool:
     """Tell whether a program filled in the form (S14).
 
     The sign is the hidden field, or a time that nobody needs to type.

@@ -102,7 +102,7 @@ def request_change(
     context = {
         "to": address.email,
         "mark": hash_address(env, address.key)[0][:MARK_LENGTH],
-        "network": request_limits.network_names(ip)[1],
+        "network": request_limits.name_networks(ip)[1],
     }
     if may:
         _queue(env, session, subscription, context, own_mailbox, new_mailbox)

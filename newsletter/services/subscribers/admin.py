@@ -73,7 +73,7 @@ def iterate_subscribers(
         with reading() as session:
             query = (
                 select(Subscriber)
-                .where(*_which(session, chosen))
+                .where(*_filter_clauses(session, chosen))
                 .order_by(Subscriber.id.desc())
                 .limit(page)
             )
@@ -95,11 +95,14 @@ def count_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> int:
     """Count the subscribers that `chosen` means."""
     with reading() as session:
         return (
-            session.scalar(select(func.count(Subscriber.id)).where(*_which(session, chosen))) or 0
+            session.scalar(
+                select(func.count(Subscriber.id)).where(*_filter_clauses(session, chosen))
+            )
+            or 0
         )
 
 
-def _which(session: Session, chosen: SubscriberFilter) -> list[ColumnElement[bool]]:
+def _filter_clauses(session: Session, chosen: SubscriberFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     of_subscription = [Subscription.subscriber_id == Subscriber.id]
     if chosen.slug:
@@ -229,7 +232,7 @@ def activate(
     Returns whether it was not active before. Raises `InvalidInput`, `Refused` (suppressed, or
     unsubscribed: the subscriber's own word stands above the author's).
     """
-    subscription = _row(env, session, slug, address, name, cadence)
+    subscription = _get_or_add(env, session, slug, address, name, cadence)
     if subscription.status == SubscriptionStatus.ACTIVE:
         return False
     is_import = evidence.source is EvidenceSource.IMPORT
@@ -238,7 +241,7 @@ def activate(
     return True
 
 
-def _row(
+def _get_or_add(
     env: Environment, session: Session, slug: str, address: str, name: str, cadence: Cadence | None
 ) -> Subscription:
     """Return the subscription of an address; one is added where there is none."""

@@ -91,7 +91,7 @@ def correct_subscriber(
             if correction.name is not None:
                 subscriber.name = to_plain_line(correction.name, limit=200)
             if correction.language is not None:
-                subscriber.language = _language(correction.language)
+                subscriber.language = _read_language(correction.language)
             tags.add_tags(session, subscriber.id, correction.tag)
             tags.remove_tags(session, subscriber.id, correction.untag)
             for subscription in _choose_subscriptions(subscriber, correction):
@@ -106,7 +106,7 @@ def correct_subscriber(
         raise Refused(Text("another subscriber has this address")) from None
 
 
-def _language(tag: str) -> str:
+def _read_language(tag: str) -> str:
     language = find_language(tag)
     if tag.strip() and not language:
         raise InvalidInput(

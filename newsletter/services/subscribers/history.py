@@ -63,7 +63,7 @@ def get_history(env: Environment, address: str, list_ids: Collection[int] | None
             event
             for subscription in subscriber.subscriptions
             if list_ids is None or subscription.list_id in list_ids
-            for event in _events(env, session, subscription)
+            for event in _list_events(env, session, subscription)
         ]
         returned = (
             [] if list_ids is not None else bounce_events.list_of_subscriber(session, subscriber.id)
@@ -89,7 +89,7 @@ def get_history(env: Environment, address: str, list_ids: Collection[int] | None
         )
 
 
-def _events(
+def _list_events(
     env: Environment, session: Session, subscription: Subscription
 ) -> Iterator[HistoryItem]:
     mailing_list = subscription.mailing_list

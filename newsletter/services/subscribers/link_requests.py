@@ -27,7 +27,7 @@ from newsletter.models import (
     SubscriptionRequest,
 )
 from newsletter.services import request_limits, resources
-from newsletter.services.consent import Evidence, default_wording
+from newsletter.services.consent import Evidence, make_wording
 from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox, record_mail
 from newsletter.services.request_limits import ELSEWHERE, Visit
 from newsletter.services.runtime import Environment
@@ -297,7 +297,7 @@ def _renew_request(session: Session, target: Target, evidence: Evidence) -> Sign
         _LAST, {"which": target.subscription_id or 0, "number": target.round}
     )
     row = last.one_or_none()
-    wording = default_wording(
+    wording = make_wording(
         consent_text=target.consent_text,
         title=target.title,
         language=target.language or target.list_language,

@@ -36,12 +36,14 @@ class OwnAnswer:
 def list_answers(session: Session, subscription: Subscription) -> tuple[OwnAnswer, ...]:
     """List the fields of a subscription's list with its answers, in the author's order."""
     return tuple(
-        OwnAnswer(field.name, field.kind, field.label, field.choices, _value(field, subscription))
+        OwnAnswer(
+            field.name, field.kind, field.label, field.choices, _read_value(field, subscription)
+        )
         for field in forms.read_fields(session, subscription.list_id)
     )
 
 
-def _value(field: Field, subscription: Subscription) -> str | bool:
+def _read_value(field: Field, subscription: Subscription) -> str | bool:
     value = subscription.answers.get(field.name)
     if field.kind in (FieldKind.CHECKBOX, FieldKind.CONSENT):
         return value in (True, 1, "true")

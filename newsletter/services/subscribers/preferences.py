@@ -194,7 +194,7 @@ def _join(
 ) -> None:
     """Subscribe to more lists, at once: the link itself proves whose address it is."""
     existing = {row.list_id: row for row in subscriber.subscriptions}
-    for mailing_list in _lists_of_senders(session, subscriber):
+    for mailing_list in _find_lists(session, subscriber):
         if not fields.get(f"join-{mailing_list.slug}"):
             continue
         subscription = existing.get(mailing_list.id)
@@ -206,17 +206,17 @@ def _join(
             queue_mail(env, session, subscription, MailKind.WELCOME, Allowance.OWN)
 
 
-def _lists_of_senders(session: Session, subscriber: Subscriber) -> list[MailingList]:
+def _find_lists(session: Session, subscriber: Subscriber) -> list[MailingList]:
     """Return the lists of the senders who write to a subscriber, known by their domain.
 
     Other senders of this installation are not named to them (S06).
     """
     lists = session.scalars(select(MailingList).order_by(MailingList.id)).all()
-    domains = {_domain(row.mailing_list) for row in subscriber.subscriptions}
-    return [row for row in lists if _domain(row) in domains]
+    domains = {_extract_domain(row.mailing_list) for row in subscriber.subscriptions}
+    return [row for row in lists if _extract_domain(row) in domains]
 
 
-def _domain(mailing_list: MailingList) -> str:
+def _extract_domain(mailing_list: MailingList) -> str:
     return mailing_list.from_email.rpartition("@")[2].lower()
 
 
@@ -249,7 +249,7 @@ def _open_link(env: Environment, session: Session, token: str) -> _Holder:
 def _list_offered(session: Session, holder: _Holder) -> list[MailingList]:
     """List the lists whose choices a link opens."""
     if holder.opens_account:
-        return _lists_of_senders(session, holder.subscriber)
+        return _find_lists(session, holder.subscriber)
     return [holder.subscription.mailing_list]
 
 
@@ -264,7 +264,7 @@ def _describe_preferences(session: Session, holder: _Holder) -> Preferences:
         language=subscriber.language,
         list_language=holder.subscription.mailing_list.language,
         choices=tuple(
-            _choice(session, row, existing.get(row.id), account=holder.opens_account)
+            _describe_choice(session, row, existing.get(row.id), account=holder.opens_account)
             for row in _list_offered(session, holder)
         ),
         opens_account=holder.opens_account,
@@ -274,7 +274,7 @@ def _describe_preferences(session: Session, holder: _Holder) -> Preferences:
     )
 
 
-def _choice(
+def _describe_choice(
     session: Session, mailing_list: MailingList, subscription: Subscription | None, *, account: bool
 ) -> Choice:
     offers = topics.find_offers(session, mailing_list.id)

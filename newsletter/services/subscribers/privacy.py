@@ -52,7 +52,7 @@ def find_linked_subscription(
     Raises `LinkError`.
     """
     with reading() as session:
-        subscription = _subscription(env, session, purpose, token)
+        subscription = _open_subscription(env, session, purpose, token)
         return describe_subscription(subscription, env.now) if subscription else None
 
 
@@ -62,7 +62,7 @@ def export_data(env: Environment, token: str) -> dict[str, Any]:
     Raises `LinkError`.
     """
     with reading() as session:
-        subscription = _subscription(env, session, LinkPurpose.EXPORT, token)
+        subscription = _open_subscription(env, session, LinkPurpose.EXPORT, token)
         if subscription is None:
             raise LinkInvalid
         return collect_data(session, subscription.subscriber)
@@ -77,18 +77,18 @@ def collect_data(session: Session, subscriber: Subscriber) -> dict[str, Any]:
         "language": subscriber.language,
         "tags": list(tags.read_tags(session, [subscriber.id]).get(subscriber.id, ())),
         "created_at": subscriber.created_at.isoformat(),
-        "earlier_addresses": _earlier_addresses(session, subscriber),
+        "earlier_addresses": _describe_earlier_addresses(session, subscriber),
         "subscriptions": [
             _export_subscription(session, subscription) for subscription in subscriber.subscriptions
         ],
     }
 
 
-def _earlier_addresses(session: Session, subscriber: Subscriber) -> list[dict[str, Any]]:
+def _describe_earlier_addresses(session: Session, subscriber: Subscriber) -> list[dict[str, Any]]:
     """Describe the changes of address that can still be undone."""
     query = select(AddressChange).where(AddressChange.subscriber_id == subscriber.id)
     return [
-        {"email": change.old_email, "changed_at": _plain(change.changed_at)}
+        {"email": change.old_email, "changed_at": _make_plain(change.changed_at)}
         for change in session.scalars(query.order_by(AddressChange.changed_at))
     ]
 
@@ -103,33 +103,33 @@ def _export_subscription(session: Session, subscription: Subscription) -> dict[s
     return {
         "list": subscription.mailing_list.slug,
         "title": subscription.mailing_list.title,
-        **_columns(
+        **_read_columns(
             subscription,
             hidden={"id", "handle", "list_id", "subscriber_id", "round", "cursor", "joined_seq"},
         ),
         "topics": [offer.name for offer in topics.find_chosen_topics(session, subscription)],
         "consent": [
             {
-                **_columns(event, hidden={"id", "subscription_id"}),
+                **_read_columns(event, hidden={"id", "subscription_id"}),
                 "wording": event.wording.text if event.wording else "",
             }
             for event in session.scalars(events)
         ],
         "answers_in_letters": tapped_answers.export_answers(session, subscription.id),
-        "letters_of_the_series": _series(session, subscription),
-        "waiting_requests": _requests(session, subscription),
+        "letters_of_the_series": _describe_series(session, subscription),
+        "waiting_requests": _describe_requests(session, subscription),
         "mails": [_mail(session, row) for row in mails],
     }
 
 
-def _requests(session: Session, subscription: Subscription) -> list[dict[str, Any]]:
+def _describe_requests(session: Session, subscription: Subscription) -> list[dict[str, Any]]:
     """Describe the requests of a subscription that wait for a confirmation."""
     query = select(SubscriptionRequest).where(
         SubscriptionRequest.subscription_id == subscription.id
     )
     return [
         {
-            **_columns(request, hidden={"subscription_id", "delivery_id"}),
+            **_read_columns(request, hidden={"subscription_id", "delivery_id"}),
             "wording": request.wording.text if request.wording else "",
         }
         for request in session.scalars(query.order_by(SubscriptionRequest.number))
@@ -143,14 +143,14 @@ def _mail(session: Session, row: DeliveryRow) -> dict[str, Any]:
         "mail": row.mail,
         "subject": campaign.subject if campaign else "",
         "status": row.status,
-        "at": _plain(row.finished_at),
+        "at": _make_plain(row.finished_at),
         "tries": row.attempts,
         "server_code": row.code,
         "server_answer": row.text or "",
     }
 
 
-def _series(session: Session, subscription: Subscription) -> list[dict[str, Any]]:
+def _describe_series(session: Session, subscription: Subscription) -> list[dict[str, Any]]:
     """Return the letters of the list's series that were queued for a subscription, and when."""
     query = (
         select(SeriesLetter.subject, SeriesLetterSent.at)
@@ -158,16 +158,16 @@ def _series(session: Session, subscription: Subscription) -> list[dict[str, Any]
         .order_by(SeriesLetterSent.at)
     )
     rows = session.execute(query.where(SeriesLetterSent.subscription_id == subscription.id))
-    return [{"subject": subject, "at": _plain(at)} for subject, at in rows]
+    return [{"subject": subject, "at": _make_plain(at)} for subject, at in rows]
 
 
-def _columns(row: Any, *, hidden: Iterable[str]) -> dict[str, Any]:
+def _read_columns(row: Any, *, hidden: Iterable[str]) -> dict[str, Any]:
     """Return every column of a row but the `hidden` ones, so that later columns are included."""
     names = [attribute.key for attribute in row.__mapper__.column_attrs]
-    return {name: _plain(getattr(row, name)) for name in names if name not in hidden}
+    return {name: _make_plain(getattr(row, name)) for name in names if name not in hidden}
 
 
-def _plain(value: Any) -> Any:
+def _make_plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
@@ -177,7 +177,7 @@ def erase(env: Environment, token: str) -> LinkedSubscription | None:
     Raises `LinkError`.
     """
     with transaction() as session:
-        subscription = _subscription(env, session, LinkPurpose.ERASE, token)
+        subscription = _open_subscription(env, session, LinkPurpose.ERASE, token)
         if subscription is None:
             return None
         lock_owner(session, subscription.handle)
@@ -291,7 +291,7 @@ def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -
     session.delete(subscriber)
 
 
-def _subscription(
+def _open_subscription(
     env: Environment, session: Session, purpose: LinkPurpose, token: str
 ) -> Subscription | None:
     """Find the subscription through which a link was mailed, None if it was erased."""

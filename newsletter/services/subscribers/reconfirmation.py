@@ -24,7 +24,7 @@ from newsletter.mail.slots import make_slot
 from newsletter.models import Campaign, ConsentEvent, Edition, Subscriber, Subscription
 from newsletter.services.audience.mailable import mailable_clause
 from newsletter.services.campaigns import state
-from newsletter.services.consent import Evidence, default_wording, note_consent
+from newsletter.services.consent import Evidence, make_wording, note_consent
 from newsletter.services.link_holders import open_subscription
 from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import ANY_SUBSCRIBER, make_list_context
@@ -200,7 +200,7 @@ def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscri
         campaign, subscription = _open_link(env, session, token)
         if not _has_answered(session, campaign, subscription):
             mailing_list = subscription.mailing_list
-            wording = default_wording(
+            wording = make_wording(
                 consent_text=mailing_list.consent_text,
                 title=mailing_list.title,
                 language=subscription.subscriber.language or mailing_list.language,

@@ -131,8 +131,10 @@ def _tell(env: Environment, session: Session, subscription: Subscription) -> Lis
         status=subscription.status,
         beginning=beginning,
         page=page,
-        since=_local(subscription.confirmed_at, subscription),
-        ended_at=_local(subscription.unsubscribed_at, subscription) if not active else None,
+        since=_convert_to_local(subscription.confirmed_at, subscription),
+        ended_at=_convert_to_local(subscription.unsubscribed_at, subscription)
+        if not active
+        else None,
         cadence=subscription.cadence,
         paused_until=subscription.paused_until if paused else None,
         upcoming=_look_ahead(env, session, subscription) if active and not paused else None,
@@ -186,17 +188,17 @@ def _look_ahead(env: Environment, session: Session, subscription: Subscription) 
     latest = standing.get_latest(mailing_list) if waits else None
     left_out = review.left_out if review is not None else frozenset()
     return Upcoming(
-        due_at=None if departure.stopped else _local(departure.at, subscription),
+        due_at=None if departure.stopped else _convert_to_local(departure.at, subscription),
         overdue=departure.overdue,
         held=departure.stopped,
         waiting=sum(entry.id not in left_out for entry in standing.owed),
         needed=mailing_list.digest_min_entries if waits else 0,
-        latest_at=_local(latest, subscription),
-        letter_at=_local(subscription.series_due_at, subscription),
+        latest_at=_convert_to_local(latest, subscription),
+        letter_at=_convert_to_local(subscription.series_due_at, subscription),
     )
 
 
-def _local(moment: datetime | None, subscription: Subscription) -> datetime | None:
+def _convert_to_local(moment: datetime | None, subscription: Subscription) -> datetime | None:
     return moment.astimezone(subscription.mailing_list.zone) if moment else None
 
 
@@ -219,7 +221,7 @@ def _add_ledger(session: Session, subscription: Subscription, story: ListStory) 
         events=tuple(_tell_event(event, subscription) for event in events),
         mails=tuple(
             StoryMail(
-                _local(row.finished_at, subscription),
+                _convert_to_local(row.finished_at, subscription),
                 row.mail,
                 subjects.get(row.campaign_id or 0, ""),
                 row.status,

@@ -158,7 +158,7 @@ def undo_unsubscribe(
             if suppressions.is_suppressed(env, session, subscription.subscriber.email_key):
                 raise LinkInvalid
             resume(session, subscription, ConsentKind.RESUBSCRIBED, evidence, env.now)
-            if cadence is not None and cadence in slower_cadences(subscription):
+            if cadence is not None and cadence in list_slower_cadences(subscription):
                 subscription_state.change_cadence(session, subscription, cadence, evidence, env.now)
             if pause:
                 subscription.paused_until = env.now + PAUSE
@@ -177,7 +177,7 @@ def _can_undo(subscription: Subscription, now: datetime) -> bool:
     return ended and was_active and left_at is not None and now - left_at <= UNDO_FOR
 
 
-def slower_cadences(subscription: Subscription) -> tuple[Cadence, ...]:
+def list_slower_cadences(subscription: Subscription) -> tuple[Cadence, ...]:
     """Return the cadences of its list that are slower than a subscription's own."""
     later = CADENCES[CADENCES.index(subscription.cadence) + 1 :]
     return tuple(cadence for cadence in later if cadence in subscription.mailing_list.cadences)
@@ -251,7 +251,7 @@ def describe_subscription(subscription: Subscription, now: datetime) -> LinkedSu
         cadences=tuple(mailing_list.cadences),
         language=subscription.subscriber.language,
         list_language=mailing_list.language,
-        slower=slower_cadences(subscription),
+        slower=list_slower_cadences(subscription),
         can_undo=_can_undo(subscription, now),
         look=look_of(mailing_list),
     )

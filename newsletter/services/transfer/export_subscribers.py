@@ -133,7 +133,7 @@ def export_to_text(
     write = csv.writer(out, lineterminator="\n").writerow
     write(OUR_COLUMNS)
     count = 0
-    for cells in _rows(slug, status):
+    for cells in _read_rows(slug, status):
         write(_guard_cells(cells))
         count += 1
     return count
@@ -144,7 +144,7 @@ def iterate_pieces(*, slug: str | None = None) -> Iterator[bytes]:
 
     With `slug` only the subscriptions of that list are written.
     """
-    rows = map(_guard_cells, _rows(slug, None))
+    rows = map(_guard_cells, _read_rows(slug, None))
     page: list[list[str]] = [list(OUR_COLUMNS)]
     while page:
         out = StringIO()
@@ -154,10 +154,10 @@ def iterate_pieces(*, slug: str | None = None) -> Iterator[bytes]:
 
 
 def _guard_cells(cells: Cells) -> list[str]:
-    return [guard_cell(_cell(cells.get(name))) for name in OUR_COLUMNS]
+    return [guard_cell(_format_cell(cells.get(name))) for name in OUR_COLUMNS]
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, dict):
@@ -165,19 +165,19 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _rows(slug: str | None, status: SubscriptionStatus | None) -> Iterator[Cells]:
+def _read_rows(slug: str | None, status: SubscriptionStatus | None) -> Iterator[Cells]:
     """Yield every row.
 
     Addresses that are suppressed without being a subscriber's come first, so that no other row of
     the file brings them back.
     """
     if slug is None and status is None:
-        yield from _pages(_read_suppressed)
-        yield from _pages(_read_unlisted)
-    yield from _pages(lambda session, after: _page(session, after, slug, status))
+        yield from _read_pages(_read_suppressed)
+        yield from _read_pages(_read_unlisted)
+    yield from _read_pages(lambda session, after: _read_page(session, after, slug, status))
 
 
-def _pages(page: Callable[[Session, int], list[Cells]]) -> Iterator[Cells]:
+def _read_pages(page: Callable[[Session, int], list[Cells]]) -> Iterator[Cells]:
     """Yield the rows of page after page: memory stays flat, no lock is held long."""
     after = 0
     while True:
@@ -226,7 +226,7 @@ def _read_unlisted(session: Session, after: int) -> list[Cells]:
     return [dict(row._mapping) | {"tags": ", ".join(tagged.get(row.id, ()))} for row in rows]
 
 
-def _page(
+def _read_page(
     session: Session, after: int, slug: str | None, status: SubscriptionStatus | None
 ) -> list[Cells]:
     query = (
@@ -260,7 +260,9 @@ def _page(
     names = {topic.id: topic.name for topic in session.execute(select(Topic.id, Topic.name))}
     events = _read_events(session, [row.id for row in rows])
     return [
-        _cells(row, ", ".join(tagged.get(row.subscriber_id, ())), names, events.get(row.id, []))
+        _make_cells(
+            row, ", ".join(tagged.get(row.subscriber_id, ())), names, events.get(row.id, [])
+        )
         for row in rows
     ]
 
@@ -291,7 +293,7 @@ def _read_events(session: Session, ids: list[int]) -> dict[int, list[ConsentReco
     return events
 
 
-def _cells(
+def _make_cells(
     row: Row[*tuple[Any, ...]],
     tags_text: str,
     topic_names: dict[int, str],

@@ -92,8 +92,8 @@ class ImportBatch:
         if row.name and not address.named:
             return True
         return bool(
-            _new_language(row, address)
-            or (subscription.status and _new_cadence(row, address, subscription))
+            _find_new_language(row, address)
+            or (subscription.status and _find_new_cadence(row, address, subscription))
         )
 
     # ── collecting ───────────────────────────────────────────────────────────
@@ -112,7 +112,7 @@ class ImportBatch:
         known = self.known.find_subscription(address.key, slug)
         key = (address.key, slug)
         self.put_address(row, address)
-        cadence = _new_cadence(row, self.known.find_address(address.key), known)
+        cadence = _find_new_cadence(row, self.known.find_address(address.key), known)
         if status != known.status:
             self._set_status(key, row, status, known)
             self._rows.transitions.append(Transition(key, known.status, status))
@@ -133,7 +133,7 @@ class ImportBatch:
         """Collect a subscriber with their tags, or what a row corrects in one who is known."""
         key = address.key
         known = self.known.find_address(key)
-        language = _new_language(row, known)
+        language = _find_new_language(row, known)
         values = {} if known.named or not row.name else {"name": row.name}
         values |= {"language": language} if language else {}
         if key in self.known.subscriber_ids:
@@ -230,13 +230,13 @@ class ImportBatch:
                 assert_never(status)
         if known.subscription_id is None:
             if key not in self._rows.subscriptions:
-                self._rows.subscriptions[key] = self._new_subscription(mailing_list, row)
+                self._rows.subscriptions[key] = self._make_subscription(mailing_list, row)
             self._rows.subscriptions[key].update(values)
             return
         changes = self._rows.subscription_changes.setdefault(known.subscription_id, {})
         changes.update(values, seq=mailing_list.entry_seq)
 
-    def _new_subscription(self, mailing_list: MailingList, row: SubscriberRow) -> Columns:
+    def _make_subscription(self, mailing_list: MailingList, row: SubscriberRow) -> Columns:
         """Return the columns of a new subscription.
 
         A file of this program brings its dates. Whoever left elsewhere was never subscribed here,
@@ -298,7 +298,7 @@ class ImportBatch:
         self._rows.evidence.append((key, record))
 
 
-def _new_language(row: SubscriberRow, known: KnownAddress) -> str:
+def _find_new_language(row: SubscriberRow, known: KnownAddress) -> str:
     """Return the language that a row changes to, or "".
 
     A file of another program gives only languages that this program knows.
@@ -307,7 +307,7 @@ def _new_language(row: SubscriberRow, known: KnownAddress) -> str:
     return language if language != known.language and not (known.language and known.chosen) else ""
 
 
-def _new_cadence(
+def _find_new_cadence(
     row: SubscriberRow, address: KnownAddress, known: KnownSubscription
 ) -> Cadence | None:
     cadence = find_member(Cadence, row.cadence)

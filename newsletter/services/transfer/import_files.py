@@ -101,7 +101,7 @@ def keep_file(
             raise Refused(
                 Text("there are too many files already"), hint=Text("import or discard one first")
             )
-    path = _folder(env) / handle / name
+    path = _make_folder(env) / handle / name
     path.parent.mkdir(mode=0o700)
     try:
         size = _copy(source, path)
@@ -144,7 +144,7 @@ def _check_choices(choices: ImportChoices) -> dict[str, Any]:
     }
 
 
-def _folder(env: Environment) -> Path:
+def _make_folder(env: Environment) -> Path:
     folder = env.settings.folder / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder

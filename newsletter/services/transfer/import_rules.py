@@ -26,7 +26,7 @@ SUPPRESSED_FOR: dict[StatusWord, SuppressionReason] = {
 """The reason to suppress an address for a word of another program's."""
 
 
-def target_status(row: SubscriberRow, because: str) -> SubscriptionStatus:
+def choose_status(row: SubscriberRow, because: str) -> SubscriptionStatus:
     """Return the status that a row alone would give.
 
     `because` is the author's statement that everybody in the file has agreed.

@@ -41,11 +41,11 @@ from newsletter.services.transfer.import_report import (
 from newsletter.services.transfer.import_rules import (
     SUPPRESSED_FOR,
     choose_list,
+    choose_status,
     decide,
     find_problem,
     has_left_after_all,
     make_note,
-    target_status,
 )
 from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
@@ -250,7 +250,7 @@ def _import_subscription(
     if known.suppressed and not is_own_record:
         return RowOutcome(RowResult.DUPLICATE, RowStanding.SUPPRESSED)
     left_after_all = _has_left_after_all(batch, subscription, row)
-    target = target_status(row, request.because)
+    target = choose_status(row, request.because)
     status = decide(subscription, target, left_after_all=left_after_all)
     suppress = None if known.suppressed else _find_suppression(row, status)
     is_same = (

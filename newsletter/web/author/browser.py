@@ -53,7 +53,7 @@ class BrowserSession(dict[str, Any], SessionMixin):
         if self.opened is not None and self.opened.token is not None:
             self.replace(self.opened.token, lasting=True)
         elif not self.cookie:
-            self.cookie = sessions.new_cookie()
+            self.cookie = sessions.make_cookie()
             self.send = None if is_form else self.cookie
         key = str(current_app.secret_key).encode()
         message = f"newsletter.author-forms.{self.name}".encode()

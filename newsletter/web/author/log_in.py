@@ -161,7 +161,7 @@ def log_out() -> Response:
     browser = current_browser()
     if request.form.get("everywhere") or browser.opened is None:
         sessions.end_sessions(current_author().id)
-        browser.replace(sessions.new_cookie(), lasting=False)
+        browser.replace(sessions.make_cookie(), lasting=False)
     else:
         cookie = sessions.close_session(environment(), browser.opened.id)
         browser.replace(cookie, lasting=True)

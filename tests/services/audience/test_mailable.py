@@ -105,7 +105,7 @@ def test_a_segment_is_of_those_who_may_be_mailed(
         read: list[int] = []
         after = 0
         while page := session.execute(
-            segments.segment_page(mailing_list, "", START, after=after, limit=2)
+            segments.segment_page_query(mailing_list, "", START, after=after, limit=2)
         ).all():
             read += [row.id for row in page]
             after = page[-1].subscriber_id

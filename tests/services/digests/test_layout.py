@@ -9,7 +9,7 @@ import pytest
 
 from newsletter.digest_vocabulary import DigestOrder, DigestSections, DigestShow
 from newsletter.services.digests.entry_view import CUTS, EXCERPT, SHORT, TITLE, WHOLE
-from newsletter.services.digests.layout import DigestStyle, _steps, arrange
+from newsletter.services.digests.layout import DigestStyle, _list_steps, arrange
 from newsletter.services.digests.selection import Candidate
 
 MONDAY = datetime(2026, 11, 30, 8, tzinfo=UTC)
@@ -94,23 +94,27 @@ def test_a_single_heading_is_left_out() -> None:
 
 
 def test_several_are_shortened_from_the_last_one_on() -> None:
-    assert _steps(2, DigestShow.EXCERPT) == [
+    assert _list_steps(2, DigestShow.EXCERPT) == [
         (EXCERPT, EXCERPT),
         (EXCERPT, SHORT),
         (SHORT, SHORT),
         (SHORT, TITLE),
         (TITLE, TITLE),
     ]
-    assert _steps(2, DigestShow.AUTO) == _steps(2, DigestShow.EXCERPT)
-    assert _steps(2, DigestShow.FULL)[:3] == [(WHOLE, WHOLE), (WHOLE, EXCERPT), (EXCERPT, EXCERPT)]
-    assert len(_steps(2, DigestShow.FULL)) == 7
+    assert _list_steps(2, DigestShow.AUTO) == _list_steps(2, DigestShow.EXCERPT)
+    assert _list_steps(2, DigestShow.FULL)[:3] == [
+        (WHOLE, WHOLE),
+        (WHOLE, EXCERPT),
+        (EXCERPT, EXCERPT),
+    ]
+    assert len(_list_steps(2, DigestShow.FULL)) == 7
 
 
 def test_a_single_post_is_cut_before_it_becomes_an_excerpt() -> None:
-    [first, *cuts, excerpt, short, title] = _steps(1, DigestShow.AUTO)
+    [first, *cuts, excerpt, short, title] = _list_steps(1, DigestShow.AUTO)
     assert first == (WHOLE,)
     assert [form.limit for (form,) in cuts] == list(CUTS)
     assert all(form.whole for (form,) in cuts)
     assert (excerpt, short, title) == ((EXCERPT,), (SHORT,), (TITLE,))
-    assert _steps(1, DigestShow.FULL) == _steps(1, DigestShow.AUTO)
-    assert _steps(1, DigestShow.EXCERPT) == [(EXCERPT,), (SHORT,), (TITLE,)]
+    assert _list_steps(1, DigestShow.FULL) == _list_steps(1, DigestShow.AUTO)
+    assert _list_steps(1, DigestShow.EXCERPT) == [(EXCERPT,), (SHORT,), (TITLE,)]

@@ -11,7 +11,7 @@ from newsletter.feeds.entry_fields import read_duration
 from newsletter.feeds.parse import parse_feed
 from newsletter.mail.render import MailContent
 from newsletter.models import Entry, MailingList
-from newsletter.services.digests.layout import Editor, style_of
+from newsletter.services.digests.layout import Editor, read_style
 from newsletter.services.digests.selection import Candidate
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
@@ -42,7 +42,7 @@ def render(env: Environment, count: int, *, web: bool = False, audio: str = "") 
             for row in entries
         ]
         context = make_list_context(env, mailing_list)
-        editor = Editor(env, session, context, style_of(session, mailing_list))
+        editor = Editor(env, session, context, read_style(session, mailing_list))
         return editor.render_web(candidates) if web else editor.render(candidates)
 
 
@@ -88,7 +88,9 @@ def test_a_sound_that_the_post_shows_itself_has_no_second_card(env: Environment)
             entry.id, 1, entry.feed_id, frozenset(), entry.found_at, entry.found_at
         )
         context = make_list_context(env, mailing_list)
-        content = Editor(env, session, context, style_of(session, mailing_list)).render([candidate])
+        content = Editor(env, session, context, read_style(session, mailing_list)).render(
+            [candidate]
+        )
     assert content.html.count("7.mp3") == 2, "the address and the name of one card"
     assert "Listen" not in content.text
 

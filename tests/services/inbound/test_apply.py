@@ -395,7 +395,7 @@ def test_a_refusal_of_a_new_address_is_not_the_subscribers(env: Environment, sin
     )
     sending.send_due(env)
     assert suppressed() == {}
-    [view] = event_log.ls()
+    [view] = event_log.list_bounces()
     assert (view.recipient, view.email) == ("new@example.com", "reader0@example.com")
     db.session.rollback()
     assert "new@" not in str([row.reason for row in db.session.scalars(select(BounceEvent))])
@@ -425,7 +425,7 @@ def test_what_is_not_understood_is_kept_for_a_person(
     env: Environment, sent: list[Outgoing]
 ) -> None:
     assert not apply_message(env, NOT_UNDERSTOOD, PIPE).ours
-    [row] = event_log.ls(effects=event_log.UNKNOWN)
+    [row] = event_log.list_bounces(effects=event_log.UNKNOWN)
     assert row.effect == "unknown"
     assert event_log.read_content(row.id).decode().splitlines() == [
         "Return-Path: <>",

@@ -116,7 +116,7 @@ def test_a_late_report_does_not_bring_an_erased_address_back(
     apply_all(env, sent[0])
     apply_message(env, dsn(sent[1], to=sent[1].sender), PIPE)
     assert tables_with(LOCAL) == set()
-    proofs = {event.proof for event in bounce_events.ls()}
+    proofs = {event.proof for event in bounce_events.list_bounces()}
     assert proofs >= {BounceProof.VERP, BounceProof.NONE}, "they are recorded all the same"
     assert list(suppressed()).count("reader1@example.com") == 1
 
@@ -153,7 +153,7 @@ def test_an_address_that_was_left_is_not_brought_back(
     before = tables_with(LOCAL)
     assert before <= {"consent_events"}
     apply_message(env, dsn(sent[0], ("5.1.1", WORDS), to=sent[0].sender, recipient=GONE), PIPE)
-    [event] = bounce_events.ls()
+    [event] = bounce_events.list_bounces()
     assert (event.email, event.effect) == ("new@home.example", "noted")
     assert tables_with(LOCAL) == before
 
@@ -179,7 +179,9 @@ def test_servers_words_are_kept_without_the_address(
     with reading() as session:
         [event] = session.scalars(select(BounceEvent))
         assert event.reason.startswith('550 5.1.1 <v…@example.com>: no mailbox "v…" here, b…@x')
-    assert bounce_events.ls()[0].email == GONE, "it is the subscriber's, as long as they are"
+    assert bounce_events.list_bounces()[0].email == GONE, (
+        "it is the subscriber's, as long as they are"
+    )
 
 
 def test_a_message_that_was_under_way_while_its_reader_was_erased(

@@ -120,7 +120,7 @@ def test_a_reply_that_cannot_be_sent_is_kept(
     sending.send_due(env)
     forwarding.let_go_of_forwarded()
     assert waiting() == []
-    [event] = bounce_events.ls()
+    [event] = bounce_events.list_bounces()
     assert bounce_events.read_content(event.id) == data
 
 
@@ -181,7 +181,7 @@ def test_a_wish_is_proposed_and_accepted_with_one_command(
     apply_message(env, reply(sent[1], "Lovely."), BounceSource.LISTENER)
     assert active() == 4
     assert status.read_status(env).proposals == 1
-    [proposal] = bounce_events.ls(effects=(BounceEffect.PROPOSED,))
+    [proposal] = bounce_events.list_bounces(effects=(BounceEffect.PROPOSED,))
     assert proposal.email == sent[0].recipient
     sending.send_due(env)
     [forward] = [out.data for out in sink.accepted if b"bounce accept" in out.data]
@@ -193,7 +193,7 @@ def test_a_wish_is_proposed_and_accepted_with_one_command(
         proposals.accept_proposal(env, proposal.id)
     with pytest.raises(NotFound):
         proposals.accept_proposal(env, 999)
-    other = next(row for row in bounce_events.ls() if row.id != proposal.id)
+    other = next(row for row in bounce_events.list_bounces() if row.id != proposal.id)
     with pytest.raises(Refused):
         proposals.accept_proposal(env, other.id)
 

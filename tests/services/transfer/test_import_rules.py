@@ -19,11 +19,11 @@ from newsletter.services.transfer.import_report import (
 )
 from newsletter.services.transfer.import_rules import (
     choose_list,
+    choose_status,
     decide,
     find_problem,
     has_left_after_all,
     make_note,
-    target_status,
 )
 from newsletter.vocabulary import SubscriptionStatus
 
@@ -51,7 +51,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def test_the_status_that_a_row_alone_gives(
     word: StatusWord, because: str, status: SubscriptionStatus
 ) -> None:
-    assert target_status(replace(ROW, word=word), because) is status
+    assert choose_status(replace(ROW, word=word), because) is status
 
 
 @pytest.mark.parametrize("target", [ACTIVE, PENDING, UNSUBSCRIBED])
