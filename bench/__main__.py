@@ -1,6 +1,6 @@
 """Measure and print the tables of docs/performance.md: ``python -m bench [part …]``.
 
-Parts: targets wire stages distance scale freeze millions workers signup returned import years.
+Parts: targets wire stages distance scale freeze millions workers signup idle returned import years.
 """
 
 from __future__ import annotations
@@ -18,11 +18,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import imports, load, millions, parts, returned, signup, sinks, targets, world, years
+from bench import (
+    idle,
+    imports,
+    load,
+    millions,
+    parts,
+    returned,
+    signup,
+    sinks,
+    targets,
+    world,
+    years,
+)
 from newsletter.db.session import db
 
 ROUNDS = 3
 YEARS_SUBSCRIBERS = 20_000
+IDLE_SECONDS = float(os.environ.get("IDLE_SECONDS", "600"))
+"""How long an idle process is looked at."""
 MANY = int(os.environ.get("RECIPIENTS", "10000000"))
 """Recipients of the largest campaign."""
 
@@ -275,6 +289,14 @@ def print_rates(server: str, database: str, url: str = "") -> None:
             print(f"| `{path}` | {rate:,.0f} | {milliseconds:.2f} |")
 
 
+def print_idle() -> None:
+    """Print what `serve` costs in ten minutes in which nothing is due."""
+    with postgresql() as url:
+        for name, where in (("SQLite", ""), ("PostgreSQL", url)):
+            share, memory = idle.measure_idle(IDLE_SECONDS, where)
+            print(f"idle `serve`, {name}: {share:.2f} % of a core, {memory:.0f} MB resident")
+
+
 def returned_mail() -> None:
     """Print what returned mail costs: the listener, and a mailbox of foreign mail."""
     with postgresql() as url:
@@ -326,6 +348,7 @@ PARTS = {
     "millions": lambda: millions.print_millions(MANY),
     "workers": workers,
     "signup": pages,
+    "idle": print_idle,
     "returned": returned_mail,
     "import": import_subscribers,
     "years": two_years,

@@ -56,6 +56,7 @@ def application(folder: Path, url: str = "") -> Flask:
     with app.app_context():
         world.empty()
         list_id = world.add_subscribers(SUBSCRIBERS)
+        world.add_feeds(list_id, 5)
         for _ in range(5):
             world.add_campaign(list_id)
         with transaction() as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
@@ -15,6 +16,7 @@ from newsletter.mail.slots import make_slot
 from newsletter.models import (
     Campaign,
     Edition,
+    Feed,
     InstallationKey,
     LastingKey,
     MailingList,
@@ -60,6 +62,23 @@ def empty() -> None:
         for table in reversed(Base.metadata.sorted_tables):
             if table.name not in keys:
                 session.execute(table.delete())
+
+
+def add_feeds(list_id: int, count: int) -> None:
+    """Add feeds that were read just now and are not due for a day."""
+    now = utcnow()
+    with transaction() as session:
+        for number in range(count):
+            session.add(
+                Feed(
+                    list_id=list_id,
+                    url=f"https://blog.example.com/{number}/feed/",
+                    title="Blog",
+                    next_poll_at=now + timedelta(days=1),
+                    created_at=now,
+                    read_at=now,
+                )
+            )
 
 
 def add_subscribers(count: int) -> int:
