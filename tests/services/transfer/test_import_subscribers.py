@@ -414,7 +414,7 @@ def test_c09_an_export_that_is_stopped_leaves_what_was_there(
     def stopped(*_: object) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(export_subscribers, "_page", stopped)
+    monkeypatch.setattr(export_subscribers, "_read_page", stopped)
     with pytest.raises(KeyboardInterrupt):
         export_subscribers.export_to_file(tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == before
