@@ -14,7 +14,7 @@ from newsletter.migrations.initial.parts import (
     refer,
 )
 
-MAILS = (
+MAIL_KINDS = (
     "confirm, already, welcome, goodbye, link, story, export, erase, resource, "
     "address, moved, notice, digest, letter, permission, series, log_in, passkey, "
     "browser, review, weekly"
@@ -58,7 +58,7 @@ def _create_deliveries() -> None:
         sa.Column("lease_id", BIG_INTEGER, nullable=True),
         sa.Column("context", sa.JSON(), nullable=True),
         *_make_outcome_columns(),
-        allow_only("deliveries", "mail", MAILS),
+        allow_only("deliveries", "mail", MAIL_KINDS),
         allow_only("deliveries", "status", "queued, sent, failed, cancelled, in_doubt"),
         refer("deliveries", "campaign_id", "campaigns.id"),
         refer("deliveries", "subscription_id", "subscriptions.id", ondelete="SET NULL"),
