@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from newsletter import outbox
 from newsletter.db.session import db, transaction
@@ -126,8 +126,7 @@ def digest_of(
     feeds.add(env, url)
     fetch.pages[url] = feed_that_says(text)
     with transaction() as session:
-        for feed in session.scalars(select(Feed)):
-            feed.next_poll_at = clock.now
+        session.execute(update(Feed).where(Feed.url == url).values(next_poll_at=clock.now))
     polling.poll_due(env)
     sink.accepted.clear()
     digests.send_now(env)
