@@ -40,7 +40,7 @@ hypothesis.settings.load_profile("shared")
 share_compiled_addresses()
 share_compiled_templates()
 
-pytest_plugins = ("tests.clock_notes",)
+pytest_plugins = ("tests.clock_notes", "tests.chromium")
 
 SECRET = "a-key-for-tests-only-0123456789abcdef"
 INSTALLED_AT = START - timedelta(days=1)

@@ -70,7 +70,12 @@ def open_stage(*, port: int = 0) -> Iterator[DemoStage]:
         publish_old_posts(blog)
         handlers: list[Any] = []
         pages = create_server(
-            lambda *args: handlers[0](*args), host="127.0.0.1", port=port, threads=4, ident=None
+            lambda *args: handlers[0](*args),
+            host="127.0.0.1",
+            port=port,
+            threads=4,
+            ident=None,
+            asyncore_use_poll=True,  # `poll` bears that another thread closes what it waits for
         )
         url = f"http://127.0.0.1:{pages.effective_port}"
         app = create_app(_settings(Path(folder), url, smtp))

@@ -70,7 +70,9 @@ def foreign_blog() -> Iterator[ForeignBlog]:
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
     """`app` on a port of its own."""
-    server = create_server(app, host="127.0.0.1", port=0, threads=4, ident=None)
+    server = create_server(  # `poll` bears that another thread closes what it waits for
+        app, host="127.0.0.1", port=0, threads=4, ident=None, asyncore_use_poll=True
+    )
     threading.Thread(target=server.run, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.effective_port}"

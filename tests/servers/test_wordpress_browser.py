@@ -27,7 +27,6 @@ from newsletter.services.polling import feeds, poll
 from newsletter.services.runtime import EXTENSION, Environment, utcnow
 from newsletter.services.sending import run as sending
 from newsletter.urls import Links
-from tests.browser.conftest import browser
 from tests.browser.foreign import ForeignBlog, foreign_blog, served
 from tests.fakes import Clock, Sink
 from tests.feeds_server import FeedsServer, feeds_server, ok
@@ -37,7 +36,7 @@ from tests.servers.test_wordpress_sends import SCRIPT, SETTINGS
 from tests.servers.wordpress import WordPress
 from tests.servers.wp_admin import PASSWORD, Admin, log_in
 
-__all__ = ["blog", "browser", "installation"]
+__all__ = ["blog", "installation"]
 pytestmark = [
     pytest.mark.wordpress,
     pytest.mark.browser,
