@@ -7,12 +7,13 @@ so that all tests of one share it, those with WordPress as well.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.programs import need
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -24,8 +25,9 @@ CHROMIUM = (
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE * 1000)
     need(available=CHROMIUM is not None, what="Debian's chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -37,5 +39,19 @@ def browser() -> Iterator[Browser]:
                 "--disable-component-update",
             ],
         )
+        patient: Any = browser
+        patient.new_context = _wait_longer(browser.new_context)
+        patient.new_page = _wait_longer(browser.new_page)
         yield browser
         browser.close()
+
+
+def _wait_longer(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Give what `make` makes more than 30 seconds: a busy machine is no fault of a page."""
+
+    def make_patient(**options: Any) -> Any:
+        made = make(**options)
+        made.set_default_timeout(PATIENCE * 1000)
+        return made
+
+    return make_patient
