@@ -17,6 +17,7 @@ from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 import time_machine
@@ -34,14 +35,9 @@ DECIDES_NOTHING = (
 """Modules of others that read the clock for themselves."""
 STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
 """Events of Python's audit that start a process, which may read the clock itself."""
-UNMOVED = "tests/conftest.py:postgresql_url"
-"""Starts PostgreSQL, whose clock cannot be moved, for all tests that follow in this process."""
 NANOSECONDS_A_DAY = 86_400 * 10**9
 NOTED = "reads the clock"
 """The name under which a test's report carries its note to the process that writes the file."""
-
-EVERYBODYS = ""
-"""Stands for shared fixtures that a test has asked for by name while it ran: any other may, too."""
 
 
 class Clock(time_machine.Traveller):
@@ -65,9 +61,7 @@ class Clock(time_machine.Traveller):
     def note_process(self, event: str, _arguments: object) -> None:
         """Note the start of a process, for `sys.addaudithook`."""
         if event in self._starts:
-            starter = self._name_reader(sys._getframe(1))
-            if starter != UNMOVED:
-                self.readers.add(f"{starter} ({event})")
+            self.readers.add(f"{self._name_reader(sys._getframe(1))} ({event})")
 
     def _name_reader(self, frame: FrameType) -> str:
         """Name the nearest function of ours that has read the clock, or the library's module."""
@@ -103,7 +97,26 @@ def pytest_configure(config: pytest.Config) -> None:
     time_machine.traveller_stack[-1] = clock
     config.add_cleanup(travel.stop)
     sys.addaudithook(clock.note_process)
-    config.pluginmanager.register(Notes(config, clock), "notes of the clock")
+    notes = Notes(config, clock)
+    config.pluginmanager.register(notes, "notes of the clock")
+    _note_fixtures(config, notes.fixtures)
+
+
+def _note_fixtures(config: pytest.Config, used: set[str]) -> None:
+    """Note each fixture that a test uses, also one that was set up for an earlier test.
+
+    Pytest has a hook for the first use alone; by this method it looks for any, in whatever way it
+    was asked for.
+    """
+    request: Any = pytest.FixtureRequest
+    find = request._get_active_fixturedef
+
+    def find_and_note(asking: pytest.FixtureRequest, name: str) -> object:
+        used.add(name)
+        return find(asking, name)
+
+    request._get_active_fixturedef = find_and_note
+    config.add_cleanup(lambda: setattr(request, "_get_active_fixturedef", find))
 
 
 class Notes:
@@ -153,13 +166,12 @@ class Notes:
             return (yield)
         finally:
             self.clock.readers = before | readers
-            name = fixturedef.argname
-            self.by_fixture[name if name in self.fixtures else EVERYBODYS] |= readers
+            self.by_fixture[fixturedef.argname] |= readers
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self.clock.readers = set()
-        self.fixtures = {EVERYBODYS, *getattr(item, "fixturenames", ())}
+        self.fixtures.clear()
         return (yield)
 
     @pytest.hookimpl(wrapper=True)

@@ -89,39 +89,40 @@ def test_only_what_reads_the_clock_runs_ahead_and_a_fixed_date_fails_there(tmp_p
     assert list_names(output, "PASSED") == passed | {"no_clock"}, "the notes are out of date"
 
 
-SERVER = """
-import subprocess, pytest
+SHARED = """
+import datetime, pytest
 
 @pytest.fixture(scope="session")
-def postgresql_url():
-    subprocess.run(["true"], check=True)
+def today():
+    return datetime.date.today()
 
 @pytest.fixture(scope="session")
-def another_server():
-    subprocess.run(["true"], check=True)
-"""
-ASKS_BY_NAME = """
-def test_a_server_is_asked_for(request):
-    request.getfixturevalue("NAME")
+def server(today):
+    return today
 
-def test_a_later_one():
+@pytest.fixture
+def asked_by_name(request):
+    return request.getfixturevalue("server")
+
+def test_the_first_asks_by_name(asked_by_name):
+    assert asked_by_name
+
+def test_a_later_one_asks_by_name(asked_by_name):
+    assert asked_by_name
+
+def test_another_does_not():
     assert True
 """
+NAMES = ("the_first_asks_by_name", "a_later_one_asks_by_name", "another_does_not")
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize(("fixture", "readers"), [("postgresql_url", 0), ("another_server", 2)])
-def test_only_the_start_of_postgresql_says_nothing_of_later_tests(
-    tmp_path: Path, fixture: str, readers: int
-) -> None:
-    """Its clock cannot be moved; any other process may hand on what it read."""
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "conftest.py").write_text(SERVER)
-    (tmp_path / "tests" / "test_it.py").write_text(ASKS_BY_NAME.replace("NAME", fixture))
+def test_a_fixture_counts_for_those_who_use_it_however_they_ask(tmp_path: Path) -> None:
+    (tmp_path / "test_shared.py").write_text(SHARED)
     notes = tmp_path / "notes.tsv"
     run_tests(tmp_path, "--write-clock-notes", notes)
-    by_test = [line.partition("\t")[2] for line in notes.read_text().splitlines()]
-    assert [len(by_test), sum(map(bool, by_test))] == [2, readers]
+    readers = dict(line.split("\t") for line in notes.read_text().splitlines())
+    assert [bool(readers[f"test_shared.py::test_{name}"]) for name in NAMES] == [True, True, False]
 
 
 CLOCKS = ("now", "utcnow", "today", "time", "time_ns", "gmtime", "localtime")
