@@ -47,11 +47,11 @@ def browser() -> Iterator[Browser]:
 
 
 def _wait_longer(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Give what `make` makes more than 30 seconds: a busy machine is no fault of a page."""
+    """Let pages wait for more than 30 seconds: a busy machine is no fault of theirs."""
 
     def make_patient(**options: Any) -> Any:
-        made = make(**options)
-        made.set_default_timeout(PATIENCE * 1000)
-        return made
+        pages = make(**options)
+        pages.set_default_timeout(PATIENCE * 1000)
+        return pages
 
     return make_patient
