@@ -72,7 +72,10 @@ def _record_part(number: int) -> None:
     (DATA / f"coverage-{number}").unlink(missing_ok=True)
     settings = DATA / f"coveragerc-{number}"
     included = "".join(f"    {ROOT / folder}/*\n" for folder in CORE)
-    settings.write_text(f"[run]\ndata_file = {DATA / f'coverage-{number}'}\ninclude =\n{included}")
+    data_file = DATA / f"coverage-{number}"
+    settings.write_text(
+        f"[run]\nrelative_files = True\ndata_file = {data_file}\ninclude =\n{included}"
+    )
     command = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest"]
     options = ["-q", "-p", "tests.mutant_reach", "-p", "no:cacheprovider", "--database", "sqlite"]
     options += ["-m", SLOW, f"--junitxml={DATA / f'report-{number}.xml'}"]
@@ -89,9 +92,9 @@ def read_reach() -> Reach:
     for recorded in sorted(DATA.glob("coverage-*")):
         data = CoverageData(str(recorded))
         data.read()
-        for measured in sorted(data.measured_files()):
-            lines = reach.setdefault(Path(measured).relative_to(ROOT).as_posix(), {})
-            for line, contexts in data.contexts_by_lineno(measured).items():
+        for file in sorted(data.measured_files()):
+            lines = reach.setdefault(file, {})
+            for line, contexts in data.contexts_by_lineno(file).items():
                 if tests := {test for test in contexts if test} - failing:
                     lines.setdefault(line, set()).update(tests)
     return dict(sorted(reach.items()))

@@ -25,8 +25,6 @@ from pathlib import Path
 from tests.mutant_judge import Answer, Job, Verdict, read_answer, write_jobs
 from tests.mutant_reach import CORE, ROOT, SLOW, Reach, read_reach, read_seconds, record
 
-SECONDS_AT_MOST = 120.0
-"""Seconds that the tests which judge one change took in the recording; the nearest come first."""
 SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -148,16 +146,23 @@ def _place(file: str, node: ast.AST, changed: ast.AST, starts: list[int]) -> Mut
 
 
 def choose_tests(
-    mutant: Mutant, reach: Reach, breadth: Counter[str], seconds: Mapping[str, float]
+    mutant: Mutant,
+    reach: Reach,
+    breadth: Counter[str],
+    seconds: Mapping[str, float],
+    seconds_at_most: float,
 ) -> list[str]:
-    """Return the tests that judge a change: its module's and neighbourhood's, narrow ones first."""
+    """Return the tests that judge a change: its module's and neighbourhood's, narrow ones first.
+
+    They took `seconds_at_most` together when they were recorded.
+    """
     module = Path(mutant.file)
 
     def distance(test: str) -> tuple[bool, bool, int, str]:
         folder = module.parent.name
         return (f"test_{module.stem}." not in test, folder not in test, breadth[test], test)
 
-    chosen, left = [], SECONDS_AT_MOST
+    chosen, left = [], seconds_at_most
     for test in sorted(reach[mutant.file][mutant.line], key=distance):
         if not chosen or seconds.get(test, 0.0) < left:
             chosen.append(test)
@@ -165,7 +170,7 @@ def choose_tests(
     return chosen
 
 
-def judge(sample: list[Mutant], reach: Reach) -> list[Answer]:
+def judge(sample: list[Mutant], reach: Reach, seconds_at_most: float) -> list[Answer]:
     """Return what the tests say about each change, in a copy of the tree."""
     breadth = Counter(
         test for lines in reach.values() for tests in lines.values() for test in tests
@@ -177,7 +182,11 @@ def judge(sample: list[Mutant], reach: Reach) -> list[Answer]:
         ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.egg-info")
         shutil.copytree(ROOT, tree, ignore=ignored)
         jobs = [
-            Job(mutant.file, mutant.read_changed(), choose_tests(mutant, reach, breadth, seconds))
+            Job(
+                mutant.file,
+                mutant.read_changed(),
+                choose_tests(mutant, reach, breadth, seconds, seconds_at_most),
+            )
             for mutant in sample
         ]
         write_jobs(jobs, folder)
@@ -214,6 +223,15 @@ def _judge_alone(job: Job, tree: Path) -> Answer:
     return Answer(Verdict.NOTICED if ended.returncode else Verdict.LIVED)
 
 
+def list_reached(files: list[str], reach: Reach) -> list[Mutant]:
+    """List the changes of these files that a test reaches, and print the lines that none does."""
+    mutants = [mutant for file in files for mutant in list_mutants(file)]
+    reached = [mutant for mutant in mutants if reach.get(mutant.file, {}).get(mutant.line)]
+    for mutant in sorted(set(mutants) - set(reached), key=lambda mutant: mutant.line):
+        print(f"no test reaches {mutant.file}:{mutant.line}")
+    return reached
+
+
 def draw(seed: str, size: int, reach: Reach) -> list[Mutant]:
     """Draw changes from the whole core, and return the first ones that a test reaches."""
     files = sorted(
@@ -245,12 +263,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--sample", type=int, default=60, help="how many changes (default: 60)")
     parser.add_argument("--seed", nargs="+", default=["core"], help="each draws another sample")
+    parser.add_argument("--file", nargs="+", help="all changes of these files, instead of a sample")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=120.0,
+        help="how long the tests that judge one change took when recorded (default: 120)",
+    )
     parser.add_argument("--record", action="store_true", help="record the tests anew")
     chosen = parser.parse_args()
     record(anew=chosen.record)
     reach = read_reach()
-    sample = [mutant for seed in chosen.seed for mutant in draw(seed, chosen.sample, reach)]
-    answers = judge(sample, reach)
+    sample = (
+        list_reached(chosen.file, reach)
+        if chosen.file
+        else [mutant for seed in chosen.seed for mutant in draw(seed, chosen.sample, reach)]
+    )
+    answers = judge(sample, reach, chosen.seconds)
     for number, (mutant, answer) in enumerate(zip(sample, answers, strict=True), 1):
         print(f"[{number}] {answer.verdict} {mutant.file}:{mutant.line} {answer.test}")
         if answer.verdict == Verdict.LIVED:
