@@ -1,4 +1,4 @@
-"""Watch what web requests mail in every test: nothing passes the door of services/mailboxes.py.
+"""Watch what web requests mail in every test: nothing passes services/mailbox_limits.py.
 
 A mail that a web request queues is counted, in the same transaction, for the mailbox that it goes
 to, whatever the spelling of the address; a mail to a stranger waits at the gate.

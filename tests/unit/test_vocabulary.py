@@ -85,7 +85,7 @@ PARTIAL: dict[tuple[str, str], set[str] | None] = {
         "YES",
     },
     ("outbox/depth.py", "CampaignStatus"): {"CANCELLED", "DRAFT", "SCHEDULED", "SENT"},
-    ("services/mailboxes.py", "Allowance"): {"RETURNED"},
+    ("services/mailbox_limits.py", "Allowance"): {"RETURNED"},
     ("web/why.py", "DeliveryStatus"): {"CANCELLED", "QUEUED", "SENT"},
     # Digests and letters have subjects of their own; the others are mailed to authors.
     ("web/why.py", "MailKind"): {

@@ -337,7 +337,7 @@ MAY_QUEUE = {
     "campaigns/": "what the author sends",
     "digests/": "what the author sends",
     "letters/": "what the author sends",
-    "mailboxes.py": "counts each mail",
+    "mailbox_limits.py": "counts each mail",
     "notice_mail.py": "mails to the author",
     "signup/double_opt_in.py": "counts each mail",
     "subscribers/address_change.py": (
@@ -350,7 +350,7 @@ MAY_QUEUE = {
 
 
 def test_no_web_request_queues_a_mail_past_the_door() -> None:
-    """A new caller of `outbox.enqueue` belongs into `mailboxes.queue_mail`, or says here why
+    """A new caller of `outbox.enqueue` belongs into `mailbox_limits.queue_mail`, or says here why
     not.
     """
     services = Path(newsletter.__file__).parent / "services"
@@ -361,7 +361,7 @@ def test_no_web_request_queues_a_mail_past_the_door() -> None:
     }
     past = {caller for caller in callers if not caller.startswith(tuple(MAY_QUEUE))}
     assert past == set()
-    assert "mailboxes.py" in callers
+    assert "mailbox_limits.py" in callers
 
 
 # ── what no server took

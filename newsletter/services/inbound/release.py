@@ -10,7 +10,7 @@ from newsletter.db.session import transaction
 from newsletter.models import Subscriber, Subscription
 from newsletter.services import suppressions
 from newsletter.services.consent import Evidence, make_wording, note_consent
-from newsletter.services.mailboxes import forget_unanswered
+from newsletter.services.mailbox_limits import forget_unanswered
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
 from newsletter.services.subscription_state import withdraw_confirmation

@@ -14,7 +14,7 @@ from newsletter.services import (
     bounce_events,
     consent,
     idempotency,
-    mailboxes,
+    mailbox_limits,
     sender_state,
     webhook_delivery,
 )
@@ -27,7 +27,7 @@ from newsletter.services.digests.reviews import delete_old_reviews
 from newsletter.services.events import delete_old_events
 from newsletter.services.inbound.forwarding import let_go_of_forwarded
 from newsletter.services.letters.unused_pictures import delete_unused
-from newsletter.services.mailboxes import Allowance
+from newsletter.services.mailbox_limits import Allowance
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations
 from newsletter.services.subscribers import address_change, reconfirmation
@@ -63,7 +63,7 @@ def clean_up(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> N
                 SubscriptionRequest.created_at < now - UNCONFIRMED_FOR
             )
         )
-        mailboxes.delete_old_mailboxes(session, now)
+        mailbox_limits.delete_old_mailboxes(session, now)
         alone = ~exists(select(Subscription.id).where(Subscription.subscriber_id == Subscriber.id))
         session.execute(
             delete(Subscriber).where(alone, Subscriber.created_at < now - UNCONFIRMED_FOR)

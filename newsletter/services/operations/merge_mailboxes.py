@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.models import Mailbox
-from newsletter.services.mailboxes import REMEMBERED
+from newsletter.services.mailbox_limits import REMEMBERED
 from newsletter.services.operations.replaced_database import (
     OldRow,
     ReplacedDatabase,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from newsletter.models import Subscriber, Subscription, SubscriptionRequest
 from newsletter.services import subscription_state
 from newsletter.services.consent import Evidence, note_consent
-from newsletter.services.mailboxes import (
+from newsletter.services.mailbox_limits import (
     Allowance,
     forget_unanswered,
     lock_mailbox,

@@ -27,7 +27,7 @@ from newsletter.services.consent import (
     hash_wording,
     note_consent,
 )
-from newsletter.services.mailboxes import (
+from newsletter.services.mailbox_limits import (
     Allowance,
     LockedMailbox,
     lock_mailbox,

@@ -24,7 +24,7 @@ from newsletter.models import AddressChange, Delivery, RetiredHandle, Subscriber
 from newsletter.services import request_limits
 from newsletter.services.consent import Evidence
 from newsletter.services.link_holders import find_retired, open_subscriber
-from newsletter.services.mailboxes import (
+from newsletter.services.mailbox_limits import (
     Allowance,
     LockedMailbox,
     forget_unanswered,

@@ -28,7 +28,7 @@ from newsletter.models import (
 )
 from newsletter.services import request_limits, resources
 from newsletter.services.consent import Evidence, make_wording
-from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox, record_mail
+from newsletter.services.mailbox_limits import Allowance, LockedMailbox, lock_mailbox, record_mail
 from newsletter.services.request_limits import ELSEWHERE, Visit
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request

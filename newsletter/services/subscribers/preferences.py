@@ -27,7 +27,7 @@ from newsletter.services import request_limits
 from newsletter.services.consent import Evidence
 from newsletter.services.link_holders import open_subscriber, open_subscription
 from newsletter.services.lists import topics
-from newsletter.services.mailboxes import Allowance, queue_mail
+from newsletter.services.mailbox_limits import Allowance, queue_mail
 from newsletter.services.request_limits import ELSEWHERE, Visit
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations

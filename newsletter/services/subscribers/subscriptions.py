@@ -23,7 +23,7 @@ from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.letters import series_progress
 from newsletter.services.link_holders import find_retired, open_subscription
 from newsletter.services.list_look import ListLook, look_of
-from newsletter.services.mailboxes import Allowance, queue_mail
+from newsletter.services.mailbox_limits import Allowance, queue_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmation_gate, confirmations
 from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource, MailKind, SubscriptionStatus

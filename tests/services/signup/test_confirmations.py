@@ -21,11 +21,11 @@ from newsletter.models import (
     Subscription,
     SubscriptionRequest,
 )
-from newsletter.services import consent, mailboxes, suppressions
+from newsletter.services import consent, mailbox_limits, suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.lists import lists
 from newsletter.services.lookup import get_list
-from newsletter.services.mailboxes import Allowance, CountedMail, LockedMailbox
+from newsletter.services.mailbox_limits import Allowance, CountedMail, LockedMailbox
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
@@ -328,7 +328,7 @@ def test_whoever_answers_wipes_no_counter_of_others(env: Environment) -> None:
     ask(env, "ana@example.com")
     ask(env, "ben@example.com")
     with transaction() as session:
-        mailboxes.forget_unanswered(env, session, "ana@example.com")
+        mailbox_limits.forget_unanswered(env, session, "ana@example.com")
     assert sorted(db.session.scalars(select(Mailbox.unanswered))) == [0, 1]
 
 
