@@ -1,8 +1,9 @@
 """Keep why mail leaves slowly or not at all, as rows that every process, page and command reads.
 
 A run of sending notes what servers say about the sender (quota, account), that no server can be
-reached, that a ceiling of the settings is reached, and what could not be composed. A cause in
-`STOPS` makes every worker rest until the row's moment; the others only say what goes on.
+reached, that a ceiling of the settings is reached, and what could not be composed; `throttle` the
+pace that it has learnt. A cause in `STOPS` makes every worker rest until the row's moment; the
+others only say what goes on.
 """
 
 from __future__ import annotations
@@ -159,13 +160,11 @@ class SenderStates:
         now = self.env.now
         longest = STOPS[verdict.cause]
         with transaction() as session:
-            row = _get_or_add(session, str(verdict.cause), now)
+            row = write_state(session, str(verdict.cause), verdict.why, server, now=now)
             doubled = max(timedelta(seconds=row.seconds * 2), REST_FIRST)
             rest = min(verdict.wait or doubled, longest)
             row.seconds = int(rest.total_seconds())
             row.until = now + rest
-            row.why = mask_addresses(verdict.why)[:500]
-            row.server = server[:300]
             if row.told_at is None and list_id is not None:
                 row.told_at = now
                 mailing_list = session.get_one(MailingList, list_id)
@@ -191,18 +190,24 @@ class SenderStates:
         ):
             return
         with transaction() as session:
-            row = _get_or_add(session, cause, self.env.now)
+            row = write_state(session, cause, why, server, now=self.env.now)
             row.until = until
-            row.why = mask_addresses(why)[:500]
-            row.server = server[:300]
         self._read_at = float("-inf")
 
 
-def _get_or_add(session: Session, cause: str, now: datetime) -> SenderState:
+def write_state(
+    session: Session, cause: str, why: str, server: str, *, now: datetime
+) -> SenderState:
+    """Write why and where a cause holds, and return its row, whose `until` the caller sets.
+
+    Rows of the sender's state are made here alone, those of a learnt pace included.
+    """
     row = session.get(SenderState, cause)
     if row is None:
         row = SenderState(cause=cause, until=now, seconds=0, why="", server="", since=now)
         session.add(row)
     elif row.until < now and row.rate is None:
         row.since = now
+    row.why = mask_addresses(why)[:500]
+    row.server = server[:300]
     return row

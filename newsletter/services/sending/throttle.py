@@ -4,7 +4,8 @@ The limits hold over every worker and restart, because messages are counted in t
 window slides: it counts the messages of the last second, hour or day.
 
 Where a server says that mail comes too fast, a pace is learnt: half of what the server took, then a
-little more every ten seconds, until it says so again. What was learnt is a row (`SenderState`).
+little more every ten seconds, until it says so again. What was learnt is a row of the sender's
+state, of the cause `PACE`.
 """
 
 from __future__ import annotations
@@ -19,17 +20,15 @@ from typing import NamedTuple
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.addresses import mask_addresses
 from newsletter.db.session import reading, transaction
 from newsletter.i18n import Text
 from newsletter.models import Counter, MailingList, SenderState
 from newsletter.services import counters, notifications
 from newsletter.services.runtime import Environment
+from newsletter.services.sender_state import PACE, write_state
 
 BUCKETS = 20
 """The parts that a window is counted in: a full window is free again in twentieths."""
-LEARNT = "pace"
-"""The cause of the row that holds the learnt pace."""
 SLOWEST = 0.1
 """Messages per second; a learnt pace is never lower, so that it can climb again."""
 FASTEST = 200.0
@@ -124,7 +123,7 @@ class Throttle:
         """Return the learnt pace in messages per second, None if no server has complained."""
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             with reading() as session:
-                row = session.get(SenderState, LEARNT)
+                row = session.get(SenderState, PACE)
                 self._rate = row.rate if row is not None else None
             self._read_at = time.monotonic()
         return self._rate
@@ -152,14 +151,9 @@ class Throttle:
             return False
         slower = max((self._measure_rate(now) if rate is None else rate) / 2, SLOWEST)
         with transaction() as session:
-            row = session.get(SenderState, LEARNT)
-            if row is None:
-                row = SenderState(cause=LEARNT, until=now, seconds=0, why="", server="", since=now)
-                session.add(row)
+            row = write_state(session, PACE, why, server, now=now)
             row.rate = slower
             row.until = now
-            row.why = mask_addresses(why)[:500]
-            row.server = server[:300]
             if row.told_at is None and list_id is not None:
                 row.told_at = now
                 mailing_list = session.get_one(MailingList, list_id)
@@ -177,7 +171,7 @@ class Throttle:
 
     def _keep(self, rate: float) -> None:
         with transaction() as session:
-            row = session.get(SenderState, LEARNT)
+            row = session.get(SenderState, PACE)
             if row is not None and rate > FASTEST:
                 session.delete(row)
             elif row is not None:

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 from newsletter.db.session import transaction
 from newsletter.models import Counter, SenderState
 from newsletter.services.runtime import Environment
+from newsletter.services.sender_state import PACE
 from newsletter.services.sending.throttle import (
     AT_ONCE,
     FASTEST,
-    LEARNT,
     SLOWEST,
     Throttle,
     Turn,
@@ -159,7 +159,7 @@ def learn(rate: float, clock: Clock) -> None:
     with transaction() as session:
         session.add(
             SenderState(
-                cause=LEARNT,
+                cause=PACE,
                 until=clock.now,
                 seconds=0,
                 why="",
@@ -221,4 +221,4 @@ def test_a_pace_that_has_climbed_high_enough_is_forgotten(env: Environment, cloc
     assert pace.rate is None
     assert Throttle(env).rate is None
     with transaction() as session:
-        assert session.get(SenderState, LEARNT) is None
+        assert session.get(SenderState, PACE) is None
