@@ -78,7 +78,7 @@ class AuthorSession(Base):
 
     The cookie's value is stored as a hash, and replaced every day; the `previous_hash` is accepted
     for a moment more, for requests that were under way. `confirmed_at`: when the author last proved
-    with a link or a code who they are.
+    with a link or a code who they are. `ended_at`: when they logged out; the browser stays known.
     """
 
     __tablename__ = "author_sessions"
@@ -92,6 +92,7 @@ class AuthorSession(Base):
     confirmed_at: Mapped[datetime]
     rotated_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    ended_at: Mapped[datetime | None]
 
 
 class AuthorPasskey(Base):

@@ -84,6 +84,7 @@ def _create_author_sessions() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("rotated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         refer("author_sessions", "author_id", "authors.id"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_author_sessions")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_author_sessions_token_hash")),

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.access_vocabulary import AuthorRole
@@ -126,8 +126,7 @@ def find_session(env: Environment, cookie: str) -> OpenSession | None:
                 AuthorSession.token_hash == cookie_hash,
                 AuthorSession.previous_hash == cookie_hash,
             ),
-            AuthorSession.expires_at > env.now,
-            Author.revoked_at.is_(None),
+            *_open_clauses(env),
         )
     )
     with reading() as session:
@@ -156,13 +155,24 @@ def may_write(env: Environment, session_id: int) -> bool:
         .join(AuthorSession, AuthorSession.author_id == Author.id)
         .where(
             AuthorSession.id == session_id,
-            AuthorSession.expires_at > env.now,
-            Author.revoked_at.is_(None),
+            *_open_clauses(env),
         )
     )
     with reading() as session:
         role = session.scalar(query)
         return role is not None and role.includes(AuthorRole.EDITOR)
+
+
+def _open_clauses(env: Environment) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of a session that is open, joined with its author.
+
+    What a log-out has ended stays ended, also where the clock is set back afterwards.
+    """
+    return (
+        AuthorSession.ended_at.is_(None),
+        AuthorSession.expires_at > env.now,
+        Author.revoked_at.is_(None),
+    )
 
 
 def _rotate(env: Environment, session_id: int, cookie_hash: str) -> str | None:
@@ -192,7 +202,9 @@ def close_session(env: Environment, session_id: int) -> str:
     closed = (
         update(AuthorSession)
         .where(AuthorSession.id == session_id)
-        .values(expires_at=env.now, token_hash=hash_cookie(token), previous_hash=None)
+        .values(
+            ended_at=env.now, expires_at=env.now, token_hash=hash_cookie(token), previous_hash=None
+        )
     )
     with transaction() as session:
         session.execute(closed)
@@ -215,7 +227,8 @@ def list_sessions(env: Environment, author_id: int) -> list[SessionView]:
     """List the browsers in which an author is logged in, newest first."""
     query = (
         select(AuthorSession)
-        .where(AuthorSession.author_id == author_id, AuthorSession.expires_at > env.now)
+        .join(Author, Author.id == AuthorSession.author_id)
+        .where(AuthorSession.author_id == author_id, *_open_clauses(env))
         .order_by(AuthorSession.id.desc())
     )
     with reading() as session:

@@ -13,7 +13,7 @@ from newsletter.access_vocabulary import AuthorRole
 from newsletter.app import create_app
 from newsletter.db.session import db, reading
 from newsletter.models import AuthorLogin, AuthorSession, Delivery
-from newsletter.services.authors import authors
+from newsletter.services.authors import authors, sessions
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
@@ -246,6 +246,24 @@ def test_a_log_out_ends_the_session_itself(app: Flask, browse: Browse) -> None:
     )
     assert thief.get("/author/").status_code == 303
     assert browser.get("/author/").status_code == 303
+
+
+def test_a_log_out_lasts_where_the_clock_is_set_back(
+    app: Flask, browse: Browse, clock: Clock
+) -> None:
+    browser = browse("owner", address=ANA)
+    other = browse("owner", address=ANA)
+    with app.app_context():
+        env = app.extensions[EXTENSION]
+        [ana] = authors.list_authors()
+        others, closed = [view.id for view in sessions.list_sessions(env, ana.id)]
+        clock.forward(timedelta(hours=2))
+        browser.post("/author/log-out", page="/author/account")
+        clock.forward(timedelta(hours=-1))
+        assert browser.get("/author/").status_code == 303
+        assert other.get("/author/").status_code == 200
+        assert [view.id for view in sessions.list_sessions(env, ana.id)] == [others]
+        assert [sessions.may_write(env, one) for one in (closed, others)] == [False, True]
 
 
 def test_log_out_everywhere_ends_other_browsers_and_nobody_elses(
