@@ -499,6 +499,29 @@ def test_a_signature_of_mailgun_says_one_thing_only(
     assert of_whom(app) == before
 
 
+@pytest.mark.parametrize("digits", ["", "e0", "e00"])
+def test_a_signature_of_mailgun_has_one_reading(
+    app: Flask, client: FlaskClient, outgoing: list[Outgoing], clock: Clock, digits: str
+) -> None:
+    """It covers time and token joined: the first letters of a token are no part of the time."""
+    signed = mailgun({"event": "delivered"}, clock, f"{digits}51{'a' * 46}")
+    assert post(client, "mailgun", *signed) == 200
+    before = of_whom(app)
+    body = json.loads(signed[0])
+    signature = body["signature"]
+    for moved in ("", "e0", "e00", "5", "51"):
+        if signature["token"].startswith(moved):
+            other = {
+                **signature,
+                "timestamp": signature["timestamp"] + moved,
+                "token": signature["token"].removeprefix(moved),
+            }
+            replay = {"recipient": outgoing[1].recipient, **mailgun_message(outgoing[1])}
+            body = {"signature": other, "event-data": {**replay, "event": "complained"}}
+            assert post(client, "mailgun", json.dumps(body).encode()) == (403 if moved else 200)
+    assert of_whom(app) == before
+
+
 def test_an_unused_signature_of_mailgun_reaches_whom_it_names_by_our_message_id(
     app: Flask, client: FlaskClient, outgoing: list[Outgoing], clock: Clock
 ) -> None:

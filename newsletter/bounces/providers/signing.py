@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -79,7 +79,18 @@ def verify_sendgrid(body: bytes, headers: Headers, key: str, now: datetime) -> N
     """
     timestamp = headers.get(TIMESTAMP_HEADER, "")
     verify_ecdsa(key, headers.get(SIGNATURE_HEADER, ""), timestamp.encode() + body)
-    require_fresh(timestamp, now)
+    _require_fresh_digits(timestamp, now)
+
+
+def _require_fresh_digits(seconds: str, now: datetime) -> None:
+    """Refuse a report whose signed time is not fresh, or not written in digits alone.
+
+    Providers sign the time joined with what follows: `1764806400e0` would be the same moment, with
+    less behind it. Raises `NotVerified`.
+    """
+    if not (seconds.isascii() and seconds.isdigit()):
+        raise NotVerified
+    require_fresh(seconds, now)
 
 
 def read_sendgrid(body: bytes) -> Iterator[ProviderEvent]:
@@ -115,8 +126,16 @@ def _read_sendgrid_event(row: dict[str, Any]) -> BounceResult | None:
     return None
 
 
-def verify_mailgun(body: bytes, key: str, now: datetime) -> str:
-    """Verify a report of Mailgun; return its token, which never comes twice.
+@dataclass(frozen=True, slots=True)
+class MailgunToken:
+    """The token of a report of Mailgun, which never comes twice, and when it was signed."""
+
+    value: str
+    signed_at: int
+
+
+def verify_mailgun(body: bytes, key: str, now: datetime) -> MailgunToken:
+    """Verify a report of Mailgun; return its token.
 
     Raises `NotVerified`.
     """
@@ -131,8 +150,8 @@ def verify_mailgun(body: bytes, key: str, now: datetime) -> str:
     except ValueError:
         raise NotVerified from None
     verify_hmac(key.encode(), f"{timestamp}{token}".encode(), mac)
-    require_fresh(timestamp, now)
-    return token
+    _require_fresh_digits(timestamp, now)
+    return MailgunToken(token, int(timestamp))
 
 
 def read_mailgun(body: bytes, token: str) -> Iterator[ProviderEvent]:
@@ -193,7 +212,7 @@ def verify_resend(body: bytes, headers: Headers, key: str, now: datetime) -> str
         try:
             if version == "v1":
                 verify_hmac(secret, text, base64.b64decode(signature, validate=True))
-                require_fresh(timestamp, now)
+                _require_fresh_digits(timestamp, now)
                 return message_id
         except (NotVerified, binascii.Error, ValueError):
             continue

@@ -97,16 +97,24 @@ def apply_bounce(env: Environment, bounce: Bounce, find_owner: FindOwner) -> App
     return applied
 
 
-def apply_bounces(env: Environment, bounces: Sequence[tuple[Bounce, FindOwner]]) -> list[Applied]:
+def apply_bounces(
+    env: Environment,
+    bounces: Sequence[tuple[Bounce, FindOwner]],
+    *,
+    claim: Callable[[Session], bool] | None = None,
+) -> list[Applied]:
     """Record several events in one transaction: all of them are applied, or none.
 
-    Raises `DatabaseError`.
+    `claim` runs first in it, and tells whether they count; what it writes is kept with them, or
+    alone if there are none. Raises `DatabaseError`.
     """
-    if not bounces:
+    if not bounces and claim is None:
         return []
     for tries in range(TRIES_AT_MOST):
         try:
             with transaction() as session:
+                if claim is not None and not claim(session):
+                    return []
                 applied = [
                     _apply(env, session, bounce, _lock(session, find_owner))
                     for bounce, find_owner in bounces

@@ -13,10 +13,14 @@ from sqlalchemy.orm import Session
 from newsletter.bounce_vocabulary import BounceClass, BounceProof, BounceSource
 from newsletter.bounces.providers import ses, signing, unsigned
 from newsletter.bounces.providers.types import NotReadable, NotVerified, ProviderEvent
-from newsletter.db.session import reading, transaction
 from newsletter.errors import FeedError, NotFound
 from newsletter.services import counters
-from newsletter.services.inbound.apply import Bounce, apply_bounce
+from newsletter.services.inbound.apply import (
+    Bounce,
+    FindOwner,
+    apply_bounce,
+    apply_bounces,
+)
 from newsletter.services.inbound.identify import (
     NOBODY,
     Owner,
@@ -63,22 +67,30 @@ def _receive_mailgun(env: Environment, body: bytes) -> int:
     """
     key = env.settings.bounces.hooks.mailgun.key
     token = signing.verify_mailgun(body, key.get_secret_value() if key else "", env.now)
-    name = f"hook/mailgun/{hashlib.sha256(token.encode()).hexdigest()[:40]}"
-    with reading() as session:
-        if counters.count_since(session, [name], since=0)[name]:
-            return 0
-    count = _apply(env, BounceSource.MAILGUN, signing.read_mailgun(body, token))
-    with transaction() as session:  # kept for longer than a signature is fresh (`clean_up`)
-        counters.increment(session, name, now=int(env.now.timestamp()), seconds=counters.HOUR)
-    return count
+    events = signing.read_mailgun(body, token.value)
+    name = f"hook/mailgun/{hashlib.sha256(token.value.encode()).hexdigest()[:40]}"
+
+    def spend(session: Session) -> bool:
+        """Tell whether the token is new; kept for longer than it is fresh (`clean_up`)."""
+        hour = counters.HOUR
+        return counters.increment(session, name, now=token.signed_at, seconds=hour) == 1
+
+    bounces = [_name_bounce(env, BounceSource.MAILGUN, event) for event in events]
+    return len(apply_bounces(env, bounces, claim=spend))
 
 
 def _apply(env: Environment, source: BounceSource, events: Iterable[ProviderEvent]) -> int:
     read = list(events)
     for event in read:
-        bounce = Bounce(source, f"{source.value} {event.id}", event.result, once=event.once)
-        apply_bounce(env, bounce, partial(_find_owner, env, event))
+        apply_bounce(env, *_name_bounce(env, source, event))
     return len(read)
+
+
+def _name_bounce(
+    env: Environment, source: BounceSource, event: ProviderEvent
+) -> tuple[Bounce, FindOwner]:
+    bounce = Bounce(source, f"{source.value} {event.id}", event.result, once=event.once)
+    return bounce, partial(_find_owner, env, event)
 
 
 def _get_source(env: Environment, provider: str, secret: str) -> BounceSource:
