@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.access_vocabulary import TokenScope
@@ -40,6 +40,7 @@ class IdempotencyKey(Base):
     """A request that a program marked with a key of its own, and the answer to it.
 
     `status` is None while the request runs. `request_hash` tells another request with the same key.
+    `is_forgotten`: somebody was deleted while it ran, so that the answer is not kept.
     """
 
     __tablename__ = "idempotency_keys"
@@ -52,6 +53,7 @@ class IdempotencyKey(Base):
     status: Mapped[int | None] = mapped_column(Integer)
     headers: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     body: Mapped[str | None] = mapped_column(Text)
+    is_forgotten: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 

@@ -17,6 +17,7 @@ from newsletter.db.session import transaction
 from newsletter.errors import Conflict
 from newsletter.models import (
     AddressChange,
+    ApiToken,
     ConsentEvent,
     IdempotencyKey,
     Subscriber,
@@ -40,6 +41,19 @@ class StoredAnswer:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run the request of a key, from `claimed_at` on, and to keep its answer."""
+
+    token_id: int
+    key: str
+    claimed_at: datetime
+
+
+class AnswerForgotten(Exception):
+    """The request has run, but its answer was not kept: somebody was deleted meanwhile."""
+
+
 class StillRunning(Exception):
     """The first request with this key has not been answered yet."""
 
@@ -53,15 +67,17 @@ def hash_request(method: str, path: str, body: bytes) -> str:
     return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
 
 
-def begin(env: Environment, token_id: int, key: str, request_hash: str) -> StoredAnswer | None:
-    """Claim a key; return the answer that it has already, or None where the request is to run.
+def begin(env: Environment, token_id: int, key: str, request_hash: str) -> StoredAnswer | Claim:
+    """Claim a key where the request is to run; return the answer that it has already otherwise.
 
-    Raises `StillRunning`, `OtherRequest`.
+    Raises `StillRunning`, `OtherRequest`, `AnswerForgotten`.
     """
+    now = env.now
     try:
         with transaction() as session:
+            _share_token(session, token_id)
             row = session.get(IdempotencyKey, (token_id, key), with_for_update=True)
-            if row is not None and _is_over(row, env.now):
+            if row is not None and _is_over(row, now):
                 session.delete(row)
                 session.flush()
                 row = None
@@ -71,15 +87,21 @@ def begin(env: Environment, token_id: int, key: str, request_hash: str) -> Store
                         token_id=token_id,
                         key=key,
                         request_hash=request_hash,
-                        created_at=env.now,
+                        created_at=now,
                     )
                 )
-                return None
+                return Claim(token_id, key, now)
             return _read_answer(row, request_hash)
     except Conflict as conflict:
         if conflict.constraint != "pk_idempotency_keys":
             raise
         raise StillRunning from None
+
+
+def _share_token(session: Session, token_id: int) -> None:
+    """Wait until nobody is being deleted (`forget_answers`), and let nobody be until the end."""
+    token = select(ApiToken.id).where(ApiToken.id == token_id)
+    session.execute(token.with_for_update(read=True, key_share=True))
 
 
 def _is_over(row: IdempotencyKey, now: datetime) -> bool:
@@ -88,6 +110,8 @@ def _is_over(row: IdempotencyKey, now: datetime) -> bool:
 
 
 def _read_answer(row: IdempotencyKey, request_hash: str) -> StoredAnswer:
+    if row.is_forgotten and row.status is not None:
+        raise AnswerForgotten
     if row.request_hash != request_hash:
         raise OtherRequest
     if row.status is None:
@@ -95,22 +119,33 @@ def _read_answer(row: IdempotencyKey, request_hash: str) -> StoredAnswer:
     return StoredAnswer(row.status, dict(row.headers or {}), row.body or "")
 
 
-def finish(token_id: int, key: str, answer: StoredAnswer) -> None:
-    """Keep the answer to a request."""
+def finish(claim: Claim, answer: StoredAnswer) -> None:
+    """Keep the answer to a request, unless another one holds the key by now.
+
+    Of an answer that may name somebody who was deleted while the request ran, nothing is kept but
+    that it was given.
+    """
     with transaction() as session:
-        session.execute(
-            update(IdempotencyKey)
-            .where(IdempotencyKey.token_id == token_id, IdempotencyKey.key == key)
-            .values(status=answer.status, headers=answer.headers, body=answer.body)
-        )
+        row = session.get(IdempotencyKey, (claim.token_id, claim.key), with_for_update=True)
+        if row is None or row.created_at != claim.claimed_at:
+            return
+        row.status = answer.status
+        if row.is_forgotten and answer.body:
+            row.request_hash = ""
+            return
+        row.is_forgotten = False
+        row.headers = answer.headers
+        row.body = answer.body
 
 
-def abandon(token_id: int, key: str) -> None:
+def abandon(claim: Claim) -> None:
     """Forget a request that failed on our side, so that it can be tried again."""
     with transaction() as session:
         session.execute(
             delete(IdempotencyKey).where(
-                IdempotencyKey.token_id == token_id, IdempotencyKey.key == key
+                IdempotencyKey.token_id == claim.token_id,
+                IdempotencyKey.key == claim.key,
+                IdempotencyKey.created_at == claim.claimed_at,
             )
         )
 
@@ -118,8 +153,13 @@ def abandon(token_id: int, key: str) -> None:
 def forget_answers(session: Session, subscriber: Subscriber) -> None:
     """Delete the answers that name a subscriber who is being deleted.
 
-    They may hold any of the addresses, in small letters or capitals.
+    They may hold any of the addresses, in small letters or capitals. Requests that run now may have
+    read the subscriber already: their answers are not kept (`finish`). One that begins meanwhile
+    waits for this transaction, and reads what it leaves.
     """
+    session.execute(select(ApiToken.id).order_by(ApiToken.id).with_for_update())
+    running = IdempotencyKey.status.is_(None)
+    session.execute(update(IdempotencyKey).where(running).values(is_forgotten=True))
     body = func.lower(IdempotencyKey.body)
     words = _list_names(session, subscriber)
     named = [body.contains(word.lower(), autoescape=True) for word in words]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import event, select, text
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from newsletter.access_vocabulary import TokenScope
-from newsletter.db.session import db
-from newsletter.services import api_tokens
+from newsletter.db.session import db, reading
+from newsletter.models import ApiToken, IdempotencyKey
+from newsletter.services import api_tokens, idempotency
 from newsletter.services.runtime import Environment
-from tests.web.test_api import Program, add_letter, blog
+from newsletter.services.subscribers import admin, privacy
+from tests.fakes import Clock
+from tests.waiting import PATIENCE
+from tests.web.test_api import ROOT, Program, add_letter, blog, ids
 
 __all__ = ["blog"]
 AT_ONCE = 8
@@ -61,6 +69,102 @@ def test_of_several_changes_of_one_state_one_is_made(blog: Flask, token: str, wh
     assert Counter(answer.status_code for answer in answers) == {200: 1, 412: AT_ONCE - 1}
     [won] = [answer.json[change] for answer in answers if answer.status_code == 200]
     assert program("GET", path).json[change] == won
+
+
+ERASE = [privacy.erase_address, admin.remove_subscriber]
+
+
+@pytest.mark.parametrize("end", ERASE)
+def test_an_answer_is_not_kept_where_its_subscriber_is_deleted_meanwhile(
+    blog: Flask, env: Environment, token: str, end: Callable[[Environment, str], object]
+) -> None:
+    """It was read before, and would be written after."""
+    program = Program(blog, token)
+    search = {"email": "a@example.com"}
+    found = program("POST", "/subscribers/search", search)
+    [token_id] = ids(ApiToken)
+    path = f"{ROOT}/subscribers/search?"
+    body = json.dumps(search).encode()
+    asked = idempotency.hash_request("POST", path, body)
+    claims = {name: idempotency.begin(env, token_id, name, asked) for name in ("k", "empty")}
+    end(env, "a@example.com")
+    for name, answer in (("k", found.text), ("empty", "")):
+        claim = claims[name]
+        assert isinstance(claim, idempotency.Claim)
+        idempotency.finish(claim, idempotency.StoredAnswer(200, {}, answer))
+    with reading() as session:
+        rows = {row.key: row for row in session.scalars(select(IdempotencyKey))}
+        assert (rows["k"].body, rows["k"].request_hash) == (None, "")
+    again = program("POST", "/subscribers/search", search, Idempotency_Key="k")
+    assert again.status_code == 409
+    assert "not kept" in again.json["detail"]
+    empty = program("POST", "/subscribers/search", search, Idempotency_Key="empty")
+    assert empty.headers["Idempotency-Replayed"] == "true"
+    other = program("POST", "/subscribers/search", {"email": "b@example.com"}, Idempotency_Key="n")
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize("end", ERASE)
+def test_a_request_that_begins_during_a_deletion_waits_for_it(
+    blog: Flask,
+    env: Environment,
+    token: str,
+    database_kind: str,
+    end: Callable[[Environment, str], object],
+) -> None:
+    if database_kind != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    search = {"email": "a@example.com"}
+    answers: list[TestResponse] = []
+
+    def ask() -> None:
+        answers.append(
+            Program(blog, token)("POST", "/subscribers/search", search, Idempotency_Key="k")
+        )
+
+    asking = threading.Thread(target=ask)
+
+    def begin_meanwhile(session: Session) -> None:
+        if asking.ident is None and session.info.get("writes"):
+            asking.start()
+            _wait_until_ended_or_blocked(asking)
+
+    event.listen(db.session(), "before_commit", begin_meanwhile)
+    end(env, "a@example.com")
+    asking.join()
+    assert [answer.status_code for answer in answers] == [404]
+    with reading() as session:
+        assert "a@example.com" not in str(session.scalars(select(IdempotencyKey.body)).all())
+
+
+def _wait_until_ended_or_blocked(thread: threading.Thread) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    for _ in range(int(PATIENCE * 100)):
+        with db.engine.connect() as connection:
+            if not thread.is_alive() or connection.scalar(waiting):
+                return
+        thread.join(0.01)
+    raise AssertionError("the request neither ended nor waits")
+
+
+def test_a_request_that_ends_late_leaves_the_next_ones_key_alone(
+    blog: Flask, env: Environment, token: str, clock: Clock
+) -> None:
+    program = Program(blog, token)
+    program("GET", "/lists")
+    [token_id] = ids(ApiToken)
+    late = idempotency.begin(env, token_id, "k", "of the first")
+    clock.forward(timedelta(minutes=6))
+    second = idempotency.begin(env, token_id, "k", "of the second")
+    assert isinstance(late, idempotency.Claim)
+    assert isinstance(second, idempotency.Claim)
+    idempotency.finish(late, idempotency.StoredAnswer(200, {}, "first"))
+    idempotency.abandon(late)
+    with pytest.raises(idempotency.StillRunning):
+        idempotency.begin(env, token_id, "k", "of the second")
+    idempotency.finish(second, idempotency.StoredAnswer(201, {}, "second"))
+    answer = idempotency.begin(env, token_id, "k", "of the second")
+    assert answer == idempotency.StoredAnswer(201, {}, "second")
 
 
 def test_changes_of_several_parts_of_a_letter_are_all_kept(blog: Flask, token: str) -> None:

@@ -231,36 +231,44 @@ def _run_once(run: Callable[[], Response]) -> Response:
     path = request.full_path
     request_hash = idempotency.hash_request("POST", path, request.get_data())
     try:
-        stored = idempotency.begin(environment(), token_id, key, request_hash)
+        claimed = idempotency.begin(environment(), token_id, key, request_hash)
     except idempotency.StillRunning:
-        raise RefusedEarly(
-            make_problem(409, "The first request with this Idempotency-Key is still running.")
+        raise _refuse_again(
+            409, "The first request with this Idempotency-Key is still running."
         ) from None
     except idempotency.OtherRequest:
-        raise RefusedEarly(
-            make_problem(422, "This Idempotency-Key belongs to another request.")
+        raise _refuse_again(422, "This Idempotency-Key belongs to another request.") from None
+    except idempotency.AnswerForgotten:
+        raise _refuse_again(
+            409,
+            "A request with this Idempotency-Key has run, and will not run again. Its answer was "
+            "not kept, because somebody was deleted meanwhile.",
         ) from None
-    if stored is not None:
-        response = Response(stored.body, stored.status, stored.headers)
+    if isinstance(claimed, idempotency.StoredAnswer):
+        response = Response(claimed.body, claimed.status, claimed.headers)
         response.headers["Idempotency-Replayed"] = "true"
         return response
-    return _run_and_keep(run, token_id, key)
+    return _run_and_keep(run, claimed)
 
 
-def _run_and_keep(run: Callable[[], Response], token_id: int, key: str) -> Response:
+def _refuse_again(status: int, text: str) -> RefusedEarly:
+    return RefusedEarly(make_problem(status, text))
+
+
+def _run_and_keep(run: Callable[[], Response], claim: idempotency.Claim) -> Response:
     try:
         response = run()
     except BaseException:
-        idempotency.abandon(token_id, key)
+        idempotency.abandon(claim)
         raise
     if response.status_code >= 500:
-        idempotency.abandon(token_id, key)
+        idempotency.abandon(claim)
         return response
     headers = {name: response.headers[name] for name in REPEATED if name in response.headers}
     answer = idempotency.StoredAnswer(
         response.status_code, headers, response.get_data(as_text=True)
     )
-    idempotency.finish(token_id, key, answer)
+    idempotency.finish(claim, answer)
     return response
 
 
