@@ -81,14 +81,14 @@ def test_an_answer_is_not_kept_where_its_subscriber_is_deleted_meanwhile(
     """It was read before, and would be written after."""
     program = Program(blog, token)
     search = {"email": "a@example.com"}
-    found = program("POST", "/subscribers/search", search)
+    answer_before = program("POST", "/subscribers/search", search)
     [token_id] = ids(ApiToken)
     path = f"{ROOT}/subscribers/search?"
     body = json.dumps(search).encode()
-    asked = idempotency.hash_request("POST", path, body)
-    claims = {name: idempotency.begin(env, token_id, name, asked) for name in ("k", "empty")}
+    request_hash = idempotency.hash_request("POST", path, body)
+    claims = {name: idempotency.begin(env, token_id, name, request_hash) for name in ("k", "empty")}
     end(env, "a@example.com")
-    for name, answer in (("k", found.text), ("empty", "")):
+    for name, answer in (("k", answer_before.text), ("empty", "")):
         claim = claims[name]
         assert isinstance(claim, idempotency.Claim)
         idempotency.finish(claim, idempotency.StoredAnswer(200, {}, answer))
