@@ -162,7 +162,8 @@ def choose_tests(
         folder = module.parent.name
         return (f"test_{module.stem}." not in test, folder not in test, breadth[test], test)
 
-    chosen, left = [], seconds_at_most
+    chosen: list[str] = []
+    left = seconds_at_most
     for test in sorted(reach[mutant.file][mutant.line], key=distance):
         if not chosen or seconds.get(test, 0.0) < left:
             chosen.append(test)
@@ -223,13 +224,26 @@ def _judge_alone(job: Job, tree: Path) -> Answer:
     return Answer(Verdict.NOTICED if ended.returncode else Verdict.LIVED)
 
 
-def list_reached(files: list[str], reach: Reach) -> list[Mutant]:
-    """List the changes of these files that a test reaches, and print the lines that none does."""
-    mutants = [mutant for file in files for mutant in list_mutants(file)]
-    reached = [mutant for mutant in mutants if reach.get(mutant.file, {}).get(mutant.line)]
-    for mutant in sorted(set(mutants) - set(reached), key=lambda mutant: mutant.line):
-        print(f"no test reaches {mutant.file}:{mutant.line}")
+def list_reached(files: list[str], lines: list[int], reach: Reach) -> list[Mutant]:
+    """List the changes of files that a test reaches, and print those that none does.
+
+    Without `lines` these are changes of all lines.
+    """
+    listed = [mutant for file in files for mutant in list_mutants(file)]
+    listed = [mutant for mutant in listed if not lines or mutant.line in lines]
+    reached = [mutant for mutant in listed if reach.get(mutant.file, {}).get(mutant.line)]
+    for file, line in sorted(
+        {(mutant.file, mutant.line) for mutant in listed if mutant not in reached}
+    ):
+        print(f"no test reaches {file}:{line}")
     return reached
+
+
+def reach_by(paths: list[str], files: list[str]) -> Reach:
+    """Return a recording in which the tests of `paths` reach every line of `files`."""
+    listed = _run_tests(paths, ["--collect-only"], cwd=ROOT).stdout.decode()
+    tests = {row.partition("[")[0] for row in listed.splitlines() if "::" in row}
+    return {file: {mutant.line: tests for mutant in list_mutants(file)} for file in files}
 
 
 def draw(seed: str, size: int, reach: Reach) -> list[Mutant]:
@@ -264,6 +278,8 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=60, help="how many changes (default: 60)")
     parser.add_argument("--seed", nargs="+", default=["core"], help="each draws another sample")
     parser.add_argument("--file", nargs="+", help="all changes of these files, instead of a sample")
+    parser.add_argument("--line", nargs="+", type=int, help="of these lines only")
+    parser.add_argument("--test", nargs="+", help="judged by these tests, without a recording")
     parser.add_argument(
         "--seconds",
         type=float,
@@ -272,10 +288,13 @@ def main() -> None:
     )
     parser.add_argument("--record", action="store_true", help="record the tests anew")
     chosen = parser.parse_args()
-    record(anew=chosen.record)
-    reach = read_reach()
+    if chosen.test:
+        reach = reach_by(chosen.test, chosen.file)
+    else:
+        record(anew=chosen.record)
+        reach = read_reach()
     sample = (
-        list_reached(chosen.file, reach)
+        list_reached(chosen.file, chosen.line or [], reach)
         if chosen.file
         else [mutant for seed in chosen.seed for mutant in draw(seed, chosen.sample, reach)]
     )
