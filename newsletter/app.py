@@ -88,7 +88,8 @@ def create_app(
         links=Links(settings.base_url, tokens),
         make_renderer=cache(lambda: _make_renderer(settings)),
         fetch=fetch or _make_fetch(settings),
-        post=post or _make_post(settings),
+        post=post or _make_post(settings, for_strangers=False),
+        ask_hub=post or _make_post(settings, for_strangers=True),
         transport=transport or (lambda: _make_transport(settings)),
         domains=_make_domain_checker(settings, resolver),
         clock=clock,
@@ -233,8 +234,13 @@ def _read_certificate(url: str) -> datetime | None:
     return read_certificate_end(url)
 
 
-def _make_post(settings: Settings) -> PostMessage:
-    """Return a function that builds what posts to webhooks with its first call."""
+def _make_post(settings: Settings, *, for_strangers: bool) -> PostMessage:
+    """Return a function that builds what posts with its first call.
+
+    Webhooks are the author's, hubs are named by strangers' feeds: each has the private networks of
+    its own setting.
+    """
+    chosen_by = settings.feeds if for_strangers else settings.webhooks
 
     @cache
     def make_poster() -> Poster:
@@ -242,7 +248,8 @@ def _make_post(settings: Settings) -> PostMessage:
 
         return Poster(
             user_agent=f"newsletter/{__version__} (+{settings.base_url})",
-            allow_private=settings.webhooks.allow_private_addresses,
+            allow_private=chosen_by.allow_private_addresses,
+            for_strangers=for_strangers,
         )
 
     def post(url: str, body: bytes, headers: Mapping[str, str]) -> Posted:

@@ -18,11 +18,11 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
-from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable
+from newsletter.errors import FeedGone, FeedUnavailable
 from newsletter.feeds.deadline import Deadline
 from newsletter.feeds.failures import describe_robot_check, describe_status, translate_error
 from newsletter.feeds.robot_check import detect_robot_check
-from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools
+from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools, require_usual
 from newsletter.feeds.tls import build_tls_context
 from newsletter.i18n import Text
 
@@ -134,7 +134,7 @@ class Fetcher:
         current = url
         permanent = True
         for _ in range(HOPS_AT_MOST + 1):
-            self._check(current)
+            require_usual(current, any_port=self._allow_private)
             response = self._request(current, {**headers, **_get_cookies(current)}, pools, deadline)
             try:
                 if response.status not in (301, 302, 303, 307, 308):
@@ -153,22 +153,6 @@ class Fetcher:
                     current, Text("redirects to an invalid address"), status=response.status
                 ) from None
         raise FeedUnavailable(url, Text("redirects more than %(most)s times", most=HOPS_AT_MOST))
-
-    def _check(self, url: str) -> None:
-        """Refuse what we never ask: other schemes, passwords in addresses, unusual ports."""
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            raise FeedForbidden(url[:200], Text("not a web address")) from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise FeedForbidden(url[:200], Text("only http:// and https:// addresses are read"))
-        if parts.username is not None:
-            raise FeedForbidden(
-                parts.hostname, Text("addresses with a user or password are not read")
-            )
-        if port not in (None, 80, 443) and not self._allow_private:
-            raise FeedForbidden(url[:200], Text("only the web's usual ports are read"))
 
     def _request(
         self, url: str, headers: Mapping[str, str], pools: urllib3.PoolManager, deadline: Deadline

@@ -14,9 +14,10 @@ from typing import Protocol
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
+from newsletter.errors import FeedForbidden
 from newsletter.feeds.deadline import Deadline
 from newsletter.feeds.failures import translate_error
-from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools
+from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools, require_usual
 from newsletter.feeds.tls import build_tls_context
 
 ANSWER_AT_MOST = 4096
@@ -39,13 +40,17 @@ class PostMessage(Protocol):
 
 
 class Poster:
-    """Implements `PostMessage` on urllib3. Times in seconds. Thread-safe."""
+    """Implements `PostMessage` on urllib3. Times in seconds. Thread-safe.
+
+    `for_strangers`: the addresses are no author's, so that only usual ones are asked.
+    """
 
     def __init__(
         self,
         *,
         user_agent: str,
         allow_private: bool = False,
+        for_strangers: bool = False,
         deadline: float = 15.0,
         connect_timeout: float = 5.0,
         ca_certs: str | None = None,
@@ -54,6 +59,7 @@ class Poster:
     ) -> None:
         self._user_agent = user_agent
         self._allow_private = allow_private
+        self._for_strangers = for_strangers
         self._deadline = deadline
         self._connect_timeout = connect_timeout
         self._ca_certs = ca_certs
@@ -62,6 +68,11 @@ class Poster:
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
         """Post `body`, and return the status of the answer."""
+        try:
+            if self._for_strangers:
+                require_usual(url, any_port=self._allow_private)
+        except FeedForbidden as error:
+            return Posted(0, error.reason)
         with Deadline(self._deadline) as deadline:
             pools = build_guarded_pools(
                 build_tls_context(self._ca_certs),

@@ -11,13 +11,16 @@ import ssl
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError
 
+from newsletter.errors import FeedForbidden
 from newsletter.feeds.deadline import Deadline, run_in_thread
+from newsletter.i18n import Text
 
 _NOT_PUBLIC = [
     ip_network(network)
@@ -74,6 +77,24 @@ def is_public(address: str) -> bool:
     ):
         return False
     return not any(ip.version == network.version and ip in network for network in _NOT_PUBLIC)
+
+
+def require_usual(url: str, *, any_port: bool) -> None:
+    """Refuse addresses of strangers that we never ask: other schemes, passwords, unusual ports.
+
+    Raises `FeedForbidden`.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise FeedForbidden(url[:200], Text("not a web address")) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise FeedForbidden(url[:200], Text("only http:// and https:// addresses are read"))
+    if parts.username is not None:
+        raise FeedForbidden(parts.hostname, Text("addresses with a user or password are not read"))
+    if port not in (None, 80, 443) and not any_port:
+        raise FeedForbidden(url[:200], Text("only the web's usual ports are read"))
 
 
 class PrivateAddress(OSError):

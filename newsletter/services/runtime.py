@@ -50,6 +50,7 @@ class Environment:
     make_renderer: Callable[[], Renderer]
     fetch: Fetch
     post: PostMessage
+    ask_hub: PostMessage
     transport: Callable[[], Transport]
     domains: JudgeDomains
     clock: Clock

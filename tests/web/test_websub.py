@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import NoReturn
 from urllib.parse import parse_qs
 
 import pytest
@@ -13,19 +14,22 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event, select
 
+from newsletter.app import create_app
 from newsletter.db.session import reading, transaction
 from newsletter.feeds.fetch import Fetched
 from newsletter.feeds.hub import Hub, find_hub
 from newsletter.feeds.parse import parse_feed
-from newsletter.feeds.post import Posted
+from newsletter.feeds.post import Posted, Poster
 from newsletter.models import Entry, Feed, HubSubscription
 from newsletter.services.polling import feeds, websub
 from newsletter.services.polling import poll as polling
 from newsletter.services.polling.ping import POLLS_PER_FEED
 from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.settings import Settings
 from tests.fakes import Clock, FakeFetch
 from tests.feeds_server import item, rss
 from tests.people import add_list
+from tests.receiver import running_receiver
 
 URL = "https://blog.example.com/feed/"
 OTHER = "https://other.example.org/feed/"
@@ -106,7 +110,7 @@ class World:
 @pytest.fixture
 def world(app: Flask, fake_fetch: FakeFetch, clock: Clock) -> World:
     hub = FakeHub()
-    env: Environment = replace(app.extensions[EXTENSION], post=hub)
+    env: Environment = replace(app.extensions[EXTENSION], ask_hub=hub)
     fake_fetch.pages[URL] = lambda etag, modified: Fetched(URL, 200, rss(item("Old")), links=LINKS)
     fake_fetch.pages[OTHER] = rss(item("Else"))
     with app.app_context():
@@ -274,13 +278,44 @@ def test_a_feed_that_names_another_hub_or_none(world: World, fake_fetch: FakeFet
             assert (before in handles) == ("hub.example" in links)
 
 
-def test_a_hub_in_a_private_network_is_not_asked(world: World, app: Flask) -> None:
-    with app.app_context():
-        with transaction() as session:
-            for row in session.scalars(select(HubSubscription)):
-                row.hub = "http://127.0.0.1:1/"
-        assert websub.ask_hubs(app.extensions[EXTENSION]) == 0
-        assert world.row.failures == 1
+@pytest.mark.parametrize("webhooks", [False, True])
+def test_a_hub_in_a_private_network_is_not_asked(
+    world: World, settings: Settings, webhooks: bool
+) -> None:
+    """Nor where an author's webhooks may lead there: hubs are named by strangers."""
+    with running_receiver() as receiver:
+        allowed = {"allow_private_addresses": webhooks}
+        trusting = settings.model_copy(
+            update={"webhooks": settings.webhooks.model_copy(update=allowed)}
+        )
+        app = create_app(trusting, clock=world.clock)
+        with app.app_context():
+            with transaction() as session:
+                for row in session.scalars(select(HubSubscription)):
+                    row.hub = receiver.url
+            assert websub.ask_hubs(app.extensions[EXTENSION]) == 0
+            assert world.row.failures == 1
+        assert receiver.requests == []
+
+
+@pytest.mark.parametrize(
+    ("hub", "why"),
+    [
+        ("https://hub.example.net:25/", "usual ports"),
+        ("http://hub.example.net:6379/", "usual ports"),
+        ("https://a:b@hub.example.net/", "user or password"),
+        ("ftp://hub.example.net/", "only http"),
+        ("http://[::1/", "not a web address"),
+    ],
+)
+def test_a_hub_at_an_unusual_address_is_not_asked(hub: str, why: str) -> None:
+    def never(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("asked")
+
+    ask = Poster(user_agent="x", for_strangers=True, resolve=never, connect=never)
+    posted = ask(hub, b"hub.mode=subscribe", {})
+    assert posted.status == 0
+    assert why in str(posted.why)
 
 
 ATOM = (

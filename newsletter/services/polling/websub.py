@@ -93,7 +93,7 @@ def ask_hubs(env: Environment) -> int:
     accepted = 0
     for request in requests:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        posted = env.post(request.url, request.body, headers)
+        posted = env.ask_hub(request.url, request.body, headers)
         accepted += 200 <= posted.status < 300
     return accepted
 
