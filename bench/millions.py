@@ -87,10 +87,10 @@ class Server:
 def measured(server: Server) -> Iterator[Cost]:
     """Measure what the block costs."""
     cost = Cost()
-    began, own, database = time.perf_counter(), time.process_time(), server.measure()
+    began, cpu_before, database = time.perf_counter(), time.process_time(), server.measure()
     yield cost
     cost.seconds = time.perf_counter() - began
-    cost.own = time.process_time() - own
+    cost.own = time.process_time() - cpu_before
     cost.database = server.measure() - database
 
 

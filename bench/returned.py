@@ -166,9 +166,12 @@ def measure_mailbox(count: int) -> dict[str, float]:
             read, deleted, sessions = read + result.read, deleted + result.deleted, sessions + 1
             figures.setdefault("first_mb", measure_memory())
         figures |= {
-            "seconds": time.perf_counter() - began, "end_mb": measure_memory(), "read": read,
-            "deleted": deleted, "sessions": sessions,
-        }  # fmt: skip
+            "seconds": time.perf_counter() - began,
+            "end_mb": measure_memory(),
+            "read": read,
+            "deleted": deleted,
+            "sessions": sessions,
+        }
         began = time.perf_counter()
         poll_mailbox(env)
         figures["again_seconds"] = time.perf_counter() - began

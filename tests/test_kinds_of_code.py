@@ -151,7 +151,13 @@ MERGED_COLUMNS: dict[str, dict[str, str]] = {
 """The columns of the tables in which something ends, that a restore takes over, and how."""
 MAY_GO_BACK: dict[str, set[str]] = {
     "api_tokens": {
-        "id", "name", "scope", "list_ids", "created_at", "last_used_at", "expires_at",
+        "id",
+        "name",
+        "scope",
+        "list_ids",
+        "created_at",
+        "last_used_at",
+        "expires_at",
     },
     "author_logins": set(),
     "author_passkeys": {"id", "author_id", "public_key", "name", "created_at", "used_at"},
@@ -163,12 +169,18 @@ MAY_GO_BACK: dict[str, set[str]] = {
     "retired_handles": set(),
     "subscribers": {"name", "language"},
     "subscriptions": {
-        "cadence", "cursor", "joined_seq", "topics", "confirmation_at", "confirmed_at",
-        "series_at", "series_due_at",
+        "cadence",
+        "cursor",
+        "joined_seq",
+        "topics",
+        "confirmation_at",
+        "confirmed_at",
+        "series_at",
+        "series_due_at",
     },
     "suppressions": {"id"},
     "webhooks": {"id", "url", "events", "list_ids", "with_address", "failures", "created_at"},
-}  # fmt: skip
+}
 """Their other columns, which are as in the backup: the author's words and preferences, and what
 goes on by itself.
 """
@@ -433,28 +445,51 @@ def test_nobody_imports_the_door_of_the_outbox_under_another_name() -> None:
 
 EXPORTED: dict[str, set[str]] = {
     "consent_events": {
-        "at", "form", "ip", "kind", "message_id", "note", "page", "source", "subscription_id",
-        "user_agent", "wording_hash",
+        "at",
+        "form",
+        "ip",
+        "kind",
+        "message_id",
+        "note",
+        "page",
+        "source",
+        "subscription_id",
+        "user_agent",
+        "wording_hash",
     },
     "subscriber_tags": {"subscriber_id", "tag"},
     "subscribers": {"created_at", "email", "email_key", "language", "name"},
     "subscriptions": {
-        "answers", "cadence", "confirmed_at", "created_at", "list_id", "paused_until", "status",
-        "subscriber_id", "topics", "unsubscribed_at",
+        "answers",
+        "cadence",
+        "confirmed_at",
+        "created_at",
+        "list_id",
+        "paused_until",
+        "status",
+        "subscriber_id",
+        "topics",
+        "unsubscribed_at",
     },
     "suppressions": {"created_at", "email_hash", "email_key", "note", "reason"},
-}  # fmt: skip
+}
 """What an export holds; `tests/services/transfer/test_round_trip.py` reads it back."""
 NOT_EXPORTED: dict[str, set[str]] = {
     "consent_events": {"id"},
     "subscriber_tags": set(),
     "subscribers": {"handle", "id", "new_email", "new_email_key"},
     "subscriptions": {
-        "confirmation_at", "cursor", "handle", "id", "joined_seq", "round", "series_at",
+        "confirmation_at",
+        "cursor",
+        "handle",
+        "id",
+        "joined_seq",
+        "round",
+        "series_at",
         "series_due_at",
     },
     "suppressions": {"id"},
-}  # fmt: skip
+}
 """What belongs to one installation: numbers, links, requests that wait, and how far it has come."""
 
 

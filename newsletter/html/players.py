@@ -67,22 +67,34 @@ _VIDEO = (
     ("TED", r"embed\.ted\.com/talks/([\w/-]+)", "https://www.ted.com/talks/{0}"),
     ("TikTok", r"tiktok\.com/embed/(?:v2/)?(\d+)", "https://www.tiktok.com/embed/v2/{0}"),
     ("TikTok", r"tiktok\.com/(@[\w.]+/video/\d+)", "https://www.tiktok.com/{0}"),
-    ("VideoPress", r"(?:videopress\.com|video\.wordpress\.com)/embed/(\w+)",
-     "https://videopress.com/v/{0}"),
+    (
+        "VideoPress",
+        r"(?:videopress\.com|video\.wordpress\.com)/embed/(\w+)",
+        "https://videopress.com/v/{0}",
+    ),
     ("Loom", r"loom\.com/embed/(\w+)", "https://www.loom.com/share/{0}"),
-    ("Twitch", r"player\.twitch\.tv/\?(?:[\w=.%-]{1,80}&){0,5}video=v?(\d+)",
-     "https://www.twitch.tv/videos/{0}"),
-    ("Twitch", r"player\.twitch\.tv/\?(?:[\w=.%-]{1,80}&){0,5}channel=(\w+)",
-     "https://www.twitch.tv/{0}"),
-    ("Wistia", r"fast\.wistia\.(?:net|com)/embed/iframe/(\w+)",
-     "https://fast.wistia.net/embed/iframe/{0}"),
+    (
+        "Twitch",
+        r"player\.twitch\.tv/\?(?:[\w=.%-]{1,80}&){0,5}video=v?(\d+)",
+        "https://www.twitch.tv/videos/{0}",
+    ),
+    (
+        "Twitch",
+        r"player\.twitch\.tv/\?(?:[\w=.%-]{1,80}&){0,5}channel=(\w+)",
+        "https://www.twitch.tv/{0}",
+    ),
+    (
+        "Wistia",
+        r"fast\.wistia\.(?:net|com)/embed/iframe/(\w+)",
+        "https://fast.wistia.net/embed/iframe/{0}",
+    ),
     ("Blogger", r"blogger\.com/(video\.g\?token=[\w-]+)", "https://www.blogger.com/{0}"),
     (
         "PeerTube",
         r"([\w.-]+)/videos/embed/([\w-]+)",
         "https://{0}/videos/watch/{1}",
     ),
-)  # fmt: skip
+)
 _AUDIO = (
     (
         "Spotify",

@@ -148,9 +148,18 @@ def looked_at(newsletter: Run) -> dict[str, str]:
 
 
 WRITERS = {
-    "write_text", "write_bytes", "copyfile", "copy", "copy2", "copytree", "touch", "save",
-    "extractall", "mkfifo", "makedirs",
-}  # fmt: skip
+    "write_text",
+    "write_bytes",
+    "copyfile",
+    "copy",
+    "copy2",
+    "copytree",
+    "touch",
+    "save",
+    "extractall",
+    "mkfifo",
+    "makedirs",
+}
 OPENERS = {"open", "fdopen", "ZipFile", "TarFile", "GzipFile"}
 OTHERS = {
     "newsletter/cli/__init__.py": "the null device",

@@ -52,15 +52,15 @@ class _Client(IMAPClient):  # type: ignore[misc]
         base = tls.IMAP4_TLS if self.ssl else imap4.IMAP4WithTimeout
         watchdog = self._watchdog
 
-        class Watched(base):  # type: ignore[misc, valid-type]
+        class WatchedImap(base):  # type: ignore[misc, valid-type]
             def _create_socket(self, timeout: float | None = None) -> socket.socket:
                 connection: socket.socket = super()._create_socket(timeout)
                 watchdog.watch(connection, self)
                 return connection
 
         if self.ssl:
-            return Watched(self.host, self.port, self.ssl_context, TIMEOUT)
-        return Watched(self.host, self.port, TIMEOUT)
+            return WatchedImap(self.host, self.port, self.ssl_context, TIMEOUT)
+        return WatchedImap(self.host, self.port, TIMEOUT)
 
 
 class ImapMailbox:

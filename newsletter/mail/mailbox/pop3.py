@@ -53,14 +53,14 @@ class Pop3Mailbox:
     def _connect(self, address: MailboxAddress) -> poplib.POP3:
         watchdog = self._watchdog
 
-        class Watched(poplib.POP3_SSL if address.encrypted else poplib.POP3):  # type: ignore[misc]
+        class WatchedPop3(poplib.POP3_SSL if address.encrypted else poplib.POP3):  # type: ignore[misc]
             def _create_socket(self, timeout: float) -> socket.socket:
                 connection: socket.socket = super()._create_socket(timeout)
                 watchdog.watch(connection, self)
                 return connection
 
         options = {"context": ssl.create_default_context()} if address.encrypted else {}
-        return Watched(address.host, address.port, timeout=TIMEOUT, **options)
+        return WatchedPop3(address.host, address.port, timeout=TIMEOUT, **options)
 
     def _log_in(self, address: MailboxAddress) -> None:
         if not address.encrypted and not address.trusted:

@@ -232,9 +232,11 @@ def _copy_in(connection: Connection, table: TableShape, rows: Iterable[Row]) -> 
     ):
         for row in rows:
             copy.write_row(
-                [None if value is None else read(value)
-                 for read, value in zip(decode, row, strict=True)]
-            )  # fmt: skip
+                [
+                    None if value is None else read(value)
+                    for read, value in zip(decode, row, strict=True)
+                ]
+            )
 
 
 # ── numbers that were given out
