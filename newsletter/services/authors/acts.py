@@ -16,6 +16,8 @@ from newsletter.services.runtime import Environment
 
 PAGE = 50
 """Acts on one page of the record."""
+SUBJECT_AT_MOST = 80
+"""Characters of what an act is on; an address may name what does not exist, and be longer."""
 ONE_ACT_FOR = timedelta(minutes=10)
 """What an author does again and again within this time, such as saving a draft, is one act."""
 

@@ -239,6 +239,7 @@ def _record(
 ) -> Any:
     """Run an act of an author, recorded before and after; a `repeated` one that runs on, once."""
     name = str(request.endpoint).removeprefix("author_")
+    subject = subject[: acts.SUBJECT_AT_MOST]
     if repeated and acts.find_running_act(environment(), author.id, name, subject):
         return view(**arguments)
     act = acts.begin_act(environment(), author.id, name, subject)

@@ -132,10 +132,13 @@ def things(app: Flask, lists: None) -> dict[str, object]:
 
 
 def _paths(app: Flask, rule: Rule, things: dict[str, Any]) -> list[tuple[str, str]]:
-    """Each address of a rule with each text; with a number that no database takes, once."""
+    """Each address of a rule with each text; with a number that no database takes, and with a long
+    word, once.
+    """
     good = {name: things.get(name, 1 if name.endswith("_id") else "x") for name in rule.arguments}
     choices = [(good, text) for text in HOSTILE]
     choices += [({**good, name: LARGE}, "x") for name in good if name.endswith("_id")]
+    choices += [({**good, name: "w" * 200}, "x") for name in good if not name.endswith("_id")]
     if "campaign_id" in good:
         choices.append(({**good, "campaign_id": things["sent"]}, "x"))
     with app.test_request_context(base_url=URL):
