@@ -23,6 +23,7 @@ from typing import IO, Any
 from newsletter.errors import Refused
 from newsletter.files import clean_name
 from newsletter.i18n import Text
+from newsletter.import_formats.zip_directory import MEMBERS_AT_MOST, open_archive, refuse_members
 
 BYTES_AT_MOST = 2 << 30
 WORDS_AT_MOST = 128 << 20
@@ -46,7 +47,6 @@ FILLED_PER_BYTE = 2
 """Cells with something in them, at least and for each byte of the file: a million take about five
 seconds, and a real workbook needs five bytes for one.
 """
-MEMBERS_AT_MOST = 5000
 SHEETS_AT_MOST = 50
 ROWS_AT_MOST = 1 << 20
 """Rows of a sheet: Excel holds no more."""
@@ -96,7 +96,7 @@ def unpack(file: Path) -> Iterator[list[Path]]:
 
 
 def _inside(file: Path, folder: Path) -> Iterator[Path]:
-    with _archive(file) as archive:
+    with open_archive(file) as archive:
         if _WORKBOOK in archive.namelist():
             yield from _sheets(file, archive, folder)
             return
@@ -109,7 +109,7 @@ def _inside(file: Path, folder: Path) -> Iterator[Path]:
             if table.suffix.lower() != ".xlsx":
                 yield table
             elif zipfile.is_zipfile(table):
-                with _archive(table) as inner:
+                with open_archive(table) as inner:
                     yield from _sheets(table, inner, table.parent)
 
 
@@ -118,24 +118,11 @@ def _room(file: Path) -> int:
     return min(BYTES_AT_MOST, max(FLOOR, file.stat().st_size * TIMES_AT_MOST))
 
 
-def _archive(file: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        raise Refused(
-            Text("%(name)s is a ZIP archive that is damaged or cut off", name=file.name),
-            hint=Text("download it again"),
-        ) from None
-
-
 def _tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """Return the members that may be tables, without those that a Mac adds to each."""
     members = archive.infolist()
     if len(members) > MEMBERS_AT_MOST:
-        raise Refused(
-            Text("%(name)s holds %(members)s files", name=file.name, members=f"{len(members):,}"),
-            hint=Text("unpack it, and import the one you mean"),
-        )
+        raise refuse_members(file, f"{len(members):,}")
     return [
         member
         for member in members

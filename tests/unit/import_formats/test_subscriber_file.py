@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import io
 import re
+import struct
+import tracemalloc
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,6 @@ from hypothesis import strategies as st
 
 from newsletter.errors import Refused
 from newsletter.import_formats import archive as unpacking
-from newsletter.import_formats.archive import MEMBERS_AT_MOST
 from newsletter.import_formats.formula_injection import guard_cell, unguard_cell
 from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.subscriber_file import open_subscriber_file, open_tables
@@ -29,6 +30,7 @@ from newsletter.import_formats.table import (
     read_rows,
 )
 from newsletter.import_formats.types import SubscriberRow
+from newsletter.import_formats.zip_directory import DIRECTORY_AT_MOST, MEMBERS_AT_MOST
 from tests.platforms import FILES
 
 
@@ -484,6 +486,25 @@ def sheets(content: str, *, times: int = 1) -> bytes:
 
 
 ADDRESS = '<row r="1"><c r="A1" t="inlineStr"><is><t>a@example.com</t></is></c></row>'
+
+
+def test_an_archives_list_of_files_is_bounded_before_it_is_read(tmp_path: Path) -> None:
+    """It is read at once otherwise, and each line of it becomes an object."""
+    small = archive(**{"a.csv": "email\na@example.com\n"})
+    start = small.index(b"PK\x01\x02")
+    end = small.index(b"PK\x05\x06")
+    lines = small[start:end] * 200_000
+    counts = struct.pack("<HHHHII", 0, 0, 1, 1, len(lines), start)
+    file = tmp_path / "many.zip"
+    file.write_bytes(small[:start] + lines + b"PK\x05\x06" + counts + b"\0\0")
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused, match=r"holds 5,000\+ files"), unpacking.unpack(file):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * DIRECTORY_AT_MOST
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""Open a ZIP archive whose list of files is not longer than any that is meant to be read."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from newsletter.errors import Refused
+from newsletter.i18n import Text
+
+MEMBERS_AT_MOST = 5000
+DIRECTORY_AT_MOST = 4 << 20
+"""Bytes of an archive's list of files: 800 for each of so many."""
+
+
+@contextmanager
+def open_archive(file: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive.
+
+    Raises `Refused` for one that is damaged, or lists more files than are read.
+    """
+    with ExitStack() as opened:
+        try:
+            source = opened.enter_context(_BoundedFile(file))
+            archive = opened.enter_context(zipfile.ZipFile(source))
+        except _TooLong:
+            raise refuse_members(file, f"{MEMBERS_AT_MOST:,}+") from None
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+            raise Refused(
+                Text("%(name)s is a ZIP archive that is damaged or cut off", name=file.name),
+                hint=Text("download it again"),
+            ) from None
+        yield archive
+
+
+class _TooLong(Exception):
+    """More was to be read at once than the longest list of files."""
+
+
+class _BoundedFile(io.FileIO):
+    """A file of which an archive's list of files is read whole, if it is not too long.
+
+    `zipfile` reads the list at once, however long its own words say that it is, and makes an object
+    of each line: ten times as many bytes of memory.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file)
+        self._length = file.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read `size` bytes, or all that are left. Raises `_TooLong`."""
+        length = size if size is not None and size >= 0 else self._length - self.tell()
+        if length > DIRECTORY_AT_MOST:
+            raise _TooLong
+        return super().read(length) or b""
+
+
+def refuse_members(file: Path, members: str) -> Refused:
+    """Make the refusal of an archive that holds too many files."""
+    return Refused(
+        Text("%(name)s holds %(members)s files", name=file.name, members=members),
+        hint=Text("unpack it, and import the one you mean"),
+    )
