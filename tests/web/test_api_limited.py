@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from newsletter.access_vocabulary import NamedRow
 from newsletter.db.session import reading, transaction
-from newsletter.models import MailingList, Subscriber
+from newsletter.models import Campaign, Entry, Feed, MailingList, Subscriber, Subscription
 from newsletter.services import suppressions, tags
 from newsletter.services.authors import authors
+from newsletter.services.row_names import get_row_names
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers import listing
 from tests.fakes import Clock
 from tests.people import add_reader
-from tests.web.test_api import Program, add_letter, blog, find, make
+from tests.web.test_api import ROOT, Program, add_letter, blog, find, make
+from tests.web.test_equal_use import counted
 
 __all__ = ["blog"]
 
@@ -61,6 +66,99 @@ def test_adding_is_answered_alike_whatever_is_known_of_the_address(
     with reading() as session:
         row = session.scalars(select(Subscriber).where(Subscriber.email == KNOWN)).one()
         assert (row.name, row.language) == ("Xenia", "de")
+
+
+def _list_hidden(session: Session) -> list[tuple[NamedRow | str, object, object]]:
+    """List what is on another list, by kind, beside a name of that kind that nothing has."""
+    other = session.scalars(select(MailingList).where(MailingList.slug == "other")).one()
+    kinds = {"campaign": Campaign, "feed": Feed, "entry": Entry}
+    rows: list[tuple[NamedRow | str, object, object]] = [
+        (
+            kind,
+            session.scalars(select(model.id).where(model.list_id == other.id)).first(),
+            2**31 - 1,
+        )
+        for kind, model in kinds.items()  # type: ignore[attr-defined]
+    ]
+    subscription = session.scalars(
+        select(Subscription).where(Subscription.list_id == other.id).limit(1)
+    ).one()
+    ids = {
+        NamedRow.SUBSCRIBER: subscription.subscriber_id,
+        NamedRow.SUBSCRIPTION: subscription.id,
+    }
+    names = get_row_names(session)
+    rows += [
+        (kind, names[kind].name(row_id), names[kind].name(9**9)) for kind, row_id in ids.items()
+    ]
+    return [*rows, ("list", "other", "nolist")]
+
+
+OPERATIONS = {
+    "campaign": """GET /letters/@, PATCH /letters/@, GET /letters/@/preview,
+        GET /letters/@/preflight, POST /letters/@/test, POST /letters/@/schedule,
+        POST /letters/@/send, GET /campaigns/@, GET /campaigns/@/report,
+        GET /campaigns/@/deliveries, POST /campaigns/@/pause, POST /campaigns/@/resume,
+        POST /campaigns/@/cancel, POST /campaigns/@/retry""",
+    "feed": """GET /feeds/@, PATCH /feeds/@, POST /feeds/@/pause, POST /feeds/@/resume,
+        POST /feeds/@/poll, DELETE /feeds/@""",
+    "entry": """GET /entries/@, POST /entries/@/hold, POST /entries/@/release,
+        POST /entries/@/skip, POST /entries/@/send, POST /entries/@/send-now""",
+    NamedRow.SUBSCRIBER: "GET /subscribers/@, PATCH /subscribers/@, DELETE /subscribers/@",
+    NamedRow.SUBSCRIPTION: "GET /subscriptions/@, PATCH /subscriptions/@, DELETE /subscriptions/@",
+    "list": "GET /lists/@, PATCH /lists/@",
+}
+"""The operations that name one thing, by its kind: `@` is the name."""
+
+
+def test_each_operation_that_names_one_thing_is_tried(blog: Flask) -> None:
+    rules = {
+        f"{method} {re.sub('<[^>]*>', '@', rule.rule.removeprefix(ROOT))}"
+        for rule in blog.url_map.iter_rules()
+        if rule.rule.startswith(ROOT) and rule.arguments
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    listed = {one.strip() for text in OPERATIONS.values() for one in text.split(",")}
+    assert rules - {"DELETE /resources/@"} == listed, "files belong to no list"
+
+
+def test_what_is_on_another_list_is_answered_as_what_does_not_exist(
+    blog: Flask, shop: Program, env: Environment
+) -> None:
+    """Word for word: `there is no letter` and `there is no campaign` are two answers."""
+    add_letter(make(blog, env, "send"), list="other")
+    bodies: dict[str, object] = {
+        "test": {"to": "a@example.com"},
+        "schedule": {"at": "2030-01-01T00:00:00Z"},
+    }
+    with reading() as session:
+        hidden = _list_hidden(session)
+    for kind, name, nothing in hidden:
+        for one in OPERATIONS[kind].split(","):
+            method, path = one.split()
+            body = None if method in ("GET", "DELETE") else bodies.get(path.split("/")[-1], {})
+            answers = [
+                shop(method, path.replace("@", str(which)), body) for which in (name, nothing)
+            ]
+            details = [
+                answer.json.get("detail", "").replace(str(which), "@")
+                for answer, which in zip(answers, (name, nothing), strict=True)
+            ]
+            assert answers[0].status_code == answers[1].status_code >= 400, one
+            assert details[0] == details[1], one
+
+
+def test_a_search_finds_nobody_of_another_list(shop: Program) -> None:
+    """Neither does its answer tell them from a stranger, nor do its statements."""
+    answers = []
+    for address in ("y@example.com", "stranger@example.com"):
+        search = {"email": address}
+        shop("POST", "/subscribers/search", search)  # what a process does once only
+        with counted() as statements:
+            answer = shop("POST", "/subscribers/search", search)
+        answers.append((answer.status_code, answer.json, statements))
+    assert answers[0][0] == 404
+    assert answers[0] == answers[1]
 
 
 def test_a_token_for_all_lists_is_told_what_came_of_it(

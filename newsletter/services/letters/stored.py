@@ -28,10 +28,13 @@ class StoredLetter:
 def read_stored(campaign_id: int) -> StoredLetter:
     """Return the letter of a campaign.
 
-    Raises `NotFound`, also for a campaign that is no letter.
+    Raises `NotFound`, with the same words also for a campaign that is no letter.
     """
     with reading() as session:
-        return describe_stored(identify.get_campaign(session, campaign_id))
+        campaign = session.get(Campaign, campaign_id)
+        if campaign is None:
+            raise _explain_missing(campaign_id)
+        return describe_stored(campaign)
 
 
 def describe_stored(campaign: Campaign) -> StoredLetter:
@@ -40,7 +43,7 @@ def describe_stored(campaign: Campaign) -> StoredLetter:
     Raises `NotFound` for a campaign that is no letter.
     """
     if campaign.kind is not CampaignKind.LETTER or not campaign.source.startswith("---\n"):
-        raise NotFound(f"there is no letter {campaign.id}")
+        raise _explain_missing(campaign.id)
     return StoredLetter(
         campaign.id,
         campaign.mailing_list.slug,
@@ -48,6 +51,10 @@ def describe_stored(campaign: Campaign) -> StoredLetter:
         campaign.scheduled_at,
         campaign.source,
     )
+
+
+def _explain_missing(campaign_id: int) -> NotFound:
+    return NotFound(f"there is no letter {campaign_id}")
 
 
 def count_recipients(env: Environment, campaign_id: int, segment: str) -> int:

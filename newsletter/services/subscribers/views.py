@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
-from newsletter.models import Subscriber, Subscription, Topic
+from newsletter.models import MailingList, Subscriber, Subscription, Topic
 from newsletter.services import tags
 from newsletter.services.lists.topics import unpack_topics
 from newsletter.vocabulary import Cadence, SubscriptionStatus
@@ -80,25 +80,41 @@ def lock_subscriber(session: Session, subscriber: Subscriber) -> SubscriberView:
     return describe_with_tags(session, subscriber)
 
 
-def get_view(subscriber_id: int) -> SubscriberView:
+def get_view(subscriber_id: int, *, lists: Collection[str] | None = None) -> SubscriberView:
     """Return a subscriber by id, with their tags.
 
-    Raises `NotFound`.
+    With `lists` only one who has a subscription to one of them. Raises `NotFound`.
     """
     with reading() as session:
-        row = session.get(Subscriber, subscriber_id)
-        if row is None:
-            raise NotFound("there is no such subscriber")
-        return describe_with_tags(session, row)
+        return describe_with_tags(session, _get_on(session, Subscriber.id == subscriber_id, lists))
 
 
-def get_view_of(address: str) -> SubscriberView:
+def get_view_of(address: str, *, lists: Collection[str] | None = None) -> SubscriberView:
     """Return the subscriber with an address, with their tags.
 
-    Raises `InvalidInput`, `NotFound`.
+    With `lists` only one who has a subscription to one of them. Raises `InvalidInput`, `NotFound`.
     """
+    key = parse_address(address).key
     with reading() as session:
-        return describe_with_tags(session, get_subscriber(session, address))
+        return describe_with_tags(session, _get_on(session, Subscriber.email_key == key, lists))
+
+
+def _get_on(
+    session: Session, named: ColumnElement[bool], lists: Collection[str] | None
+) -> Subscriber:
+    """Return a subscriber, as if there were nobody who has no subscription to one of `lists`."""
+    query = select(Subscriber).where(named)
+    if lists is not None:
+        ids = select(MailingList.id).where(MailingList.slug.in_(lists))
+        query = query.where(
+            exists().where(
+                Subscription.subscriber_id == Subscriber.id, Subscription.list_id.in_(ids)
+            )
+        )
+    subscriber: Subscriber | None = session.scalar(query)
+    if subscriber is None:
+        raise NotFound("there is no such subscriber")
+    return subscriber
 
 
 def describe_with_tags(session: Session, row: Subscriber) -> SubscriberView:

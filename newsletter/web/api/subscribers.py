@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from newsletter import files
 from newsletter.access_vocabulary import NamedRow, TokenScope
-from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.errors import InvalidInput, Refused
 from newsletter.services import row_names
 from newsletter.services.runtime import environment
 from newsletter.services.subscribers import admin, correct, listing, privacy, views
@@ -117,7 +117,7 @@ def add_subscriber(json: subscriber_models.NewSubscriber) -> Response:
 )
 def search_subscriber(json: subscriber_models.SubscriberSearch) -> Response:
     """Find a subscriber by their address."""
-    return send_editable(_describe_visible(views.get_view_of(json.email)))
+    return send_editable(_describe(views.get_view_of(json.email, lists=current_caller().lists)))
 
 
 @operation(
@@ -217,15 +217,9 @@ def _read(name: str) -> tuple[SubscriberView, subscriber_models.ApiSubscriber]:
 
     Raises `NotFound`, also for a subscriber of other lists only.
     """
-    row = views.get_view(row_names.get_row_id(NamedRow.SUBSCRIBER, name))
-    return row, _describe_visible(row)
-
-
-def _describe_visible(row: SubscriberView) -> subscriber_models.ApiSubscriber:
-    described = _describe(row)
-    if current_caller().is_limited and not described.subscriptions:
-        raise NotFound("there is no such subscriber")
-    return described
+    row_id = row_names.get_row_id(NamedRow.SUBSCRIBER, name)
+    row = views.get_view(row_id, lists=current_caller().lists)
+    return row, _describe(row)
 
 
 def _describe(row: SubscriberView) -> subscriber_models.ApiSubscriber:
