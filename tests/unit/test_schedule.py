@@ -41,6 +41,25 @@ def test_the_latest_period_of_each_cadence(cadence: Cadence, now: str, key: str,
     assert (period.key, period.due_at) == (key, utc(due))
 
 
+def test_cadences_stand_from_often_to_seldom() -> None:
+    """Offers of fewer mails, and the figures `slower` and `faster`, rest on their order."""
+    numbers = [count_digests(cadence) for cadence in Cadence if cadence.scheduled]
+    assert numbers == sorted(set(numbers), reverse=True)
+    assert [cadence.scheduled for cadence in Cadence] == [False, *[True] * len(numbers)]
+
+
+def count_digests(cadence: Cadence) -> int:
+    """Count the digests of four years, each of which has a key of its own."""
+    keys = []
+    now = utc("2026-01-01T00:00")
+    while now < utc("2030-01-01T00:00"):
+        period = find_next_period(cadence, Schedule(OSLO), now)
+        keys.append(period.key)
+        now = period.due_at
+    assert len(set(keys)) == len(keys)
+    return len(keys)
+
+
 def test_the_31st_is_the_last_of_the_month() -> None:
     schedule = Schedule(OSLO, hour=8, monthday=31)
     assert find_latest_period("monthly", schedule, utc("2027-02-28T12:00")).key == "2027-02"

@@ -6,8 +6,11 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,6 +21,7 @@ from newsletter.bounce_vocabulary import BounceClass
 from newsletter.db.column_types import ClosedSet
 from newsletter.db.session import Base
 from newsletter.digest_vocabulary import DigestSections, DigestShow
+from newsletter.schedule import Schedule, find_next_period
 from newsletter.services.inbound.messages import MILDEST_FIRST
 from newsletter.services.mail_context import CADENCE_TEXT
 from newsletter.setup_vocabulary import CheckVerdict, EmbedKind, LogLevel
@@ -58,6 +62,40 @@ def find_cadences(schema: object) -> list[dict[str, list[str]]]:
 
 def test_a_segment_can_name_each_cadence() -> None:
     assert all(f'"{cadence}"' in FIELDS["cadence"] for cadence in Cadence)
+
+
+@pytest.mark.parametrize(
+    ("setting", "file", "start"),
+    [
+        ("weekday", "docs/commands.md", "- `--day "),
+        ("weekday", "newsletter/web/api/models.py", "DAY = "),
+        ("weekday", "templates/pages/author/list_settings.html", '{{ choice("day", '),
+        ("monthday", "docs/commands.md", "- `--monthday "),
+        ("monthday", "newsletter/web/api/models.py", "MONTHDAY = "),
+        ("monthday", "templates/pages/author/list_settings.html", '{{ text("monthday", '),
+    ],
+)
+def test_texts_of_a_day_name_each_cadence_that_goes_out_on_it(
+    setting: str, file: str, start: str
+) -> None:
+    lines = (PACKAGE.parent / file).read_text().splitlines()
+    texts = [line for line in lines if line.startswith(start)]
+    assert texts
+    assert [
+        (cadence, text)
+        for cadence in Cadence
+        for text in texts
+        if depends_on(cadence, setting) != bool(re.search(rf"\b{cadence}\b", text))
+    ] == []
+
+
+def depends_on(cadence: Cadence, setting: str) -> bool:
+    """Return whether a setting of a list moves the digests of a cadence."""
+    if not cadence.scheduled:
+        return False
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    schedules = [replace(Schedule(ZoneInfo("UTC")), **{setting: day}) for day in range(1, 7)]
+    return len({find_next_period(cadence, schedule, now).due_at for schedule in schedules}) > 1
 
 
 def test_each_kind_of_event_is_recorded_by_a_service() -> None:
