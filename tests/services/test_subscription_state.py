@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from newsletter.db.session import db, transaction
 from newsletter.models import ConsentEvent, Event, Subscription, SubscriptionRequest
@@ -17,6 +18,8 @@ from newsletter.services.consent import Evidence
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.subscribe import Submission, subscribe
+from newsletter.services.transfer import import_events
+from newsletter.services.transfer.import_events import ImportedTransition
 from newsletter.vocabulary import (
     Actor,
     ConsentKind,
@@ -58,6 +61,47 @@ def test_an_end_is_recorded_once(env: Environment, pair: tuple[int, int]) -> Non
     ended = (pair[0], EventKind.SUBSCRIPTION_ENDED, Actor.SUBSCRIBER, "unsubscribed")
     assert events() == [ended]
     assert db.session.get_one(Subscription, pair[1]).status is SubscriptionStatus.ACTIVE
+
+
+def end_by_subscriber(env: Environment, session: Session, row: Subscription) -> None:
+    kind = ConsentKind.UNSUBSCRIBED
+    subscription_state.end_subscription(session, row, kind, LINK, env.now)
+
+
+def end_by_withdrawal(env: Environment, session: Session, row: Subscription) -> None:
+    subscription_state.withdraw_confirmation(session, row, LINK, env.now)
+
+
+def end_by_silence(env: Environment, session: Session, row: Subscription) -> None:
+    row.status = SubscriptionStatus.PENDING
+    row.confirmation_at = env.now - timedelta(days=15)
+    session.flush()
+    subscription_state.expire_unconfirmed(session, env.now - timedelta(days=14), env.now)
+
+
+def end_by_removal(env: Environment, session: Session, row: Subscription) -> None:
+    subscription_state.record_removed(session, row.subscriber, Actor.SUBSCRIBER, "erased", env.now)
+
+
+def end_by_import(env: Environment, session: Session, row: Subscription) -> None:
+    before, after = SubscriptionStatus.ACTIVE, SubscriptionStatus.UNSUBSCRIBED
+    transition = ImportedTransition(row.id, row.list_id, before, after)
+    import_events.record_import_batch(session, [transition], env.now)
+
+
+ENDS = (end_by_subscriber, end_by_withdrawal, end_by_silence, end_by_removal, end_by_import)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_each_end_writes_the_same_kinds_of_events(
+    env: Environment,
+    pair: tuple[int, int],
+    end: Callable[[Environment, Session, Subscription], None],
+) -> None:
+    """Whoever waits for an end hears of it, however it came about."""
+    with transaction() as session:
+        end(env, session, session.get_one(Subscription, pair[0]))
+    assert [row[:2] for row in events()] == [(pair[0], EventKind.SUBSCRIPTION_ENDED)]
 
 
 def test_an_event_names_its_evidence(env: Environment, pair: tuple[int, int]) -> None:
