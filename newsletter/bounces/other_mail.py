@@ -38,7 +38,8 @@ _UNSUBSCRIBE_TO = re.compile(r"^(?:unsub|unsubscribe)[+=_-]|^unsubscribe@", re.I
 _UNSUBSCRIBE = re.compile(
     r"^\W{0,8}(?:(?:re|aw|fwd?|sv)\s{0,2}:\s{0,2})?(?:please )?(?:unsubscribe|opt.?out|remove(?: "
     r"me)?|abmelden|abbestellen|d.sabonner|se d.sabonner|d.sinscription|baja|darse de baja|"
-    r"cancelar suscripci.n|dezabonare|disiscriviti|cancellami|afmelden)(?: me)?\W{0,8}$",
+    r"cancelar suscripci.n|dezabonare|disiscriviti|cancellami|afmelden|"
+    r"إلغاء (?:ال)?اشتراك)(?: me)?\W{0,8}$",
     re.I,
 )
 _REPLY_SUBJECT = re.compile(
@@ -56,7 +57,7 @@ _ASKS = re.compile(
     r"\bunsubscri|\b(?:take|remove) (?:me|my (?:e-?mail|address|name)) (?:off|from)\b|"
     r"\bstop (?:sending|e-?mailing|mailing|writing)|\bno (?:more|"
     r"longer) .{0,20}(?:e-?mails?|mails?|"
-    r"newsletters?)\b|\bopt.?out\b|\babmelde|\babzumelden|\bmelde .{0,30}\bab\b|"
+    r"newsletters?)\b|\bopt.?out\b|\babmelde|\babzumelden|\bmelde(?:n sie mich)? .{0,30}\bab\b|"
     r"\baustrag|\babbestell|"
     r"\bkeine .{0,20}(?:mails?|newsletter) mehr|d.sabonn|d.sinscri|"
     r"\bne plus (?:recevoir|m.envoyer)|"

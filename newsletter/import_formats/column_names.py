@@ -28,6 +28,12 @@ EMAIL = (
     "correo",
     "indirizzo email",
     "e mailadres",
+    "adresă de e mail",
+    "adresa de e mail",
+    "adresa e mail",
+    "البريد الإلكتروني",
+    "البريد الالكتروني",
+    "عنوان البريد الإلكتروني",
     "mail",
     "subscriber",
     "address",
@@ -40,6 +46,9 @@ NAME = (
     "subscriber name",
     "user name",
     "vollständiger name",
+    "nume complet",
+    "الاسم",
+    "الاسم الكامل",
 )
 FIRST = (
     "first name",
@@ -51,6 +60,8 @@ FIRST = (
     "vorname",
     "prénom",
     "nombre",
+    "prenume",
+    "الاسم الأول",
 )
 LAST = (
     "last name",
@@ -63,6 +74,9 @@ LAST = (
     "nom",
     "apellido",
     "apellidos",
+    "nume",
+    "nume de familie",
+    "اسم العائلة",
 )
 STATUS = (
     "status",
@@ -94,6 +108,7 @@ STATUS = (
     "lijststatus",
     "status global",
     "status da lista",
+    "الحالة",
 )
 STATE = ("state", "estado")
 """May hold a status, or California: only words that are known count."""

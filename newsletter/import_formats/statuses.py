@@ -52,7 +52,8 @@ _WORDS: dict[StatusWord, str] = {
         "abonné; abonnée; "
         "inscrit; inscrite; suscrito; suscrita; iscritto; iscritta; inscrito; inscrita; "
         "geabonneerd; ingeschreven; "
-        "abonat; abonata; confirmé; confirmado; confermato; bevestigd; confirmat"
+        "abonat; abonata; confirmé; confirmado; confermato; bevestigd; confirmat; "
+        "مشترك; مشتركة"
     ),
     StatusWord.SILENT: (
         "; express; explicit; implicit; implied; granted; given; marketing contact; ok; "
@@ -68,7 +69,8 @@ _WORDS: dict[StatusWord, str] = {
         "ausstehend; "
         "non confirmé; en attente; sin confirmar; no confirmado; pendiente; pendente; non "
         "confermato; in attesa; "
-        "não confirmado; onbevestigd; neconfirmat; in asteptare"
+        "não confirmado; onbevestigd; neconfirmat; in asteptare; "
+        "غير مؤكد; قيد الانتظار"
     ),
     StatusWord.NO: (
         "denied; "
@@ -82,7 +84,8 @@ _WORDS: dict[StatusWord, str] = {
         "inactivo; "
         "no suscrito; disiscritto; disiscritta; cancellato; annullato; inattivo; descadastrado; "
         "inativo; não inscrito; "
-        "uitgeschreven; afgemeld; inactief; dezabonat; dezabonata; inactiv; wypisany; odhlášen"
+        "uitgeschreven; afgemeld; inactief; dezabonat; dezabonata; inactiv; wypisany; odhlášen; "
+        "غير مشترك; غير مشتركة; ملغى الاشتراك; ألغى الاشتراك; إلغاء الاشتراك"
     ),
     StatusWord.BOUNCED: (
         "bounced; bounce; cleaned; hard bounced; hard bounce; unreachable; undeliverable; invalid; "
@@ -95,7 +98,7 @@ _WORDS: dict[StatusWord, str] = {
     StatusWord.BLOCKED: (
         "blocklisted; blacklisted; blocklist; blacklist; blocked; suppressed; banned; spammy; "
         "gesperrt; bloqué; "
-        "bloqueado; bloccato"
+        "bloqueado; bloccato; blocat; محظور"
     ),
 }
 
