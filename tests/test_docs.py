@@ -18,6 +18,7 @@ from flask import Flask
 
 from newsletter.cli.reference import reference
 from newsletter.db.session import Base, db
+from newsletter.i18n import LANGUAGES, get_babel_locale
 from newsletter.settings import Settings, keys
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +31,19 @@ def test_the_reference_of_commands_is_up_to_date() -> None:
     assert (ROOT / "docs/commands.md").read_text() == reference(), (
         "python -m newsletter.cli.reference > docs/commands.md"
     )
+
+
+NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
+
+
+def test_the_docs_count_and_name_the_languages() -> None:
+    number = NUMBERS.split()[len(LANGUAGES)]
+    page = (ROOT / "docs" / "translating.md").read_text()
+    assert page.startswith(f"# {number.capitalize()} languages\n")
+    assert f"[{number} languages]" in (ROOT / "README.md").read_text()
+    first = page.split("\n\n")[1]
+    names = {code: get_babel_locale(code).get_language_name("en") for code in LANGUAGES}
+    assert [name for name in names.values() if name not in first] == []
 
 
 def test_paths_named_in_the_docs_exist() -> None:

@@ -1,4 +1,4 @@
-"""Every page of the author, in every state: judged by axe-core, at four widths, in six languages,
+"""Every page of the author, in every state: judged by axe-core, at four widths, in every language,
 light and dark, by keyboard.
 """
 

@@ -24,7 +24,7 @@ from newsletter.services.mail_context import (
 from newsletter.vocabulary import MailKind
 
 FORMS_AT_MOST = 200
-"""Forms that are kept: four frequencies of six languages of some lists."""
+"""Forms that are kept: every cadence in every language, of some lists."""
 LINKS = ("confirm_url", "never_url")
 """The links of a request, which stand in its confirmation beside those of the subscription."""
 

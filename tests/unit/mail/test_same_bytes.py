@@ -18,6 +18,7 @@ import pytest
 from itsdangerous import Signer
 
 from newsletter.errors import InvalidInput
+from newsletter.i18n import LANGUAGES
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail import header_fields, headers
 from newsletter.mail.message import (
@@ -46,7 +47,6 @@ SUBJECTS = [
     " ",
     "x" * 300,
 ]
-LANGUAGES = ["en", "de", "fr", "es", "ro", "ar"]
 _AS_IT_IS = re.compile(r"[!-\-/-<>-~](?:[ -<>-~]{0,73}[!-<>-~]|[!-<>-~]{74,})?", re.ASCII)
 
 
@@ -133,13 +133,14 @@ def build(work):  # type: ignore[no-untyped-def]
 def test_messages_have_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """500 strings as names, subjects, addresses and links, in each language's subject."""
     dice = random.Random(1)
+    languages = list(LANGUAGES)
     text = f"Dear {make_slot('name')},\n\n{make_slot('unsubscribe_url')}\n.{make_slot('name')}."
     html = f'<p>{make_slot("name")}</p><a href="{make_slot("preferences_url")}">x</a>'
     result = 0
     for number, naughty in enumerate(NAUGHTY):
         naughty = naughty[:3000]
         subject = SUBJECTS[number % len(SUBJECTS)]
-        draft_text = f"{LANGUAGES[number % 6]} {text}"
+        draft_text = f"{languages[number % len(languages)]} {text}"
         token = "".join(dice.choices("abcXYZ019-_.", k=dice.randint(20, 120)))
         values = {
             "name": naughty,
