@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+import newsletter
 from newsletter.errors import SettingsError
 from newsletter.mail.smtp.servers import parse_server
+from newsletter.services import mailbox_limits
 from newsletter.settings import Settings, keys
 from newsletter.settings_loader import load_settings
 
+DOCS = Path(newsletter.__file__).parents[1] / "docs"
 KEY = "0123456789abcdef0123456789abcdef"
 
 
@@ -38,6 +42,30 @@ def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
     assert settings.smtp.retry_after[0] == timedelta(minutes=1)
     assert settings.smtp.timeout == timedelta(seconds=60)
     assert settings.feeds.allow_private_addresses is False
+
+
+DOCUMENTED = dict(
+    re.findall(r"^- `([a-z_.]+)` \(default `([^`]+)`", (DOCS / "settings.md").read_text(), re.M)
+)
+
+
+@pytest.mark.parametrize("key", DOCUMENTED)
+def test_a_default_is_what_its_page_says(key: str, tmp_path: Path) -> None:
+    """Whoever writes the documented default into the file changes nothing."""
+    file = write(tmp_path, f'secret_key = "{KEY}"')
+    name = f"NEWSLETTER_{key.upper().replace('.', '__')}"
+    assert load_settings(file, {name: DOCUMENTED[key]}) == load_settings(file)
+
+
+def test_most_settings_have_a_documented_default() -> None:
+    assert len(DOCUMENTED) > 20
+
+
+def test_the_mails_of_a_mailbox_are_remembered_longer_than_one_is_tried() -> None:
+    patience = f"{int(mailbox_limits.EMPTY_FOR.total_seconds())}s"
+    assert "SMTP__PATIENCE" in problems(
+        None, {"NEWSLETTER_SECRET_KEY": KEY, "NEWSLETTER_SMTP__PATIENCE": patience}
+    )
 
 
 def test_the_environment_wins(tmp_path: Path) -> None:
