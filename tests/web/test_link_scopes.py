@@ -510,3 +510,12 @@ def test_no_token_of_any_purpose_reaches_the_record(world: World, purpose: LinkP
     )
     for rows in world.state().values():
         assert token not in "".join(rows)
+
+
+@pytest.mark.parametrize("purpose", MAILED)
+def test_a_page_behind_a_link_is_kept_by_nobody(world: World, purpose: LinkPurpose) -> None:
+    url = world.link(purpose, world.handle("blog"))
+    for answer in (world.client.get(url, buffered=True), world.client.post(url)):
+        if answer.status_code != 405:
+            assert answer.headers["Cache-Control"] == "no-store", answer.status
+            assert "noindex" in answer.headers["X-Robots-Tag"]
