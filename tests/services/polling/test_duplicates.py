@@ -34,7 +34,7 @@ def session(env: Environment) -> Session:
 def feed(session: Session) -> Feed:
     """Add a feed beside another list, whose post embeds the same video and has the same link."""
     foreign = add_feed(session, add_list(session, "other"), "https://other.example.com/feed/")
-    add_story(session, foreign, "Foreign", {"content_html": EMBED, "link_key": LINK})
+    add_story(session, foreign, "Page", {"content_html": EMBED, "link_key": LINK})
     return add_feed(session, add_list(session))
 
 
@@ -103,7 +103,8 @@ def test_the_first_of_several_posts_shows_each_video_and_stays_the_one(
         add_story(session, feed, f"Video {name}", {"video_id": name})
         for name in ("zbcdefghijk", "abcdefghijk", "nowhere_at_")
     ]
-    add_story(session, feed, "No video", {})
+    trailer = {"video_id": "trailer_of_", "content_html": EMBED + OTHER_EMBED}
+    add_story(session, feed, "A video is no post", trailer)
     posts = [
         add_story(session, feed, f"Post {n}", {"content_html": EMBED + more})
         for n, more in enumerate(("", OTHER_EMBED, OTHER_EMBED))
@@ -153,15 +154,19 @@ def test_a_page_of_two_feeds_is_mailed_from_the_first(
     assert later.fate == (EntryStatus.SKIPPED if is_shown else before[2])
 
 
-def test_a_page_that_is_shown_already_stays_where_it_is(
+def test_what_is_shown_already_stays_where_it_is(
     env: Environment, session: Session, feed: Feed
 ) -> None:
     category = add_feed(session, feed.mailing_list, "https://blog.example.com/category/feed/")
     add_story(session, feed, "Page", {"link_key": LINK})
     post = add_story(session, feed, "Post", {})
     shown = add_story(session, category, "Page", {"link_key": LINK, "shown_in_id": post.id})
+    add_story(session, feed, "First", {"content_html": EMBED})
+    mailed = {"video_id": "abcdefghijk", "fate": "sent", "shown_in_id": post.id}
+    video = add_story(session, feed, "Video", mailed)
     merge(env, session, feed)
     assert (shown.shown_in_id, shown.fate) == (post.id, EntryStatus.READY)
+    assert video.shown_in_id == post.id
 
 
 @pytest.mark.parametrize(
