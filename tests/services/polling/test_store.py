@@ -165,6 +165,15 @@ def test_a_feed_is_polled_every_hour_where_its_hub_is_alive(
     assert START + wait <= feed.next_poll_at <= START + wait * 1.1
 
 
+def test_the_hub_that_a_feed_names_is_noted(env: Environment, session: Session, feed: Feed) -> None:
+    reading = make_reading(item("Post"))
+    links = f'<https://hub.example.com/>; rel="hub", <{URL}>; rel="self"'
+    fetched = replace(reading.fetched, links=links)
+    store.store_reading(env, session, feed, replace(reading, fetched=fetched))
+    [noted] = session.scalars(select(HubSubscription))
+    assert (noted.feed_id, noted.hub) == (feed.id, "https://hub.example.com/")
+
+
 @pytest.mark.parametrize(
     ("targets", "seen", "is_followed"),
     [
