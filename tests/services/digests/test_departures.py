@@ -1,4 +1,4 @@
-"""When a digest goes: by its schedule, its review and what has been composed already."""
+"""The moment of a digest, by its schedule, its review and what has been composed already."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def add_review(session: Session, mailing_list: MailingList, **values: object) ->
 
 def make_review(**values: object) -> Review:
     row = DigestReview(id=7, list_id=1, cadence=Cadence.WEEKLY, key="k", **values)
-    row.left_out, row.mails, row.version, row.through, row.recipients = [], [], 0, 0, 0
+    row.left_out = []
+    row.mails = []
+    row.version = row.through = row.recipients = 0
     row.waits = bool(row.waits)
     return reviews.describe_row(row)
 
@@ -76,10 +78,10 @@ def test_the_next_digest_is_the_first_that_has_not_gone(
     closed: bool,
 ) -> None:
     mailing_list = add_list(session, schedule_since=since, review_minutes=review_minutes)
-    found = timing.find_next_digest(session, mailing_list, Cadence.WEEKLY, now)
-    assert found is not None
-    assert (found.period.due_at, found.following.due_at) == (due_at, due_at + WEEK)
-    assert (found.overdue, found.closed) == (overdue, closed)
+    digest = timing.find_next_digest(session, mailing_list, Cadence.WEEKLY, now)
+    assert digest is not None
+    assert (digest.period.due_at, digest.following.due_at) == (due_at, due_at + WEEK)
+    assert (digest.overdue, digest.closed) == (overdue, closed)
     assert timing.find_next_digest(session, mailing_list, Cadence.INSTANT, now) is None
 
 
@@ -100,10 +102,10 @@ def test_a_period_has_one_digest(
         DigestPeriod(list_id=lists[slug].id, cadence=cadence, key=key, why="", composed_at=START)
     )
     session.flush()
-    found = timing.find_next_digest(session, lists["blog"], Cadence.WEEKLY, MONDAY)
-    assert found is not None
-    assert found.period.due_at == MONDAY + (WEEK if is_passed else timedelta())
-    assert (found.overdue, found.closed) == (not is_passed, not is_passed)
+    digest = timing.find_next_digest(session, lists["blog"], Cadence.WEEKLY, MONDAY)
+    assert digest is not None
+    assert digest.period.due_at == MONDAY + (WEEK if is_passed else timedelta())
+    assert (digest.overdue, digest.closed) == (not is_passed, not is_passed)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ def test_settled_reviews_are_kept_for_their_time(session: Session) -> None:
         add_review(session, mailing_list, settled_at=moment)
         for moment in (None, before - SECOND, before, START)
     ]
-    kept = [row.id for row in rows if row is not rows[1]]
+    remaining = [row.id for row in rows if row is not rows[1]]
     for _ in range(2):
         reviews.delete_old_reviews(session, START)
-        assert session.scalars(select(DigestReview.id).order_by(DigestReview.id)).all() == kept
+        assert session.scalars(select(DigestReview.id).order_by(DigestReview.id)).all() == remaining

@@ -1,4 +1,4 @@
-"""Whom a digest is planned for and what it may carry, beside everybody and everything else."""
+"""The subscribers and entries of a planned digest, beside everybody and everything else."""
 
 from __future__ import annotations
 
@@ -237,7 +237,8 @@ def test_what_came_back_is_owed_to_those_who_were_there_and_had_it_not(
     entry = find_entry("blog 3")
     entry.first_seq = 2
     weekly = session.scalars(select(Subscription).where(Subscription.list_id == blog.id)).one()
-    weekly.cursor, weekly.joined_seq = cursor, joined
+    weekly.cursor = cursor
+    weekly.joined_seq = joined
     for title, first in (("blog 1", 1), ("blog 2", None), ("other 3", 2)):
         find_entry(title).first_seq = first
     if had is not None:

@@ -160,17 +160,17 @@ def test_what_is_shown_already_stays_where_it_is(
     category = add_feed(session, feed.mailing_list, "https://blog.example.com/category/feed/")
     add_story(session, feed, "Page", {"link_key": LINK})
     post = add_story(session, feed, "Post", {})
-    shown = add_story(session, category, "Page", {"link_key": LINK, "shown_in_id": post.id})
+    twin = add_story(session, category, "Page", {"link_key": LINK, "shown_in_id": post.id})
     add_story(session, feed, "First", {"content_html": EMBED})
     mailed = {"video_id": "abcdefghijk", "fate": "sent", "shown_in_id": post.id}
     video = add_story(session, feed, "Video", mailed)
     merge(env, session, feed)
-    assert (shown.shown_in_id, shown.fate) == (post.id, EntryStatus.READY)
+    assert (twin.shown_in_id, twin.fate) == (post.id, EntryStatus.READY)
     assert video.shown_in_id == post.id
 
 
 @pytest.mark.parametrize(
-    ("page", "shown", "is_free"),
+    ("page", "inner", "is_free"),
     [
         ({}, {}, True),
         ({"fate": "sent"}, {}, False),
@@ -179,20 +179,20 @@ def test_what_is_shown_already_stays_where_it_is(
     ],
 )
 def test_what_a_withdrawn_page_showed_goes_out_unless_its_page_was_mailed(
-    env: Environment, session: Session, feed: Feed, page: Change, shown: Change, is_free: bool
+    env: Environment, session: Session, feed: Feed, page: Change, inner: Change, is_free: bool
 ) -> None:
     withdrawn = add_story(session, feed, "Page", {"link_key": LINK} | page)
-    kept = add_story(session, feed, "Kept", {})
+    other = add_story(session, feed, "Kept", {})
     entries = [
         add_story(
             session,
             feed,
             f"Shown {place.id}",
-            {"link_key": LINK, "fate": "skipped", "shown_in_id": place.id} | shown,
+            {"link_key": LINK, "fate": "skipped", "shown_in_id": place.id} | inner,
         )
-        for place in (withdrawn, kept)
+        for place in (withdrawn, other)
     ]
     duplicates.separate_from_withdrawn(env, session, [withdrawn.id])
     assert entries[0].shown_in_id == (None if is_free else withdrawn.id)
     assert entries[0].fate == (EntryStatus.READY if is_free else EntryStatus.SKIPPED)
-    assert (entries[1].shown_in_id, entries[1].fate) == (kept.id, EntryStatus.SKIPPED)
+    assert (entries[1].shown_in_id, entries[1].fate) == (other.id, EntryStatus.SKIPPED)

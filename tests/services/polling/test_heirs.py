@@ -1,4 +1,4 @@
-"""What becomes of a story whose feed is removed: other feeds' entries take its place."""
+"""The fate of a story whose feed is removed: other feeds' entries take its place."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ def read_carried(campaign_id: int) -> tuple[set[int], list[int]]:
 def test_the_first_heir_takes_the_place_and_shows_the_others(env: Environment) -> None:
     session = db.session()
     mailing_list = add_list(session)
-    removed, kept, third = (
+    removed, second_feed, third = (
         add_feed(session, mailing_list, f"https://blog.example.com/{name}/") for name in "abc"
     )
     page = add_entry(session, removed, "Page", fate="sent")
-    other = add_entry(session, kept, "Other", fate="sent")
+    other = add_entry(session, second_feed, "Other", fate="sent")
     sibling, twin, heir, second, foreign = (
         add_entry(session, feed, title, fate="skipped")
         for feed, title in (
             (removed, "Sibling"),
-            (kept, "Twin"),
-            (kept, "Heir"),
+            (second_feed, "Twin"),
+            (second_feed, "Heir"),
             (third, "Second"),
             (third, "Foreign"),
         )

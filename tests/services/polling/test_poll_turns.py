@@ -1,4 +1,4 @@
-"""Whose turn it is to be polled, and what happens to a feed while it is being polled."""
+"""The turn of each feed to be polled, and the fate of a feed while it is being polled."""
 
 from __future__ import annotations
 
@@ -172,8 +172,8 @@ def test_a_process_that_ends_gives_back_its_own_claims_only(
         return True
 
     assert polling.poll_due(env, stop=stop) == []
-    kept = meanwhile.get("next_poll_at", START + polling.CLAIM_FOR)
-    assert read_feed(feed_id).next_poll_at == kept
+    expected = meanwhile.get("next_poll_at", START + polling.CLAIM_FOR)
+    assert read_feed(feed_id).next_poll_at == expected
 
 
 def test_a_feed_that_is_removed_while_it_is_read_leaves_nothing(

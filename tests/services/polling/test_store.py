@@ -1,4 +1,4 @@
-"""What a reading leaves of a feed and of its entries, beside another feed that stays as it is."""
+"""The traces that a reading leaves of a feed, beside other feeds that stay as they are."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_the_hub_that_a_feed_names_is_noted(env: Environment, session: Session, 
 
 
 @pytest.mark.parametrize(
-    ("targets", "seen", "is_followed"),
+    ("targets", "count", "is_followed"),
     [
         ((NEW_URL, NEW_URL), 2, False),
         ((NEW_URL, NEW_URL, NEW_URL), 0, True),
@@ -189,13 +189,13 @@ def test_a_move_counts_that_says_the_same_three_times_in_a_row(
     session: Session,
     feed: Feed,
     targets: tuple[str | None, ...],
-    seen: int,
+    count: int,
     is_followed: bool,
 ) -> None:
     for target in targets:
         fetched = Fetched(URL, 200, b"same", permanent_url=target)
         store.store_reading(env, session, feed, FeedReading(fetched))
-    assert (feed.url, feed.moved_seen) == (NEW_URL if is_followed else URL, seen)
+    assert (feed.url, feed.moved_seen) == (NEW_URL if is_followed else URL, count)
     assert feed.moved_to == ("" if is_followed else targets[-1] or "")
 
 

@@ -1,4 +1,4 @@
-"""What becomes of the entries of a feed that is read, beside entries of other feeds."""
+"""The fate of the entries of a feed that is read, beside entries of other feeds."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_what_is_left_out_now_is_not_mailed_any_more(
 
 
 @pytest.mark.parametrize(
-    ("values", "asked"),
+    ("values", "count"),
     [
         ({"fate": "ready"}, 1),
         ({"fate": "held", "by_hand": True}, 1),
@@ -146,33 +146,34 @@ def test_what_is_left_out_now_is_not_mailed_any_more(
     ],
 )
 def test_the_author_is_asked_once_until_they_have_decided(
-    env: Environment, session: Session, feed: Feed, values: dict[str, object], asked: int
+    env: Environment, session: Session, feed: Feed, values: dict[str, object], count: int
 ) -> None:
     add_known(session, feed, "Before", **values)
     result = read(env, feed, item("Before"), item("Post", body=SECRET))
-    assert (result.held, result.new, count_notices(session)) == (1, 1, asked)
+    assert (result.held, result.new, count_notices(session)) == (1, 1, count)
 
 
 def test_only_named_entries_are_withdrawn_and_none_of_the_authors(
     env: Environment, session: Session, feed: Feed
 ) -> None:
     entries = [add_entry(session, feed, title) for title in ("Kept", "Decided", "Taken", "Shown")]
-    _, decided, taken, shown = entries
+    _, decided, withdrawn, inner = entries
     decided.by_hand = True
-    shown.fate = EntryStatus.SKIPPED
-    shown.shown_in_id = taken.id
+    inner.fate = EntryStatus.SKIPPED
+    inner.shown_in_id = withdrawn.id
     session.flush()
-    assert store.withdraw_entries(env, session, [decided.id, taken.id]) == 1
+    assert store.withdraw_entries(env, session, [decided.id, withdrawn.id]) == 1
     assert [entry.withdrawn_at for entry in entries] == [None, None, START, None]
     assert [entry.fate for entry in entries] == ["ready", "ready", "skipped", "ready"]
-    assert shown.shown_in_id is None
+    assert inner.shown_in_id is None
 
 
 def test_an_image_that_a_page_gave_stays_until_the_feed_has_one(
     env: Environment, session: Session, feed: Feed
 ) -> None:
     entry = add_known(session, feed, "Post")
-    entry.image, entry.image_alt = "https://blog.example.com/page.jpg", "Sea"
+    entry.image = "https://blog.example.com/page.jpg"
+    entry.image_alt = "Sea"
     read(env, feed, item("Post"))
     assert (entry.image, entry.image_alt) == ("https://blog.example.com/page.jpg", "Sea")
     reading = make_reading(item("Post"))
@@ -205,3 +206,45 @@ def test_kinds_of_videos_that_a_feed_leaves_out_are_skipped(
     assert result.new == 2 - len(leaves_out)
     query = select(Entry.title).where(Entry.feed_id == feed.id, Entry.fate == EntryStatus.SKIPPED)
     assert set(session.scalars(query)) == {"Live", *(["Short"] if leaves_out else [])}
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_known_entry_takes_the_id_it_has_now_unless_it_is_anothers(
+    env: Environment, session: Session, feed: Feed, is_used: bool
+) -> None:
+    [parsed] = parse_feed(rss(item("Post", guid="now")), url=URL).entries
+    entry = add_known(session, feed, "Post")
+    other = add_known(session, feed, "Another")
+    before = entry.identity
+    if is_used:
+        other.identity = parsed.identity
+        session.flush()
+    result = read(env, feed, item("Post", guid="now"), item("Another"))
+    assert (result.new, result.changed) == (0, 2)
+    assert entry.identity == (before if is_used else parsed.identity)
+
+
+def test_a_page_that_another_feed_has_as_well_is_one_story(
+    env: Environment, session: Session, feed: Feed
+) -> None:
+    second = add_feed(session, feed.mailing_list, "https://blog.example.com/third/")
+    entry = add_known(session, second, "Page")
+    read(env, feed, item("Page", guid="another"), item("Else"))
+    query = select(Entry.title, Entry.shown_in_id).where(Entry.feed_id == feed.id)
+    assert {tuple(row) for row in session.execute(query)} == {("Page", entry.id), ("Else", None)}
+
+
+@pytest.mark.parametrize(
+    ("site", "link", "key"),
+    [("", "https://a.example/", "a"), ("https://b.example/", "https://a.example/", "b")],
+)
+def test_the_address_of_its_site_is_that_of_the_feed_unless_one_is_set(
+    env: Environment, session: Session, feed: Feed, site: str, link: str, key: str
+) -> None:
+    feed.site_url = site
+    feed.entries_at_once = 7
+    parsed = make_reading().parsed
+    assert parsed is not None
+    moment = store.describe_moment(env, feed, replace(parsed, link=link))
+    assert moment.site_key.removeprefix("//").startswith(f"{key}.example")
+    assert (moment.now, moment.before, moment.window) == (START, START, 7)
