@@ -196,7 +196,11 @@ def test_kinds_of_videos_that_a_feed_leaves_out_are_skipped(
     )
     assert reading.parsed is not None
     short, live, post = reading.parsed.entries
-    entries = (replace(short, video_id="abcdefghijk"), live, post)
+    entries = (
+        replace(short, video_id="abcdefghijk"),
+        replace(live, video_id="zbcdefghijk"),
+        replace(post, link="https://blog.example.com/shorts/1"),
+    )
     reading = replace(
         reading,
         parsed=replace(reading.parsed, entries=entries),
