@@ -87,12 +87,13 @@ def test_a_campaign_knows_the_range_of_its_rows_whatever_is_added(
         MailKind.LETTER,
         None,
     )
+    assert freeze(session, letter, house.zoe) == 1, "the row before is its own"
     assert freeze(session, other, house.zoe) == 1
-    assert bounds(other) == (before + 3, before + 3, before + 2, 1)
+    assert bounds(other) == (before + 4, before + 4, before + 3, 1)
     letter.leased_id += 1
     assert freeze(session, letter) == 0, "nobody is added"
     assert freeze(session, letter, house.cleo) == 1
-    assert bounds(letter) == (before + 1, before + 4, before + 1, 3)
+    assert bounds(letter) == (before + 1, before + 5, before + 1, 4)
 
 
 def test_an_end_cancels_what_waits_for_one_subscription(session: Session, house: House) -> None:

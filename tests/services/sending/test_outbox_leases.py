@@ -93,6 +93,7 @@ def test_due_rows_are_leased_in_the_order_they_are_due(session: Session, house: 
     add_row(session, house.ana, None, due_at=START, lease_id=99)
     add_row(session, house.ana, None, due_at=START, status=SENT)
     crashed = add_row(session, house.ana, None, due_at=START, crashes=1)
+    crashed_too = add_row(session, house.ana, None, due_at=START, crashes=1)
     retries = [
         add_row(session, house.ana, house.letter, due_at=START),
         add_row(session, house.bea, house.letter, due_at=START, crashes=2, status=IN_DOUBT),
@@ -122,6 +123,7 @@ def test_due_rows_are_leased_in_the_order_they_are_due(session: Session, house: 
     assert lease(None, 9) == mails[:1]
     assert lease(None, 9) == []
     assert lease(None, 9, alone=True) == [crashed]
+    assert lease(None, 9, alone=True) == [crashed_too]
     assert lease(house.letter.id, 9) == retries[:1]
     assert lease(house.letter.id, 9, alone=True) == retries[1:]
 
@@ -131,7 +133,9 @@ def test_what_a_dead_worker_held_is_told_by_how_far_it_came(session: Session, ho
     offered = [add_row(session, house.ana, letter), add_row(session, house.bea, letter)]
     mine = add_row(session, house.zoe, house.other)
     sent = add_row(session, house.zoe, letter, status=SENT)
+    waits = add_row(session, None, letter, due_at=START)
     rest = add_row(session, house.cleo, letter)
+    of_next_slice = add_row(session, None, letter)
 
     def add_lease(worker: str, **values: object) -> int:
         lease = Lease(worker=worker, expires_at=1 << 40, **values)
@@ -154,7 +158,8 @@ def test_what_a_dead_worker_held_is_told_by_how_far_it_came(session: Session, ho
         assert row.lease_id is None
     row = read(session, rest)
     assert (row.status, row.crashes, row.doubts, row.due_at) == (QUEUED, 0, 0, LATE)
-    assert read(session, mine).due_at is None
+    assert [read(session, id_).due_at for id_ in (mine, of_next_slice)] == [None, None]
+    assert (read(session, waits).status, read(session, waits).due_at) == (QUEUED, START)
     assert read(session, kept_row).lease_id == alive
     assert (read(session, sent).status, read(session, sent).due_at) == (SENT, None)
 

@@ -126,6 +126,18 @@ def test_folding_takes_settled_rows_of_one_campaign_step_by_step(
     }
 
 
+def test_recipients_who_were_removed_are_counted_folded_or_not(
+    session: Session, house: House
+) -> None:
+    for campaign in (house.letter, house.other, house.letter):
+        add_row(session, None, campaign, status=SENT)
+    add_row(session, house.ana, house.letter, status=SENT)
+    house.letter.erased = 5
+    assert outbox.count_removed(session, house.letter) == 7
+    assert outbox.count_removed(session, house.other) == 1
+    assert outbox.count_removed(session, house.later) == 0
+
+
 def test_folding_keeps_the_numbers_of_two_subjects(session: Session, house: House) -> None:
     letter = house.letter
     letter.subject_b = "Second"
