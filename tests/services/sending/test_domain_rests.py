@@ -22,7 +22,7 @@ DEAD = Verdict(VerdictKind.RECIPIENT, "unknown")
 
 
 class Mails:
-    """What one run learns of domains, told in a word for each message."""
+    """The lessons of one run about domains, told in a word for each message."""
 
     def __init__(self, env: Environment, campaign_id: int) -> None:
         self.rests = DomainBackoffs(env)

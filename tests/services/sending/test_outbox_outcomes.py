@@ -1,4 +1,4 @@
-"""What a worker reads of its lease and writes of its outcomes: row by row, and no others."""
+"""A worker reads the rows of its lease and writes their outcomes, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the outbox answers about one campaign or subscription is right between those of others."""
+"""The outbox answers about one campaign or subscription, whatever rows others have."""
 
 from __future__ import annotations
 

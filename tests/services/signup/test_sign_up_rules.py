@@ -1,4 +1,4 @@
-"""What a form takes: fields, addresses and moments, on both sides of each limit."""
+"""A form takes fields, addresses and moments on one side of each limit, and not on the other."""
 
 from __future__ import annotations
 
