@@ -224,7 +224,6 @@ class Conversation:
             flight.refusal = (refused_at, parse_reply(code, words))
         if self._grouped:
             return []
-        self._steps.clear()
         return self._conclude(flight)
 
     def _take_data_reply(self, flight: _Flight, code: int, words: bytes) -> list[bytes]:
