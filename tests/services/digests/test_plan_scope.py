@@ -174,6 +174,7 @@ def test_how_far_a_digest_goes(
 ) -> None:
     """To the end, unless it was reviewed or is an instant mail that waits for corrections."""
     add_reader(session, blog, "instant@example.com", cadence="instant")
+    add_reader(session, blog, "ahead@example.com", cadence=cadence, cursor=4)
     find_entry("blog 3").matures_at = START + SECOND
     held = DigestReview(
         list_id=blog.id, cadence=cadence, key="k", entries=entries, through=3, created_at=START
@@ -183,6 +184,7 @@ def test_how_far_a_digest_goes(
     review = reviews.describe_row(held)
     planned = make_plan(env, blog, cadence=cadence, hasty=hasty, review=review)
     assert planned.through == through
+    assert planned.decision.settled == (), "nobody's place is moved back"
     assert list_numbers(planned) == list(range(1, through + 1))
 
 
