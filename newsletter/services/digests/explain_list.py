@@ -145,7 +145,8 @@ class _Explainer:
         )
         unripe = DigestDecision()
         cut = plan.cut
-        if plan.through < self.list.entry_seq:
+        is_fixed = review is not None and review.entries is not None
+        if plan.through < self.list.entry_seq and not is_fixed:
             hasty = make_plan(
                 self.env, self.session, self.list, cadence, count_at_most=self.count_at_most
             )
