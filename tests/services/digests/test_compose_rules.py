@@ -19,13 +19,17 @@ from newsletter.models import (
     Edition,
     Entry,
     MailingList,
+    Subscriber,
     Subscription,
+    Topic,
+    TopicSource,
 )
 from newsletter.schedule import Period
 from newsletter.services.digests import compose, intros, plan, reviews
 from newsletter.services.digests.compose import ComposedDigest, DueDigest
 from newsletter.services.digests.reviews import Review
 from newsletter.services.digests.selection import DigestDecision, SubscriberGroup
+from newsletter.services.lists.topics import pack_topics
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 from tests.fakes import START
@@ -80,6 +84,8 @@ def test_a_digest_moves_those_who_get_it_and_nobody_else(env: Environment, list_
     assert composed is not None
     assert (composed.entries, composed.recipients) == (3, 2)
     assert read_cursors() == {"new": 3, "some": 3, "all": 3, "daily": 0}
+    campaign = db.session.get_one(Campaign, composed.campaign_id)
+    assert (campaign.list_id, campaign.kind, campaign.status) == (list_id, "digest", "sending")
     period = read_period()
     assert (period.list_id, period.cadence, period.key) == (list_id, WEEKLY, KEY)
     assert (period.campaign_id, period.why) == (
@@ -99,6 +105,28 @@ def test_a_digest_moves_those_who_get_it_and_nobody_else(env: Environment, list_
     }
     editions = db.session.scalars(select(Edition).order_by(Edition.cursor)).all()
     assert [(row.cursor, len(row.entries)) for row in editions] == [(-1, 3), (0, 3), (1, 1)]
+
+
+def test_a_campaign_is_named_for_all_that_anybody_gets(env: Environment, list_id: int) -> None:
+    with transaction() as session:
+        for name, titles in (("rest", ["blog 1"]), ("walk", ["blog 2", "blog 3"])):
+            topic = Topic(list_id=list_id, name=name, sources=[TopicSource(category=name)])
+            session.add(topic)
+            session.flush()
+            for entry in session.scalars(select(Entry).where(Entry.title.in_(titles))):
+                entry.categories = [name]
+            email = {"rest": "new@blog.example.com", "walk": "some@blog.example.com"}[name]
+            query = select(Subscription).join(Subscriber).where(Subscriber.email_key == email)
+            reader = session.scalars(query).one()
+            reader.cursor = 0
+            reader.topics = pack_topics([topic.id])
+    composed = compose.compose(env, make_due(list_id))
+    assert composed is not None
+    db.session.rollback()
+    rows = db.session.scalars(select(Edition).order_by(Edition.cursor)).all()
+    assert [len(row.entries) for row in rows] == [3, 2, 1]
+    assert composed.subject == rows[0].subject
+    assert composed.subject not in (rows[1].subject, rows[2].subject)
 
 
 def test_a_rehearsal_leaves_nothing(env: Environment, list_id: int) -> None:

@@ -120,6 +120,7 @@ def test_a_digest_without_a_review_is_held_and_then_goes_on(
 ) -> None:
     held = review_acts.hold(env, "blog", cadence)
     assert (held.key, held.due_at, held.entries, held.version) == (key, due_at, None, 1)
+    assert not held.waits
     with reading() as session:
         mailing_list = session.get_one(MailingList, held.list_id)
         assert review_acts.find_key(env, session, mailing_list, cadence) == key

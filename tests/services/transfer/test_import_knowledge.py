@@ -161,3 +161,17 @@ def test_a_subscriber_without_a_list_is_stored_once(
     assert make_batch(env).put_subscriber(row, ADDRESS) is is_new
     assert set(session.scalars(select(Subscriber.email_key))) == {"bob@example.com", KEY}
     assert len(session.scalars(select(Subscription)).all()) == 1
+
+
+def test_long_words_are_cut_to_what_is_stored(env: Environment, blog: MailingList) -> None:
+    row = replace(ROW, ours=True, language="l" * 30, suppressed_note="s" * 600)
+    batch = make_batch(env)
+    reason = SuppressionReason.MANUAL
+    batch.put(row, ADDRESS, "blog", UNSUBSCRIBED, note="n" * 600, suppress=reason)
+    batch.write()
+    [stored] = db.session.scalars(select(Suppression.note))
+    query = select(ConsentEvent.note).where(ConsentEvent.kind == ConsentKind.IMPORTED)
+    [evidence] = db.session.scalars(query)
+    languages = select(Subscriber.language).where(Subscriber.email_key == KEY)
+    [language] = db.session.scalars(languages)
+    assert (len(stored), len(evidence), len(language)) == (500, 500, 20)
