@@ -90,7 +90,7 @@ def to_json(row: ListStatistics) -> dict[str, Any]:
         elif value == () and name not in ("growth", "forms", "pages", "campaigns"):
             values[name] = {}
     values["growth"] = [
-        {**growth["period"], **{key: growth[key] for key in ("joined", "left", "active")}}
+        {**growth["days"], **{key: growth[key] for key in ("joined", "left", "active")}}
         for growth in values["growth"]
     ]
     for name in ("forms", "pages"):
@@ -119,7 +119,7 @@ def _lines(row: ListStatistics) -> Iterator[tuple[str, str, str, object]]:
         yield row.list, figure, "", getattr(row, figure)
     for growth in row.growth:
         for figure in ("joined", "left", "active"):
-            yield row.list, f"{figure}_on", str(growth.period.first), getattr(growth, figure)
+            yield row.list, f"{figure}_on", str(growth.days.first), getattr(growth, figure)
     for figure in _COUNTS:
         for name, count in getattr(row, figure):
             yield row.list, figure, name, count

@@ -21,16 +21,16 @@ from newsletter.services.campaigns import identify, tapped_answers
 from newsletter.services.campaigns.totals import read_totals
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
+from newsletter.services.statistics.day_spans import divide_days
 from newsletter.services.statistics.messages import CodeCount, DomainCount, MinuteCount
-from newsletter.services.statistics.periods import divide_days
 from newsletter.services.statistics.types import (
     CampaignNumbers,
     Counts,
     ListStatistics,
     MessageNumbers,
-    PeriodGrowth,
     Reactions,
     Source,
+    SpanGrowth,
 )
 from newsletter.statistics_vocabulary import Figure
 from newsletter.vocabulary import SubscriptionStatus
@@ -149,15 +149,15 @@ def _count(session: Session, list_id: int, status: SubscriptionStatus) -> int:
 
 def _read_growth(
     session: Session, list_id: int, first: date, last: date, active: int
-) -> tuple[PeriodGrowth, ...]:
-    """Read what joined and left in each period, and count back from those active now."""
+) -> tuple[SpanGrowth, ...]:
+    """Read what joined and left in each span of days, and count back from those active now."""
     sums = figure_reading.sum_by_day(session, list_id, (Figure.JOINED, Figure.LEFT), str(first))
     rows = []
-    for period in reversed(divide_days(first, last)):
-        days = _name_days(period.first, period.last)
+    for span in reversed(divide_days(first, last)):
+        days = _name_days(span.first, span.last)
         joined = sum(sums[Figure.JOINED][day] for day in days)
         left = sum(sums[Figure.LEFT][day] for day in days)
-        rows.append(PeriodGrowth(period, joined, left, max(active, 0)))
+        rows.append(SpanGrowth(span, joined, left, max(active, 0)))
         active += left - joined
     return tuple(reversed(rows))
 

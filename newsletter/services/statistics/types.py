@@ -8,8 +8,8 @@ from datetime import date, datetime
 from newsletter.outbox import Totals
 from newsletter.services.bounce_events import Returned
 from newsletter.services.campaigns.tapped_answers import QuestionResult
+from newsletter.services.statistics.day_spans import DaySpan
 from newsletter.services.statistics.messages import CodeCount, DomainCount, MinuteCount
-from newsletter.services.statistics.periods import DaySpan
 from newsletter.vocabulary import CampaignKind, CampaignStatus
 
 Counts = tuple[tuple[str, int], ...]
@@ -20,7 +20,7 @@ Counts = tuple[tuple[str, int], ...]
 class Source:
     """A source of sign-ups: a form, or a page ("": not known, "…": many pages together).
 
-    Whoever confirmed in a period may have asked before it.
+    Whoever confirmed in these days may have asked before them.
     """
 
     name: str
@@ -34,10 +34,10 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class PeriodGrowth:
-    """One period: how many joined and left in it, and how many were active at its end."""
+class SpanGrowth:
+    """A span of days: how many joined and left in it, and how many were active at its end."""
 
-    period: DaySpan
+    days: DaySpan
     joined: int
     left: int
     active: int
@@ -58,7 +58,7 @@ class ListStatistics:
     active: int
     pending: int
     suppressed: int
-    growth: tuple[PeriodGrowth, ...]
+    growth: tuple[SpanGrowth, ...]
     joined: Counts
     left: Counts
     reasons: Counts

@@ -21,7 +21,7 @@ class StatisticsQuery(Sent):
 
 
 class GrowthOfPeriod(BaseModel):
-    """Numbers of one period: joined, left, and active at its end."""
+    """Numbers of a span of days: joined, left, and active at its end."""
 
     first: date
     last: date
@@ -90,8 +90,8 @@ def describe_statistics(row: Numbers) -> ApiListStatistics:
         suppressed=row.suppressed,
         growth=[
             GrowthOfPeriod(
-                first=growth.period.first,
-                last=growth.period.last,
+                first=growth.days.first,
+                last=growth.days.last,
                 joined=growth.joined,
                 left=growth.left,
                 active=growth.active,

@@ -13,7 +13,7 @@ from newsletter.services import figures
 from newsletter.services.figures import Counted
 from newsletter.services.runtime import Environment
 from newsletter.services.statistics import messages, read
-from newsletter.services.statistics.periods import divide_days
+from newsletter.services.statistics.day_spans import divide_days
 from newsletter.services.statistics.types import Source
 from newsletter.statistics_vocabulary import Figure
 from tests.figures import fold_all
@@ -153,7 +153,7 @@ def test_a_finished_campaign_is_counted_no_more(env: Environment) -> None:
 )
 def test_a_plot_has_room_for_its_columns(days: int, columns: int, longest: int) -> None:
     last = date(2026, 11, 29)
-    periods = divide_days(last - timedelta(days=days - 1), last)
-    spans = [(period.last - period.first).days + 1 for period in periods]
-    assert sum(spans) == days
-    assert (len(periods) <= columns + 1, max(spans)) == (True, longest)
+    spans = divide_days(last - timedelta(days=days - 1), last)
+    lengths = [(span.last - span.first).days + 1 for span in spans]
+    assert sum(lengths) == days
+    assert (len(spans) <= columns + 1, max(lengths)) == (True, longest)

@@ -1,4 +1,4 @@
-"""Divide days into as many days, weeks or months as a plot has room for; pure."""
+"""Divide days into as many days, weeks or months as a plot has room for. Pure."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def divide_days(first: date, last: date) -> tuple[DaySpan, ...]:
         step = _end_of_week
     else:
         step = _end_of_month
-    periods = []
+    spans = []
     begin = first
     while begin <= last:
         end = min(step(begin), last)
-        periods.append(DaySpan(begin, end))
+        spans.append(DaySpan(begin, end))
         begin = end + timedelta(days=1)
-    return tuple(periods)
+    return tuple(spans)
 
 
 def _end_of_day(day: date) -> date:
