@@ -14,8 +14,8 @@ from typing import Any
 log = logging.getLogger("newsletter.database")
 
 BUSY_TIMEOUT_MS = 40_000
-"""A backup or an import may hold the database for half a minute (D01); shorter than a lease of the
-outbox, whose outcomes wait for it.
+"""Milliseconds that SQLite waits for its lock: longer than a backup or an import holds it (D01),
+shorter than a lease of the outbox, whose outcomes wait for it.
 """
 COMMAND_TIMEOUT_MS = 3_000
 """Milliseconds that SQLite waits for a command that has written nothing yet; a person looks on."""

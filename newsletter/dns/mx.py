@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from newsletter.dns.resolver import CouldNotAsk, DnsResolver, RecordKind, Resolver
 
 JudgeDomains = Callable[[Iterable[str]], dict[str, str]]
-"""Maps those of the domains that accept no mail to the reason."""
+"""Returns the reason for each of some domains that accepts no mail; no others."""
 
 ALL_WITHIN = 5.0
 """Seconds for a whole call."""

@@ -16,7 +16,7 @@ from newsletter.html.links import make_absolute
 PICTURE_WIDTH = 536
 """Pixels: the width of the text in a mail of 600 pixels with its margins."""
 LETTER_AT_MOST = 64
-"""Pixels: a picture that is called an icon, and is larger, is a picture."""
+"""Pixels of an icon's longer side: what is called one and is larger counts as a picture."""
 SMALL_AT_MOST = 24
 """Pixels: a picture whose sides are both smaller stands in a line of text, whatever its name is."""
 SRCSET_AT_MOST = 20_000

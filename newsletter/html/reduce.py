@@ -59,7 +59,7 @@ _NAMED_BY_BUTTONS = _PARAGRAPHS - {"p", "pre"} | {"a"}
 """Elements whose words stand in a button: links, and headings of what opens when it is clicked."""
 _MEDIA = frozenset({"audio", "video", "object"})
 _PLAYS_ANYWHERE = re.compile(r"\.(?:mp4|mp3|m4a)(?:\?|$)", re.I)
-"""The file to link to, of several sources."""
+"""Files that play in every browser: of several sources, one of these is linked to."""
 _HELD = _MEDIA | {"form", "select", "button", "summary"}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')

@@ -32,7 +32,7 @@ UNCLEAR_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class SubscriberFile:
-    """An opened table.
+    """A table of subscribers that is open for reading.
 
     `people` yields each row as a `SubscriberRow`, or as a `TableRow` with its problem. `share`
     returns how much of the file was read, from 0 to 1. `uses` says what became of each column, by
@@ -203,7 +203,7 @@ def _require_columns(file: Path, choices: Mapping[str, str], header: Sequence[st
 
 
 def _lay_out(file: Path, platform_name: str | None) -> _Layout:
-    """Raise `Refused` where there is no table with a column of addresses."""
+    """Find the layout of a file; raises `Refused` where no column holds addresses."""
     name_of_encoding = detect_encoding(file)
     with file.open("rb") as raw, TextIOWrapper(raw, name_of_encoding, errors="replace") as text:
         lines = Lines(text)
@@ -252,7 +252,7 @@ def _survey(file: Path, layout: _Layout, parser: RowParser, *, escaped: bool) ->
 
 
 def _tell_unclear(line: int, title: str, text: str) -> str:
-    """Describe where the row stands, without its address."""
+    """Say which cell is not understood and where it stands, without the row's address."""
     return Text(
         "line %(line)s: %(value)s in the column %(column)s is not understood",
         line=line,

@@ -41,7 +41,10 @@ def held_clause(prefix: str = "") -> str:
 
 
 def passing_clause() -> str:
-    """Return the SQL that is true of a finished mail whose row is deleted some day, as above."""
+    """Return the SQL that is true of a finished mail whose row is deleted some day.
+
+    A text without parameters, as `held_clause` is.
+    """
     kinds = ", ".join(f"'{kind.value}'" for kind in PASSING)
     return f"campaign_id IS NULL AND mail IN ({kinds}) AND finished_at IS NOT NULL"
 

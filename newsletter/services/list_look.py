@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class ListLook:
-    """The parts of a list that its pages look like; a part that is not set is empty."""
+    """The settings of a list that its pages show or are coloured by; empty where not set."""
 
     slug: str
     site_url: str

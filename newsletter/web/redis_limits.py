@@ -32,7 +32,7 @@ PATIENCE = 0.25
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Put the ceilings up, if there is a Redis.
+    """Register the ceilings with the application, if there is a Redis.
 
     Connects to nothing. Raises `SettingsError`.
     """

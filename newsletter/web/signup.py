@@ -58,7 +58,7 @@ SHARED = frozenset(
 FORMS = ("page", "form", "script", "iframe")
 THEMES = ("light", "dark")
 TEXTS = ("name", "cadence", "language", "altcha", "form", "page", "stamp", "wording", TRAP)
-"""Own fields that hold text or nothing."""
+"""Fields of the program's own that hold text or nothing."""
 PREFLIGHT_FOR = 86_400
 
 

@@ -54,9 +54,9 @@ class AppliedMessage:
 
     @property
     def ours(self) -> bool:
-        """Tell whether the message may be deleted.
+        """Tell whether a message is proved to be about our mail, so that it may be deleted.
 
-        It is proved to be about our mail, understood, and no person's reply.
+        It is understood, too, and no person's reply.
         """
         return any(
             event.proof.valid

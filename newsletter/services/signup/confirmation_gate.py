@@ -40,7 +40,7 @@ PROVEN_AT_MOST = 9
 network: a robot can solve puzzles too.
 """
 SHARE_OF_DOMAIN = 2
-"""One recipient domain gets at most one in so many of what is kept."""
+"""One recipient domain gets at most one in so many of what is reserved."""
 AT_ONCE = 500
 HELD_AT_MOST = 20_000
 """So many held mails are looked at, oldest first, so that a flood costs bounded memory."""

@@ -53,7 +53,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ImportChoices:
-    """The author's words on a file.
+    """The statements of an author about a file.
 
     The list (empty: those that it names), whose file it is (empty: its header says), what columns
     mean, and how the author knows that all have agreed.

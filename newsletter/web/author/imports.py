@@ -94,7 +94,7 @@ def show(import_id: int) -> Response:
     recent=True,
 )
 def check(import_id: int) -> Response:
-    """Have a file read again with other words on it."""
+    """Have a file read again, with what its author says of it now."""
     import_files.check_again(environment(), import_id, _read_choices())
     return _go(import_id)
 
@@ -126,7 +126,7 @@ def _say_use(use: str) -> str:
 
 
 def _read_choices() -> ImportChoices:
-    """Read the author's words on a file.
+    """Read what the author says of a file: its lists, its columns.
 
     Raises `InvalidInput` for a statement that all have agreed without how they know.
     """
