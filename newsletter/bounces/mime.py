@@ -149,12 +149,14 @@ def split_header(lines: list[bytes]) -> tuple[list[tuple[str, str]], list[bytes]
             fields[-1][1].append(text.strip())
         elif match := _FIELD.match(text):
             fields.append((match[1].lower(), [match[2].strip()]))
-        elif not fields or not _goes_on(lines[number + 1 : number + 1 + HEADER_GAP_AT_MOST]):
+        elif not fields or not _has_more_fields(
+            lines[number + 1 : number + 1 + HEADER_GAP_AT_MOST]
+        ):
             return _join(fields), lines[number:]
     return _join(fields), lines[HEADER_LINES_AT_MOST:]
 
 
-def _goes_on(lines: list[bytes]) -> bool:
+def _has_more_fields(lines: list[bytes]) -> bool:
     """Tell whether fields that every message has follow before the next blank line."""
     for line in lines:
         if not line.strip():

@@ -132,7 +132,7 @@ def _read_report(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
     if named or not results:
         return named
     recipients = _guess_recipients(message, notice, evidence)
-    return [_with_recipient(results[0], address) for address in recipients[:1] or [""]]
+    return [_replace_recipient(results[0], address) for address in recipients[:1] or [""]]
 
 
 def _find_fields(message: Part) -> str:
@@ -145,7 +145,7 @@ def _find_fields(message: Part) -> str:
     return ""
 
 
-def _with_recipient(result: BounceResult, recipient: str) -> BounceResult:
+def _replace_recipient(result: BounceResult, recipient: str) -> BounceResult:
     return BounceResult(
         recipient, result.bounce_class, result.status, result.reason, result.evidence
     )
@@ -169,17 +169,19 @@ def _read_plain(message: Part, evidence: ReportEvidence, data: bytes) -> list[Bo
 def _judge_notice(notice: str, address: str, evidence: ReportEvidence) -> BounceResult:
     """Judge what a server said of the address, else its lines, else the notice by paragraphs."""
     reason = find_reason(notice, address)
-    spoken = [words for line in notice.splitlines() if address in line for words in _reply(line)]
+    spoken = [
+        words for line in notice.splitlines() if address in line for words in _list_replies(line)
+    ]
     whole = judge_reason(reason)
     judged = next((judged for judged in map(judge_reason, spoken) if judged.known), whole)
     if not judged.known:
-        texts = [*_reply(reason), *_split_paragraphs(notice), *_reply(notice)]
+        texts = [*_list_replies(reason), *_split_paragraphs(notice), *_list_replies(notice)]
         judged = next((other for other in map(judge_reason, texts) if other.known), whole)
     status = judged.status or whole.status
     return BounceResult(address, judged.bounce_class, status, join_lines(reason), evidence)
 
 
-def _reply(text: str) -> list[str]:
+def _list_replies(text: str) -> list[str]:
     """List the replies of servers that a text quotes."""
     return _REPLY.findall(text[:20_000])[:5]
 

@@ -100,7 +100,7 @@ class _LateFinder(MetaPathFinder):
 
 
 @contextmanager
-def _late_imports(*, active: bool) -> Iterator[None]:
+def _import_late(*, active: bool) -> Iterator[None]:
     finder = _LateFinder()
     if active:
         sys.meta_path.insert(0, finder)
@@ -170,7 +170,7 @@ def cli(ctx: click.Context, config: Path | None, *, traceback: bool) -> None:
     ctx.obj = config
 
 
-def _usage_line(error: click.ClickException) -> str:
+def _write_usage_line(error: click.ClickException) -> str:
     """Return an error of click in one line, with the command whose help explains it."""
     text = " ".join(error.format_message().split())
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
@@ -247,7 +247,7 @@ def main(args: list[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except click.ClickException as error:
-        _complain(_usage_line(error))
+        _complain(_write_usage_line(error))
         code = error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
@@ -261,6 +261,6 @@ def main(args: list[str] | None = None) -> None:
 
 
 def _run(args: list[str] | None) -> int:
-    with _late_imports(active=_only_helps(sys.argv[1:] if args is None else args)):
+    with _import_late(active=_only_helps(sys.argv[1:] if args is None else args)):
         result: Any = cli.main(args, prog_name="newsletter", standalone_mode=False)
     return result if isinstance(result, int) else 0

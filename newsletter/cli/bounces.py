@@ -59,12 +59,12 @@ def read(file: BinaryIO, *, json_: bool) -> None:
         return as_json({"results": [result.as_json() for result in results]})
     return table(
         ("recipient", "class", "suppress", "status", "reason"),
-        [_row(result) for result in results],
+        [_make_row(result) for result in results],
         empty="Not understood: this reports no failure that could be read.",
     )
 
 
-def _row(result: BounceResult) -> tuple[str, str, str, str, str]:
+def _make_row(result: BounceResult) -> tuple[str, str, str, str, str]:
     suppress = "yes" if result.suppress else "no"
     return result.recipient, result.bounce_class.value, suppress, result.status, result.reason
 

@@ -29,12 +29,12 @@ def show_checks(checks: list[Check], *, summed_up: bool = True) -> None:
     for _, rows in groupby(
         checks, key=lambda row: (row.id, row.verdict, row.why, row.hint, row.record)
     ):
-        _group(list(rows))
+        _print_group(list(rows))
     if summed_up:
         _sum_up(checks)
 
 
-def _group(rows: list[Check]) -> None:
+def _print_group(rows: list[Check]) -> None:
     for row in rows:
         sign, color = SIGNS[row.verdict]
         _say_wrapped(f"{paint(sign, color)} {row.id:<14} ", 17, row.what)

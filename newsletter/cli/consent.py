@@ -50,11 +50,11 @@ def proof(env: Environment, address: str, *, json_: bool) -> None:
     _print_status(record)
     say("\nWhat happened")
     for event in record.events:
-        _event(event)
-    _wordings(record)
+        _print_event(event)
+    _print_wordings(record)
     say("\nMails that belong to it")
     for mail in record.mails:
-        _mail(mail)
+        _print_mail(mail)
     if not record.mails:
         say("  none")
     return None
@@ -68,7 +68,7 @@ def _print_status(record: Proof) -> None:
             say(f"  {slug}, {name}: {answer}")
 
 
-def _event(event: ProofEvent) -> None:
+def _print_event(event: ProofEvent) -> None:
     say(f"\n  {moment(event.at)}  {event.list}: {KINDS.get(event.kind, event.kind)}")
     for name, value in (
         ("through", event.source + (f", form “{event.form}”" if event.form else "")),
@@ -83,7 +83,7 @@ def _event(event: ProofEvent) -> None:
             say(f"    {name}: {value}")
 
 
-def _wordings(record: Proof) -> None:
+def _print_wordings(record: Proof) -> None:
     texts = {event.wording_version: event.wording for event in record.events if event.wording}
     if texts:
         say("\nWordings (SHA-256 of the text)")
@@ -91,7 +91,7 @@ def _wordings(record: Proof) -> None:
         say(f"\n  {version}\n    {text}")
 
 
-def _mail(mail: ProofMail) -> None:
+def _print_mail(mail: ProofMail) -> None:
     when = moment(mail.at) if mail.at else "not yet"
     reply = f": {mail.reply}" if mail.reply else ""
     say(f"  {when}  {mail.list}: {mail.mail}, {mail.status}{reply}")

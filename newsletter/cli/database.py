@@ -39,7 +39,7 @@ def db() -> None:
     """Migrate, back up and restore the database."""
 
 
-def _settings(ctx: click.Context) -> settings.Settings:
+def _load_settings(ctx: click.Context) -> settings.Settings:
     return settings_loader.load_settings(ctx.find_root().obj, os.environ)
 
 
@@ -47,7 +47,7 @@ def _settings(ctx: click.Context) -> settings.Settings:
 @click.pass_context
 def upgrade(ctx: click.Context) -> None:
     """Create the tables, or bring them up to date, after a backup beside them."""
-    loaded = _settings(ctx)
+    loaded = _load_settings(ctx)
     copy = upgrading.upgrade_safely(loaded, settings_file(ctx), datetime.now(UTC))
     if copy:
         say(f"The database as it was is in {copy}.")
@@ -92,7 +92,7 @@ def copy(ctx: click.Context, url: str, *, yes: bool) -> None:
         target = database_url(url)
     except ValueError as error:
         raise InvalidInput({"url": str(error)}) from None
-    loaded = _settings(ctx)
+    loaded = _load_settings(ctx)
     ask("Copy the whole database there?", yes=yes)
     counts = database_copy.copy_database(loaded.database_url, target, datetime.now(UTC))
     table(("table", "rows"), [(name, f"{count:,}") for name, count in sorted(counts.items())])

@@ -181,14 +181,14 @@ def explain(env: Environment, address: str | None, slug: str | None, *, json_: b
     """Say what goes out next and why, or why not; for the list, or for one subscriber's address."""
     if address:
         rows = explain_subscriber.explain_entries(env, slug, address)
-        return as_json([_entry(row) for row in rows]) if json_ else _show_entries(rows)
+        return as_json([_entry_to_dict(row) for row in rows]) if json_ else _show_entries(rows)
     explanation = explain_list.explain(env, slug)
     if json_:
         return as_json(
             {
                 "list": explanation.list,
-                "outlooks": [_outlook(row) for row in explanation.outlooks],
-                "entries": [_entry(row) for row in explanation.entries],
+                "outlooks": [_outlook_to_dict(row) for row in explanation.outlooks],
+                "entries": [_entry_to_dict(row) for row in explanation.entries],
                 "problems": list(explanation.problems),
             }
         )
@@ -224,7 +224,7 @@ def describe_next(row: Outlook, zone: str) -> str:
     return f"now (was due {due})" if row.overdue else due
 
 
-def _outlook(row: Outlook) -> dict[str, object]:
+def _outlook_to_dict(row: Outlook) -> dict[str, object]:
     return {
         "cadence": row.cadence,
         "next_at": row.next_at,
@@ -239,7 +239,7 @@ def _outlook(row: Outlook) -> dict[str, object]:
     }
 
 
-def _entry(row: EntryOutlook) -> dict[str, object]:
+def _entry_to_dict(row: EntryOutlook) -> dict[str, object]:
     return {name: getattr(row, name) for name in ("id", "title", "fate", "course", "verdict")}
 
 

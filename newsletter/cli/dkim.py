@@ -37,7 +37,7 @@ def new(env: Environment, selector: str, *, ed25519: bool, json_: bool) -> None:
     """
     key = dkim_keys.create_key(env, selector, kind=KeyKind.ED25519 if ed25519 else KeyKind.RSA)
     if json_:
-        as_json(_as_dict(key))
+        as_json(_to_dict(key))
         return
     say(f"Made {key.file}. Publish in DNS:")
     for record in key.records or ("(there is no mailing list yet: newsletter list add)",):
@@ -52,7 +52,7 @@ def ls(env: Environment, *, json_: bool) -> None:
     """List the keys, and where the DNS was seen to publish them."""
     keys = dkim_keys.list_keys(env)
     if json_:
-        as_json([_as_dict(key) for key in keys])
+        as_json([_to_dict(key) for key in keys])
         return
     cells = [
         (
@@ -82,5 +82,5 @@ def remove(env: Environment, selector: str, *, yes: bool) -> None:
     say(f"Deleted {selector}.")
 
 
-def _as_dict(key: dkim_keys.DkimKey) -> dict[str, object]:
+def _to_dict(key: dkim_keys.DkimKey) -> dict[str, object]:
     return {**asdict(key), "file": str(key.file)}

@@ -57,7 +57,7 @@ def ls(
     most = row_limit(limit, json_=json_)
     page = entries.list_entries(slug=mailing_list, fate=fate, limit=most)
     if json_:
-        as_json([_json(row) for row in page])
+        as_json([_to_dict(row) for row in page])
     else:
         zones = lists.list_time_zones()
         rows = [
@@ -75,20 +75,20 @@ def ls(
 def show(env: Environment, entry_id: int, *, json_: bool) -> None:
     """Show an entry."""
     entry = entries.get_entry(entry_id)
-    fields = _json(entry)
+    fields = _to_dict(entry)
     if json_:
         return as_json(fields)
     published = moment(entry.published, lists.list_time_zones()[entry.list])
     return table(("what", "value"), list((fields | {"published": published}).items()))
 
 
-def _json(row: EntryView) -> dict[str, object]:
+def _to_dict(row: EntryView) -> dict[str, object]:
     fields = asdict(row)
     del fields["list"]
     return fields
 
 
-def _deciding_command(name: str, text: str, decide: Decide, *, question: str = "") -> None:
+def _add_deciding_command(name: str, text: str, decide: Decide, *, question: str = "") -> None:
     """Add a command that decides on entries.
 
     `question` is asked first, if the decision mails people again.
@@ -133,16 +133,16 @@ def _decide_each(env: Environment, entry_ids: Iterable[int], decide: Decide) -> 
     return 1 if refused else 0
 
 
-_deciding_command("skip", "Never mail an entry.", lambda env, id_: entries.skip(env, id_))
-_deciding_command(
+_add_deciding_command("skip", "Never mail an entry.", lambda env, id_: entries.skip(env, id_))
+_add_deciding_command(
     "hold", "Keep an entry back until it is released.", lambda env, id_: entries.hold(env, id_)
 )
-_deciding_command(
+_add_deciding_command(
     "release",
     "Let an entry go out with the next digest.",
     lambda env, id_: entries.release(env, id_),
 )
-_deciding_command(
+_add_deciding_command(
     "resend",
     "Mail an entry to everybody once more.",
     lambda env, id_: entries.resend(env, id_),

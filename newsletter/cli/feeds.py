@@ -46,7 +46,7 @@ def feed() -> None:
     """Add, check and edit the feeds that fill a list."""
 
 
-def _content_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def _add_content_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what is taken from a feed."""
     for kind in reversed(KINDS):
         text = f"Include a YouTube channel's {_NAMES[kind]}."
@@ -79,7 +79,7 @@ def _read_exclusions(kinds: dict[str, bool | None]) -> dict[str, bool]:
     metavar="N",
     help="Also mail the newest N entries that exist already.",
 )
-@_content_options
+@_add_content_options
 @with_environment
 def add(
     env: Environment,
@@ -115,7 +115,7 @@ def add(
 
 @feed.command(epilog="Example: newsletter feed edit 2 --no-shorts --no-live")
 @click.argument("which")
-@_content_options
+@_add_content_options
 @with_environment
 def edit(
     env: Environment,
@@ -251,7 +251,7 @@ def read(ctx: click.Context, source: str, *, json_: bool) -> None:
         fetched = Fetcher(user_agent="newsletter", allow_private=may_fetch_private(ctx))(source)
         parsed = read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
     else:
-        parsed = read_feed(_contents(source), url=Path(source).resolve().as_uri())
+        parsed = read_feed(_read_contents(source), url=Path(source).resolve().as_uri())
     if json_:
         names = ("title", "link", "id", "published")
         rows = [{name: getattr(entry, name) for name in names} for entry in parsed.entries]
@@ -261,7 +261,7 @@ def read(ctx: click.Context, source: str, *, json_: bool) -> None:
     return table(("published", "title", "link"), cells, empty="It has no entries.")
 
 
-def _contents(source: str) -> bytes:
+def _read_contents(source: str) -> bytes:
     """Read a file up to the size that a feed may have."""
     from newsletter.feeds.types import BODY_AT_MOST
 

@@ -58,7 +58,7 @@ class _Stopped(Exception):
     "--from",
     "platform",
     metavar="PROGRAM",
-    callback=lambda ctx, parameter, value: _platform(value),
+    callback=lambda ctx, parameter, value: _parse_platform(value),
     help=f"Whose file it is: {', '.join(SOURCES)}.",
 )
 @click.option(
@@ -66,7 +66,7 @@ class _Stopped(Exception):
     "choices",
     metavar="NAME=MEANING",
     multiple=True,
-    callback=lambda ctx, parameter, value: _choices(value),
+    callback=lambda ctx, parameter, value: _parse_choices(value),
     help="A column that looks like an opt-out: NAME=ignore if it is none, "
     "NAME=opt-out if any text in it is one.",
 )
@@ -103,7 +103,7 @@ def import_(
     result, stopped = _import_until_stopped(
         env,
         file,
-        show=_progress(json_=json_),
+        show=_make_progress(json_=json_),
         slug=lookup.check_slug(slug),
         platform=platform,
         choices=choices,
@@ -115,9 +115,9 @@ def import_(
     if json_:
         fields = asdict(result)
         fields.pop("share")
-        as_json({"file": _name(file), "dry_run": dry_run, **fields})
+        as_json({"file": _name_source(file), "dry_run": dry_run, **fields})
     else:
-        _report(file, result, because=because, dry_run=dry_run)
+        _print_report(file, result, because=because, dry_run=dry_run)
     return 1 if result.rows and result.rejected == result.rows else 0
 
 
@@ -154,7 +154,7 @@ def _report_stop(result: ImportResult, *, dry_run: bool) -> int:
     return INTERRUPTED
 
 
-def _platform(value: str | None) -> str | None:
+def _parse_platform(value: str | None) -> str | None:
     """Return the name of a program whose files can be read.
 
     Raises `click.BadParameter`.
@@ -167,7 +167,7 @@ def _platform(value: str | None) -> str | None:
     return platform.name if platform else None
 
 
-def _choices(values: tuple[str, ...]) -> dict[str, str]:
+def _parse_choices(values: tuple[str, ...]) -> dict[str, str]:
     """Return what `--column` says of columns, by their names in one spelling.
 
     Raises `click.BadParameter`.
@@ -183,7 +183,7 @@ def _choices(values: tuple[str, ...]) -> dict[str, str]:
     return choices
 
 
-def _name(file: Path) -> str:
+def _name_source(file: Path) -> str:
     return "standard input" if str(file) == "-" else file.name
 
 
@@ -195,7 +195,7 @@ def require_reason(*, confirmed: bool, because: str) -> None:
         raise click.UsageError("--because goes with --confirmed")
 
 
-def _progress(*, json_: bool) -> import_subscribers.Progress:
+def _make_progress(*, json_: bool) -> import_subscribers.Progress:
     """Return what shows progress: a bar on a terminal, else a line now and then.
 
     The lines go to standard error where standard output is JSON.
@@ -213,10 +213,10 @@ def _progress(*, json_: bool) -> import_subscribers.Progress:
     return show
 
 
-def _report(file: Path, done: ImportResult, *, because: str, dry_run: bool) -> None:
+def _print_report(file: Path, done: ImportResult, *, because: str, dry_run: bool) -> None:
     title = next(platform.title for platform in PLATFORMS if platform.name == done.platform)
     verb = "would be" if dry_run else "are"
-    say(f"{_name(file)}: {'a table' if done.platform == 'csv' else f'an export of {title}'}")
+    say(f"{_name_source(file)}: {'a table' if done.platform == 'csv' else f'an export of {title}'}")
     if done.tables:
         say(f"  read: {', '.join(done.tables)}")
     if done.passed_over:

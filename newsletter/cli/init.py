@@ -114,7 +114,7 @@ def init(
     setup.write_settings(file, setup.NewSettings(base_url, database, new_smtp))
     say_records(new_smtp)
     try:
-        _make(file, discovered, slug, {"title": title, **checked})
+        _make_installation(file, discovered, slug, {"title": title, **checked})
     except BaseException:  # Ctrl-C as well: the command can be given again
         file.unlink(missing_ok=True)
         raise
@@ -161,7 +161,7 @@ def _check_settings(values: Mapping[str, object]) -> None:
     parse_settings(values)
 
 
-def _make(
+def _make_installation(
     file: Path,
     discovered: Discovered | None,
     slug: str | None,
@@ -203,7 +203,7 @@ def _make_list(
     title = values["title"] or (_name_blog(discovered) if discovered else "Newsletter")
     mailing_list = lists.add(
         env,
-        slug or _slug(title),
+        slug or _make_slug(title),
         {**values, "title": title, "site_url": discovered.site_url if discovered else ""},
     )
     say(f"Written: {file} and the database.")
@@ -237,7 +237,7 @@ def _is_given(ctx: click.Context, option: str) -> bool:
     return ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
-def _slug(title: str) -> str:
+def _make_slug(title: str) -> str:
     """Make a list's name in links from its title."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")

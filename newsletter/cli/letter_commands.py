@@ -63,7 +63,9 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
     campaign_id, draft = drafts.create_draft(env, file, slug)
     if json_:
         return as_json(campaigns.to_json(campaigns.get_campaign(campaign_id)))
-    say(f"Campaign {campaign_id} is a draft: “{draft.subjects[0]}”, for {_people(draft)} now.")
+    say(
+        f"Campaign {campaign_id} is a draft: “{draft.subjects[0]}”, for {_count_people(draft)} now."
+    )
     return say(
         f"Next: newsletter campaign preview {campaign_id}, preflight {campaign_id}, "
         f"send {campaign_id}"
@@ -98,7 +100,9 @@ def edit(
     campaign_id = letters_cli.number_of(which, slug, to_change=True)
     draft = drafts.get_text(campaign_id)
     when = (
-        _when(env, campaigns.get_campaign(campaign_id).list, moment_text) if moment_text else None
+        _parse_moment(env, campaigns.get_campaign(campaign_id).list, moment_text)
+        if moment_text
+        else None
     )
     changed = read_changes(draft.text, file, lines, ask_editor=not moment_text, folder=draft.folder)
     try:
@@ -161,17 +165,17 @@ def read_changes(
     return letter_file.parse_letter(returned, folder=folder)
 
 
-def _people(draft: LetterDraft) -> str:
+def _count_people(draft: LetterDraft) -> str:
     return some(draft.recipients, "subscriber")
 
 
-def _first_recipients(draft: LetterDraft) -> str:
+def _describe_first_recipients(draft: LetterDraft) -> str:
     """Describe whom `send` mails first; with two subjects, the trial group."""
     letter = draft.prepared.letter
     if not letter.subject_b:
-        return _people(draft)
+        return _count_people(draft)
     first = letters.count_trial(draft.recipients, letter.share)
-    return f"{first:,} of {_people(draft)} two subjects"
+    return f"{first:,} of {_count_people(draft)} two subjects"
 
 
 # ── sending it
@@ -225,7 +229,7 @@ def send(
         again = True
     else:
         draft = _to_send(env, which, slug, segment, offline=offline)
-    when = _when(env, draft.slug, moment_text) if moment_text else None
+    when = _parse_moment(env, draft.slug, moment_text) if moment_text else None
     _show_plan(env, draft, when)
     _require_clear(
         letters_cli.examine_letter(env, draft, offline=offline),
@@ -234,7 +238,7 @@ def send(
         when=when,
     )
     later = f" on {moment(when, lists.show(draft.slug).timezone)}" if when else " now"
-    ask(f"Mail {_first_recipients(draft)}{later}?", yes=yes)
+    ask(f"Mail {_describe_first_recipients(draft)}{later}?", yes=yes)
     campaign_id = letters.dispatch_letter(env, draft, send_at=when, again=again)
     if when or detach:
         say(f"Campaign {campaign_id} is {'scheduled' if when else 'queued'}; a worker sends it.")
@@ -285,7 +289,7 @@ def _require_clear(
         raise Refused(refusal.what, hint=refusal.hint + ("; or use --anyway" if mild else ""))
 
 
-def _when(env: Environment, slug: str, text: str) -> datetime:
+def _parse_moment(env: Environment, slug: str, text: str) -> datetime:
     mailing_list = lists.show(slug)
     zone = zone_of(mailing_list.timezone)
     try:

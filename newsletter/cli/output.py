@@ -72,7 +72,7 @@ def warn(text: str) -> None:
 
 def as_json(value: object) -> None:
     """Print `value` as JSON; moments are in ISO 8601 with their offset."""
-    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    click.echo(json.dumps(value, default=_to_plain_value, ensure_ascii=False, indent=2))
 
 
 def as_json_rows(values: Iterable[object]) -> int:
@@ -80,7 +80,9 @@ def as_json_rows(values: Iterable[object]) -> int:
     count = 0
     for value in values:
         click.echo(",\n" if count else "[\n", nl=False)
-        click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2), nl=False)
+        click.echo(
+            json.dumps(value, default=_to_plain_value, ensure_ascii=False, indent=2), nl=False
+        )
         count += 1
     click.echo("\n]" if count else "[]")
     return count
@@ -91,14 +93,16 @@ def as_json_head(head: Mapping[str, object], name: str, rows: Iterable[object]) 
 
     Return the number of rows.
     """
-    text = json.dumps(head, default=_plain, ensure_ascii=False, indent=2).removesuffix("\n}")
+    text = json.dumps(head, default=_to_plain_value, ensure_ascii=False, indent=2).removesuffix(
+        "\n}"
+    )
     click.echo(f'{text},\n"{name}": ', nl=False)
     count = as_json_rows(rows)
     click.echo("}")
     return count
 
 
-def _plain(value: object) -> object:
+def _to_plain_value(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value)
@@ -108,7 +112,7 @@ def table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing"
 ) -> None:
     """Print a table on a terminal, tab-separated lines in a pipe."""
-    cells = [[_cell(cell) for cell in row] for row in rows]
+    cells = [[_write_cell(cell) for cell in row] for row in rows]
     if not on_terminal():
         for row in cells:
             click.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
@@ -135,7 +139,7 @@ def _print_grid(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     Console().print(grid)
 
 
-def _cell(value: object) -> str:
+def _write_cell(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)

@@ -60,7 +60,7 @@ def send_and_show(env: Environment, campaign_ids: list[int]) -> int:
 def _send_one(env: Environment, campaign_id: int) -> int:
     totals = campaigns.get_campaign(campaign_id).totals
     with interrupt_later() as interrupted:
-        show = _bar(totals) if on_terminal() else _lines(totals)
+        show = _make_bar(totals) if on_terminal() else _make_lines(totals)
         sent = sending.send_due(env, campaign_id=campaign_id, progress=show, stop=interrupted)
         show(sent, last=True)
         if not sent.problem:
@@ -126,7 +126,7 @@ def _say_totals(campaign: CampaignView) -> None:
     )
 
 
-def _bar(before: Totals) -> Show:
+def _make_bar(before: Totals) -> Show:
     """Return what draws one line over and over: a bar, the counts, the rate and the time left."""
     begun = time.monotonic()
     drawn = begun
@@ -143,7 +143,7 @@ def _bar(before: Totals) -> Show:
         rate = done / max(now - begun, 0.001)
         filled = int(BAR * (before.recipients - waiting) / (before.recipients or 1))
         bar = "█" * filled + "░" * (BAR - filled)
-        left = f"{_duration(waiting / rate)} left" if rate and waiting else ""
+        left = f"{_write_duration(waiting / rate)} left" if rate and waiting else ""
         counts = f"{_count_sent(before, sent):,} sent, {before.failed + sent.failed:,} failed"
         line = f"{bar} {counts}, {waiting:,} waiting"
         click.echo(f"\r{f'{line}  {rate:,.0f}/s  {left}':<79.79}", nl=False)
@@ -151,13 +151,13 @@ def _bar(before: Totals) -> Show:
     return show
 
 
-def _duration(seconds: float) -> str:
+def _write_duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _lines(before: Totals) -> Show:
+def _make_lines(before: Totals) -> Show:
     printed = time.monotonic()
 
     def show(sent: SendResult, *, last: bool = False) -> None:

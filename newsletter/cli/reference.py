@@ -34,23 +34,23 @@ def reference() -> str:
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
-        parts += list(_section(command, f"newsletter {name}", 2))
+        parts += list(_render_section(command, f"newsletter {name}", 2))
     return "\n".join(parts)
 
 
-def _section(command: click.Command, path: str, level: int) -> Iterator[str]:
+def _render_section(command: click.Command, path: str, level: int) -> Iterator[str]:
     yield f"{'#' * level} `{path}`\n"
     yield f"{inspect.cleandoc(command.help or '')}\n"
     if isinstance(command, click.Group):
         for name, child in sorted(command.commands.items()):
-            yield from _section(child, f"{path} {name}", level + 1)
+            yield from _render_section(child, f"{path} {name}", level + 1)
         return
     arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
     usage = " ".join(
         [path, *(argument.make_metavar(click.Context(command)) for argument in arguments)]
     )
     yield f"    {usage}\n"
-    rows = [_row(option) for option in command.params if isinstance(option, click.Option)]
+    rows = [_render_row(option) for option in command.params if isinstance(option, click.Option)]
     if rows:
         yield "\n".join(rows) + "\n"
     if command.epilog:
@@ -58,7 +58,7 @@ def _section(command: click.Command, path: str, level: int) -> Iterator[str]:
         yield f"{label}:\n\n    {example}\n"
 
 
-def _row(option: click.Option) -> str:
+def _render_row(option: click.Option) -> str:
     value = "" if option.is_flag else f" {option.make_metavar(click.Context(click.Command('x')))}"
     default = (
         f" (default {option.default})"

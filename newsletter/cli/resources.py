@@ -58,13 +58,13 @@ def ls(env: Environment, *, json_: bool) -> None:
         return as_json([asdict(row) for row in files])
     zone = common_zone(lists.list_time_zones().values())
     rows = [
-        (row.name, row.title, row.filename, _size(row.size), moment(row.created_at, zone))
+        (row.name, row.title, row.filename, _write_size(row.size), moment(row.created_at, zone))
         for row in files
     ]
     return table(("name", "title", "file", "size", "since"), rows, empty="There is no file yet.")
 
 
-def _size(size: int) -> str:
+def _write_size(size: int) -> str:
     return f"{size / 1_000_000:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1000))} KB"
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 step_argument = letters_cli.which_argument
 
 
-def _number(which: str) -> int:
+def _get_letter_id(which: str) -> int:
     return series.get_letter_id(letters_cli.which_of(which))
 
 
@@ -43,7 +43,7 @@ def series_() -> None:
     """Send new subscribers a welcome letter and others after it, each once."""
 
 
-def _wait(after: timedelta) -> str:
+def _write_wait(after: timedelta) -> str:
     if not after:
         return "at once"
     seconds = int(after.total_seconds())
@@ -51,7 +51,7 @@ def _wait(after: timedelta) -> str:
     return f"after {seconds // unit}{ {86_400: 'd', 3600: 'h', 60: 'm'}[unit] }"
 
 
-def _as_dict(row: SeriesLetterView) -> dict[str, object]:
+def _to_dict(row: SeriesLetterView) -> dict[str, object]:
     return {**asdict(row), "after": int(row.after.total_seconds())}
 
 
@@ -73,8 +73,8 @@ def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bo
     """
     step = series.add_letter(env, file, dates.parse_wait(after), slug)
     if json_:
-        return as_json(_as_dict(step))
-    return say(f"Letter {step.id} of {step.list}: “{step.subject}”, {_wait(step.after)}.")
+        return as_json(_to_dict(step))
+    return say(f"Letter {step.id} of {step.list}: “{step.subject}”, {_write_wait(step.after)}.")
 
 
 @series_.command(epilog="Example: newsletter series ls")
@@ -85,8 +85,10 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """List the letters in order, and how many subscribers got each."""
     steps = series.list_letters(lookup.check_slug(slug))
     if json_:
-        return as_json([_as_dict(row) for row in steps])
-    rows = [(row.id, row.list, _wait(row.after), row.subject, row.subscribers) for row in steps]
+        return as_json([_to_dict(row) for row in steps])
+    rows = [
+        (row.id, row.list, _write_wait(row.after), row.subject, row.subscribers) for row in steps
+    ]
     return table(
         ("id", "list", "when", "subject", "subscribers"), rows, empty="There is no series yet."
     )
@@ -98,7 +100,7 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @with_environment
 def preview(env: Environment, which: str, **options: object) -> None:
     """Show a letter as it would arrive."""
-    letter = series.load_letter(env, _number(which))
+    letter = series.load_letter(env, _get_letter_id(which))
     letters_cli.present(env, letter, **options)  # type: ignore[arg-type]
 
 
@@ -110,7 +112,10 @@ def preview(env: Environment, which: str, **options: object) -> None:
 def preflight_(env: Environment, which: str, *, offline: bool, json_: bool) -> int:
     """Check a letter: links, pictures, size, subject, personal fields, sender."""
     checks = letters_cli.examine_letter(
-        env, series.load_letter(env, _number(which), offline=offline), offline=offline, silent=json_
+        env,
+        series.load_letter(env, _get_letter_id(which), offline=offline),
+        offline=offline,
+        silent=json_,
     )
     return letters_cli.report_checks(checks, json_=json_)
 
@@ -122,7 +127,7 @@ def preflight_(env: Environment, which: str, *, offline: bool, json_: bool) -> i
 @with_environment
 def test(env: Environment, which: str, to: str, address: str | None) -> int:
     """Mail a letter to one address, marked [Test]."""
-    return letters_cli.send_test(env, series.load_letter(env, _number(which)), to, address)
+    return letters_cli.send_test(env, series.load_letter(env, _get_letter_id(which)), to, address)
 
 
 @series_.command(epilog="Example: newsletter series edit 2 --after 5d")
@@ -142,7 +147,7 @@ def edit(
 
     Nobody gets it again.
     """
-    step_id = _number(which)
+    step_id = _get_letter_id(which)
     letter = None
     if file or subject or (after is None and on_terminal()):
         text, _ = series.get_text(step_id)
@@ -152,7 +157,7 @@ def edit(
     path = str(file.resolve()) if file else ""
     wait = dates.parse_wait(after) if after else None
     step = series.edit_letter(env, step_id, letter=letter, file=path, after=wait)
-    say(f"Letter {step.id} of {step.list}: “{step.subject}”, {_wait(step.after)}.")
+    say(f"Letter {step.id} of {step.list}: “{step.subject}”, {_write_wait(step.after)}.")
 
 
 @series_.command(epilog="Example: newsletter series remove 2")
@@ -161,7 +166,7 @@ def edit(
 @with_environment
 def remove(env: Environment, which: str, *, yes: bool) -> None:
     """Remove a letter: nobody gets it from now on."""
-    step_id = _number(which)
+    step_id = _get_letter_id(which)
     step = series.get_letter(step_id)
     ask(f"Take “{step.subject}” out of the series of {step.list}?", yes=yes)
     series.remove_letter(env, step_id)

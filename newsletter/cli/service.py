@@ -58,7 +58,7 @@ def install(
     file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
     settings_loader.load_settings(file, os.environ)
     file = file.resolve()
-    plan = ServicePlan(file, _program(), user or file.owner(), port, apart)
+    plan = ServicePlan(file, _get_program(), user or file.owner(), port, apart)
     units = service_units.write_units(plan)
     if print_:
         for name, text in units.items():
@@ -67,7 +67,7 @@ def install(
     ask(f"Write {len(units)} units into {into} and start them?", yes=yes)
     for name in service_units.list_superseded(plan, into):
         if into == UNITS:
-            _systemctl(["disable", "--now", name] if RUNNING.exists() else ["disable", name])
+            _run_systemctl(["disable", "--now", name] if RUNNING.exists() else ["disable", name])
         (into / name).unlink()
         say(f"Removed: {into / name}")
     for name, text in units.items():
@@ -77,7 +77,7 @@ def install(
         _enable([name for name, text in units.items() if "[Install]" in text])
 
 
-def _program() -> Path:
+def _get_program() -> Path:
     """Return the `newsletter` command beside the running Python."""
     return Path(sys.executable).with_name("newsletter")
 
@@ -86,14 +86,14 @@ def _enable(names: list[str]) -> None:
     """Enable the units, and start them where systemd runs, anew if they run already."""
     runs = RUNNING.exists()
     if runs:
-        _systemctl(["daemon-reload"])
-    _systemctl(["enable", *names])
+        _run_systemctl(["daemon-reload"])
+    _run_systemctl(["enable", *names])
     if runs:
-        _systemctl(["restart", *names])
+        _run_systemctl(["restart", *names])
     say(f"Enabled{' and started' if runs else ''}: {', '.join(names)}")
 
 
-def _systemctl(words: list[str]) -> None:
+def _run_systemctl(words: list[str]) -> None:
     """Run systemctl.
 
     Raises `Refused` with its words.

@@ -52,13 +52,13 @@ def ask_base_url(default: str) -> str:
 def ask_timezone() -> str:
     """Ask for the time zone of the list's hours, until it is one."""
     while True:
-        name: str = click.prompt("Your time zone", default=_machine_zone())
+        name: str = click.prompt("Your time zone", default=_read_machine_zone())
         if _is_zone(name):
             return name
         warn(f"{name!r} is not a time zone; use a name like Europe/Berlin")
 
 
-def _machine_zone() -> str:
+def _read_machine_zone() -> str:
     """Return the time zone of this machine, UTC where it does not say."""
     try:
         name = str(LOCAL_TIME.readlink()).partition("zoneinfo/")[2]

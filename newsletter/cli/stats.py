@@ -70,13 +70,13 @@ def stats(env: Environment, slug: str | None, since: datetime | None, *, json_: 
     gather.gather(env)
     rows = read.read_lists(env, ids, since=since.date() if since else None)
     if json_:
-        return as_json({"lists": [to_json(row) for row in rows], "cannot_know": _limits()})
+        return as_json({"lists": [to_json(row) for row in rows], "cannot_know": _list_limits()})
     if not on_terminal():
-        return table((), [line for row in rows for line in _lines(row)])
+        return table((), [line for row in rows for line in _list_lines(row)])
     for row in rows:
         _print_list(row)
     say(paint("What these numbers cannot know", "bold"))
-    for text in _limits().values():
+    for text in _list_limits().values():
         say(f"  {text}")
     return None
 
@@ -103,7 +103,7 @@ def to_json(row: ListStatistics) -> dict[str, Any]:
     return values
 
 
-def _limits() -> dict[str, str]:
+def _list_limits() -> dict[str, str]:
     return {
         "all": str(caveats.NEVER),
         **{name: str(text) for name, text in caveats.CAVEATS.items()},
@@ -113,7 +113,7 @@ def _limits() -> dict[str, str]:
 # ── a pipe ───────────────────────────────────────────────────────────────────
 
 
-def _lines(row: ListStatistics) -> Iterator[tuple[str, str, str, object]]:
+def _list_lines(row: ListStatistics) -> Iterator[tuple[str, str, str, object]]:
     """Yield list, figure, name and number, each on a line of its own."""
     for figure in ("active", "pending", "suppressed", "archive_views"):
         yield row.list, figure, "", getattr(row, figure)
@@ -168,7 +168,7 @@ def _number_campaign(campaign: Any) -> dict[str, int]:
 
 
 def _print_list(row: ListStatistics) -> None:
-    say(paint(f"{row.title} ({row.list})", "bold") + f", {_span(row.first, row.last)}")
+    say(paint(f"{row.title} ({row.list})", "bold") + f", {_name_span(row.first, row.last)}")
     suppressed = f", {row.suppressed:,} suppressed" if row.suppressed else ""
     _print_line("subscribers", f"{row.active:,} active, {row.pending:,} pending{suppressed}")
     active = tuple(growth.active for growth in row.growth)
@@ -209,7 +209,7 @@ def _print_list(row: ListStatistics) -> None:
     say("")
 
 
-def _span(first: date, last: date) -> str:
+def _name_span(first: date, last: date) -> str:
     return f"{first} to {last}"
 
 

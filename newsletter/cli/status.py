@@ -35,18 +35,18 @@ def status(env: Environment, slug: str | None, *, json_: bool) -> None:
     if json_:
         return as_json(asdict(report))
     if report.hold:
-        _hold(report.hold)
+        _print_hold(report.hold)
     for row in report.lists:
-        _list(row)
+        _print_list(row)
     zone = report.lists[0].timezone if report.lists else "UTC"
     return _print_totals(report, zone)
 
 
-def _hold(hold: Hold) -> None:
+def _print_hold(hold: Hold) -> None:
     say(paint("Nothing is mailed", "red"))
-    _line("held", f"since {moment(hold.at)}: {hold.because}", mark="red")
-    _line("waiting", f"{hold.waiting:,} messages, {hold.paused:,} paused campaigns")
-    _line(
+    _print_line("held", f"since {moment(hold.at)}: {hold.because}", mark="red")
+    _print_line("waiting", f"{hold.waiting:,} messages, {hold.paused:,} paused campaigns")
+    _print_line(
         "next",
         f"`{installation.RELEASE}` lets mail leave; "
         "campaigns: `newsletter campaign resume` or `cancel`",
@@ -63,55 +63,57 @@ def sparkline(numbers: tuple[int, ...]) -> str:
     )
 
 
-def _line(label: str, text: str, *, mark: str = "") -> None:
+def _print_line(label: str, text: str, *, mark: str = "") -> None:
     room = WIDTH - 13
     line = text if len(text) <= room else f"{text[: room - 1]}…"
     say(f"  {label:<10} {paint(line, mark) if mark else line}")
 
 
-def _list(row: ListStatus) -> None:
+def _print_list(row: ListStatus) -> None:
     say(paint(f"{row.title} ({row.list})", "bold"))
     suppressed = f", {row.suppressed:,} suppressed" if row.suppressed else ""
-    _line(
+    _print_line(
         "people",
         f"{row.active:,} active, {row.pending:,} pending, {row.unsubscribed:,} unsubscribed"
         f"{suppressed}",
     )
-    _line(
+    _print_line(
         "30 days",
         f"{sparkline(row.growth.joined)}  +{sum(row.growth.joined):,} −{row.growth.left:,}",
     )
     for coming in row.coming:
         when = f"{moment(coming.at, row.timezone)}: " if coming.at else ""
-        _line(coming.cadence, when + coming.verdict.removeprefix("nothing goes out: "))
+        _print_line(coming.cadence, when + coming.verdict.removeprefix("nothing goes out: "))
     if not row.coming:
-        _line("next", "nothing: there is no active subscriber yet")
+        _print_line("next", "nothing: there is no active subscriber yet")
     for campaign in row.under_way:
-        _campaign(campaign, row.timezone)
+        _print_campaign(campaign, row.timezone)
     if row.last:
-        _campaign(row.last, row.timezone)
-    _line(
+        _print_campaign(row.last, row.timezone)
+    _print_line(
         "feeds",
         f"{row.feeds - len(row.failing)} read well" if row.feeds else "none",
         mark="" if row.feeds else "yellow",
     )
     for failing in row.failing:
-        _line("failing", failing, mark="red")
+        _print_line("failing", failing, mark="red")
     say("")
 
 
-def _campaign(row: CampaignSummary, zone: str) -> None:
+def _print_campaign(row: CampaignSummary, zone: str) -> None:
     totals = row.totals
     done = f"{totals.sent:,}/{totals.recipients:,}" + (
         f", {totals.failed:,} failed" if totals.failed else ""
     )
     time = moment(row.at, zone)
     if row.status == CampaignStatus.SCHEDULED:
-        _line("scheduled", _name_campaign(row, f" at {time}"))
+        _print_line("scheduled", _name_campaign(row, f" at {time}"))
     elif row.status == CampaignStatus.SENT:
-        _line("last sent", _name_campaign(row, f", {done}, {time}"))
+        _print_line("last sent", _name_campaign(row, f", {done}, {time}"))
     else:
-        _line(row.status, _name_campaign(row, f", {done} {row.reason}".rstrip()), mark="yellow")
+        _print_line(
+            row.status, _name_campaign(row, f", {done} {row.reason}".rstrip()), mark="yellow"
+        )
 
 
 def _name_campaign(row: CampaignSummary, after: str) -> str:
@@ -124,35 +126,35 @@ def _name_campaign(row: CampaignSummary, after: str) -> str:
 def _say(label: str, text: str) -> None:
     """Say why mail leaves slowly or not at all, without cutting it: a provider may say much."""
     for number, line in enumerate(textwrap.wrap(text, WIDTH - 13)):
-        _line("" if number else label, line, mark="yellow")
+        _print_line("" if number else label, line, mark="yellow")
 
 
 def _print_totals(report: Status, zone: str) -> None:
     next_due = f", the next is due {moment(report.next_due_at, zone)}" if report.next_due_at else ""
-    _line("queue", f"{report.waiting:,} waiting{next_due if report.waiting else ''}")
+    _print_line("queue", f"{report.waiting:,} waiting{next_due if report.waiting else ''}")
     for state in report.sending:
         _say("sending", state.sentence)
     for domain in report.resting:
         until = moment(domain.until, zone)
         _say("resting", f"{domain.domain} until {until}, because it answered: {domain.why}")
-    _line(
+    _print_line(
         "bounces", f"{report.bounces:,} addresses gone, {report.complaints:,} complaints in 30 days"
     )
     if report.unknown:
         text = f"{report.unknown:,} wait for you: `newsletter bounce ls --unknown`"
-        _line("returned", text, mark="yellow")
+        _print_line("returned", text, mark="yellow")
     if report.proposals:
         text = f"{report.proposals:,} ask to be unsubscribed: `newsletter bounce ls --proposals`"
-        _line("replies", text, mark="yellow")
+        _print_line("replies", text, mark="yellow")
     if report.ticked_at is None or (report.now - report.ticked_at).total_seconds() > 300:
         last_seen = (
             f"last seen {moment(report.ticked_at, zone)}" if report.ticked_at else "never seen"
         )
-        _line("worker", f"not running ({last_seen}): `newsletter serve`", mark="red")
+        _print_line("worker", f"not running ({last_seen}): `newsletter serve`", mark="red")
     else:
-        _line("worker", "running")
+        _print_line("worker", "running")
     for check in report.troubles:
-        _line(
+        _print_line(
             check.id,
             f"{check.what}: {check.hint}",
             mark="red" if check.verdict == CheckVerdict.BAD else "yellow",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-def _answers(values: tuple[str, ...]) -> dict[str, str]:
+def _parse_answers(values: tuple[str, ...]) -> dict[str, str]:
     """Return answers by the names of their fields.
 
     Raises `click.BadParameter`.
@@ -25,7 +25,7 @@ field_option = click.option(
     "answers",
     multiple=True,
     metavar="NAME=TEXT",
-    callback=lambda ctx, parameter, value: _answers(value),
+    callback=lambda ctx, parameter, value: _parse_answers(value),
     help="Their answer in a field of yours; to give a consent, --because is required.",
 )
 topic_option = click.option(

@@ -117,7 +117,7 @@ def ls(
     if json_:
         printed = as_json_rows(as_dict(row) for row in page)
     else:
-        rows = [(row.email, row.name, _subscriptions(row)) for row in page]
+        rows = [(row.email, row.name, _describe_subscriptions(row)) for row in page]
         printed = len(rows)
         table(("address", "name", "subscriptions"), rows, empty="No subscriber matches.")
     if most is not None and printed == most:
@@ -125,7 +125,7 @@ def ls(
     return None
 
 
-def _subscriptions(row: SubscriberView) -> str:
+def _describe_subscriptions(row: SubscriberView) -> str:
     return ", ".join(f"{part.list}: {part.status}, {part.cadence}" for part in row.subscriptions)
 
 

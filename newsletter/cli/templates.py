@@ -22,7 +22,7 @@ def templates() -> None:
     """List the templates of mails and pages, and copy them to change them."""
 
 
-def _folder() -> Path:
+def _find_folder() -> Path:
     from newsletter.app import find_template_folder
 
     return find_template_folder()
@@ -34,7 +34,9 @@ def _folder() -> Path:
 def ls(env: Environment, *, json_: bool) -> None:
     """List templates; your own are marked."""
     names = sorted(
-        str(path.relative_to(_folder())) for path in _folder().rglob("*") if path.is_file()
+        str(path.relative_to(_find_folder()))
+        for path in _find_folder().rglob("*")
+        if path.is_file()
     )
     marked = [(name, (env.settings.folder / "templates" / name).exists()) for name in names]
     if json_:
@@ -49,7 +51,7 @@ def ls(env: Environment, *, json_: bool) -> None:
 @with_environment
 def eject(env: Environment, name: str) -> None:
     """Copy a template beside the settings, where your copy wins."""
-    root = _folder().resolve()
+    root = _find_folder().resolve()
     source = (root / name).resolve()
     if not source.is_relative_to(root) or not source.is_file():
         raise NotFound(f"there is no template {name}", hint="see `newsletter templates ls`")

@@ -56,7 +56,7 @@ def add(
     slug: str | None,
 ) -> None:
     """Add a topic, or add categories and feeds to one."""
-    say(_line(topics.add(slug, name, categories=categories, feeds=feeds)))
+    say(_describe_topic(topics.add(slug, name, categories=categories, feeds=feeds)))
 
 
 @topic.command(epilog="Example: newsletter topic ls --json")
@@ -123,7 +123,7 @@ def _to_json(row: TopicView) -> dict[str, object]:
     }
 
 
-def _line(row: TopicView) -> str:
+def _describe_topic(row: TopicView) -> str:
     parts = [*row.categories, *(f"feed {number}" for number in row.feeds)]
     return f"{row.id} {row.name}: " + (
         ", ".join(parts) or "nothing belongs to it yet; use --category or --feed"

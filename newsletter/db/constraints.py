@@ -19,10 +19,10 @@ def constraint_name(error: IntegrityError, metadata: MetaData) -> str:
         if diagnostics.constraint_name:
             return str(diagnostics.constraint_name)
         return f"nn_{diagnostics.table_name}_{diagnostics.column_name}"
-    return _sqlite_constraint_name(str(error.orig), metadata)
+    return _name_sqlite_constraint(str(error.orig), metadata)
 
 
-def _sqlite_constraint_name(message: str, metadata: MetaData) -> str:
+def _name_sqlite_constraint(message: str, metadata: MetaData) -> str:
     kind, _, subject = message.partition(" constraint failed: ")
     if kind == "CHECK":
         return subject
@@ -30,23 +30,23 @@ def _sqlite_constraint_name(message: str, metadata: MetaData) -> str:
         return "nn_" + subject.replace(".", "_")
     if kind == "UNIQUE":
         columns = [name.split(".") for name in subject.split(", ")]
-        return _unique_name(metadata, columns[0][0], {column[-1] for column in columns})
+        return _find_unique_name(metadata, columns[0][0], {column[-1] for column in columns})
     if message.startswith("FOREIGN KEY"):
         return "foreign_key"
     table, _, rest = message.partition(" ")
     return f"{table}_append_only" if rest == "is append-only" else message
 
 
-def _unique_name(metadata: MetaData, table_name: str, columns: set[str]) -> str:
+def _find_unique_name(metadata: MetaData, table_name: str, columns: set[str]) -> str:
     """Return the name of the unique constraint, primary key or index over exactly these columns."""
     table = metadata.tables.get(table_name)
-    for item in _unique_items(table) if table is not None else ():
+    for item in _list_unique_items(table) if table is not None else ():
         if {column.name for column in item.columns} == columns:
             return str(item.name or f"pk_{table_name}")
     return f"uq_{table_name}_{'_'.join(sorted(columns))}"
 
 
-def _unique_items(table: Table) -> Iterator[PrimaryKeyConstraint | UniqueConstraint | Index]:
+def _list_unique_items(table: Table) -> Iterator[PrimaryKeyConstraint | UniqueConstraint | Index]:
     yield table.primary_key
     yield from (item for item in table.constraints if isinstance(item, UniqueConstraint))
     yield from (index for index in table.indexes if index.unique)

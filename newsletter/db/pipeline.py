@@ -157,13 +157,13 @@ def to_text(value: object) -> bytes | None:
     if value is None:
         return None
     if isinstance(value, list):
-        return ("{" + ",".join(map(_element, value)) + "}").encode()
+        return ("{" + ",".join(map(_write_element, value)) + "}").encode()
     if isinstance(value, datetime):
         return value.isoformat().encode("ascii")
     return str(value).encode()
 
 
-def _element(value: object) -> str:
+def _write_element(value: object) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, int):

@@ -67,13 +67,13 @@ def _write_attrs(kind: str, values: dict[str, Any]) -> str:
     """Return what a box of Substack's shows, from the values in its `data-attrs`."""
     match kind:
         case "digest-post-embed":
-            return _link(values.get("canonical_url"), values.get("title"))
+            return _render_link(values.get("canonical_url"), values.get("title"))
         case "tweet":
-            writer = _link(values.get("url"), values.get("name") or values.get("username"))
-            words = _text(values.get("full_text"))
+            writer = _render_link(values.get("url"), values.get("name") or values.get("username"))
+            words = _read_text(values.get("full_text"))
             return f"<blockquote><p>{words}</p>{writer}</blockquote>" if words else writer
         case "latex-rendered":
-            formula = _text(values.get("persistentExpression"))
+            formula = _read_text(values.get("persistentExpression"))
             return f"<p><code>{formula}</code></p>" if formula else ""
         case _:
             return _write_gallery(values.get("gallery"))
@@ -83,20 +83,20 @@ def _write_gallery(gallery: object) -> str:
     values = gallery if isinstance(gallery, dict) else {}
     images = values.get("images")
     rows = [row for row in images if isinstance(row, dict)] if isinstance(images, list) else []
-    alt = _text(values.get("alt"))
-    caption = _text(values.get("caption"))
+    alt = _read_text(values.get("alt"))
+    caption = _read_text(values.get("caption"))
     pictures = "".join(
-        f'<img src="{_text(row.get("src"))}" alt="{alt}">' for row in rows[:PICTURES_AT_MOST]
+        f'<img src="{_read_text(row.get("src"))}" alt="{alt}">' for row in rows[:PICTURES_AT_MOST]
     )
     words = f"<figcaption>{caption}</figcaption>" if caption else ""
     return f"<figure>{pictures}{words}</figure>" if pictures else ""
 
 
-def _link(address: object, name: object) -> str:
-    page = _text(address)
-    words = _text(name)
+def _render_link(address: object, name: object) -> str:
+    page = _read_text(address)
+    words = _read_text(name)
     return f'<p><a href="{page}">{words or page}</a></p>' if page else ""
 
 
-def _text(value: object) -> str:
+def _read_text(value: object) -> str:
     return escape(value) if isinstance(value, str) else ""

@@ -124,11 +124,11 @@ class _Reducer:
             if name == "iframe" and not match[1]:  # what stands in it is raw text, no tags
                 end = html.find("</iframe>", position)
                 position = len(html) if end < 0 else end + len("</iframe>")
-                self._frame(dict(_ATTRIBUTE.findall(match[3])), "iframe")
+                self._replace_frame(dict(_ATTRIBUTE.findall(match[3])), "iframe")
             elif match[1]:
-                self._end(name)
+                self._write_end(name)
             else:
-                self._start(name, match[0], dict(_ATTRIBUTE.findall(match[3])))
+                self._write_start(name, match[0], dict(_ATTRIBUTE.findall(match[3])))
             match = _TAG.search(html, position)
         self.targets[-1].append(html[position:])
         while self.open:
@@ -138,12 +138,12 @@ class _Reducer:
     def _write(self, text: str) -> None:
         self.targets[-1].append(text)
 
-    def _start(self, name: str, tag: str, attributes: dict[str, str]) -> None:
+    def _write_start(self, name: str, tag: str, attributes: dict[str, str]) -> None:
         note = attributes.get("class", "")
         hidden = attributes.get("hidden") == "hidden" and note != "panel"
         if name in VOID:
             if not hidden:
-                self._void(name, tag, attributes)
+                self._write_void(name, tag, attributes)
             return
         dim = _is_dim(attributes)
         place = attributes.get("href", "").startswith("#")
@@ -165,7 +165,7 @@ class _Reducer:
             plain = "<div>"
         self._write(plain.replace("<a", '<a class="button"', 1) if note == "button" else plain)
 
-    def _void(self, name: str, tag: str, attributes: dict[str, str]) -> None:
+    def _write_void(self, name: str, tag: str, attributes: dict[str, str]) -> None:
         if name == "source":
             for element in reversed(self.open):
                 if element.name in _MEDIA:
@@ -174,11 +174,11 @@ class _Reducer:
                         element.source = source
                     break
         elif name == "embed":
-            self._frame(attributes, name)
+            self._replace_frame(attributes, name)
         elif not (name == "img" and self.unseen):
             self._write(tag)
 
-    def _end(self, name: str) -> None:
+    def _write_end(self, name: str) -> None:
         if not any(element.name == name for element in self.open):
             return
         while (element := self.open.pop()).name != name:
@@ -201,38 +201,38 @@ class _Reducer:
         if attributes.get("class") in _DROPPED:
             return ""
         if plain and attributes.get("href", "").startswith("#"):
-            return self._jump(attributes["href"], inside)
+            return self._replace_jump(attributes["href"], inside)
         match element.name:
             case "summary" if plain:
                 return inside if _BLOCK.search(inside) else f"<p><strong>{inside}</strong></p>"
             case "form" if plain:
                 is_page = len(re.sub(r"<[^<>]*>|\s+", "", inside)) > FORM_AT_MOST
-                return inside if is_page else self._form(attributes.get("data-name", ""))
+                return inside if is_page else self._replace_form(attributes.get("data-name", ""))
             case "button" if plain:
-                return inside if "<a " in inside or self._within(_NAMED_BY_BUTTONS) else ""
+                return inside if "<a " in inside or self._is_within(_NAMED_BY_BUTTONS) else ""
             case "audio" | "video" | "object" if plain:
-                return self._media(element) or inside
+                return self._replace_media(element) or inside
         return ""
 
-    def _form(self, name: str) -> str:
+    def _replace_form(self, name: str) -> str:
         """Return a link to the post for a form in it, which no mail can show; `name` is escaped."""
         if not name or not self.base_url:
             return ""
         words = "" if name == "?" else unescape(name)
-        return self._card(video_embeds.describe_form(self.base_url, words))
+        return self._render_card(video_embeds.describe_form(self.base_url, words))
 
-    def _jump(self, place: str, inside: str) -> str:
+    def _replace_jump(self, place: str, inside: str) -> str:
         """Return a link within the post: a footnote's mark as it is, any other to the blog."""
         words = unescape(re.sub(r"<[^<>]*>", "", inside)).strip()
         if mark := _MARK.fullmatch(words):
             label = f"[{mark[1]}]"
-            return label if self._within({"sup"}) else f"<sup>{label}</sup>"
+            return label if self._is_within({"sup"}) else f"<sup>{label}</sup>"
         if not words or _BACK.fullmatch(words):
             return ""
         link = make_absolute(place, base_url=self.base_url)
         return f'<a href="{escape(link)}">{inside}</a>' if link else inside
 
-    def _media(self, element: _Element) -> str:
+    def _replace_media(self, element: _Element) -> str:
         attributes = element.attributes
         url = (
             attributes.get("src")
@@ -244,13 +244,13 @@ class _Reducer:
             return ""
         title = unescape(attributes.get("title") or attributes.get("aria-label") or "")
         if element.name == "object":
-            return self._card(video_embeds.describe_frame(unescape(url), title))
+            return self._render_card(video_embeds.describe_frame(unescape(url), title))
         picture = unescape(attributes.get("poster", ""))
         picture = "" if is_placeholder(picture) else picture
         kind = MediaKind.VIDEO if element.name == "video" else MediaKind.AUDIO
-        return self._card(video_embeds.describe_file(kind, unescape(url), title, picture))
+        return self._render_card(video_embeds.describe_file(kind, unescape(url), title, picture))
 
-    def _frame(self, attributes: dict[str, str], name: str) -> None:
+    def _replace_frame(self, attributes: dict[str, str], name: str) -> None:
         url = next((attributes[name] for name in _FRAME_SOURCES if attributes.get(name)), "")
         page = unescape(attributes.get("data-page", ""))
         sizes = [
@@ -265,18 +265,18 @@ class _Reducer:
             and min(sizes, default=99) > 2
         ):
             self._write(
-                self._card(
+                self._render_card(
                     video_embeds.describe_frame(
                         unescape(url), unescape(attributes.get("title", "")), page=page
                     )
                 )
             )
 
-    def _card(self, media: video_embeds.Media) -> str:
-        if self.unseen or self._within({"a"}):
+    def _render_card(self, media: video_embeds.Media) -> str:
+        if self.unseen or self._is_within({"a"}):
             return ""
         html = video_embeds.render_card(media)
-        return html if self._within(_PARAGRAPHS) else f"<p>{html}</p>"
+        return html if self._is_within(_PARAGRAPHS) else f"<p>{html}</p>"
 
-    def _within(self, names: frozenset[str] | set[str]) -> bool:
+    def _is_within(self, names: frozenset[str] | set[str]) -> bool:
         return any(element.name in names for element in self.open)

@@ -69,7 +69,7 @@ class _TextWriter(HTMLParser):
         elif tag == "img" and self.links and values.get("alt"):
             self.out.append(f"[{values['alt']}]")
         if tag == "li":
-            self.out.append("\n" + self._bullet())
+            self.out.append("\n" + self._write_bullet())
         elif tag == "hr":
             self.out.append("\n\n* * *\n\n")
         elif tag in self.LINES:
@@ -93,7 +93,7 @@ class _TextWriter(HTMLParser):
             or (tag == "pre" and self.written_out == 1)
         )
 
-    def _bullet(self) -> str:
+    def _write_bullet(self) -> str:
         indent = "  " * min(max(len(self.lists) - 1, 0), 5)
         if self.lists and (number := self.lists[-1]) is not None:
             self.lists[-1] = number + 1

@@ -134,11 +134,11 @@ def _make_frame(html: str, match: re.Match[str]) -> str:
     rest = match[2]
     if name == "script":
         gist = _GIST.search(rest)
-        return _frame(gist[0]) if gist else ""
+        return _write_frame(gist[0]) if gist else ""
     if name == "iframe":
         return _name_page(html, match) if "bandcamp.com/" in rest else ""
     if name == "div" and "elementor-widget-video" in rest:
-        return _frame(_read_elementor(rest))
+        return _write_frame(_read_elementor(rest))
     if name not in ("lite-youtube", "a") and not any(word in rest for word in _EMBEDS):
         return ""
     if name == "a" and "data-pin-do" not in rest:
@@ -146,16 +146,16 @@ def _make_frame(html: str, match: re.Match[str]) -> str:
     values = {key.lower(): first or second for key, first, second in _VALUE.findall(rest)}
     if name == "lite-youtube":
         video = f"https://www.youtube.com/watch?v={values.get('videoid', '')}"
-        return _frame(video, values.get("playlabel") or values.get("title", ""))
+        return _write_frame(video, values.get("playlabel") or values.get("title", ""))
     if name == "a":
-        return _frame(values.get("href", ""))
+        return _write_frame(values.get("href", ""))
     words = values.get("class", "").split()
     page = next((values.get(_EMBEDS[word], "") for word in words if word in _EMBEDS), "")
     end = html.find(f"</{name}", match.end(), match.end() + EMBED_AT_MOST)
     return (
         ""
         if "<a " in html[match.end() : max(end, match.end())]
-        else _frame(page, values.get("data-alt", ""))
+        else _write_frame(page, values.get("data-alt", ""))
     )
 
 
@@ -178,7 +178,7 @@ def _name_page(html: str, match: re.Match[str]) -> str:
     return f'<iframe data-page="{link[1]}" {match[2]}>' if link else ""
 
 
-def _frame(page: str, title: str = "") -> str:
+def _write_frame(page: str, title: str = "") -> str:
     """Return a frame of an address as it stands in HTML, still escaped."""
     if not page:
         return ""

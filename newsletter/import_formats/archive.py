@@ -82,7 +82,7 @@ def unpack(file: Path) -> Iterator[list[Path]]:
         return
     with TemporaryDirectory(prefix="newsletter-") as folder:
         try:
-            inside = list(_inside(file, Path(folder)))
+            inside = list(_unpack_members(file, Path(folder)))
         except OSError as error:
             raise Refused(
                 Text(
@@ -95,13 +95,13 @@ def unpack(file: Path) -> Iterator[list[Path]]:
         yield inside
 
 
-def _inside(file: Path, folder: Path) -> Iterator[Path]:
+def _unpack_members(file: Path, folder: Path) -> Iterator[Path]:
     with open_archive(file) as archive:
         if _WORKBOOK in archive.namelist():
-            yield from _sheets(file, archive, folder)
+            yield from _write_sheets(file, archive, folder)
             return
-        room = _room(file)
-        for number, member in enumerate(_tables(file, archive)):
+        room = _measure_room(file)
+        for number, member in enumerate(_list_tables(file, archive)):
             name = clean_name(member.filename[-NAME_AT_MOST:], otherwise="table")
             table = folder / str(number) / name
             table.parent.mkdir()
@@ -110,15 +110,15 @@ def _inside(file: Path, folder: Path) -> Iterator[Path]:
                 yield table
             elif zipfile.is_zipfile(table):
                 with open_archive(table) as inner:
-                    yield from _sheets(table, inner, table.parent)
+                    yield from _write_sheets(table, inner, table.parent)
 
 
-def _room(file: Path) -> int:
+def _measure_room(file: Path) -> int:
     """Return how many bytes may come out of a file."""
     return min(BYTES_AT_MOST, max(FLOOR, file.stat().st_size * TIMES_AT_MOST))
 
 
-def _tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+def _list_tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """Return the members that may be tables, without those that a Mac adds to each."""
     members = archive.infolist()
     if len(members) > MEMBERS_AT_MOST:
@@ -196,13 +196,13 @@ def _read(packed: IO[bytes]) -> bytes:
 # ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path]:
+def _write_sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path]:
     """Yield each visible sheet of a workbook as a CSV file whose lines are its rows."""
     sizes = {
         member.filename: member.file_size for member in archive.infolist()
     }  # zipfile reads no more than they say
     words = sum(size for name, size in sizes.items() if not name.startswith(_SHEETS))
-    if sum(sizes.values()) > _room(file) or words > WORDS_AT_MOST:
+    if sum(sizes.values()) > _measure_room(file) or words > WORDS_AT_MOST:
         raise Refused(
             Text("%(name)s is too large to be read as a workbook", name=file.name), hint=_SAVE
         )
@@ -219,7 +219,7 @@ def _sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path
                         sizes.get(str(getattr(sheet, "_worksheet_path", "")).lstrip("/"), 0)
                     )
                     name = f"sheet {number} ({_NO_NAME.sub('_', sheet.title)[:NAME_AT_MOST]})"
-                    yield from _sheet(sheet, folder / name, budget)
+                    yield from _write_sheet(sheet, folder / name, budget)
     except (Refused, GeneratorExit):
         raise
     except Exception:  # whatever a hostile or broken one makes of the library
@@ -233,7 +233,7 @@ class _Budget:
 
     def __init__(self, file: Path) -> None:
         self._name = file.name
-        self._bytes = self._characters = _room(file)
+        self._bytes = self._characters = _measure_room(file)
         self._cells = CELLS_IN_ALL
         self._filled = FILLED_AT_LEAST + FILLED_PER_BYTE * file.stat().st_size
 
@@ -262,14 +262,14 @@ class _Budget:
             )
 
 
-def _sheet(sheet: Any, to: Path, budget: _Budget) -> Iterator[Path]:
+def _write_sheet(sheet: Any, to: Path, budget: _Budget) -> Iterator[Path]:
     """Write a sheet to a file, and yield it unless the sheet is empty."""
     sheet.reset_dimensions()  # what a sheet says of its size is not believed
     filled = False
     with to.open("w", encoding="utf-8", newline="") as out:
         write = csv.writer(out, lineterminator="\n").writerow
         for row in islice(sheet.iter_rows(values_only=True), ROWS_AT_MOST):
-            cells = [_text(cell) for cell in _without_empty_end(row[:CELLS_AT_MOST])]
+            cells = [_write_cell(cell) for cell in _drop_empty_end(row[:CELLS_AT_MOST])]
             filled = filled or any(cells)
             budget.spend(len(row), cells)
             write(cells)
@@ -277,12 +277,12 @@ def _sheet(sheet: Any, to: Path, budget: _Budget) -> Iterator[Path]:
         yield to
 
 
-def _without_empty_end(row: tuple[object, ...]) -> tuple[object, ...]:
+def _drop_empty_end(row: tuple[object, ...]) -> tuple[object, ...]:
     last = next((length for length in range(len(row), 0, -1) if row[length - 1] is not None), 0)
     return row[:last]
 
 
-def _text(cell: object) -> str:
+def _write_cell(cell: object) -> str:
     """Write a cell as a program would have exported it."""
     if cell is None:
         return ""

@@ -19,15 +19,15 @@ def read_flag(text: str, *, negative: StatusWord) -> StatusWord:
         return StatusWord.SILENT
     if value in YES_VALUES or parse_moment(text):
         return StatusWord.YES
-    return negative if value in NO_VALUES else _warning(value)
+    return negative if value in NO_VALUES else _read_warning(value)
 
 
 def read_enabled(text: str) -> StatusWord:
     value = text.strip().lower()
-    return StatusWord.NO if value in NO_VALUES - {""} else _warning(value)
+    return StatusWord.NO if value in NO_VALUES - {""} else _read_warning(value)
 
 
-def _warning(text: str) -> StatusWord:
+def _read_warning(text: str) -> StatusWord:
     """Return the status of a word where yes or no is expected, as in a column *Subscribed*."""
     plain_text = normalize_word(text)
     meaning = MEANING.get(plain_text) or opt_out.find_word(plain_text) or StatusWord.SILENT

@@ -34,29 +34,29 @@ def read_header(lines: Lines, name: str) -> tuple[list[str], str]:
     if not filled:
         raise Refused(Text("%(name)s is empty", name=name))
     for index in filled[:10]:
-        for delimiter in declared[1] if declared else _delimiters(first_lines[index]):
-            header, consumed = _first_row(first_lines[index:], delimiter)
+        for delimiter in declared[1] if declared else _list_delimiters(first_lines[index]):
+            header, consumed = _read_first_row(first_lines[index:], delimiter)
             if find_positions(header, column_names.EMAIL):
                 skip_lines(lines, index + consumed)
                 return header, delimiter
         if "@" in first_lines[index]:
             break
-    return _without_header(
+    return _make_header(
         lines,
         first_lines[filled[0] :],
         filled[0],
-        declared[1] if declared else _delimiters(first_lines[filled[0]])[0],
+        declared[1] if declared else _list_delimiters(first_lines[filled[0]])[0],
     )
 
 
-def _without_header(
+def _make_header(
     lines: Lines, first_lines: list[str], skip: int, delimiter: str
 ) -> tuple[list[str], str]:
     """Return a header of other words, or one that is made up.
 
     A first row with an address is a subscriber's, and stays unread.
     """
-    first, consumed = _first_row(first_lines, delimiter)
+    first, consumed = _read_first_row(first_lines, delimiter)
     if any("@" in cell for cell in first):
         skip_lines(lines, skip)
         return [
@@ -66,7 +66,7 @@ def _without_header(
     return first, delimiter
 
 
-def _delimiters(line: str) -> list[str]:
+def _list_delimiters(line: str) -> list[str]:
     """Those that may be, the likeliest first."""
     return sorted(_DELIMITERS, key=lambda mark: -line.count(mark))
 
@@ -75,7 +75,7 @@ def skip_lines(lines: Lines, count: int) -> list[str]:
     return [line for _ in range(count) if (line := lines.next()) is not None]
 
 
-def _first_row(first_lines: list[str], delimiter: str) -> tuple[list[str], int]:
+def _read_first_row(first_lines: list[str], delimiter: str) -> tuple[list[str], int]:
     """Return the cells of the first row in these lines, and how many lines it takes."""
     lines = Lines(StringIO("\n".join(first_lines)))
     return next(read_rows(lines, delimiter, 0), TableRow(0, [])).cells, lines.number

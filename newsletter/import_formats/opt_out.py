@@ -93,7 +93,7 @@ def find_opt_outs(
         key = column_names.normalize_name(title)
         text = spell(title)
         choice = choices.get(key)
-        word: StatusWord | None = names.get(key) or _in_name(title)
+        word: StatusWord | None = names.get(key) or _find_in_name(title)
         if choice == OPT_OUT:
             opt_outs.append(
                 OptOut(position, title, word or StatusWord.NO, ColumnKind.FLAG, declared=True)
@@ -105,11 +105,11 @@ def find_opt_outs(
         elif key not in names and words.OTHER_CHANNEL.search(text) and not words.EMAIL.search(text):
             others[position] = Text("another channel than e-mail")
         else:
-            opt_outs.append(OptOut(position, title, word, _kind(text)))
+            opt_outs.append(OptOut(position, title, word, _choose_kind(text)))
     return opt_outs, others
 
 
-def _in_name(title: str) -> StatusWord | None:
+def _find_in_name(title: str) -> StatusWord | None:
     """Return the strictest opt-out word in a column's name, or None.
 
     A name in capitals, or without spaces, is read as one word too.
@@ -119,7 +119,7 @@ def _in_name(title: str) -> StatusWord | None:
     return None if not meanings else StatusWord.NO if soft else find_strictest(meanings)
 
 
-def _kind(text: str) -> ColumnKind:
+def _choose_kind(text: str) -> ColumnKind:
     if words.NEGATED.search(text):
         return ColumnKind.NEGATED
     if words.REASON.search(text):

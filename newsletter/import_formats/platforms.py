@@ -36,7 +36,7 @@ class Platform:
     signed_up: tuple[str, ...] = ()
 
 
-def _signs(*texts: str) -> tuple[frozenset[str], ...]:
+def _split_signs(*texts: str) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(text.split("; ")) for text in texts)
 
 
@@ -71,20 +71,20 @@ PLATFORMS = (
     Platform(
         "tinynews",
         "Tiny News",
-        _signs("channel id; engagement optin", "date added; clicks; opens"),
+        _split_signs("channel id; engagement optin", "date added; clicks; opens"),
         _TINYNEWS,
     ),
     Platform(
         "mailchimp",
         "Mailchimp",
-        _signs(
+        _split_signs(
             "leid; euid", "optin time", "member rating", *sorted(UNSUBSCRIBED_THERE | CLEANED_THERE)
         ),
     ),
     Platform(
         "substack",
         "Substack",
-        _signs(
+        _split_signs(
             "email disabled",
             "active subscription",
             "stripe plan; subscription type",
@@ -93,17 +93,17 @@ PLATFORMS = (
         ),
         signed_up=("start date",),
     ),
-    Platform("ghost", "Ghost", _signs("subscribed to emails", "complimentary plan")),
+    Platform("ghost", "Ghost", _split_signs("subscribed to emails", "complimentary plan")),
     Platform(
         "listmonk",
         "listmonk",
-        _signs("email; name; attributes", "email; name; attribs"),
+        _split_signs("email; name; attributes", "email; name; attribs"),
         {"active": StatusWord.SILENT},
     ),
     Platform(
         "mailpoet",
         "MailPoet",
-        _signs(
+        _split_signs(
             "global status",
             "list status",
             "globaler status",
@@ -115,28 +115,38 @@ PLATFORMS = (
         ),
     ),
     Platform(
-        "beehiiv", "beehiiv", _signs("status; tier", "status; subscription tier", "beehiiv id")
+        "beehiiv",
+        "beehiiv",
+        _split_signs("status; tier", "status; subscription tier", "beehiiv id"),
     ),
     Platform(
         "buttondown",
         "Buttondown",
-        _signs("subscriber type", "type; creation date", "referrer url; source", "secondary id"),
+        _split_signs(
+            "subscriber type", "type; creation date", "referrer url; source", "secondary id"
+        ),
         _BUTTONDOWN,
         ("type",),
     ),
     Platform(
-        "curated", "Curated", _signs("subscribed at; utm source", "subscribed at; utm last path")
+        "curated",
+        "Curated",
+        _split_signs("subscribed at; utm source", "subscribed at; utm last path"),
     ),
-    Platform("keila", "Keila", _signs("email; first name; last name; data", "email; external id")),
+    Platform(
+        "keila", "Keila", _split_signs("email; first name; last name; data", "email; external id")
+    ),
     Platform(
         "mautic",
         "Mautic",
-        _signs("donotcontact", "dnc", "firstname; lastname; points", "date identified"),
+        _split_signs("donotcontact", "dnc", "firstname; lastname; points", "date identified"),
     ),
     Platform(
         "kit",
         "Kit",
-        _signs("state; email; created at", "state; email address; created at", "subscriber id"),
+        _split_signs(
+            "state; email; created at", "state; email address; created at", "subscriber id"
+        ),
         _KIT,
     ),
     Platform("medium", "Medium"),

@@ -168,7 +168,7 @@ class RowParser:
     def find_unclear(self, cells: Sequence[str]) -> tuple[str, str] | None:
         """Return the name and cell of an opt-out column that cannot be understood, or None."""
         for column in self._opt_outs:
-            if judge(column, text := _cell(cells, column.position)) is None:
+            if judge(column, text := _get_cell(cells, column.position)) is None:
                 return column.name, text
         return None
 
@@ -176,24 +176,24 @@ class RowParser:
         """Parse a row. Its `email` is not validated."""
         if self._ours:
             return self._read_ours(line, cells)
-        confirmed_at = self._moment(cells, self._confirmed_at)
-        requested_at = self._moment(cells, self._requested_at)
-        word, status = self._word(cells, agreed=bool(confirmed_at or requested_at))
+        confirmed_at = self._read_moment(cells, self._confirmed_at)
+        requested_at = self._read_moment(cells, self._requested_at)
+        word, status = self._choose_word(cells, agreed=bool(confirmed_at or requested_at))
         return SubscriberRow(
             line=line,
-            email=_address(_cell(cells, self._email)),
+            email=_extract_address(_get_cell(cells, self._email)),
             word=word,
             name=self._read_name(cells),
-            created_at=self._moment(cells, self._made_at) or requested_at or confirmed_at,
+            created_at=self._read_moment(cells, self._made_at) or requested_at or confirmed_at,
             consented_at=(confirmed_at or requested_at) if word == StatusWord.YES else None,
-            left_at=self._moment(cells, self._opt_out_positions),
-            ip=to_plain_line(self._text(cells, self._ip), limit=45),
-            tags=_tags(self._text(cells, self._tags)),
-            note=self._note(word, confirmed_at, requested_at),
+            left_at=self._read_moment(cells, self._opt_out_positions),
+            ip=to_plain_line(self._read_text(cells, self._ip), limit=45),
+            tags=_split_tags(self._read_text(cells, self._tags)),
+            note=self._write_note(word, confirmed_at, requested_at),
             status=status,
-            list=to_plain_line(self._text(cells, self._list), limit=60),
-            language=to_plain_line(self._text(cells, self._language), limit=20),
-            cadence=to_plain_line(self._text(cells, self._cadence), limit=20).lower(),
+            list=to_plain_line(self._read_text(cells, self._list), limit=60),
+            language=to_plain_line(self._read_text(cells, self._language), limit=20),
+            cadence=to_plain_line(self._read_text(cells, self._cadence), limit=20).lower(),
             extra=self._count_extra(cells),
         )
 
@@ -201,28 +201,29 @@ class RowParser:
         extra = cells[len(self.header) :]
         return len(extra) if any(cell.strip() for cell in extra) else 0
 
-    def _word(self, cells: Sequence[str], *, agreed: bool) -> tuple[StatusWord, str]:
+    def _choose_word(self, cells: Sequence[str], *, agreed: bool) -> tuple[StatusWord, str]:
         """Return the strictest word of a row, and its unknown word or ""."""
         words = [self._everybody, StatusWord.YES if agreed else StatusWord.SILENT]
         unknown = ""
         for position in self._status:
-            text = normalize_word(_cell(cells, position))
+            text = normalize_word(_get_cell(cells, position))
             meaning = self._find_meaning(text) or opt_out.find_word(text) or StatusWord.UNKNOWN
             unknown = text if meaning == StatusWord.UNKNOWN else unknown
             words.append(meaning)
         words += [
-            self._find_meaning(normalize_word(_cell(cells, position))) or StatusWord.SILENT
+            self._find_meaning(normalize_word(_get_cell(cells, position))) or StatusWord.SILENT
             for position in self._state
         ]
         words += [
-            read_flag(_cell(cells, position), negative=StatusWord.NO) for position in self._opted_in
+            read_flag(_get_cell(cells, position), negative=StatusWord.NO)
+            for position in self._opted_in
         ]
-        words += [read_enabled(_cell(cells, position)) for position in self._enabled]
+        words += [read_enabled(_get_cell(cells, position)) for position in self._enabled]
         words += [
-            read_flag(_cell(cells, position), negative=StatusWord.PENDING)
+            read_flag(_get_cell(cells, position), negative=StatusWord.PENDING)
             for position in self._confirmed
         ]
-        words += self._consent_words(cells)
+        words += self._list_consent_words(cells)
         if self._count_extra(cells) and self.hides_consent:
             words.append(StatusWord.UNKNOWN)
         return find_strictest(words), unknown
@@ -230,11 +231,11 @@ class RowParser:
     def _find_meaning(self, text: str) -> StatusWord | None:
         return self.platform.words.get(text) or MEANING.get(text)
 
-    def _consent_words(self, cells: Sequence[str]) -> list[StatusWord]:
+    def _list_consent_words(self, cells: Sequence[str]) -> list[StatusWord]:
         words: list[StatusWord] = []
         for column in self._opt_outs:
-            word = judge(column, _cell(cells, column.position)) or StatusWord.UNKNOWN
-            is_negative = self.platform.name == "substack" and _cell(
+            word = judge(column, _get_cell(cells, column.position)) or StatusWord.UNKNOWN
+            is_negative = self.platform.name == "substack" and _get_cell(
                 cells, column.position
             ).strip().lower() in (
                 "false",
@@ -242,12 +243,12 @@ class RowParser:
             )
             words.append(StatusWord.YES if is_negative and word == StatusWord.SILENT else word)
         return words + [
-            judge_opt_in(column, _cell(cells, column.position)) for column in self._opt_ins
+            judge_opt_in(column, _get_cell(cells, column.position)) for column in self._opt_ins
         ]
 
     def _read_name(self, cells: Sequence[str]) -> str:
-        full_name = self._text(cells, self._name)
-        parts = (_cell(cells, position).strip() for position in self._parts)
+        full_name = self._read_text(cells, self._name)
+        parts = (_get_cell(cells, position).strip() for position in self._parts)
         name = full_name if self._parts == self._name else " ".join(filter(None, parts))
         return to_plain_line(
             unguard_cell(
@@ -256,19 +257,19 @@ class RowParser:
             limit=200,
         )
 
-    def _text(self, cells: Sequence[str], where: Sequence[int]) -> str:
+    def _read_text(self, cells: Sequence[str], where: Sequence[int]) -> str:
         for position in where:
-            if text := _cell(cells, position).strip():
+            if text := _get_cell(cells, position).strip():
                 return text
         return ""
 
-    def _moment(self, cells: Sequence[str], where: Sequence[int]) -> datetime | None:
+    def _read_moment(self, cells: Sequence[str], where: Sequence[int]) -> datetime | None:
         for position in where:
-            if moment := parse_moment(_cell(cells, position)):
+            if moment := parse_moment(_get_cell(cells, position)):
                 return moment
         return None
 
-    def _note(
+    def _write_note(
         self, word: StatusWord, confirmed_at: datetime | None, requested_at: datetime | None
     ) -> str:
         parts = [f"asked {requested_at:%Y-%m-%d %H:%M} UTC"] if requested_at else []
@@ -278,27 +279,27 @@ class RowParser:
 
     def _read_ours(self, line: int, cells: Sequence[str]) -> SubscriberRow:
         row = read_row(
-            line, {name: _cell(cells, position) for name, position in self._ours.items()}
+            line, {name: _get_cell(cells, position) for name, position in self._ours.items()}
         )
         words = [
             row.word,
-            *self._consent_words(cells),
+            *self._list_consent_words(cells),
             *([StatusWord.UNKNOWN] if self._count_extra(cells) else []),
         ]
         word = find_strictest(words)
         return replace(row, word=word, extra=self._count_extra(cells))
 
 
-def _cell(cells: Sequence[str], position: int) -> str:
+def _get_cell(cells: Sequence[str], position: int) -> str:
     return cells[position] if position < len(cells) else ""
 
 
-def _address(text: str) -> str:
+def _extract_address(text: str) -> str:
     """Return the address in a cell, which is validated later as in the form (S07)."""
     return unguard_cell(text)
 
 
-def _tags(text: str) -> tuple[str, ...]:
+def _split_tags(text: str) -> tuple[str, ...]:
     if not text:
         return ()
     tags = (to_plain_line(tag.strip(" \"'[]"), limit=60) for tag in re.split(r"[,;|]", text))

@@ -101,12 +101,12 @@ def open_tables(
                     table,
                     name=part.name if len(inside) > 1 else "",
                     passed_over=others,
-                    share=_part(table.share, before / total, part.stat().st_size / total),
+                    share=_scale_share(table.share, before / total, part.stat().st_size / total),
                 )
             before += part.stat().st_size
 
 
-def _part(share: Callable[[], float], before: float, weight: float) -> Callable[[], float]:
+def _scale_share(share: Callable[[], float], before: float, weight: float) -> Callable[[], float]:
     return lambda: min(before + share() * weight, 1.0)
 
 
@@ -269,7 +269,7 @@ def _open_rows(
         lines = Lines(text)
         skip_lines(lines, layout.start)
         size = max(file.stat().st_size, 1)
-        people = _people(
+        people = _read_people(
             parser, read_rows(lines, layout.delimiter, len(layout.header), escaped=escaped)
         )
         yield SubscriberFile(
@@ -281,6 +281,8 @@ def _open_rows(
         )
 
 
-def _people(parser: RowParser, table: Iterator[TableRow]) -> Iterator[SubscriberRow | TableRow]:
+def _read_people(
+    parser: RowParser, table: Iterator[TableRow]
+) -> Iterator[SubscriberRow | TableRow]:
     for row in table:
         yield row if row.problem else parser.read(row.line, row.cells)

@@ -93,10 +93,10 @@ def detect_encoding(file: Path) -> str:
             Text("%(name)s is not a text file", name=file.name),
             hint=Text("export the subscribers as CSV"),
         )
-    return "utf-8-sig" if _mostly_utf8(file) else _western(file)
+    return "utf-8-sig" if _is_mostly_utf8(file) else _choose_western(file)
 
 
-def _mostly_utf8(file: Path) -> bool:
+def _is_mostly_utf8(file: Path) -> bool:
     """Tell whether most characters beyond ASCII are valid UTF-8."""
     good = bad = 0
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -110,7 +110,7 @@ def _mostly_utf8(file: Path) -> bool:
     return bad == 0 or good > bad
 
 
-def _western(file: Path) -> str:
+def _choose_western(file: Path) -> str:
     """Tell Excel's encoding on a Mac from that on Windows.
 
     Only old Macs end lines without a line feed, and the two encodings have their accented letters
@@ -229,7 +229,7 @@ def _read_over_lines(
 def _join_lines(lines: Lines, first: str, following: list[str], *, escaped: bool) -> Iterator[str]:
     """Yield the first line of a row and those after it, which are added to `following`."""
     length = len(first)
-    yield _double_escaped(first, escaped=escaped) + "\n"
+    yield _double_escaped_marks(first, escaped=escaped) + "\n"
     while (
         len(following) < LINES_AT_MOST
         and length < LINE_AT_MOST
@@ -238,7 +238,7 @@ def _join_lines(lines: Lines, first: str, following: list[str], *, escaped: bool
     ):
         following.append(line)
         length += len(line) + 1
-        yield _double_escaped(line, escaped=escaped) + "\n"
+        yield _double_escaped_marks(line, escaped=escaped) + "\n"
 
 
 def _parse_line(number: int, line: str, delimiter: str, *, escaped: bool) -> TableRow | None:
@@ -247,7 +247,7 @@ def _parse_line(number: int, line: str, delimiter: str, *, escaped: bool) -> Tab
     A row without cells has a cell that is too long. A stray mark inside a cell is read as the csv
     module reads it.
     """
-    source = [_double_escaped(line, escaped=escaped)]
+    source = [_double_escaped_marks(line, escaped=escaped)]
     try:
         return TableRow(number, next(_make_reader(source, delimiter), []))
     except csv.Error as error:
@@ -266,7 +266,7 @@ def _make_reader(
     return csv.reader(source, delimiter=delimiter, skipinitialspace=True, strict=strict)
 
 
-def _double_escaped(line: str, *, escaped: bool) -> str:
+def _double_escaped_marks(line: str, *, escaped: bool) -> str:
     """Write escaped quotation marks as RFC 4180 does, in a file that escapes them."""
     return _ESCAPE.sub(_unescape, line) if escaped else line
 

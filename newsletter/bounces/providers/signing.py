@@ -237,7 +237,7 @@ def _read_resend_event(kind: str, data: dict[str, Any], recipient: str) -> Bounc
     """Judge an event; Resend sends with Amazon SES, whose words and types it passes on."""
     match kind:
         case "email.bounced":
-            codes = data["bounce"].get("diagnosticCode") if _holds(data, "bounce") else None
+            codes = data["bounce"].get("diagnosticCode") if _has_table(data, "bounce") else None
             words = " ".join(str(code) for code in codes[:5]) if isinstance(codes, list) else ""
             words = words.partition(";")[2].strip()
             type_ = get_text(data, "bounce", "type")
@@ -260,5 +260,5 @@ def _read_resend_event(kind: str, data: dict[str, Any], recipient: str) -> Bounc
     return None
 
 
-def _holds(row: dict[str, Any], name: str) -> bool:
+def _has_table(row: dict[str, Any], name: str) -> bool:
     return isinstance(row.get(name), dict)
