@@ -20,7 +20,7 @@ from jinja2 import FileSystemLoader
 
 from newsletter import __version__
 from newsletter.captcha import Puzzles
-from newsletter.db.session import db, engine_options
+from newsletter.db.session import db, make_engine_options
 from newsletter.db.write_lock import BUSY_TIMEOUT_MS
 from newsletter.dns.mx import DomainChecker, JudgeDomains, accept_all
 from newsletter.dns.resolver import DnsResolver, Resolver
@@ -75,7 +75,7 @@ def create_app(
         SECRET_KEY=settings.signing_keys[0],
         SECRET_KEY_FALLBACKS=list(reversed(settings.signing_keys[1:])),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url, busy_timeout_ms),
+        SQLALCHEMY_ENGINE_OPTIONS=make_engine_options(settings.database_url, busy_timeout_ms),
         MAX_CONTENT_LENGTH=64 * 1024,
         MAX_FORM_MEMORY_SIZE=64 * 1024,
         MAX_FORM_PARTS=100,

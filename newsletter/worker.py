@@ -22,7 +22,7 @@ from flask import Flask
 from newsletter import supervisor
 from newsletter.clock_jumps import watch_clock
 from newsletter.db.changes import watch_changes
-from newsletter.db.session import as_database_error, db
+from newsletter.db.session import db, to_database_error
 from newsletter.errors import DatabaseError, NewsletterError
 from newsletter.logs import name_event
 from newsletter.mail.mailbox.types import MailboxError
@@ -184,7 +184,7 @@ class WorkerProcess:
                         self._wakeups.plan(work.__name__, self._find_next(work.__name__))
                     self._database_problems.forget(work.__name__)
                 except Exception as error:
-                    if gone := as_database_error(error):
+                    if gone := to_database_error(error):
                         self._database_problems.note(work.__name__, str(gone))
                     elif isinstance(error, NewsletterError):
                         log.error("%s: %s", work.__name__, error)

@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 
-from newsletter.cli.reference import reference
+from newsletter.cli.reference import render_reference
 from newsletter.db.session import Base, db
 from newsletter.i18n import LANGUAGES, get_babel_locale
 from newsletter.settings import Settings, keys
@@ -28,7 +28,7 @@ PAGES = sorted(
 
 
 def test_the_reference_of_commands_is_up_to_date() -> None:
-    assert (ROOT / "docs/commands.md").read_text() == reference(), (
+    assert (ROOT / "docs/commands.md").read_text() == render_reference(), (
         "python -m newsletter.cli.reference > docs/commands.md"
     )
 

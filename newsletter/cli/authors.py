@@ -11,14 +11,14 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
-    as_json,
     ask,
     complete_lists,
+    format_moment,
     json_option,
-    moment,
+    print_json,
+    print_table,
     say,
     say_raw,
-    table,
     yes_option,
 )
 from newsletter.services.authors import authors, log_in
@@ -74,11 +74,12 @@ def ls(env: Environment, *, json_: bool) -> None:
             }
             for view in views
         ]
-        return as_json(rows)
+        return print_json(rows)
     cells = [
-        (view.email, view.role, _describe_lists(view), moment(view.created_at)) for view in views
+        (view.email, view.role, _describe_lists(view), format_moment(view.created_at))
+        for view in views
     ]
-    return table(("address", "role", "lists", "since"), cells, empty="Nobody may log in.")
+    return print_table(("address", "role", "lists", "since"), cells, empty="Nobody may log in.")
 
 
 @author.command(epilog="Example: newsletter author revoke ana@blog.example")

@@ -12,7 +12,16 @@ import click
 
 from newsletter import settings, settings_loader
 from newsletter.cli.groups import CommandGroup
-from newsletter.cli.output import as_json, ask, json_option, moment, say, some, warn, yes_option
+from newsletter.cli.output import (
+    ask,
+    format_moment,
+    json_option,
+    print_json,
+    say,
+    warn,
+    write_count,
+    yes_option,
+)
 from newsletter.errors import Refused
 from newsletter.services import installation
 from newsletter.services.operations import backup as backups
@@ -79,13 +88,14 @@ def write_backup(
     loaded = settings_loader.load_settings(ctx.find_root().obj, os.environ)
     now = datetime.now(UTC)
     file = backups.choose_name(target, now)
-    manifest = backups.make_backup(loaded, settings_file(ctx), file, now, passphrase=passphrase)
+    manifest = backups.make_backup(loaded, get_settings_file(ctx), file, now, passphrase=passphrase)
     rows = sum(manifest.rows.values())
-    say(f"{file} is written: {some(rows, 'row')}, {some(len(manifest.files), 'part')}.")
+    parts = write_count(len(manifest.files), "part")
+    say(f"{file} is written: {write_count(rows, 'row')}, {parts}.")
     if keep and file != Path(target):
         removed = backups.remove_old(file.parent, keep)
         if removed:
-            say(f"{some(len(removed), 'older backup')} deleted.")
+            say(f"{write_count(len(removed), 'older backup')} deleted.")
 
 
 @backup.command(epilog="Example: newsletter backup check newsletter-2026-11-24T033000Z.backup")
@@ -107,17 +117,19 @@ def check(file: Path, passphrase_file: Path | None, *, json_: bool) -> None:
         "parts": len(manifest.files),
     }
     if json_:
-        return as_json(values)
-    say(f"{file} is whole: made {moment(manifest.made_at)} by version {manifest.version}.")
+        return print_json(values)
+    say(f"{file} is whole: made {format_moment(manifest.made_at)} by version {manifest.version}.")
     return _say_contents(manifest)
 
 
 def _say_contents(manifest: backup_archive.Manifest) -> None:
     subscribers = manifest.rows.get("subscribers", 0)
     sealed = ", encrypted" if manifest.sealed else ""
+    rows = write_count(sum(manifest.rows.values()), "row")
+    parts = write_count(len(manifest.files), "part")
     say(
-        f"{some(subscribers, 'subscriber')}, {some(sum(manifest.rows.values()), 'row')} in "
-        f"{some(len(manifest.rows), 'table')}, {some(len(manifest.files), 'part')}{sealed}."
+        f"{write_count(subscribers, 'subscriber')}, {rows} in "
+        f"{write_count(len(manifest.rows), 'table')}, {parts}{sealed}."
     )
 
 
@@ -138,7 +150,7 @@ def restore(
     Whoever has left, was suppressed or was erased since the backup was made stays so. Open
     campaigns are paused, and nothing is mailed until `newsletter db release`.
     """
-    place = settings_file(ctx)
+    place = get_settings_file(ctx)
     passphrase = unlock(file, passphrase_file)
     ask(f"Replace what is in {place.absolute().parent} by {file}?", yes=yes)
     if place.exists() and not with_settings:
@@ -156,7 +168,7 @@ def restore(
     )
 
 
-def settings_file(ctx: click.Context) -> Path:
+def get_settings_file(ctx: click.Context) -> Path:
     """Return the settings file that a command works with, whether it exists or not."""
     return ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
 
@@ -194,11 +206,15 @@ def report(restored: Restored) -> None:
     if merged.unread:
         warn(f"not everything could be read from the database that was replaced: {merged.unread}")
     say(
-        f"Kept from it: {some(merged.left, 'unsubscription')}, "
-        f"{some(merged.suppressed, 'suppression')}, "
-        f"{some(merged.erased, 'erasure')}, {some(merged.moved, 'change')} of address."
+        f"Kept from it: {write_count(merged.left, 'unsubscription')}, "
+        f"{write_count(merged.suppressed, 'suppression')}, "
+        f"{write_count(merged.erased, 'erasure')}, "
+        f"{write_count(merged.moved, 'change')} of address."
     )
     if restored.foreign_key:
         warn(f"{installation.FOREIGN_KEY} ({installation.FOREIGN_KEY_HINT})")
-    say(f"{some(restored.paused, 'campaign')} paused, {some(restored.waiting, 'message')} held.")
+    say(
+        f"{write_count(restored.paused, 'campaign')} paused, "
+        f"{write_count(restored.waiting, 'message')} held."
+    )
     say(f"Nothing is mailed until `{installation.RELEASE}`. Resume or cancel each paused campaign.")

@@ -15,17 +15,17 @@ from newsletter.bounces.mime import BYTES_AT_MOST
 from newsletter.cli.context import open_application, with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
-    as_json,
-    common_zone,
+    choose_limit,
+    choose_zone,
+    format_moment,
     json_option,
     limit_option,
-    moment,
     note_limit,
-    row_limit,
+    print_json,
+    print_table,
     say,
-    table,
 )
-from newsletter.cli.stop_signals import stop_event
+from newsletter.cli.stop_signals import make_stop_event
 from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def read(file: BinaryIO, *, json_: bool) -> None:
     """
     results = read_bounce(file.read(BYTES_AT_MOST))
     if json_:
-        return as_json({"results": [result.as_json() for result in results]})
-    return table(
+        return print_json({"results": [result.as_json() for result in results]})
+    return print_table(
         ("recipient", "class", "suppress", "status", "reason"),
         [_make_row(result) for result in results],
         empty="Not understood: this reports no failure that could be read.",
@@ -171,7 +171,7 @@ def poll(env: Environment, *, json_: bool) -> None:
 
     result = poll_mailbox(env)
     if json_:
-        return as_json(asdict(result))
+        return print_json(asdict(result))
     if result.busy:
         return say("Another worker reads the mailbox now.")
     say(
@@ -206,7 +206,7 @@ def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
         )
     set_host, set_port = read_listen_address(bounces.listen or "127.0.0.1:8024")
     listener = BounceListener(app, host or set_host, port or set_port)
-    stopped = stop_event()
+    stopped = make_stop_event()
     try:
         listener.start()
     except OSError as error:
@@ -236,16 +236,16 @@ def ls(env: Environment, limit: int | None, *, unknown: bool, proposals: bool, j
         *(bounce_events.UNKNOWN if unknown else ()),
         *((BounceEffect.PROPOSED,) if proposals else ()),
     )
-    rows = bounce_events.list_bounces(effects=effects, limit=row_limit(limit, json_=json_))
+    rows = bounce_events.list_bounces(effects=effects, limit=choose_limit(limit, json_=json_))
     total = bounce_events.count_events(effects=effects)
     if json_:
-        as_json([row.as_json() for row in rows])
+        print_json([row.as_json() for row in rows])
         return note_limit(len(rows), total)
-    zone = common_zone(lists.list_time_zones().values())
+    zone = choose_zone(lists.list_time_zones().values())
     cells = [
         (
             row.id,
-            moment(row.at, zone),
+            format_moment(row.at, zone),
             row.recipient or row.email or "(no subscriber)",
             row.bounce_class,
             row.effect,
@@ -255,7 +255,7 @@ def ls(env: Environment, limit: int | None, *, unknown: bool, proposals: bool, j
         for row in rows
     ]
     heads = ("id", "when", "address", "class", "effect", "proof", "server's answer")
-    table(heads, cells, empty="Nothing came back.")
+    print_table(heads, cells, empty="Nothing came back.")
     return note_limit(len(rows), total)
 
 

@@ -16,18 +16,18 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
-    as_json,
-    as_json_head,
     ask,
+    choose_limit,
+    format_moment,
     json_option,
     limit_option,
     list_option,
-    moment,
     note_limit,
-    row_limit,
+    print_json,
+    print_json_object,
+    print_table,
     say,
-    some,
-    table,
+    write_count,
     yes_option,
 )
 from newsletter.cli.permission import answers, permission
@@ -86,16 +86,16 @@ def ls(
     """List campaigns, newest first."""
     day = since.replace(tzinfo=UTC) if since else None
     chosen = campaigns.CampaignFilter(slug, status, day)
-    page = campaigns.list_campaigns(chosen, limit=row_limit(limit, json_=json_))
+    page = campaigns.list_campaigns(chosen, limit=choose_limit(limit, json_=json_))
     if json_:
-        as_json([campaigns.to_json(row) for row in page])
+        print_json([campaigns.to_json(row) for row in page])
     else:
         rows = [
             (row.id, row.list, row.kind, row.subject, row.status, _format_progress(row))
             for row in page
         ]
         columns = ("id", "list", "kind", "subject", "status", "sent")
-        table(columns, rows, empty="No campaign matches.")
+        print_table(columns, rows, empty="No campaign matches.")
     note_limit(len(page), campaigns.count_campaigns(chosen))
 
 
@@ -103,7 +103,7 @@ def _format_progress(row: CampaignView) -> str:
     if row.status == CampaignStatus.SCHEDULED or (
         row.status == CampaignStatus.PAUSED and row.started_at is None
     ):
-        return moment(row.scheduled_at, row.timezone)
+        return format_moment(row.scheduled_at, row.timezone)
     return f"{row.totals.sent:,}/{row.totals.recipients:,}" if row.started_at else ""
 
 
@@ -113,16 +113,16 @@ def _format_progress(row: CampaignView) -> str:
 @with_environment
 def show(env: Environment, which: str, *, json_: bool) -> None:
     """Show a campaign."""
-    row = campaigns.get_campaign(letters_cli.number_of(which))
+    row = campaigns.get_campaign(letters_cli.get_campaign_id(which))
     fields = campaigns.to_json(row)
     if json_:
-        return as_json(fields)
+        return print_json(fields)
     cells = [
-        (name, moment(value, row.timezone) if isinstance(value, datetime) else value)
+        (name, format_moment(value, row.timezone) if isinstance(value, datetime) else value)
         for name, value in fields.items()
         if name != "subjects"
     ]
-    table(("what", "value"), cells)
+    print_table(("what", "value"), cells)
     return _print_subjects(row)
 
 
@@ -148,17 +148,17 @@ def report(
 
     As JSON it lists every recipient.
     """
-    campaign_id = letters_cli.number_of(which)
+    campaign_id = letters_cli.get_campaign_id(which)
     everybody = everybody or json_
     result = reports.report_campaign(env, campaign_id, everybody=everybody)
-    most = row_limit(limit, json_=json_)
+    most = choose_limit(limit, json_=json_)
     deliveries = islice(reports.iterate_deliveries(campaign_id, everybody=everybody), most)
     if json_:
         return _print_report_json(result, deliveries)
     row = result.campaign
     cells = [(d.email, d.status, d.attempts, d.code, d.text) for d in deliveries]
     if cells:
-        table(("address", "status", "tries", "code", "server's answer"), cells)
+        print_table(("address", "status", "tries", "code", "server's answer"), cells)
         note_limit(len(cells), result.listed)
     say(f"Campaign {campaign_id}, “{row.subject}”, is {row.status}. {row.reason}".strip())
     _print_totals(result)
@@ -183,7 +183,7 @@ def _print_report_json(result: CampaignReport, deliveries: Iterable[DeliveryView
         "folded": result.folded,
         "questions": [asdict(row) for row in tapped_answers.read_results(result.campaign.id)],
     }
-    printed = as_json_head(head, "deliveries", (asdict(row) for row in deliveries))
+    printed = print_json_object(head, "deliveries", (asdict(row) for row in deliveries))
     note_limit(printed, result.listed)
 
 
@@ -236,9 +236,9 @@ def _summarize(row: CampaignView) -> str:
 @with_environment
 def pick(env: Environment, which: str, subject: str, *, yes: bool) -> None:
     """Send the better of two subjects to everybody who has received neither."""
-    campaign_id = letters_cli.number_of(which)
+    campaign_id = letters_cli.get_campaign_id(which)
     _print_subjects(campaigns.get_campaign(campaign_id))
-    count = some(letters.count_undecided(env, campaign_id), "more subscriber")
+    count = write_count(letters.count_undecided(env, campaign_id), "more subscriber")
     ask(f"Mail {count} subject {subject}?", yes=yes)
     more = letters.pick_subject(env, campaign_id, subject)
     say(f"Campaign {campaign_id}: {more:,} more subscribers get subject {subject}; a worker sends.")
@@ -249,7 +249,7 @@ def pick(env: Environment, which: str, subject: str, *, yes: bool) -> None:
 @with_environment
 def pause(env: Environment, which: str) -> None:
     """Stop sending within two seconds; `resume` goes on with the rest."""
-    campaign_id = letters_cli.number_of(which)
+    campaign_id = letters_cli.get_campaign_id(which)
     say(f"Campaign {campaign_id} is {campaigns.pause(env, campaign_id).status}.")
 
 
@@ -258,7 +258,7 @@ def pause(env: Environment, which: str) -> None:
 @with_environment
 def undo(env: Environment, which: str) -> None:
     """Make a letter that waits for its moment a draft again; nobody is mailed."""
-    campaign_id = letters_cli.number_of(which)
+    campaign_id = letters_cli.get_campaign_id(which)
     say(f"Campaign {campaign_id} is a {campaigns.take_back(env, campaign_id).status} again.")
 
 
@@ -267,7 +267,7 @@ def undo(env: Environment, which: str) -> None:
 @with_environment
 def resume(env: Environment, which: str) -> None:
     """Go on with a paused campaign; a worker sends it."""
-    campaign_id = letters_cli.number_of(which)
+    campaign_id = letters_cli.get_campaign_id(which)
     say(f"Campaign {campaign_id} is {campaigns.resume(env, campaign_id).status}.")
 
 
@@ -277,10 +277,10 @@ def resume(env: Environment, which: str) -> None:
 @with_environment
 def cancel(env: Environment, which: str, *, yes: bool) -> None:
     """End a campaign for good: nothing more of it is sent."""
-    campaign_id = letters_cli.number_of(which)
+    campaign_id = letters_cli.get_campaign_id(which)
     waiting = campaigns.get_campaign(campaign_id).totals.waiting
     ask(
-        f"Cancel campaign {campaign_id}? {some(waiting, 'subscriber')} will not get it.",
+        f"Cancel campaign {campaign_id}? {write_count(waiting, 'subscriber')} will not get it.",
         yes=yes,
     )
     cancelled = campaigns.cancel(env, campaign_id)
@@ -295,7 +295,7 @@ def _explain_carried(campaign_id: int, sent: int) -> None:
         return
     command = f"newsletter entry resend {' '.join(map(str, ids))}"
     entries = "entry counts" if len(ids) == 1 else f"{len(ids)} entries count"
-    reached = f"It reached {some(sent, 'subscriber')}" if sent else "It reached nobody"
+    reached = f"It reached {write_count(sent, 'subscriber')}" if sent else "It reached nobody"
     say(f"{reached}, but its {entries} as mailed. To mail them to everybody: {command}")
 
 
@@ -305,7 +305,7 @@ def _explain_carried(campaign_id: int, sent: int) -> None:
 @with_environment
 def retry(env: Environment, which: str, *, yes: bool) -> None:
     """Send again to the recipients that failed or are in doubt, and to nobody else."""
-    campaign_id = letters_cli.number_of(which)
+    campaign_id = letters_cli.get_campaign_id(which)
     totals = campaigns.get_campaign(campaign_id).totals
     if totals.failed or totals.in_doubt:
         doubts = (

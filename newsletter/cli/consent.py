@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, json_option, moment, say
+from newsletter.cli.output import format_moment, json_option, print_json, say
 from newsletter.services import consent
 from newsletter.vocabulary import ConsentKind
 
@@ -45,8 +45,8 @@ def proof(env: Environment, address: str, *, json_: bool) -> None:
     """
     record = consent.get_proof(env, address)
     if json_:
-        return as_json({"made_at": env.now, **asdict(record)})
-    say(f"Consent record of {record.email}, made {moment(env.now)}")
+        return print_json({"made_at": env.now, **asdict(record)})
+    say(f"Consent record of {record.email}, made {format_moment(env.now)}")
     _print_status(record)
     say("\nWhat happened")
     for event in record.events:
@@ -69,7 +69,7 @@ def _print_status(record: Proof) -> None:
 
 
 def _print_event(event: ProofEvent) -> None:
-    say(f"\n  {moment(event.at)}  {event.list}: {KINDS.get(event.kind, event.kind)}")
+    say(f"\n  {format_moment(event.at)}  {event.list}: {KINDS.get(event.kind, event.kind)}")
     for name, value in (
         ("through", event.source + (f", form “{event.form}”" if event.form else "")),
         ("page", event.page),
@@ -92,6 +92,6 @@ def _print_wordings(record: Proof) -> None:
 
 
 def _print_mail(mail: ProofMail) -> None:
-    when = moment(mail.at) if mail.at else "not yet"
+    when = format_moment(mail.at) if mail.at else "not yet"
     reply = f": {mail.reply}" if mail.reply else ""
     say(f"  {when}  {mail.list}: {mail.mail}, {mail.status}{reply}")

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter import settings, settings_loader
-from newsletter.cli.backup import restore, settings_file, write_backup
+from newsletter.cli.backup import get_settings_file, restore, write_backup
 from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
     ask,
+    choose_limit,
+    format_moment,
     limit_option,
-    moment,
     note_limit,
-    row_limit,
+    print_table,
     say,
-    some,
-    table,
+    write_count,
     yes_option,
 )
 from newsletter.errors import InvalidInput, Refused
@@ -48,7 +48,7 @@ def _load_settings(ctx: click.Context) -> settings.Settings:
 def upgrade(ctx: click.Context) -> None:
     """Create the tables, or bring them up to date, after a backup beside them."""
     loaded = _load_settings(ctx)
-    copy = upgrading.upgrade_safely(loaded, settings_file(ctx), datetime.now(UTC))
+    copy = upgrading.upgrade_safely(loaded, get_settings_file(ctx), datetime.now(UTC))
     if copy:
         say(f"The database as it was is in {copy}.")
     say("The database is up to date.")
@@ -95,8 +95,10 @@ def copy(ctx: click.Context, url: str, *, yes: bool) -> None:
     loaded = _load_settings(ctx)
     ask("Copy the whole database there?", yes=yes)
     counts = database_copy.copy_database(loaded.database_url, target, datetime.now(UTC))
-    table(("table", "rows"), [(name, f"{count:,}") for name, count in sorted(counts.items())])
-    say(f"{some(sum(counts.values()), 'row')}, the same number in every table on both sides.")
+    print_table(("table", "rows"), [(name, f"{count:,}") for name, count in sorted(counts.items())])
+    say(
+        f"{write_count(sum(counts.values()), 'row')}, the same number in every table on both sides."
+    )
     say("Next: put the new address into database_url, then start the services again.")
 
 
@@ -108,8 +110,8 @@ def hold(env: Environment, *, yes: bool) -> None:
     ask("Pause every open campaign, and mail nothing until you release it?", yes=yes)
     held = holding.hold_installation(env, "held by hand")
     say(
-        f"Nothing is mailed from now on: {some(held.waiting, 'message')} and "
-        f"{some(held.paused, 'campaign')} wait."
+        f"Nothing is mailed from now on: {write_count(held.waiting, 'message')} and "
+        f"{write_count(held.paused, 'campaign')} wait."
     )
 
 
@@ -142,27 +144,30 @@ def release(
         raise Refused(
             "mail is not held: there is nothing to release", hint="see `newsletter status`"
         )
-    say(f"Held since {moment(mail_hold.at)}: {mail_hold.because}.")
+    say(f"Held since {format_moment(mail_hold.at)}: {mail_hold.because}.")
     if drop or drop_all:
         count = installation.drop_waiting_mails(env, None if drop_all else drop)
-        say(f"Dropped: {some(count, 'mail')}.")
+        say(f"Dropped: {write_count(count, 'mail')}.")
     waiting = installation.count_waiting_mails()
     if waiting and not yes:
         say("`newsletter db release --show` lists the mails that wait.")
-    ask(f"Mail {some(waiting, 'waiting message')}, and digests when they are due?", yes=yes)
+    ask(
+        f"Mail {write_count(waiting, 'waiting message')}, and digests when they are due?",
+        yes=yes,
+    )
     installation.release_mail()
     if mail_hold.paused:
         say(
-            f"{some(mail_hold.paused, 'campaign')} stay paused: "
+            f"{write_count(mail_hold.paused, 'campaign')} stay paused: "
             "`newsletter campaign resume` or `cancel` each."
         )
     return say("Mail is sent again.")
 
 
 def _show_waiting(limit: int | None) -> None:
-    rows = installation.list_waiting_mails(limit=row_limit(limit))
+    rows = installation.list_waiting_mails(limit=choose_limit(limit))
     cells = [(row.id, row.mail, row.email) for row in rows]
-    table(("id", "mail", "address"), cells, empty="No mail waits.")
+    print_table(("id", "mail", "address"), cells, empty="No mail waits.")
     note_limit(len(rows), installation.count_waiting_mails())
 
 

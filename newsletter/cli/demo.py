@@ -7,7 +7,7 @@ import logging
 import click
 
 from newsletter.cli.serve import PORT
-from newsletter.cli.stop_signals import stop_event
+from newsletter.cli.stop_signals import make_stop_event
 from newsletter.errors import NewsletterError
 
 
@@ -46,7 +46,7 @@ def demo(*, once: bool, practice: bool, port: int | None, smtp_port: int) -> int
 def _practise(port: int, smtp_port: int) -> int:
     from newsletter.demo import practice
 
-    stop = stop_event()
+    stop = make_stop_event()
     try:
         with practice.run_practice(click.echo, port=port, smtp_port=smtp_port) as publish:
             practice.publish_until(stop, publish, click.echo)
@@ -67,7 +67,7 @@ def _play(port: int, *, once: bool) -> int:
             click.echo("Every step held.")
             if once:
                 return 0
-            stop = stop_event()
+            stop = make_stop_event()
             click.echo(
                 f"\nNow try it yourself:\n"
                 f"  the blog, with the form   {scene.blog.url}/blog/\n"

@@ -16,14 +16,14 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
-    as_json,
     ask,
+    format_moment,
     json_option,
     list_option,
-    moment,
+    print_json,
+    print_table,
     say,
-    some,
-    table,
+    write_count,
     yes_option,
 )
 from newsletter.cli.progress import send_and_show
@@ -103,8 +103,8 @@ def preview(
         return _send_test(env, digest.list, content, address)
     say(f"Subject: {content.subject}")
     others = f"; {digest.editions - 1} other editions are smaller" if digest.editions > 1 else ""
-    entries = some(digest.entries, "entry", "entries")
-    say(f"{entries}; {some(digest.recipients, 'subscriber')}{others}")
+    entries = write_count(digest.entries, "entry", "entries")
+    say(f"{entries}; {write_count(digest.recipients, 'subscriber')}{others}")
     if digest.languages:
         counts = sorted(digest.languages.items())
         say(
@@ -149,7 +149,7 @@ def send(
     _show_planned(planned, cadence)
     if dry_run or not recipients:
         return 0
-    ask(f"Mail {some(recipients, 'subscriber')} now?", yes=yes)
+    ask(f"Mail {write_count(recipients, 'subscriber')} now?", yes=yes)
     composed = digests.send_now(env, slug, cadence)
     ids = [row.campaign_id for row in composed if row.campaign_id is not None]
     if detach:
@@ -167,8 +167,8 @@ def _show_planned(planned: Sequence[ComposedDigest], cadence: Cadence | None) ->
     if not rows:
         say("The list has no active subscriber yet.")
     for row in rows:
-        entries = some(row.entries, "entry", "entries")
-        counts = f"{entries} to {some(row.recipients, 'subscriber')}"
+        entries = write_count(row.entries, "entry", "entries")
+        counts = f"{entries} to {write_count(row.recipients, 'subscriber')}"
         say(f"{row.list}, {row.cadence}: {row.why or counts}")
 
 
@@ -181,10 +181,10 @@ def explain(env: Environment, address: str | None, slug: str | None, *, json_: b
     """Say what goes out next and why, or why not; for the list, or for one subscriber's address."""
     if address:
         rows = explain_subscriber.explain_entries(env, slug, address)
-        return as_json([_entry_to_dict(row) for row in rows]) if json_ else _show_entries(rows)
+        return print_json([_entry_to_dict(row) for row in rows]) if json_ else _show_entries(rows)
     explanation = explain_list.explain(env, slug)
     if json_:
-        return as_json(
+        return print_json(
             {
                 "list": explanation.list,
                 "outlooks": [_outlook_to_dict(row) for row in explanation.outlooks],
@@ -208,7 +208,7 @@ def _show_outlooks(explanation: Explanation) -> None:
     ]
     unused = [row.cadence for row in explanation.outlooks if not row.subscribers]
     if rows:
-        table(("cadence", "next", "what goes out", "the last one"), rows)
+        print_table(("cadence", "next", "what goes out", "the last one"), rows)
     if unused:
         say(f"Nobody has the cadence {', '.join(unused)}.")
     say("")
@@ -220,7 +220,7 @@ def describe_next(row: Outlook, zone: str) -> str:
         return "when it is released"
     if row.next_at is None:
         return "when something is ready"
-    due = moment(row.next_at, zone)
+    due = format_moment(row.next_at, zone)
     return f"now (was due {due})" if row.overdue else due
 
 
@@ -245,7 +245,7 @@ def _entry_to_dict(row: EntryOutlook) -> dict[str, object]:
 
 def _show_entries(rows: Sequence[EntryOutlook]) -> None:
     cells = [(row.id, row.title, row.course, row.verdict) for row in rows]
-    table(("id", "entry", "", "why"), cells, empty="Nothing was found in the feeds yet.")
+    print_table(("id", "entry", "", "why"), cells, empty="Nothing was found in the feeds yet.")
 
 
 @digest.command(epilog='Example: newsletter digest intro "I am back from the sea, and rested."')
@@ -269,7 +269,7 @@ def intro(
         words = sys.stdin.read() if text == "-" else text
         waiting = intros.write_intro(env, slug, words, cadence)
     rows = [(row.cadence, row.text) for row in waiting]
-    return table(
+    return print_table(
         ("cadence", "the next digest begins with"),
         rows,
         empty="Nothing is written for the next digest.",

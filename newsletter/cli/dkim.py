@@ -9,7 +9,7 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
-from newsletter.cli.output import as_json, ask, json_option, say, table, yes_option
+from newsletter.cli.output import ask, json_option, print_json, print_table, say, yes_option
 from newsletter.services.sending import dkim_keys
 from newsletter.setup_vocabulary import KeyKind
 
@@ -37,7 +37,7 @@ def new(env: Environment, selector: str, *, ed25519: bool, json_: bool) -> None:
     """
     key = dkim_keys.create_key(env, selector, kind=KeyKind.ED25519 if ed25519 else KeyKind.RSA)
     if json_:
-        as_json(_to_dict(key))
+        print_json(_to_dict(key))
         return
     say(f"Made {key.file}. Publish in DNS:")
     for record in key.records or ("(there is no mailing list yet: newsletter list add)",):
@@ -52,7 +52,7 @@ def ls(env: Environment, *, json_: bool) -> None:
     """List the keys, and where the DNS was seen to publish them."""
     keys = dkim_keys.list_keys(env)
     if json_:
-        as_json([_to_dict(key) for key in keys])
+        print_json([_to_dict(key) for key in keys])
         return
     cells = [
         (
@@ -64,7 +64,7 @@ def ls(env: Environment, *, json_: bool) -> None:
         for key in keys
     ]
     empty = "There is no key: newsletter dkim new --selector s1"
-    table(("selector", "kind", "signs", "seen in DNS for"), cells, empty=empty)
+    print_table(("selector", "kind", "signs", "seen in DNS for"), cells, empty=empty)
 
 
 @dkim.command(epilog="Example: newsletter dkim remove s1")

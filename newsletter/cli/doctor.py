@@ -11,7 +11,7 @@ import click
 from newsletter.addresses import parse_address
 from newsletter.cli.check_report import show_checks
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, json_option, on_terminal, table
+from newsletter.cli.output import is_terminal, json_option, print_json, print_table
 from newsletter.services.operations import doctor as checks
 from newsletter.setup_vocabulary import CheckVerdict
 
@@ -51,13 +51,13 @@ def doctor(
         send_to=address,
     )
     if json_:
-        as_json([asdict(row) for row in results])
-    elif on_terminal():
+        print_json([asdict(row) for row in results])
+    elif is_terminal():
         show_checks(results)
     else:
         hints = [" ".join(part for part in (row.hint, row.record) if part) for row in results]
         rows = [
             (row.id, row.verdict, row.what, hint) for row, hint in zip(results, hints, strict=True)
         ]
-        table(("check", "verdict", "what", "hint"), rows)
+        print_table(("check", "verdict", "what", "hint"), rows)
     return 1 if any(row.verdict == CheckVerdict.BAD for row in results) else 0

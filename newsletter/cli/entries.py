@@ -12,16 +12,16 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
-    as_json,
     ask,
+    choose_limit,
+    format_moment,
     json_option,
     limit_option,
     list_option,
-    moment,
     note_limit,
-    row_limit,
+    print_json,
+    print_table,
     say,
-    table,
     warn,
     yes_option,
 )
@@ -54,17 +54,17 @@ def ls(
 ) -> None:
     """List entries, newest first."""
     mailing_list = lookup.check_slug(slug)
-    most = row_limit(limit, json_=json_)
+    most = choose_limit(limit, json_=json_)
     page = entries.list_entries(slug=mailing_list, fate=fate, limit=most)
     if json_:
-        as_json([_to_dict(row) for row in page])
+        print_json([_to_dict(row) for row in page])
     else:
         zones = lists.list_time_zones()
         rows = [
-            (row.id, moment(row.published, zones[row.list]), row.title, row.fate, row.why)
+            (row.id, format_moment(row.published, zones[row.list]), row.title, row.fate, row.why)
             for row in page
         ]
-        table(("id", "published", "title", "fate", "why"), rows, empty="No entry matches.")
+        print_table(("id", "published", "title", "fate", "why"), rows, empty="No entry matches.")
     note_limit(len(page), entries.count_entries(slug=mailing_list, fate=fate))
 
 
@@ -77,9 +77,9 @@ def show(env: Environment, entry_id: int, *, json_: bool) -> None:
     entry = entries.get_entry(entry_id)
     fields = _to_dict(entry)
     if json_:
-        return as_json(fields)
-    published = moment(entry.published, lists.list_time_zones()[entry.list])
-    return table(("what", "value"), list((fields | {"published": published}).items()))
+        return print_json(fields)
+    published = format_moment(entry.published, lists.list_time_zones()[entry.list])
+    return print_table(("what", "value"), list((fields | {"published": published}).items()))
 
 
 def _to_dict(row: EntryView) -> dict[str, object]:

@@ -9,7 +9,7 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
-from newsletter.cli.output import as_json, complete_campaigns, json_option, moment, say
+from newsletter.cli.output import complete_campaigns, format_moment, json_option, print_json, say
 from newsletter.services.campaigns import explain_delivery
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def campaign(env: Environment, campaign_id: int, address: str, *, json_: bool) -
     explanation = explain_delivery.explain_delivery(env, campaign_id, address)
     if json_:
         facts = [{"at": happened_at, "what": fact} for happened_at, fact in explanation.facts]
-        return as_json({**asdict(explanation), "facts": facts})
+        return print_json({**asdict(explanation), "facts": facts})
     result = {True: "They got it", False: "They did not get it", None: "Not yet"}[explanation.got]
     say(f"Campaign {explanation.campaign}, “{explanation.subject}”\n{explanation.email}")
     say(f"{result}: {explanation.verdict}")
     if explanation.hint:
         say(f"({explanation.hint})")
     for happened_at, fact in explanation.facts:
-        say(f"  {moment(happened_at, explanation.timezone)}  {fact}")
+        say(f"  {format_moment(happened_at, explanation.timezone)}  {fact}")
     return None

@@ -12,14 +12,14 @@ import click
 from newsletter.cli.context import may_fetch_private, with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
-    as_json,
     ask,
     cut,
+    format_moment,
     json_option,
     list_option,
-    moment,
+    print_json,
+    print_table,
     say,
-    table,
     yes_option,
 )
 from newsletter.errors import NotFound
@@ -155,9 +155,9 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """List feeds and their state."""
     rows = feeds.list_feeds(lookup.check_slug(slug))
     if json_:
-        return as_json([asdict(row) for row in rows])
+        return print_json([asdict(row) for row in rows])
     zones = lists.list_time_zones()
-    return table(
+    return print_table(
         ("id", "list", "feed", "status", "read", "takes", "trouble"),
         [_list_cells(row, zones[row.list]) for row in rows],
         empty="There is no feed yet.",
@@ -165,7 +165,7 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 
 
 def _list_cells(row: feeds.FeedView, zone: str) -> tuple[object, ...]:
-    read_at = moment(row.read_at, zone)
+    read_at = format_moment(row.read_at, zone)
     return row.id, row.list, row.url, row.status, read_at, row.filters.describe(), row.error
 
 
@@ -178,11 +178,11 @@ def show(env: Environment, which: str, *, json_: bool) -> None:
     row = feeds.get(which)
     fields = asdict(row)
     if json_:
-        return as_json(fields)
+        return print_json(fields)
     zone = lists.list_time_zones()[row.list]
-    fields |= {name: moment(fields[name], zone) for name in ("read_at", "next_poll_at")}
+    fields |= {name: format_moment(fields[name], zone) for name in ("read_at", "next_poll_at")}
     fields |= {name: ", ".join(value) for name, value in fields.items() if type(value) is tuple}
-    return table(("name", "value"), list(fields.items()))
+    return print_table(("name", "value"), list(fields.items()))
 
 
 @feed.command(epilog="Example: newsletter feed check 1")
@@ -255,10 +255,10 @@ def read(ctx: click.Context, source: str, *, json_: bool) -> None:
     if json_:
         names = ("title", "link", "id", "published")
         rows = [{name: getattr(entry, name) for name in names} for entry in parsed.entries]
-        return as_json({"title": parsed.title, "entries": rows})
+        return print_json({"title": parsed.title, "entries": rows})
     say(parsed.title)
-    cells = [(moment(entry.published), entry.title, entry.link) for entry in parsed.entries]
-    return table(("published", "title", "link"), cells, empty="It has no entries.")
+    cells = [(format_moment(entry.published), entry.title, entry.link) for entry in parsed.entries]
+    return print_table(("published", "title", "link"), cells, empty="It has no entries.")
 
 
 def _read_contents(source: str) -> bytes:

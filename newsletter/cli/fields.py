@@ -10,7 +10,15 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
-from newsletter.cli.output import as_json, ask, json_option, list_option, say, table, yes_option
+from newsletter.cli.output import (
+    ask,
+    json_option,
+    list_option,
+    print_json,
+    print_table,
+    say,
+    yes_option,
+)
 from newsletter.services import lookup
 from newsletter.services.signup import forms
 from newsletter.vocabulary import FieldKind
@@ -73,12 +81,12 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """List the fields of a list's form in their order."""
     fields = forms.list_fields(lookup.get_list_slug(slug))
     if json_:
-        return as_json([asdict(row) for row in fields])
+        return print_json([asdict(row) for row in fields])
     rows = [
         (row.name, row.kind, row.label, ", ".join(row.choices), "yes" if row.required else "")
         for row in fields
     ]
-    return table(
+    return print_table(
         ("field", "kind", "label", "choices", "required"),
         rows,
         empty="The form has no additional fields.",

@@ -12,14 +12,14 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
-    as_json,
-    bar,
+    draw_bar,
+    is_terminal,
     json_option,
     list_option,
-    on_terminal,
+    print_json,
     say,
-    some,
     warn,
+    write_count,
 )
 from newsletter.cli.stop_signals import INTERRUPTED, interrupt_later
 from newsletter.import_formats.column_names import normalize_name
@@ -115,7 +115,7 @@ def import_(
     if json_:
         fields = asdict(result)
         fields.pop("share")
-        as_json({"file": _name_source(file), "dry_run": dry_run, **fields})
+        print_json({"file": _name_source(file), "dry_run": dry_run, **fields})
     else:
         _print_report(file, result, because=because, dry_run=dry_run)
     return 1 if result.rows and result.rejected == result.rows else 0
@@ -204,8 +204,8 @@ def _make_progress(*, json_: bool) -> import_subscribers.Progress:
 
     def show(done: ImportResult) -> None:
         nonlocal printed
-        if on_terminal() and not json_:
-            bar(done.share, f"{done.rows:,} rows, {done.rejected:,} rejected")
+        if is_terminal() and not json_:
+            draw_bar(done.share, f"{done.rows:,} rows, {done.rejected:,} rejected")
         elif done.rows - printed >= LINE_EVERY:
             printed = done.rows
             click.echo(f"{done.rows:,} rows, {done.rejected:,} rejected", err=json_)
@@ -238,7 +238,7 @@ def _print_report(file: Path, done: ImportResult, *, because: str, dry_run: bool
         say(f"  … and {done.rejected - len(done.problems):,} more")
     if done.silent and not because:
         say(
-            f"For {some(done.silent, 'row')} the file does not say that they agreed; "
+            f"For {write_count(done.silent, 'row')} the file does not say that they agreed; "
             "they wait as pending and are not mailed."
         )
         say('If they did agree, run it again with --confirmed --because "how you know".')
@@ -283,6 +283,6 @@ def export(
     replaced = export_subscribers.is_ordinary(file)
     count = export_subscribers.export_to_file(file, slug=slug, status=status)
     if replaced:
-        say(f"{some(count, 'row')} written to {file}, which only you can read.")
+        say(f"{write_count(count, 'row')} written to {file}, which only you can read.")
     else:
-        click.echo(f"{some(count, 'row')} written to {file}.", err=True)
+        click.echo(f"{write_count(count, 'row')} written to {file}.", err=True)

@@ -6,9 +6,9 @@ import os
 
 import click
 
-from newsletter.cli.backup import settings_file
+from newsletter.cli.backup import get_settings_file
 from newsletter.cli.groups import CommandGroup
-from newsletter.cli.output import ask, say, some, yes_option
+from newsletter.cli.output import ask, say, write_count, yes_option
 from newsletter.services.operations import key_rotation
 
 
@@ -25,10 +25,12 @@ def rotate(ctx: click.Context, *, yes: bool) -> None:
 
     Restart `serve` and `worker` afterwards. Suppressions and erasures have keys of their own.
     """
-    file = settings_file(ctx)
+    file = get_settings_file(ctx)
     ask(f"Replace secret_key in {file}?", yes=yes)
     rotated = key_rotation.rotate_key(file, os.environ)
     old = len(rotated.signing_keys) - 1
-    say(f"A new key signs from now on; {some(old, 'older key')} still open what they signed.")
+    say(
+        f"A new key signs from now on; {write_count(old, 'older key')} still open what they signed."
+    )
     say("Next: restart the services, and make a backup: it carries the keys.")
     say("Unsubscribe links never expire: keep the older keys for as long as old mails shall work.")

@@ -13,15 +13,15 @@ from newsletter.cli import letters as letters_cli
 from newsletter.cli.check_report import show_checks
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import (
-    as_json,
     ask,
+    format_moment,
+    is_terminal,
     json_option,
     list_option,
-    moment,
-    on_terminal,
+    print_json,
     say,
-    some,
     warn,
+    write_count,
     yes_option,
 )
 from newsletter.cli.progress import send_and_show
@@ -56,13 +56,13 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
     if not file.exists():
         letter_files.write_starter(file)
         if json_:
-            return as_json({"file": str(file), "id": None})
+            return print_json({"file": str(file), "id": None})
         return say(
             f"{file} is created. Write your letter there, then: newsletter campaign new {file}"
         )
     campaign_id, draft = drafts.create_draft(env, file, slug)
     if json_:
-        return as_json(campaigns.to_json(campaigns.get_campaign(campaign_id)))
+        return print_json(campaigns.to_json(campaigns.get_campaign(campaign_id)))
     say(
         f"Campaign {campaign_id} is a draft: “{draft.subjects[0]}”, for {_count_people(draft)} now."
     )
@@ -97,7 +97,7 @@ def edit(
 
     The file that a draft was made from is changed too, unless it differs from the draft.
     """
-    campaign_id = letters_cli.number_of(which, slug, to_change=True)
+    campaign_id = letters_cli.get_campaign_id(which, slug, to_change=True)
     draft = drafts.get_text(campaign_id)
     when = (
         _parse_moment(env, campaigns.get_campaign(campaign_id).list, moment_text)
@@ -117,7 +117,9 @@ def edit(
     except ChangedMeanwhile as error:
         raise _keep_text(error, campaign_id, changed.text) from None
     row = campaigns.get_campaign(campaign_id)
-    later = f", goes out {moment(row.scheduled_at, row.timezone)}" if row.scheduled_at else ""
+    later = (
+        f", goes out {format_moment(row.scheduled_at, row.timezone)}" if row.scheduled_at else ""
+    )
     say(f"Campaign {campaign_id} is {row.status}{later}: “{row.subject}”")
     if file is None and changed.text != draft.text:
         _to_file(draft.file, draft.text, changed.text)
@@ -157,7 +159,7 @@ def read_changes(
         return letter_file.parse_letter(
             letter_file.replace_lines(text, changes) if changes else text, folder=folder
         )
-    if not on_terminal():
+    if not is_terminal():
         raise click.UsageError("choose what to change: --file, --subject, --preheader or --segment")
     returned = click.edit(text, extension=".md")
     if returned is None:
@@ -166,7 +168,7 @@ def read_changes(
 
 
 def _count_people(draft: LetterDraft) -> str:
-    return some(draft.recipients, "subscriber")
+    return write_count(draft.recipients, "subscriber")
 
 
 def _describe_first_recipients(draft: LetterDraft) -> str:
@@ -224,7 +226,7 @@ def send(
         raise click.UsageError("--now and --at exclude each other")
     if to_new:
         draft = newcomers.load_draft_to_new(
-            env, letters_cli.which_of(which), slug, segment=segment, offline=offline
+            env, letters_cli.parse_reference(which), slug, segment=segment, offline=offline
         )
         again = True
     else:
@@ -237,7 +239,7 @@ def send(
         anyway=anyway,
         when=when,
     )
-    later = f" on {moment(when, lists.show(draft.slug).timezone)}" if when else " now"
+    later = f" on {format_moment(when, lists.show(draft.slug).timezone)}" if when else " now"
     ask(f"Mail {_describe_first_recipients(draft)}{later}?", yes=yes)
     campaign_id = letters.dispatch_letter(env, draft, send_at=when, again=again)
     if when or detach:
@@ -249,7 +251,7 @@ def send(
 def _to_send(
     env: Environment, which: str, slug: str | None, segment: str | None, *, offline: bool
 ) -> LetterDraft:
-    chosen = letters_cli.which_of(which)
+    chosen = letters_cli.parse_reference(which)
     if (
         isinstance(chosen, int)
         and (row := campaigns.get_campaign(chosen)).status != CampaignStatus.DRAFT
@@ -269,8 +271,8 @@ def _show_plan(env: Environment, draft: LetterDraft, when: datetime | None) -> N
     )
     say(f"From: {mailing_list.from_name} <{mailing_list.from_email}>")
     segment = f", those with {letter.segment}" if letter.segment else ""
-    say(f"To:   {some(draft.recipients, 'active subscriber')} of {draft.slug}{segment}")
-    say(f"When: {moment(when, mailing_list.timezone) if when else 'now'}")
+    say(f"To:   {write_count(draft.recipients, 'active subscriber')} of {draft.slug}{segment}")
+    say(f"When: {format_moment(when, mailing_list.timezone) if when else 'now'}")
 
 
 def _require_clear(
@@ -278,7 +280,7 @@ def _require_clear(
 ) -> None:
     """Print what the preflight found; refuse to send if it forbids it."""
     open_checks = preflight.find_open(checks, again=again, later=when is not None)
-    if on_terminal():
+    if is_terminal():
         show_checks(open_checks, summed_up=False)
     else:
         for check in open_checks:

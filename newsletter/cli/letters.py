@@ -18,14 +18,14 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.digests import NEUTRAL
 from newsletter.cli.output import (
     Decorator,
-    as_json,
-    bar,
     complete_campaigns,
+    draw_bar,
+    is_terminal,
     json_option,
     list_option,
-    on_terminal,
+    print_json,
+    print_table,
     say,
-    table,
     warn,
 )
 from newsletter.files import write_private
@@ -59,14 +59,14 @@ SLOW = 1.0
 """Seconds of checking links after which a bar is drawn."""
 
 
-def which_of(text: str) -> int | Path:
+def parse_reference(text: str) -> int | Path:
     """Return the number of a campaign, or the path of a file."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else Path(text)
 
 
-def number_of(text: str, slug: str | None = None, *, to_change: bool = False) -> int:
+def get_campaign_id(text: str, slug: str | None = None, *, to_change: bool = False) -> int:
     """Return the number of a campaign, also of the one that was made from a file."""
-    return identify.get_campaign_id(which_of(text), slug, to_change=to_change)
+    return identify.get_campaign_id(parse_reference(text), slug, to_change=to_change)
 
 
 def find_recipient(env: Environment, draft: LetterDraft, address: str | None) -> Recipient | None:
@@ -78,7 +78,7 @@ def find_recipient(env: Environment, draft: LetterDraft, address: str | None) ->
 # ──────────────────────────────────────────────────────────────────────────────────
 
 
-def preview_options(command: Callable[..., None]) -> Callable[..., None]:
+def add_preview_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of commands that show a letter."""
     path = click.Path(path_type=Path, dir_okay=False)
     for option in (
@@ -131,7 +131,7 @@ def present(
             ],
         )
         say(f"The message is in {eml}.")
-    if web or (web is None and on_terminal() and not (html or text or eml)):
+    if web or (web is None and is_terminal() and not (html or text or eml)):
         _open(env, draft, page)
     for note in draft.prepared.notes:
         warn(note)
@@ -157,11 +157,11 @@ def _open(env: Environment, draft: LetterDraft, page: str) -> None:
 @click.command(epilog="Example: newsletter campaign preview letter.md --html letter.html")
 @which_argument
 @list_option
-@preview_options
+@add_preview_options
 @with_environment
 def preview(env: Environment, which: str, slug: str | None, **options: object) -> None:
     """Show a letter as it would arrive."""
-    chosen = which_of(which)
+    chosen = parse_reference(which)
     if isinstance(chosen, int) and campaigns.get_campaign(chosen).started_at is not None:
         content = campaigns.get_content(chosen)  # what was mailed, whatever templates say today
         say(f"Subject: {content.subject}\n")
@@ -186,10 +186,10 @@ def examine_letter(
     def show(done: int, total: int) -> None:
         nonlocal drawn
         drawn = drawn or (
-            on_terminal() and not silent and done < total and time.monotonic() - began > SLOW
+            is_terminal() and not silent and done < total and time.monotonic() - began > SLOW
         )
         if drawn:
-            bar(done / total, f"{done} of {total} links checked")
+            draw_bar(done / total, f"{done} of {total} links checked")
 
     return preflight.check_letter(env, draft, offline=offline, progress=show)
 
@@ -200,8 +200,8 @@ def report_checks(checks: list[Check], *, json_: bool = False) -> int:
     Returns the exit code: 1 where something must be mended first.
     """
     if json_:
-        as_json([asdict(check) for check in checks])
-    elif on_terminal():
+        print_json([asdict(check) for check in checks])
+    elif is_terminal():
         show_checks(checks)
     else:
         rows = [
@@ -213,7 +213,7 @@ def report_checks(checks: list[Check], *, json_: bool = False) -> int:
             )
             for check in checks
         ]
-        table(("", "check", "what", "what to do"), rows)
+        print_table(("", "check", "what", "what to do"), rows)
     return 1 if any(check.verdict == CheckVerdict.BAD for check in checks) else 0
 
 
@@ -229,7 +229,7 @@ def preflight_(
     env: Environment, which: str, slug: str | None, *, offline: bool, json_: bool
 ) -> int:
     """Check a letter before it is sent: links, pictures, size, subject, fields, sender."""
-    draft = drafts.load_draft(env, which_of(which), slug, offline=offline)
+    draft = drafts.load_draft(env, parse_reference(which), slug, offline=offline)
     return report_checks(examine_letter(env, draft, offline=offline, silent=json_), json_=json_)
 
 
@@ -257,4 +257,4 @@ def send_test(env: Environment, draft: LetterDraft, to: str, recipient: str | No
 @with_environment
 def test(env: Environment, which: str, to: str, address: str | None, slug: str | None) -> int:
     """Mail a letter to one address, marked [Test]."""
-    return send_test(env, drafts.load_draft(env, which_of(which), slug), to, address)
+    return send_test(env, drafts.load_draft(env, parse_reference(which), slug), to, address)

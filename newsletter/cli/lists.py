@@ -11,13 +11,13 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
-    as_json,
     ask,
     complete_lists,
     json_option,
+    print_json,
+    print_table,
     say,
-    some,
-    table,
+    write_count,
     yes_option,
 )
 from newsletter.services.lists import lists
@@ -69,7 +69,7 @@ ORIGINS_SHOWN = 20
 """Rows of the table of held confirmations on a terminal: about a screen."""
 
 
-def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def add_settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each setting of a list."""
     for name, text in reversed(_SETTINGS):
         command = click.option(f"--{name}", f"set_{name.replace('-', '_')}", help=text)(command)
@@ -98,7 +98,7 @@ def list_() -> None:
 
 @list_.command(epilog='Example: newsletter list add slow-letters --from "Ana <ana@example.org>"')
 @click.argument("slug", shell_complete=complete_lists)
-@settings_options
+@add_settings_options
 @with_environment
 def add(env: Environment, slug: str, **options: Any) -> None:
     """Make a list; its pages live under /SLUG/."""
@@ -113,12 +113,12 @@ def ls(env: Environment, *, json_: bool) -> None:
     """List all mailing lists."""
     rows = lists.list_lists()
     if json_:
-        return as_json([lists.to_json(row) for row in rows])
+        return print_json([lists.to_json(row) for row in rows])
     cells = [
         (row.slug, row.title, f"{row.active:,}", f"{row.pending:,}", row.cadence, row.timezone)
         for row in rows
     ]
-    return table(
+    return print_table(
         ("list", "title", "active", "pending", "cadence", "zone"),
         cells,
         empty="There is no list yet.",
@@ -133,15 +133,15 @@ def show(env: Environment, slug: str, *, json_: bool) -> None:
     """Show a list with all its settings."""
     fields = lists.to_json(lists.show(slug))
     if json_:
-        return as_json(fields)
-    return table(("setting", "value"), list(fields.items()))
+        return print_json(fields)
+    return print_table(("setting", "value"), list(fields.items()))
 
 
 @list_.command(
     epilog="Example: newsletter list edit slow-letters --cadence weekly --day mon --hour 8"
 )
 @click.argument("slug", shell_complete=complete_lists)
-@settings_options
+@add_settings_options
 @with_environment
 def edit(env: Environment, slug: str, **options: Any) -> None:
     """Change settings; a new cadence does not catch up on the past."""
@@ -158,7 +158,7 @@ def edit(env: Environment, slug: str, **options: Any) -> None:
 @with_environment
 def remove(env: Environment, slug: str, *, yes: bool) -> None:
     """Delete a list with its feeds, subscriptions and campaigns."""
-    count = some(lists.show(slug).active, "active subscription")
+    count = write_count(lists.show(slug).active, "active subscription")
     ask(f"Delete {slug} with {count}, its feeds and campaigns?", yes=yes)
     lists.remove(slug)
     say(f"{slug} is removed.")
@@ -201,25 +201,25 @@ def confirmations(
 
     selection = held_mails.Selection(networks, tuple(name.lower() for name in domains), proven)
     held = held_mails.count_origins(slug, selection)
-    count = some(sum(origin.count for origin in held), "confirmation")
+    count = write_count(sum(origin.count for origin in held), "confirmation")
     if release:
         ask(f"Send {count} that the flood gate holds?", yes=yes)
-        return say(
-            f"Released: {some(held_mails.release_held(env, slug, selection), 'confirmation')}."
-        )
+        released = held_mails.release_held(env, slug, selection)
+        return say(f"Released: {write_count(released, 'confirmation')}.")
     if drop:
         ask(f"Drop {count} that the flood gate holds?", yes=yes)
-        return say(f"Dropped: {some(held_mails.drop_held(env, slug, selection), 'confirmation')}.")
+        dropped = held_mails.drop_held(env, slug, selection)
+        return say(f"Dropped: {write_count(dropped, 'confirmation')}.")
     room = held_mails.read_gate(env, slug).room
     if json_:
-        return as_json({"room": room, "held": [asdict(origin) for origin in held]})
+        return print_json({"room": room, "held": [asdict(origin) for origin in held]})
     say(f"{slug}: {count} held back; {room:,} more may be sent now.")
     if held:
         rows = [
             (origin.network, origin.domain, origin.count, origin.proven)
             for origin in held[:ORIGINS_SHOWN]
         ]
-        table(("network", "domain", "held", "with a puzzle solved"), rows)
+        print_table(("network", "domain", "held", "with a puzzle solved"), rows)
     if len(held) > ORIGINS_SHOWN:
         say(f"{ORIGINS_SHOWN} of {len(held):,} origins; --json prints all.")
     return None

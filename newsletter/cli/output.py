@@ -22,14 +22,14 @@ ROWS_ON_TERMINAL = 50
 """Rows that a listing prints on a terminal without `--limit`: about one screen."""
 
 
-def on_terminal() -> bool:
+def is_terminal() -> bool:
     """Tell whether standard output is a terminal."""
     return sys.stdout.isatty()
 
 
 def say(text: str) -> None:
     """Print lines on standard output; on a terminal, long lines are wrapped between words."""
-    click.echo("\n".join(map(wrap_line, text.split("\n"))) if on_terminal() else text)
+    click.echo("\n".join(map(wrap_line, text.split("\n"))) if is_terminal() else text)
 
 
 def wrap_line(line: str) -> str:
@@ -57,10 +57,10 @@ def say_raw(text: str) -> None:
 def cut(text: str) -> str:
     """Cut a line to the width of the terminal; leave it whole in a pipe."""
     width = shutil.get_terminal_size().columns
-    return text if not on_terminal() or len(text) <= width else f"{text[: width - 1]}…"
+    return text if not is_terminal() or len(text) <= width else f"{text[: width - 1]}…"
 
 
-def some(number: int, singular: str, plural: str = "") -> str:
+def write_count(number: int, singular: str, plural: str = "") -> str:
     """Count things in words: ``1 subscriber``, ``2,000 subscribers``."""
     return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
 
@@ -70,12 +70,12 @@ def warn(text: str) -> None:
     click.echo(f"newsletter: {text}", err=True)
 
 
-def as_json(value: object) -> None:
+def print_json(value: object) -> None:
     """Print `value` as JSON; moments are in ISO 8601 with their offset."""
     click.echo(json.dumps(value, default=_to_plain_value, ensure_ascii=False, indent=2))
 
 
-def as_json_rows(values: Iterable[object]) -> int:
+def print_json_rows(values: Iterable[object]) -> int:
     """Print values as one JSON array, each as soon as it is read, and return their number."""
     count = 0
     for value in values:
@@ -88,7 +88,7 @@ def as_json_rows(values: Iterable[object]) -> int:
     return count
 
 
-def as_json_head(head: Mapping[str, object], name: str, rows: Iterable[object]) -> int:
+def print_json_object(head: Mapping[str, object], name: str, rows: Iterable[object]) -> int:
     """Print one JSON object whose last member `name` is an array, printed row by row.
 
     Return the number of rows.
@@ -97,7 +97,7 @@ def as_json_head(head: Mapping[str, object], name: str, rows: Iterable[object]) 
         "\n}"
     )
     click.echo(f'{text},\n"{name}": ', nl=False)
-    count = as_json_rows(rows)
+    count = print_json_rows(rows)
     click.echo("}")
     return count
 
@@ -108,12 +108,12 @@ def _to_plain_value(value: object) -> object:
     return str(value)
 
 
-def table(
+def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing"
 ) -> None:
     """Print a table on a terminal, tab-separated lines in a pipe."""
     cells = [[_write_cell(cell) for cell in row] for row in rows]
-    if not on_terminal():
+    if not is_terminal():
         for row in cells:
             click.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
         return
@@ -147,24 +147,24 @@ def _write_cell(value: object) -> str:
 
 def paint(text: str, color: str) -> str:
     """Colour `text`, or make it bold, unless NO_COLOR is set (https://no-color.org)."""
-    if not on_terminal() or os.environ.get("NO_COLOR"):
+    if not is_terminal() or os.environ.get("NO_COLOR"):
         return text
     return click.style(text, bold=True) if color == "bold" else click.style(text, fg=color)
 
 
-def bar(share: float, text: str) -> None:
+def draw_bar(share: float, text: str) -> None:
     """Draw a progress bar over the last one; `share` is from 0 to 1, and 1 ends it."""
     full = int(max(0.0, min(share, 1.0)) * 24)
     click.echo(f"\r{'█' * full}{'░' * (24 - full)} {text:<52}"[:79], nl=share >= 1)
 
 
-def common_zone(zones: Iterable[str]) -> str:
+def choose_zone(zones: Iterable[str]) -> str:
     """Return the time zone that all lists share, else UTC: for moments that belong to no list."""
     distinct = set(zones)
     return distinct.pop() if len(distinct) == 1 else "UTC"
 
 
-def moment(value: datetime | None, zone: str = "UTC") -> str:
+def format_moment(value: datetime | None, zone: str = "UTC") -> str:
     """Format a moment in a time zone, with the name of the zone."""
     if value is None:
         return ""
@@ -175,20 +175,20 @@ def moment(value: datetime | None, zone: str = "UTC") -> str:
     return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
 
 
-def row_limit(limit: int | None, *, json_: bool = False) -> int | None:
+def choose_limit(limit: int | None, *, json_: bool = False) -> int | None:
     """Return the most rows that a listing prints; None means all.
 
     Without `--limit` that is `ROWS_ON_TERMINAL` on a terminal, and everything in a pipe or as JSON.
     """
     if limit is None:
-        return ROWS_ON_TERMINAL if on_terminal() and not json_ else None
+        return ROWS_ON_TERMINAL if is_terminal() and not json_ else None
     return min(limit, sys.maxsize) or None
 
 
 def note_limit(printed: int, total: int) -> None:
     """Say that a listing was cut: after the rows on a terminal, else on standard error."""
     if printed < total:
-        click.echo(f"{printed:,} of {total:,}; --limit 0 prints all", err=not on_terminal())
+        click.echo(f"{printed:,} of {total:,}; --limit 0 prints all", err=not is_terminal())
 
 
 def ask(question: str, *, yes: bool) -> None:

@@ -10,14 +10,14 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.digests import NEUTRAL
 from newsletter.cli.output import (
-    as_json,
     ask,
-    common_zone,
+    choose_zone,
+    format_moment,
     json_option,
     list_option,
-    moment,
+    print_json,
     say,
-    some,
+    write_count,
     yes_option,
 )
 from newsletter.mail import slots
@@ -63,10 +63,12 @@ def permission(
     """
     request = asking.prepare(env, slug, note=note, days=days, unproven=unproven)
     if dry_run:
-        say(f"{some(request.recipients, 'active subscriber')} of {request.slug} would get:\n")
+        say(
+            f"{write_count(request.recipients, 'active subscriber')} of {request.slug} would get:\n"
+        )
         say(f"{request.content.subject}\n")
         return say(slots.fill(request.content.text, NEUTRAL))
-    count = some(request.recipients, "subscriber")
+    count = write_count(request.recipients, "subscriber")
     ask(
         f"Ask {count} of {request.slug}, and unsubscribe whoever does not answer in {days} days?",
         yes=yes,
@@ -86,13 +88,13 @@ def answers(env: Environment, campaign_id: int, *, json_: bool) -> None:
     """Count the answers of those who were asked to confirm again."""
     answered = asking.report_answers(campaign_id)
     if json_:
-        return as_json(asdict(answered))
+        return print_json(asdict(answered))
     silent = answered.asked - answered.stayed - answered.gone
     say(
         f"{answered.asked:,} were asked: {answered.stayed:,} stay, {silent:,} have not answered, "
         f"{answered.gone:,} were unsubscribed."
     )
-    zone = common_zone(lists.list_time_zones().values())
+    zone = choose_zone(lists.list_time_zones().values())
     if answered.settled_at:
-        return say(f"The time to answer ended at {moment(answered.settled_at, zone)}.")
-    return say(f"The time to answer ends at {moment(answered.answer_by, zone)}.")
+        return say(f"The time to answer ended at {format_moment(answered.settled_at, zone)}.")
+    return say(f"The time to answer ends at {format_moment(answered.answer_by, zone)}.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from newsletter.cli.output import on_terminal, say
+from newsletter.cli.output import is_terminal, say
 from newsletter.cli.stop_signals import INTERRUPTED, interrupt_later
 from newsletter.services import workers
 from newsletter.services.campaigns import campaigns
@@ -60,7 +60,7 @@ def send_and_show(env: Environment, campaign_ids: list[int]) -> int:
 def _send_one(env: Environment, campaign_id: int) -> int:
     totals = campaigns.get_campaign(campaign_id).totals
     with interrupt_later() as interrupted:
-        show = _make_bar(totals) if on_terminal() else _make_lines(totals)
+        show = _make_bar(totals) if is_terminal() else _make_lines(totals)
         sent = sending.send_due(env, campaign_id=campaign_id, progress=show, stop=interrupted)
         show(sent, last=True)
         if not sent.problem:
@@ -90,7 +90,7 @@ def _wait_for_others(env: Environment, campaign_id: int, interrupted: Callable[[
 
 
 def _conclude(campaign: CampaignView, sent: SendResult, *, interrupted: bool) -> int:
-    if on_terminal():
+    if is_terminal():
         click.echo()
     _say_totals(campaign)
     if interrupted:

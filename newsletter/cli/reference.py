@@ -27,7 +27,7 @@ take `--json`. Where `--limit` cuts a listing, it says so, like `50 of 149`.
 """
 
 
-def reference() -> str:
+def render_reference() -> str:
     """Return the whole page."""
     context = click.Context(cli, info_name="newsletter")
     parts = [HEAD]
@@ -74,4 +74,4 @@ def _render_row(option: click.Option) -> str:
 
 
 if __name__ == "__main__":
-    click.echo(reference(), nl=False)
+    click.echo(render_reference(), nl=False)

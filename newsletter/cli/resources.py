@@ -11,13 +11,13 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
-    as_json,
     ask,
-    common_zone,
+    choose_zone,
+    format_moment,
     json_option,
-    moment,
+    print_json,
+    print_table,
     say,
-    table,
     yes_option,
 )
 from newsletter.services import resources
@@ -55,13 +55,21 @@ def ls(env: Environment, *, json_: bool) -> None:
     """List files by name."""
     files = resources.list_resources()
     if json_:
-        return as_json([asdict(row) for row in files])
-    zone = common_zone(lists.list_time_zones().values())
+        return print_json([asdict(row) for row in files])
+    zone = choose_zone(lists.list_time_zones().values())
     rows = [
-        (row.name, row.title, row.filename, _write_size(row.size), moment(row.created_at, zone))
+        (
+            row.name,
+            row.title,
+            row.filename,
+            _write_size(row.size),
+            format_moment(row.created_at, zone),
+        )
         for row in files
     ]
-    return table(("name", "title", "file", "size", "since"), rows, empty="There is no file yet.")
+    return print_table(
+        ("name", "title", "file", "size", "since"), rows, empty="There is no file yet."
+    )
 
 
 def _write_size(size: int) -> str:

@@ -15,13 +15,13 @@ from newsletter.cli import letters as letters_cli
 from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
-    as_json,
     ask,
+    is_terminal,
     json_option,
     list_option,
-    on_terminal,
+    print_json,
+    print_table,
     say,
-    table,
     yes_option,
 )
 from newsletter.services import lookup
@@ -35,7 +35,7 @@ step_argument = letters_cli.which_argument
 
 
 def _get_letter_id(which: str) -> int:
-    return series.get_letter_id(letters_cli.which_of(which))
+    return series.get_letter_id(letters_cli.parse_reference(which))
 
 
 @click.group("series", cls=CommandGroup)
@@ -73,7 +73,7 @@ def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bo
     """
     step = series.add_letter(env, file, dates.parse_wait(after), slug)
     if json_:
-        return as_json(_to_dict(step))
+        return print_json(_to_dict(step))
     return say(f"Letter {step.id} of {step.list}: “{step.subject}”, {_write_wait(step.after)}.")
 
 
@@ -85,18 +85,18 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """List the letters in order, and how many subscribers got each."""
     steps = series.list_letters(lookup.check_slug(slug))
     if json_:
-        return as_json([_to_dict(row) for row in steps])
+        return print_json([_to_dict(row) for row in steps])
     rows = [
         (row.id, row.list, _write_wait(row.after), row.subject, row.subscribers) for row in steps
     ]
-    return table(
+    return print_table(
         ("id", "list", "when", "subject", "subscribers"), rows, empty="There is no series yet."
     )
 
 
 @series_.command(epilog="Example: newsletter series preview 2 --html letter.html")
 @step_argument
-@letters_cli.preview_options
+@letters_cli.add_preview_options
 @with_environment
 def preview(env: Environment, which: str, **options: object) -> None:
     """Show a letter as it would arrive."""
@@ -149,7 +149,7 @@ def edit(
     """
     step_id = _get_letter_id(which)
     letter = None
-    if file or subject or (after is None and on_terminal()):
+    if file or subject or (after is None and is_terminal()):
         text, _ = series.get_text(step_id)
         letter = letter_commands.read_changes(text, file, {"subject": subject}, ask_editor=True)
     elif after is None:

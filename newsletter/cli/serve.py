@@ -12,8 +12,8 @@ import click
 
 from newsletter import logs, settings, supervisor
 from newsletter.cli.context import open_application
-from newsletter.cli.stop_signals import stop_event, wait_for_stop
-from newsletter.cli.worker_lock import only_one
+from newsletter.cli.stop_signals import make_stop_event, wait_for_stop
+from newsletter.cli.worker_lock import hold_lock
 from newsletter.errors import NewsletterError
 from newsletter.setup_vocabulary import LogFormat
 
@@ -53,7 +53,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
 
     app = open_application(ctx, with_pages=True)
     _log(app)
-    stop = stop_event()
+    stop = make_stop_event()
     try:
         server = create_server(app, host=host, port=port)
     except OSError as error:
@@ -86,7 +86,7 @@ def worker(ctx: click.Context, *, once: bool) -> None:
     from newsletter.worker import WorkerProcess
 
     app = open_application(ctx, with_pages=False)
-    stop = stop_event()
+    stop = make_stop_event()
     if once:
         file = ctx.find_root().obj or os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE
         _work_once(app, stop, Path(file))
@@ -106,7 +106,7 @@ def _work_once(app: Flask, stop: threading.Event, settings_file: Path) -> None:
     from newsletter.worker import WorkerProcess
 
     _log(app, least=logging.WARNING)
-    with only_one(settings_file.parent, f"{settings_file.name}.worker") as is_free:
+    with hold_lock(settings_file.parent, f"{settings_file.name}.worker") as is_free:
         if not is_free:
             return
         process = WorkerProcess(app)

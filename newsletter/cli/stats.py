@@ -10,15 +10,15 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import (
-    as_json,
     complete_lists,
+    is_terminal,
     json_option,
-    on_terminal,
     paint,
+    print_json,
+    print_table,
     say,
-    table,
 )
-from newsletter.cli.status import sparkline
+from newsletter.cli.status import draw_sparkline
 from newsletter.html.text import shorten_text
 from newsletter.services.statistics import caveats, gather, read
 
@@ -70,9 +70,9 @@ def stats(env: Environment, slug: str | None, since: datetime | None, *, json_: 
     gather.gather(env)
     rows = read.read_lists(env, ids, since=since.date() if since else None)
     if json_:
-        return as_json({"lists": [to_json(row) for row in rows], "cannot_know": _list_limits()})
-    if not on_terminal():
-        return table((), [line for row in rows for line in _list_lines(row)])
+        return print_json({"lists": [to_json(row) for row in rows], "cannot_know": _list_limits()})
+    if not is_terminal():
+        return print_table((), [line for row in rows for line in _list_lines(row)])
     for row in rows:
         _print_list(row)
     say(paint("What these numbers cannot know", "bold"))
@@ -173,10 +173,10 @@ def _print_list(row: ListStatistics) -> None:
     _print_line("subscribers", f"{row.active:,} active, {row.pending:,} pending{suppressed}")
     active = tuple(growth.active for growth in row.growth)
     lowest = min(active)
-    _print_line("", f"{sparkline(tuple(number - lowest + 1 for number in active))}")
+    _print_line("", f"{draw_sparkline(tuple(number - lowest + 1 for number in active))}")
     for label, sign, counts in (("joined", "+", row.joined), ("left", "−", row.left)):
         numbers = tuple(getattr(growth, label) for growth in row.growth)
-        _print_line(label, f"{sparkline(numbers)}  {sign}{sum(numbers):,}")
+        _print_line(label, f"{draw_sparkline(numbers)}  {sign}{sum(numbers):,}")
         if counts:
             _print_line("", _list_counts(counts))
     for label, counts in (
@@ -202,7 +202,7 @@ def _print_list(row: ListStatistics) -> None:
             (campaign.id, shorten_text(campaign.subject, 14), *_number_campaign(campaign).values())
             for campaign in row.campaigns
         ]
-        table(COLUMNS, rows)
+        print_table(COLUMNS, rows)
     for campaign in row.campaigns:
         for question in campaign.answers:
             say(f"  {campaign.id}: {_shorten(question.text)} {_list_counts(question.choices)}")

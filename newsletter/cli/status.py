@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, json_option, list_option, moment, paint, say
+from newsletter.cli.output import format_moment, json_option, list_option, paint, print_json, say
 from newsletter.html.text import shorten_text
 from newsletter.services import installation
 from newsletter.services.operations import status as statuses
@@ -33,7 +33,7 @@ def status(env: Environment, slug: str | None, *, json_: bool) -> None:
     """Show subscribers, what goes out next, what is being sent and what is wrong."""
     report = statuses.read_status(env, slug)
     if json_:
-        return as_json(asdict(report))
+        return print_json(asdict(report))
     if report.hold:
         _print_hold(report.hold)
     for row in report.lists:
@@ -44,7 +44,7 @@ def status(env: Environment, slug: str | None, *, json_: bool) -> None:
 
 def _print_hold(hold: Hold) -> None:
     say(paint("Nothing is mailed", "red"))
-    _print_line("held", f"since {moment(hold.at)}: {hold.because}", mark="red")
+    _print_line("held", f"since {format_moment(hold.at)}: {hold.because}", mark="red")
     _print_line("waiting", f"{hold.waiting:,} messages, {hold.paused:,} paused campaigns")
     _print_line(
         "next",
@@ -54,7 +54,7 @@ def _print_hold(hold: Hold) -> None:
     say("")
 
 
-def sparkline(numbers: tuple[int, ...]) -> str:
+def draw_sparkline(numbers: tuple[int, ...]) -> str:
     """Draw numbers as a row of bars; zero is a dot."""
     most = max(numbers, default=0)
     return "".join(
@@ -79,10 +79,10 @@ def _print_list(row: ListStatus) -> None:
     )
     _print_line(
         "30 days",
-        f"{sparkline(row.growth.joined)}  +{sum(row.growth.joined):,} −{row.growth.left:,}",
+        f"{draw_sparkline(row.growth.joined)}  +{sum(row.growth.joined):,} −{row.growth.left:,}",
     )
     for coming in row.coming:
-        when = f"{moment(coming.at, row.timezone)}: " if coming.at else ""
+        when = f"{format_moment(coming.at, row.timezone)}: " if coming.at else ""
         _print_line(coming.cadence, when + coming.verdict.removeprefix("nothing goes out: "))
     if not row.coming:
         _print_line("next", "nothing: there is no active subscriber yet")
@@ -105,7 +105,7 @@ def _print_campaign(row: CampaignSummary, zone: str) -> None:
     done = f"{totals.sent:,}/{totals.recipients:,}" + (
         f", {totals.failed:,} failed" if totals.failed else ""
     )
-    time = moment(row.at, zone)
+    time = format_moment(row.at, zone)
     if row.status == CampaignStatus.SCHEDULED:
         _print_line("scheduled", _name_campaign(row, f" at {time}"))
     elif row.status == CampaignStatus.SENT:
@@ -130,12 +130,14 @@ def _say(label: str, text: str) -> None:
 
 
 def _print_totals(report: Status, zone: str) -> None:
-    next_due = f", the next is due {moment(report.next_due_at, zone)}" if report.next_due_at else ""
+    next_due = (
+        f", the next is due {format_moment(report.next_due_at, zone)}" if report.next_due_at else ""
+    )
     _print_line("queue", f"{report.waiting:,} waiting{next_due if report.waiting else ''}")
     for state in report.sending:
         _say("sending", state.sentence)
     for domain in report.resting:
-        until = moment(domain.until, zone)
+        until = format_moment(domain.until, zone)
         _say("resting", f"{domain.domain} until {until}, because it answered: {domain.why}")
     _print_line(
         "bounces", f"{report.bounces:,} addresses gone, {report.complaints:,} complaints in 30 days"
@@ -148,7 +150,9 @@ def _print_totals(report: Status, zone: str) -> None:
         _print_line("replies", text, mark="yellow")
     if report.ticked_at is None or (report.now - report.ticked_at).total_seconds() > 300:
         last_seen = (
-            f"last seen {moment(report.ticked_at, zone)}" if report.ticked_at else "never seen"
+            f"last seen {format_moment(report.ticked_at, zone)}"
+            if report.ticked_at
+            else "never seen"
         )
         _print_line("worker", f"not running ({last_seen}): `newsletter serve`", mark="red")
     else:

@@ -11,7 +11,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 plus the number of SIGINT, as shells report it."""
 
 
-def stop_event() -> threading.Event:
+def make_stop_event() -> threading.Event:
     """Return an event that SIGTERM and Ctrl-C set from now on."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -15,17 +15,17 @@ from newsletter.cli.groups import CommandGroup
 from newsletter.cli.import_export import export, import_, require_reason
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
-    as_json,
-    as_json_rows,
     ask,
+    choose_limit,
+    format_moment,
     json_option,
     limit_option,
     list_option,
-    moment,
     note_limit,
-    row_limit,
+    print_json,
+    print_json_rows,
+    print_table,
     say,
-    table,
     warn,
     yes_option,
 )
@@ -49,7 +49,7 @@ def subscriber() -> None:
 subscriber.add_command(proof)
 
 
-def as_dict(row: SubscriberView) -> dict[str, object]:
+def to_dict(row: SubscriberView) -> dict[str, object]:
     """Return a subscriber as JSON shows it."""
     subscriptions = [asdict(subscription) for subscription in row.subscriptions]
     return {**asdict(row), "subscriptions": subscriptions}
@@ -112,14 +112,14 @@ def ls(
     )
     if only_count:
         return say(str(subscribers.count_subscribers(chosen)))
-    most = row_limit(limit, json_=json_)
+    most = choose_limit(limit, json_=json_)
     page = islice(subscribers.iterate_subscribers(chosen), most)
     if json_:
-        printed = as_json_rows(as_dict(row) for row in page)
+        printed = print_json_rows(to_dict(row) for row in page)
     else:
         rows = [(row.email, row.name, _describe_subscriptions(row)) for row in page]
         printed = len(rows)
-        table(("address", "name", "subscriptions"), rows, empty="No subscriber matches.")
+        print_table(("address", "name", "subscriptions"), rows, empty="No subscriber matches.")
     if most is not None and printed == most:
         note_limit(printed, subscribers.count_subscribers(chosen))
     return None
@@ -145,9 +145,9 @@ def show(env: Environment, address: str, *, json_: bool) -> None:
         events = [
             {"at": event.at, "list": event.list, "what": event.what} for event in story.events
         ]
-        return as_json(
+        return print_json(
             {
-                **as_dict(story.subscriber),
+                **to_dict(story.subscriber),
                 "suppressed": bool(story.suppressed),
                 "tags": story.tags,
                 "events": events,
@@ -165,8 +165,10 @@ def show(env: Environment, address: str, *, json_: bool) -> None:
             say(f"    topics: {', '.join(row.topics)}")
         for name, answer in row.fields.items():
             say(f"    {name}: {_format_answer(answer)}")
-    rows = [(moment(event.at, event.timezone), event.list, event.what) for event in story.events]
-    return table(("when", "list", "what"), rows)
+    rows = [
+        (format_moment(event.at, event.timezone), event.list, event.what) for event in story.events
+    ]
+    return print_table(("when", "list", "what"), rows)
 
 
 @subscriber.command(

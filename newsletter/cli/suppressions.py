@@ -12,17 +12,17 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
-    as_json,
     ask,
-    common_zone,
+    choose_limit,
+    choose_zone,
+    format_moment,
     json_option,
     limit_option,
-    moment,
     note_limit,
-    row_limit,
+    print_json,
+    print_table,
     say,
-    some,
-    table,
+    write_count,
     yes_option,
 )
 from newsletter.files import open_private
@@ -54,17 +54,19 @@ def ls(env: Environment, address: str | None, limit: int | None, *, json_: bool)
         rows = [suppressions.get_suppression(env, address)]
         total = 1
     else:
-        rows = suppressions.list_suppressions(limit=row_limit(limit, json_=json_))
+        rows = suppressions.list_suppressions(limit=choose_limit(limit, json_=json_))
         total = suppressions.count_suppressions()
     if json_:
-        as_json([asdict(row) for row in rows])
+        print_json([asdict(row) for row in rows])
     else:
-        zone = common_zone(lists.list_time_zones().values())
+        zone = choose_zone(lists.list_time_zones().values())
         cells = [
-            (row.email or "(erased)", row.reason, row.note, moment(row.created_at, zone))
+            (row.email or "(erased)", row.reason, row.note, format_moment(row.created_at, zone))
             for row in rows
         ]
-        table(("address", "reason", "note", "since"), cells, empty="No address is suppressed.")
+        print_table(
+            ("address", "reason", "note", "since"), cells, empty="No address is suppressed."
+        )
     note_limit(len(rows), total)
 
 
@@ -109,7 +111,7 @@ def export_(env: Environment, file: Path | None) -> None:
         return
     with open_private(file) as out:
         count = suppression_file.export(out)
-    say(f"{some(count, 'suppression')} written to {file}.")
+    say(f"{write_count(count, 'suppression')} written to {file}.")
 
 
 @suppression.command("import", epilog="Example: newsletter suppression import unsubscribed.csv")

@@ -10,7 +10,7 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
-from newsletter.cli.output import as_json, json_option, say
+from newsletter.cli.output import json_option, print_json, say
 from newsletter.errors import NotFound, Refused
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def ls(env: Environment, *, json_: bool) -> None:
     )
     marked = [(name, (env.settings.folder / "templates" / name).exists()) for name in names]
     if json_:
-        as_json([{"name": name, "yours": yours} for name, yours in marked])
+        print_json([{"name": name, "yours": yours} for name, yours in marked])
         return
     for name, yours in marked:
         say(f"{name}{'  (yours)' if yours else ''}")

@@ -12,13 +12,13 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
-    as_json,
     ask,
-    common_zone,
+    choose_zone,
+    format_moment,
     json_option,
-    moment,
+    print_json,
+    print_table,
     say,
-    table,
     yes_option,
 )
 from newsletter.services import api_tokens
@@ -62,19 +62,19 @@ def ls(env: Environment, *, json_: bool) -> None:
     """List tokens by name, with what they may do and when they were last used."""
     tokens = api_tokens.list_tokens()
     if json_:
-        return as_json([asdict(row) for row in tokens])
-    zone = common_zone(lists.list_time_zones().values())
+        return print_json([asdict(row) for row in tokens])
+    zone = choose_zone(lists.list_time_zones().values())
     rows = [
         (
             row.name,
             row.scope,
             "all" if row.lists is None else ", ".join(row.lists),
-            moment(row.expires_at, zone) if row.expires_at else "never",
-            moment(row.last_used_at, zone) if row.last_used_at else "never",
+            format_moment(row.expires_at, zone) if row.expires_at else "never",
+            format_moment(row.last_used_at, zone) if row.last_used_at else "never",
         )
         for row in tokens
     ]
-    return table(
+    return print_table(
         ("name", "scope", "lists", "expires", "last used"), rows, empty="There is no token yet."
     )
 

@@ -9,13 +9,13 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import (
-    as_json,
     ask,
     json_option,
     list_option,
+    print_json,
+    print_table,
     say,
-    some,
-    table,
+    write_count,
     yes_option,
 )
 from newsletter.services.lists import topics
@@ -67,7 +67,7 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """List topics in their order, with the number of subscribers who chose each."""
     rows = topics.list_topics(slug)
     if json_:
-        return as_json([_to_json(row) for row in rows])
+        return print_json([_to_json(row) for row in rows])
     cells = [
         (
             row.id,
@@ -78,7 +78,7 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
         )
         for row in rows
     ]
-    return table(
+    return print_table(
         ("id", "topic", "categories", "feeds", "subscribers"),
         cells,
         empty="There is no topic: everybody gets everything.",
@@ -106,7 +106,7 @@ def remove(env: Environment, name: str, slug: str | None, *, yes: bool) -> None:
     say(
         f"{name} is removed."
         + (
-            f" {some(freed, 'subscriber')} had chosen nothing else and now get everything."
+            f" {write_count(freed, 'subscriber')} had chosen nothing else and now get everything."
             if freed
             else ""
         )

@@ -13,16 +13,16 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.groups import CommandGroup
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
-    as_json,
     ask,
-    common_zone,
+    choose_limit,
+    choose_zone,
+    format_moment,
     json_option,
     limit_option,
-    moment,
-    row_limit,
+    print_json,
+    print_table,
     say,
-    some,
-    table,
+    write_count,
     yes_option,
 )
 from newsletter.services import webhooks
@@ -75,7 +75,7 @@ def ls(env: Environment, *, json_: bool) -> None:
     """List webhooks."""
     rows = webhooks.list_webhooks()
     if json_:
-        return as_json([asdict(row) for row in rows])
+        return print_json([asdict(row) for row in rows])
     cells = [
         (
             row.id,
@@ -87,7 +87,7 @@ def ls(env: Environment, *, json_: bool) -> None:
         )
         for row in rows
     ]
-    return table(
+    return print_table(
         ("id", "host", "events", "lists", "waiting", "state"), cells, empty="There is no webhook."
     )
 
@@ -107,14 +107,14 @@ def log(
     json_: bool,
 ) -> None:
     """List the messages to a webhook, newest first, with the result of the latest try."""
-    rows = webhooks.list_messages(webhook_id, status=status, limit=row_limit(limit, json_=json_))
+    rows = webhooks.list_messages(webhook_id, status=status, limit=choose_limit(limit, json_=json_))
     if json_:
-        return as_json([asdict(row) for row in rows])
-    zone = common_zone(lists.list_time_zones().values())
+        return print_json([asdict(row) for row in rows])
+    zone = choose_zone(lists.list_time_zones().values())
     cells = [
         (
             row.id,
-            moment(row.created_at, zone),
+            format_moment(row.created_at, zone),
             row.event,
             row.subject,
             row.status,
@@ -123,7 +123,7 @@ def log(
         )
         for row in rows
     ]
-    return table(
+    return print_table(
         ("message", "when", "event", "about", "status", "tries", "answer"),
         cells,
         empty="Nothing was sent yet.",
@@ -145,7 +145,7 @@ def pause(env: Environment, webhook_id: int) -> None:
 def resume(env: Environment, webhook_id: int) -> None:
     """Send what waits for a webhook, in its order."""
     row = webhooks.resume_webhook(env, webhook_id)
-    say(f"Resumed; {some(row.waiting, 'message')} will be sent.")
+    say(f"Resumed; {write_count(row.waiting, 'message')} will be sent.")
 
 
 @webhook.command(epilog="Example: newsletter webhook replay 1 --since 2026-11-01")
@@ -165,7 +165,7 @@ def replay(env: Environment, webhook_id: int, since: datetime | None, message: s
     count = webhooks.replay_messages(
         env, webhook_id, since=since.replace(tzinfo=UTC) if since else None, message=message
     )
-    say(f"{some(count, 'message')} will be sent again.")
+    say(f"{write_count(count, 'message')} will be sent again.")
 
 
 @webhook.command(epilog="Example: newsletter webhook remove 1")

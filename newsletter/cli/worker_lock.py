@@ -17,7 +17,7 @@ except ImportError:  # Windows
 
 
 @contextmanager
-def only_one(folder: Path, name: str) -> Iterator[bool]:
+def hold_lock(folder: Path, name: str) -> Iterator[bool]:
     """Hold a lock on a file beside the settings; yields False if another process holds it.
 
     The system frees the lock when its process ends, however that happens. Where no file can be

@@ -76,7 +76,7 @@ class ClosedSets(TypeDecorator[list[E]], Generic[E]):
         return None if value is None else [self.members(member) for member in value]
 
 
-def member_check(column: str, members: type[StrEnum], *, name: str = "") -> CheckConstraint:
+def make_member_check(column: str, members: type[StrEnum], *, name: str = "") -> CheckConstraint:
     """Return the CHECK that keeps `column` to the values of `members`."""
     values = ", ".join(f"'{member.value}'" for member in members)
     return CheckConstraint(f"{column} IN ({values})", name=name or column)

@@ -8,7 +8,7 @@ from sqlalchemy import Index, MetaData, PrimaryKeyConstraint, Table, UniqueConst
 from sqlalchemy.exc import IntegrityError
 
 
-def constraint_name(error: IntegrityError, metadata: MetaData) -> str:
+def name_constraint(error: IntegrityError, metadata: MetaData) -> str:
     """Return the name of the constraint that `error` reports, the same on SQLite and PostgreSQL.
 
     A column that may not be NULL gives `nn_<table>_<column>`. SQLite does not say which foreign key

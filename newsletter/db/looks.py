@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.db.alone import run_alone
 from newsletter.db.prepared import Prepared, Values
-from newsletter.db.session import as_database_error, db
+from newsletter.db.session import db, to_database_error
 
 
 def look(statement: Prepared, values: Values) -> list[Any]:
@@ -26,4 +26,4 @@ def look(statement: Prepared, values: Values) -> list[Any]:
     try:
         return run_alone(db.engine, statement, values)
     except DBAPIError as error:
-        raise as_database_error(error) or error from error
+        raise to_database_error(error) or error from error

@@ -37,7 +37,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from newsletter.db.causes import describe_cause
 from newsletter.db.column_types import UTCDateTime
-from newsletter.db.constraints import constraint_name
+from newsletter.db.constraints import name_constraint
 from newsletter.db.fair_lock import FairLock
 from newsletter.db.notices import find_announcer, has_news
 from newsletter.db.write_lock import BUSY_TIMEOUT_MS, begin_promptly, set_timeout
@@ -89,7 +89,7 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
 
-def engine_options(url: str, busy_timeout_ms: int) -> dict[str, Any]:
+def make_engine_options(url: str, busy_timeout_ms: int) -> dict[str, Any]:
     """Return the options of SQLAlchemy's engine for a database URL.
 
     `busy_timeout_ms` is how long SQLite waits for a lock before anything was written. Error
@@ -168,11 +168,11 @@ def transaction(*, announced: bool = True) -> Iterator[Session]:
         except DBAPIError as error:
             session.rollback()
             if isinstance(error, IntegrityError):
-                raise Conflict(constraint_name(error, Base.metadata)) from error
+                raise Conflict(name_constraint(error, Base.metadata)) from error
             if not _concerns_database(error):
                 raise
             raise DatabaseError(
-                f"the database cannot be written: {reason(error)}", hint=NOT_SAVED
+                f"the database cannot be written: {explain_error(error)}", hint=NOT_SAVED
             ) from error
         except BaseException:
             session.rollback()
@@ -240,7 +240,7 @@ def reading() -> Iterator[Session]:
     try:
         yield session
     except DBAPIError as error:
-        if (gone := as_database_error(error)) is None:
+        if (gone := to_database_error(error)) is None:
             raise
         raise gone from error
     finally:
@@ -268,16 +268,16 @@ def checkpoint() -> bool:
         pooled.close()
 
 
-def as_database_error(error: Exception) -> DatabaseError | None:
+def to_database_error(error: Exception) -> DatabaseError | None:
     """Return `error` if it says that the database cannot be used, in our words; else None."""
     if isinstance(error, DatabaseError):
         return error
     if isinstance(error, DBAPIError) and _concerns_database(error):
-        return DatabaseError(f"the database cannot be read: {reason(error)}")
+        return DatabaseError(f"the database cannot be read: {explain_error(error)}")
     return None
 
 
-def reason(error: DBAPIError) -> str:
+def explain_error(error: DBAPIError) -> str:
     """Return the reason why the database cannot be used, without the statement and its values."""
     return describe_driver_error(error.orig)
 

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, ForeignKey, Integer, LargeBinary, St
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.access_vocabulary import ActOutcome, AuthorRole
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, make_member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.lists import MailingList
 from newsletter.tokens import new_handle
@@ -23,7 +23,7 @@ class Author(Base):
     """
 
     __tablename__ = "authors"
-    __table_args__ = (member_check("role", AuthorRole), {"sqlite_autoincrement": True})
+    __table_args__ = (make_member_check("role", AuthorRole), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     handle: Mapped[str] = mapped_column(String(20), unique=True, default=new_handle)
@@ -123,7 +123,7 @@ class AuthorAct(Base):
     """
 
     __tablename__ = "author_acts"
-    __table_args__ = (member_check("outcome", ActOutcome), {"sqlite_autoincrement": True})
+    __table_args__ = (make_member_check("outcome", ActOutcome), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, make_member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
 from newsletter.models.subscribers import Subscriber, Subscription
@@ -26,10 +26,10 @@ class BounceEvent(Base):
 
     __tablename__ = "bounce_events"
     __table_args__ = (
-        member_check("source", BounceSource),
-        member_check("bounce_class", BounceClass),
-        member_check("proof", BounceProof),
-        member_check("effect", BounceEffect),
+        make_member_check("source", BounceSource),
+        make_member_check("bounce_class", BounceClass),
+        make_member_check("proof", BounceProof),
+        make_member_check("effect", BounceEffect),
         {"sqlite_autoincrement": True},
     )
 

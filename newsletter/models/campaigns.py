@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, make_member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.feeds import Entry
 from newsletter.models.lists import MailingList
@@ -60,9 +60,9 @@ class Campaign(Base):
 
     __tablename__ = "campaigns"
     __table_args__ = (
-        member_check("kind", CampaignKind),
-        member_check("status", CampaignStatus),
-        member_check("folded", Folded),
+        make_member_check("kind", CampaignKind),
+        make_member_check("status", CampaignStatus),
+        make_member_check("folded", Folded),
         UniqueConstraint("list_id", "archive_name"),
         {"sqlite_autoincrement": True},
     )

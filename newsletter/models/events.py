@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, make_member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
 from newsletter.models.feeds import Entry
@@ -27,8 +27,8 @@ class Event(Base):
 
     __tablename__ = "events"
     __table_args__ = (
-        member_check("kind", EventKind),
-        member_check("actor", Actor),
+        make_member_check("kind", EventKind),
+        make_member_check("actor", Actor),
         Index("ix_events_subscription_id", "subscription_id"),
         Index("ix_events_campaign_id", "campaign_id"),
         Index("ix_events_entry_id", "entry_id"),

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, make_member_check
 from newsletter.db.session import Base
 from newsletter.models.lists import MailingList
 from newsletter.vocabulary import EntryStatus, FeedStatus
@@ -40,7 +40,7 @@ class Feed(Base):
     __tablename__ = "feeds"
     __table_args__ = (
         UniqueConstraint("list_id", "url"),
-        member_check("status", FeedStatus),
+        make_member_check("status", FeedStatus),
         {"sqlite_autoincrement": True},
     )
 
@@ -112,7 +112,7 @@ class Entry(Base):
     __tablename__ = "entries"
     __table_args__ = (
         UniqueConstraint("feed_id", "identity"),
-        member_check("fate", EntryStatus),
+        make_member_check("fate", EntryStatus),
         Index("ix_entries_feed_id_link_key", "feed_id", "link_key"),
         Index("ix_entries_list_id_seq", "list_id", "seq"),
         Index("ix_entries_list_id_fate", "list_id", "fate"),

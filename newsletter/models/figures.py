@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, make_member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
 from newsletter.models.lists import MailingList
@@ -24,7 +24,7 @@ class FigureNote(Base):
     """
 
     __tablename__ = "figure_notes"
-    __table_args__ = (member_check("figure", Figure), {"sqlite_autoincrement": True})
+    __table_args__ = (make_member_check("figure", Figure), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"), index=True)
@@ -42,7 +42,7 @@ class DailyFigure(Base):
     """
 
     __tablename__ = "daily_figures"
-    __table_args__ = (member_check("figure", Figure),)
+    __table_args__ = (make_member_check("figure", Figure),)
 
     list_id: Mapped[int] = mapped_column(
         ForeignKey(MailingList.id, ondelete="CASCADE"), primary_key=True

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Integer, String, Tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.access_vocabulary import ImportState
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, make_member_check
 from newsletter.db.session import Base
 from newsletter.models.authors import Author
 
@@ -23,7 +23,7 @@ class ImportFile(Base):
     """
 
     __tablename__ = "import_files"
-    __table_args__ = (member_check("state", ImportState), {"sqlite_autoincrement": True})
+    __table_args__ = (make_member_check("state", ImportState), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     handle: Mapped[str] = mapped_column(String(20), unique=True)

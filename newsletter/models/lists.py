@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db.column_types import ClosedSet, ClosedSets, member_check
+from newsletter.db.column_types import ClosedSet, ClosedSets, make_member_check
 from newsletter.db.session import Base
 from newsletter.digest_vocabulary import DigestOrder, DigestSections, DigestShow
 from newsletter.schedule import Schedule, zone_of
@@ -51,10 +51,10 @@ class MailingList(Base):
         CheckConstraint("send_hour BETWEEN 0 AND 23", name="send_hour"),
         CheckConstraint("send_weekday BETWEEN 0 AND 6", name="send_weekday"),
         CheckConstraint("send_monthday BETWEEN 1 AND 31", name="send_monthday"),
-        member_check("default_cadence", Cadence),
-        member_check("digest_show", DigestShow),
-        member_check("digest_order", DigestOrder),
-        member_check("digest_sections", DigestSections),
+        make_member_check("default_cadence", Cadence),
+        make_member_check("digest_show", DigestShow),
+        make_member_check("digest_order", DigestOrder),
+        make_member_check("digest_sections", DigestSections),
         {"sqlite_autoincrement": True},
     )
 
@@ -123,7 +123,7 @@ class FormField(Base):
     __tablename__ = "form_fields"
     __table_args__ = (
         UniqueConstraint("list_id", "name"),
-        member_check("kind", FieldKind),
+        make_member_check("kind", FieldKind),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, make_member_check
 from newsletter.db.session import Base, BigId
 from newsletter.mail.kinds import HELD, PASSING
 from newsletter.models.campaigns import Campaign
@@ -67,8 +67,8 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         UniqueConstraint("subscription_id", "campaign_id"),
-        member_check("status", DeliveryStatus),
-        member_check("mail", MailKind),
+        make_member_check("status", DeliveryStatus),
+        make_member_check("mail", MailKind),
         Index(
             "ix_deliveries_due_at",
             "due_at",
@@ -132,7 +132,7 @@ class FoldedDelivery(Base):
 
     __tablename__ = "folded_deliveries"
     __table_args__ = (
-        member_check("status", DeliveryStatus),
+        make_member_check("status", DeliveryStatus),
         # On PostgreSQL pages are left half empty: a set bit is a new version of its row, beside it.
         {"sqlite_with_rowid": False, "postgresql_with": {"fillfactor": 50}},
     )

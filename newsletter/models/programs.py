@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.access_vocabulary import TokenScope
-from newsletter.db.column_types import ClosedSet, ClosedSets, member_check
+from newsletter.db.column_types import ClosedSet, ClosedSets, make_member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
 from newsletter.vocabulary import EventKind, MessageStatus
@@ -24,7 +24,7 @@ class ApiToken(Base):
     """
 
     __tablename__ = "api_tokens"
-    __table_args__ = (member_check("scope", TokenScope), {"sqlite_autoincrement": True})
+    __table_args__ = (make_member_check("scope", TokenScope), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     name: Mapped[str] = mapped_column(String(60), unique=True)
@@ -102,7 +102,7 @@ class WebhookMessage(Base):
 
     __tablename__ = "webhook_messages"
     __table_args__ = (
-        member_check("status", MessageStatus),
+        make_member_check("status", MessageStatus),
         Index(
             "ix_webhook_messages_queued",
             "webhook_id",

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, make_member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.lists import MailingList
 from newsletter.vocabulary import (
@@ -89,8 +89,8 @@ class Subscription(Base):
     __tablename__ = "subscriptions"
     __table_args__ = (
         UniqueConstraint("list_id", "subscriber_id"),
-        member_check("status", SubscriptionStatus),
-        member_check("cadence", Cadence),
+        make_member_check("status", SubscriptionStatus),
+        make_member_check("cadence", Cadence),
         # Each tick asks whether a subscriber of a cadence is behind: one look, not a walk.
         Index("ix_subscriptions_cadence_cursor", "list_id", "status", "cadence", "cursor"),
         Index(
@@ -183,8 +183,8 @@ class ConsentEvent(Base):
 
     __tablename__ = "consent_events"
     __table_args__ = (
-        member_check("kind", ConsentKind),
-        member_check("source", EvidenceSource),
+        make_member_check("kind", ConsentKind),
+        make_member_check("source", EvidenceSource),
         {"sqlite_autoincrement": True},
     )
 
@@ -262,7 +262,7 @@ class Suppression(Base):
 
     __tablename__ = "suppressions"
     __table_args__ = (
-        member_check("reason", SuppressionReason),
+        make_member_check("reason", SuppressionReason),
         Index("ix_suppressions_email_key", "email_key"),
     )
 

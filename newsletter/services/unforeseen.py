@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from newsletter.db.session import as_database_error
+from newsletter.db.session import to_database_error
 from newsletter.errors import NewsletterError, place_of
 from newsletter.i18n import Text
 
@@ -14,7 +14,7 @@ def describe_error(error: Exception) -> str:
 
     Raises `DatabaseError` where the database cannot be used: then no other work fares better.
     """
-    gone = as_database_error(error)
+    gone = to_database_error(error)
     if gone is error:
         raise error
     if gone is not None:

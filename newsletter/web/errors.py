@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from flask_babel import gettext
 from werkzeug.exceptions import BadHost, HTTPException
 
-from newsletter.db.session import as_database_error
+from newsletter.db.session import to_database_error
 from newsletter.errors import (
     DatabaseError,
     InvalidInput,
@@ -147,7 +147,7 @@ def internal_error(error: Exception) -> Response:
 
     A look that fails because the database does not answer is none.
     """
-    if gone := as_database_error(error):
+    if gone := to_database_error(error):
         return unavailable(gone)
     log.exception("%s %s failed", request.method, request.url_rule or "an unknown page")
     if is_for_programs():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from newsletter import cli as door
-from newsletter.cli.worker_lock import only_one
+from newsletter.cli.worker_lock import hold_lock
 from tests.cli.conftest import Run
 from tests.feeds_server import FeedsServer
 from tests.smtp.fault_server import FaultServer
@@ -127,11 +127,11 @@ def test_one_worker_once_runs_at_a_time_and_an_idle_one_prints_nothing(
     newsletter: Run, mail: FaultServer, blog: FeedsServer, tmp_path: Path
 ) -> None:
     newsletter("subscriber", "add", "ana@example.com")
-    with only_one(tmp_path, "newsletter.toml.worker") as is_free:
+    with hold_lock(tmp_path, "newsletter.toml.worker") as is_free:
         assert is_free
         second = newsletter("worker", "--once")
         assert (second.code, second.out, second.err, mail.accepted) == (0, "", "", [])
-        with only_one(tmp_path, "other.toml.worker") as other_is_free:
+        with hold_lock(tmp_path, "other.toml.worker") as other_is_free:
             assert other_is_free, "another configuration has a lock of its own"
     assert newsletter("worker", "--once").out == "sent 1, failed 0, to be tried again 0\n"
     idle = newsletter("worker", "--once")

@@ -20,7 +20,7 @@ import pytest
 
 from newsletter.cli import COMMANDS, cli
 from newsletter.cli.groups import DESTRUCTIVE
-from newsletter.cli.status import sparkline
+from newsletter.cli.status import draw_sparkline
 from tests.cli.conftest import Run
 from tests.smtp.fault_server import FaultServer
 from tests.waiting import PATIENCE
@@ -374,8 +374,8 @@ def test_names_of_commands_stay(name: str) -> None:
 
 
 def test_a_sparkline_is_as_high_as_its_highest_number() -> None:
-    assert sparkline((0, 1, 2, 4, 8)) == "·▂▃▅█"
-    assert sparkline((0, 0)) == "··"
+    assert draw_sparkline((0, 1, 2, 4, 8)) == "·▂▃▅█"
+    assert draw_sparkline((0, 0)) == "··"
 
 
 def test_status_and_explain_say_what_is_so(

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter import __version__
 from newsletter.db.causes import describe_cause
-from newsletter.db.session import reason
+from newsletter.db.session import explain_error
 from newsletter.errors import DatabaseError, Refused
 from newsletter.files import open_private
 from newsletter.services.operations import sealed_file, table_copy
@@ -118,7 +118,7 @@ def make_backup(
             hint="no backup was made",
         ) from None
     except DBAPIError as error:
-        raise DatabaseError(f"the database cannot be read: {reason(error)}") from None
+        raise DatabaseError(f"the database cannot be read: {explain_error(error)}") from None
     finally:
         for file in {part, plain}:
             file.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.db.session import reason
+from newsletter.db.session import explain_error
 from newsletter.errors import DatabaseError, Refused
 from newsletter.files import side_files
 from newsletter.services import workers
@@ -40,7 +40,7 @@ def copy_database(source_url: str, target_url: str, now: datetime) -> dict[str, 
             _require_same_counts(snapshot, counts)
             return counts
     except DBAPIError as error:
-        raise DatabaseError(f"the database cannot be copied: {reason(error)}") from None
+        raise DatabaseError(f"the database cannot be copied: {explain_error(error)}") from None
 
 
 def _require_same_counts(snapshot: table_copy.Snapshot, counts: Mapping[str, int]) -> None:

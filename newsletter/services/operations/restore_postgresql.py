@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.db.session import reason
+from newsletter.db.session import explain_error
 from newsletter.errors import DatabaseError, Refused
 from newsletter.services.operations import database, database_copy, table_copy
 from newsletter.services.operations.restore_staged import Restored, find_free_name, prepare, stage
@@ -43,7 +43,7 @@ def restore_postgresql(settings: Settings, file: Path, passphrase: str) -> Resto
             with table_copy.open_snapshot(f"sqlite:///{staged}") as snapshot:
                 database_copy.fill_all(url, snapshot.tables, snapshot.read_rows, snapshot.sequences)
     except (DBAPIError, OSError, sqlite3.Error) as error:
-        cause = reason(error) if isinstance(error, DBAPIError) else str(error)
+        cause = explain_error(error) if isinstance(error, DBAPIError) else str(error)
         raise DatabaseError(
             f"the backup cannot be restored: {cause}", hint="nothing was changed"
         ) from None
