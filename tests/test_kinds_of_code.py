@@ -26,7 +26,7 @@ COUNTERS = {
     "services/counters.py:increment": "as its caller says",
     "services/counters.py:add_count": "as its caller says",
     "services/counters.py:increment_shared": "as its caller says",
-    "services/inbound/hooks.py:_receive_mailgun": "a token of a signature, hashed",
+    "services/inbound/hooks.py:_receive_mailgun.spend": "a token of a signature, hashed",
     "services/operations/metrics.py:write_tally": "a figure",
     "services/polling/ping.py:receive_ping": "a visitor's network",
     "services/polling/ping.py:bring_poll_forward": "a feed",
