@@ -19,8 +19,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select, text
 
 from newsletter.db.session import Base, db, transaction
-from newsletter.models import MailingList
-from newsletter.services import suppressions
+from newsletter.link_purposes import LinkPurpose
+from newsletter.models import Mailbox, MailingList
+from newsletter.services import mailbox_limits, suppressions
 from newsletter.services.runtime import EXTENSION
 from tests.fakes import Clock
 from tests.people import add_list, add_reader
@@ -138,3 +139,37 @@ def test_a_request_uses_up_the_same_whoever_it_is_about(
     for state in STATES:
         assert used[state] == used["stranger"], state
         assert run[state] == run["stranger"], state
+
+
+def test_a_new_address_uses_up_the_same_of_the_subscribers_own(
+    app: Flask, client: FlaskClient, clock: Clock, addresses: dict[str, list[str]]
+) -> None:
+    """What is left of a subscriber's allowance shows in their next mails: they may ask in order to
+    learn of another.
+    """
+    env = app.extensions[EXTENSION]
+    used: dict[str, object] = {}
+    for state in STATES:
+        with app.app_context(), transaction() as session:
+            blog = session.scalars(select(MailingList).where(MailingList.slug == "blog")).one()
+            asker = f"asker@{state}.example"
+            reader = add_reader(session, blog, asker)
+            token = env.tokens.sign(LinkPurpose.ACCOUNT, reader.handle, clock.now)
+        for number in (2, 0, 1):
+            with app.app_context():
+                before = numbers()
+                with counted() as statements:
+                    page = client.post(
+                        f"/preferences/{token}", data={"address": addresses[state][number]}
+                    )
+                after = numbers()
+        with app.app_context():
+            [mailbox] = mailbox_limits.hash_address(env, asker)
+            mails = db.session.scalars(
+                select(Mailbox.mails).where(Mailbox.mailbox_hash == mailbox)
+            ).one()
+        rows = {name: after[name] - before.get(name, 0) for name in after}
+        used[state] = (page.status_code, statements, rows, [mail[0] for mail in mails])
+    assert used["stranger"][3] == ["own"] * 3  # type: ignore[index]
+    for state in STATES:
+        assert used[state] == used["stranger"], state

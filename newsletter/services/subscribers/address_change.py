@@ -85,8 +85,10 @@ def request_change(
 ) -> None:
     """Record the new address and mail it a link, as to a stranger.
 
-    The mail keeps to the ceilings and passes the gate of a sign-up, and counts for the subscriber's
-    own mailbox as well. The answer does not tell whether the address is known. Raises `TooMany`.
+    The mail keeps to the ceilings and passes the gate of a sign-up. For the subscriber's own
+    mailbox the request counts, whether the new address is written to or not: what is left of that
+    allowance shows in the subscriber's next mails. Neither does the answer tell whether the address
+    is known. Raises `TooMany`.
     """
     subscriber = subscription.subscriber
     if address.key == subscriber.email_key:
@@ -97,18 +99,25 @@ def request_change(
     subscriber.new_email_key = address.key
     own_mailbox, new_mailbox = _lock_both(env, session, subscriber.email_key, address.key)
     suppressed = is_suppressed(env, session, address.key)
-    may = not suppressed and own_mailbox.allows(Allowance.OWN, env.now)
-    may = new_mailbox.allows(Allowance.ASKED, env.now, confirmed=False) and may
+    may_ask = own_mailbox.allows(Allowance.OWN, env.now)
+    mailed = new_mailbox.allows(Allowance.ASKED, env.now, confirmed=False)
+    mailed = mailed and may_ask and not suppressed
     context = {
         "to": address.email,
         "mark": hash_address(env, address.key)[0][:MARK_LENGTH],
         "network": request_limits.name_networks(ip)[1],
     }
-    if may:
-        _queue(env, session, subscription, context, own_mailbox, new_mailbox)
+    number = 0
+    if mailed:
+        number, new_mailbox = _queue(env, session, subscription, context, new_mailbox)
     with roll_back(session):
-        if not may:
-            _queue(env, session, subscription, context, own_mailbox, new_mailbox)
+        if not mailed:
+            number, _ = _queue(env, session, subscription, context, new_mailbox)
+    if own_mailbox.mailbox_hash == new_mailbox.mailbox_hash:  # another spelling of the same mailbox
+        own_mailbox = new_mailbox
+    if may_ask:
+        own_mailbox = own_mailbox.with_mail(Allowance.OWN, number, env.now)
+    record_mail(session, own_mailbox, env.now)
 
 
 def _lock_both(
@@ -124,24 +133,20 @@ def _queue(
     session: Session,
     subscription: Subscription,
     context: dict[str, str],
-    own_mailbox: LockedMailbox,
-    new_mailbox: LockedMailbox,
-) -> None:
-    now = env.now
+    mailbox: LockedMailbox,
+) -> tuple[int, LockedMailbox]:
+    """Queue the mail to the new address; return its number, and the mailbox that it counts for."""
     id_ = outbox.enqueue(
         session,
         mail=MailKind.ADDRESS,
         subscription_id=subscription.id,
-        now=now,
+        now=env.now,
         context=context,
         held=MAILS[MailKind.ADDRESS].held,
     )
-    own_mailbox = own_mailbox.with_mail(Allowance.OWN, id_, now)
-    if own_mailbox.mailbox_hash == new_mailbox.mailbox_hash:  # another spelling of the same mailbox
-        new_mailbox = own_mailbox
-    else:
-        record_mail(session, own_mailbox, now)
-    record_mail(session, new_mailbox.with_mail(Allowance.ASKED, id_, now, confirmed=False), now)
+    mailbox = mailbox.with_mail(Allowance.ASKED, id_, env.now, confirmed=False)
+    record_mail(session, mailbox, env.now)
+    return id_, mailbox
 
 
 def get_change(env: Environment, token: str) -> AddressChangeView:
