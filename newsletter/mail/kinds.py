@@ -30,11 +30,13 @@ class Mail:
     - `list_headers`: it is bulk mail of a list, with one-click unsubscription (RFC 8058, RFC 2369).
     - `shows_name`: it may repeat the subscriber's name. Mails that a stranger can cause do not,
       because a form that mails what a visitor typed is a relay for spam.
-    - `held`: it is written to an address that never agreed to mail, and waits at the gate.
+    - `held`: it goes where a visitor said, and waits at the gate: also to who subscribes already,
+      for the allowance that it uses shows in what is left for others.
     - `link`: the purpose of its one button, None where the templates need no link of their own.
     - `preferences`: the purpose of its link to the preferences.
     - `has_resources`: its templates may call `resource("guide")`.
-    - `names_address`: its context holds an address, which is deleted once it is of no more use.
+    - `names_address`: its context holds an address, or the visitor's network, which is deleted once
+      it is of no more use.
     - `in_proof`: it is listed in the record that proves a subscriber's consent.
     - `passing`: its row in the outbox is deleted `keep_deliveries` after it was finished. Rows of
       the other single mails are kept for as long as their subscriber: they prove the consent.
@@ -54,7 +56,7 @@ class Mail:
 
 MAILS = {
     MailKind.CONFIRM: Mail(Requirement.PENDING, held=True, link=LinkPurpose.CONFIRM),
-    MailKind.ALREADY: Mail(),
+    MailKind.ALREADY: Mail(held=True, names_address=True),
     MailKind.WELCOME: Mail(
         Requirement.ACTIVE, list_headers=True, shows_name=True, has_resources=True
     ),

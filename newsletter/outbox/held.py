@@ -1,6 +1,6 @@
 """List, release and drop the mails that wait at the gate (`Mail.held`).
 
-They ask a stranger to confirm, and are held until it is known that their domain takes mail and no
+They go where a visitor said, and are held until it is known that their domain takes mail and no
 flood of sign-ups is on.
 """
 
@@ -74,13 +74,15 @@ def list_held(session: Session, *, after_id: int, limit: int) -> list[HeldMail]:
 def _waiting(row: Row[*tuple[Any, ...]]) -> HeldMail:
     """Make a row of `list_held`.
 
-    The mail to a new address holds in its context where it goes, and the network of the visitor.
+    A mail that confirms no request holds in its context the network of the visitor; that to a new
+    address also where it goes.
     """
     id_, context, list_id, key, network, proven = tuple(row)
     context = context or {}
     address = key and str(context.get("to") or key)
     domain = address and address.rpartition("@")[2]
-    return HeldMail(id_, list_id, domain, network or str(context.get("network", "")), bool(proven))
+    network = network or str(context.get("network", ""))
+    return HeldMail(id_, list_id, domain, network, bool(proven or context.get("proven")))
 
 
 def count_held(session: Session, list_id: int) -> int:

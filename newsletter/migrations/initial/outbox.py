@@ -94,7 +94,7 @@ def _index_deliveries() -> None:
         "deliveries",
         "id",
         name="ix_deliveries_held",
-        where="mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'",
+        where="mail IN ('confirm', 'already', 'address') AND due_at IS NULL AND status = 'queued'",
     )
     create_index("deliveries", "finished_at", name="ix_deliveries_passing", where=PASSING)
     create_index("deliveries", "lease_id", where="lease_id IS NOT NULL")

@@ -272,7 +272,10 @@ class _RequestWriter:
     def _queue(self, subscription_id: int) -> tuple[int, str]:
         sender = self.request.sender
         if self.active:
-            return _queue(self.session, MailKind.ALREADY, subscription_id, {}, sender, self.now)
+            network = name_networks(self.request.evidence.ip)[1]
+            visitor = {"network": network, "proven": self.request.proven}
+            already = MailKind.ALREADY
+            return _queue(self.session, already, subscription_id, visitor, sender, self.now)
         return queue_confirmation(
             self.session, subscription_id, self.number, self.request.language, sender, self.now
         )

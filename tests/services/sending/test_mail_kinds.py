@@ -240,7 +240,7 @@ def test_the_database_knows_the_kinds(env: Environment) -> None:
 
 
 def test_the_index_of_held_mails_covers_what_is_held() -> None:
-    assert HELD == (MailKind.CONFIRM, MailKind.ADDRESS)
+    assert HELD == (MailKind.CONFIRM, MailKind.ALREADY, MailKind.ADDRESS)
     [index] = [one for one in Delivery.__table__.indexes if one.name == "ix_deliveries_held"]  # type: ignore[attr-defined]
     for dialect in ("sqlite", "postgresql"):
         assert str(index.dialect_options[dialect]["where"]) == held_clause()

@@ -17,6 +17,7 @@ from newsletter.db.session import db, transaction
 from newsletter.models import Delivery
 from newsletter.outbox.held import HeldMail
 from newsletter.services.consent import Evidence
+from newsletter.services.lookup import get_list
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
@@ -28,7 +29,7 @@ from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import subscriptions
 from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Clock, Sink, body
-from tests.people import add_list
+from tests.people import add_list, add_reader
 from tests.unit.test_captcha import solve
 
 
@@ -189,6 +190,31 @@ def test_b6_a_flood_does_not_close_the_form_for_others(env: Environment, sink: S
     sending.send_due(env)
     assert confirmations(sink)[15:] == ["person@example.org"]
     assert len(sink.to("ana@news.example.com")) == 1, "the author is told once"
+
+
+@pytest.mark.parametrize("proven", [False, True])
+def test_what_is_left_in_a_flood_tells_nothing_of_who_subscribes(
+    env: Environment, sink: Sink, proven: bool
+) -> None:
+    """A visitor sees how many of their own confirmations leave after they asked for another."""
+    env = with_ceiling(env, 60)
+    victims = {"active": "v@one.example", "elsewhere": "v@two.example", "stranger": "v@six.example"}
+    with transaction() as session:
+        add_reader(session, get_list(session, "blog"), victims["active"])
+        add_reader(session, add_list(session, "talks"), victims["elsewhere"])
+    ask(env, *range(61))
+    sending.send_due(env)
+    left = {}
+    for number, (state, victim) in enumerate(victims.items()):
+        for address in (victim, *(f"own{count}@{state}.example" for count in range(12))):
+            puzzle = solve(env.puzzles.make(env.now)) if proven else ""
+            request = Submission(address, altcha=puzzle)
+            origin = Evidence(EvidenceSource.FORM, ip=f"10.{number}.0.1")
+            signup.subscribe(env, "blog", request, origin)
+            sending.send_due(env)
+        left[state] = sum(f"@{state}.example" in to for to in confirmations(sink))
+    assert left["stranger"] == (8 if proven else 2)
+    assert set(left.values()) == {left["stranger"]}, left
 
 
 def test_the_free_allowance_is_shared_by_all_lists(env: Environment, sink: Sink) -> None:
