@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Row, bindparam, func, select, text, update
+from sqlalchemy import CursorResult, Row, bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from newsletter.db.prepared import Prepared
@@ -27,7 +27,7 @@ class HeldMail:
 
     `list_id` and `domain` are None if its subscription is gone.
     `network` is that of the visitor who asked; `proven` tells that they brought a puzzle's
-    solution.
+    solution. `to_nobody`: it uses the allowance of a mail, and is none.
     """
 
     id: int
@@ -35,6 +35,7 @@ class HeldMail:
     domain: str | None
     network: str = ""
     proven: bool = False
+    to_nobody: bool = False
 
 
 _HELD = text(held_clause("deliveries."))
@@ -56,6 +57,7 @@ def list_held(session: Session, *, after_id: int, limit: int) -> list[HeldMail]:
         select(
             deliveries.c.id,
             deliveries.c.context,
+            deliveries.c.subscription_id,
             Subscription.list_id,
             Subscriber.email_key,
             SubscriptionRequest.network,
@@ -77,12 +79,14 @@ def _waiting(row: Row[*tuple[Any, ...]]) -> HeldMail:
     A mail that confirms no request holds in its context the network of the visitor; that to a new
     address also where it goes.
     """
-    id_, context, list_id, key, network, proven = tuple(row)
+    id_, context, subscription_id, list_id, key, network, proven = tuple(row)
     context = context or {}
     address = key and str(context.get("to") or key)
-    domain = address and address.rpartition("@")[2]
+    domain = address.rpartition("@")[2] if address else context.get("domain")
     network = network or str(context.get("network", ""))
-    return HeldMail(id_, list_id, domain, network, bool(proven or context.get("proven")))
+    to_nobody = subscription_id is None and domain is not None
+    is_proven = bool(proven or context.get("proven"))
+    return HeldMail(id_, list_id, domain, network, is_proven, to_nobody)
 
 
 def count_held(session: Session, list_id: int) -> int:
@@ -109,6 +113,12 @@ def let_go(session: Session, ids: Sequence[int], *, now: datetime) -> int:
 def drop(session: Session, ids: Sequence[int], why: str, *, now: datetime) -> int:
     """Cancel mails that wait. Return how many there were."""
     return _update(session, ids, status=DeliveryStatus.CANCELLED, text=why[:500], finished_at=now)
+
+
+def delete_nobodys(session: Session, ids: Sequence[int]) -> None:
+    """Delete what passed the gate in place of a mail."""
+    is_nobodys = deliveries.c.subscription_id.is_(None)
+    session.execute(delete(deliveries).where(_HELD, is_nobodys, deliveries.c.id.in_(ids)))
 
 
 def find_untaken(session: Session, ids: Sequence[int]) -> set[int]:

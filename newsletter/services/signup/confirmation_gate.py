@@ -183,6 +183,8 @@ def _pass(env: Environment, waiting: Sequence[HeldMail], done: GateRun) -> None:
         refused or not idle
     ):  # else nothing is written: while a flood is held, the gate looks every second
         with transaction() as session:
+            nobodys = [mail.id for mail in waiting if mail.to_nobody and mail.id in out]
+            _delete_nobodys(session, nobodys)
             for why, dropped in refused.items():
                 for part in split_parts(dropped):
                     done.dropped += held.drop(session, part, why, now=env.now)
@@ -190,13 +192,19 @@ def _pass(env: Environment, waiting: Sequence[HeldMail], done: GateRun) -> None:
             still = _find_still_held(session, ids)
             rest = [mail for mail in rest if mail.id in still]
             chosen = _choose(env, session, rest)
-            for part in split_parts([mail.id for mail, _ in chosen]):
+            _delete_nobodys(session, [mail.id for mail, _ in chosen if mail.to_nobody])
+            for part in split_parts([mail.id for mail, _ in chosen if not mail.to_nobody]):
                 done.let_go += held.let_go(session, part, now=env.now)
             _count(env, session, chosen)
     gone = {mail.id for mail, _ in chosen}
     for mail in rest:
         if mail.id not in gone and mail.list_id is not None:
             done.held[mail.list_id] = done.held.get(mail.list_id, 0) + 1
+
+
+def _delete_nobodys(session: Session, ids: list[int]) -> None:
+    for part in split_parts(ids):
+        held.delete_nobodys(session, part)
 
 
 def _choose(

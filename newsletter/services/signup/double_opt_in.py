@@ -117,7 +117,12 @@ class SignUpAddress(NamedTuple):
 
 
 def record_request(
-    env: Environment, session: Session, request: SignUpRequest, *, suppressed: bool = False
+    env: Environment,
+    session: Session,
+    request: SignUpRequest,
+    *,
+    suppressed: bool = False,
+    from_form: bool = False,
 ) -> None:
     """Record a request and queue the mail that its address gets for it.
 
@@ -127,7 +132,9 @@ def record_request(
     changes nothing about an active subscription.
 
     The same statements run for every address: what this address does not get is written for an
-    address that does not exist, and rolled back, so that the time says nothing about it (S04).
+    address that does not exist, and rolled back, so that the time says nothing about it (S04). What
+    came `from_form` uses the allowance of a flood, and of the mailbox's day, in any case: what is
+    left for others would tell who is suppressed, or has not answered before.
     """
     address = _find_address(session, request)
     mailbox = lock_mailbox(env, session, request.email_key)
@@ -135,9 +142,25 @@ def record_request(
     mailed = not refused and mailbox.allows(Allowance.ASKED, env.now, confirmed=address.confirmed)
     steps = set() if refused else _choose_steps(address, mailed=mailed)
     after = _RequestWriter(env, session, request, address, mailbox).write(steps, address)
+    if from_form and not mailed and mailbox.allows(Allowance.ASKED, env.now):
+        _queue_to_nobody(session, request, mailbox, env.now)
+        steps = {*steps, "queue", "count"}
     nobody = replace(request, email_key=new_handle(), name="", language="")
     with roll_back(session):
         _RequestWriter(env, session, nobody, address, mailbox).write(STEPS - steps, after)
+
+
+def _queue_to_nobody(
+    session: Session, request: SignUpRequest, mailbox: LockedMailbox, now: datetime
+) -> None:
+    """Queue what passes the gate in place of a mail, and is deleted there; count it as one."""
+    context = {
+        "domain": request.email_key.rpartition("@")[2],
+        "network": name_networks(request.evidence.ip)[1],
+        "proven": request.proven,
+    }
+    number, _ = _queue(session, MailKind.CONFIRM, None, context, request.sender, now)
+    record_mail(session, mailbox.with_mail(Allowance.ASKED, number, now), now)
 
 
 STEPS = frozenset({"subscriber", "subscription", "change", "queue", "note", "request", "count"})
@@ -302,7 +325,7 @@ def queue_confirmation(
 def _queue(
     session: Session,
     mail: MailKind,
-    subscription_id: int,
+    subscription_id: int | None,
     context: dict[str, Any],
     sender: str,
     now: datetime,

@@ -199,4 +199,5 @@ def _take_down(
         session,
         request,
         suppressed=suppressions.is_suppressed(env, session, checked.address.key),
+        from_form=evidence.source is not EvidenceSource.AUTHOR,
     )
