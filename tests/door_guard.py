@@ -94,13 +94,13 @@ class DoorGuard:
             return ""
         if mail.held and row["due_at"] is not None:
             return f"a {kind} does not wait at the gate"
-        if row["subscription_id"] is None and "domain" in (row["context"] or {}):
-            return ""  # is no mail: it passes the gate in place of one
         self._own.looking = True
         try:
             names = set(self._name_mailbox(connection, row))
         finally:
             self._own.looking = False
+        if row["subscription_id"] is None and "domain" in (row["context"] or {}):
+            return ""  # is no mail: it passes the gate in place of one
         if not names & connection.info.get("mailboxes", set()):
             return f"a {kind} is not counted for its mailbox"
         return ""

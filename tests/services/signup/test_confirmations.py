@@ -16,6 +16,7 @@ from newsletter.models import (
     ConsentEvent,
     ConsentText,
     Counter,
+    Delivery,
     Mailbox,
     Subscriber,
     Subscription,
@@ -29,7 +30,7 @@ from newsletter.services.mailbox_limits import Allowance, CountedMail, LockedMai
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
-from newsletter.services.signup import confirmations, forms
+from newsletter.services.signup import confirmation_gate, confirmations, forms
 from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import privacy, subscriptions
@@ -339,9 +340,12 @@ def test_s03_nothing_stays_of_what_was_done_for_show(env: Environment) -> None:
     assert [count(model) for model in emptied] == [0] * 5
     assert count(Counter) == 5
     [row] = db.session.scalars(select(Mailbox))
-    assert (row.unanswered, row.mails) == (0, []), (
-        "a keyed hash stays of whatever is typed, known or not"
+    counted = [mail[0] for mail in row.mails]
+    assert (row.unanswered, counted) == (0, ["asked"]), (
+        "a keyed hash stays of whatever is typed, known or not, and that it was"
     )
+    confirmation_gate.open_gate(env)
+    assert count(Delivery) == 0, "what passed the gate was no mail"
 
 
 @pytest.mark.parametrize(
