@@ -18,7 +18,7 @@ from newsletter.services.mailbox_limits import (
     record_mail,
 )
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.double_opt_in import queue_confirmation
+from newsletter.services.signup.asked_mail import queue_confirmation
 from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus
 
 

@@ -1,24 +1,21 @@
 """Record requests to subscribe, and queue the confirmation that each address gets (double opt-in).
 
-The only module that queues a confirmation. Each request is a row of its own: the link in its mail
-confirms what that request says, whoever signs up meanwhile.
+Each request is a row of its own: the link in its mail confirms what that request says, whoever
+signs up meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, bindparam, exists, insert, select
 from sqlalchemy.orm import Session
 
-from newsletter import outbox
 from newsletter.addresses import Address
 from newsletter.db.prepared import Prepared
 from newsletter.html.text import to_plain_lines
-from newsletter.mail.kinds import MAILS
 from newsletter.models import Subscriber, Subscription, SubscriptionRequest
 from newsletter.services import subscription_state
 from newsletter.services.consent import (
@@ -36,6 +33,11 @@ from newsletter.services.mailbox_limits import (
 from newsletter.services.request_limits import name_networks
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import find_refusal
+from newsletter.services.signup.asked_mail import (
+    queue_confirmation,
+    queue_mail,
+    queue_to_nobody,
+)
 from newsletter.services.signup.equal_work import roll_back
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import Cadence, ConsentKind, MailKind, SubscriptionStatus
@@ -143,24 +145,16 @@ def record_request(
     steps = set() if refused else _choose_steps(address, mailed=mailed)
     after = _RequestWriter(env, session, request, address, mailbox).write(steps, address)
     if from_form and not mailed and mailbox.allows(Allowance.ASKED, env.now):
-        _queue_to_nobody(session, request, mailbox, env.now)
+        visitor = {
+            "network": name_networks(request.evidence.ip)[1],
+            "proven": request.proven,
+        }
+        number = queue_to_nobody(session, request.email_key, visitor, request.sender, env.now)
+        record_mail(session, mailbox.with_mail(Allowance.ASKED, number, env.now), env.now)
         steps = {*steps, "queue", "count"}
     nobody = replace(request, email_key=new_handle(), name="", language="")
     with roll_back(session):
         _RequestWriter(env, session, nobody, address, mailbox).write(STEPS - steps, after)
-
-
-def _queue_to_nobody(
-    session: Session, request: SignUpRequest, mailbox: LockedMailbox, now: datetime
-) -> None:
-    """Queue what passes the gate in place of a mail, and is deleted there; count it as one."""
-    context = {
-        "domain": request.email_key.rpartition("@")[2],
-        "network": name_networks(request.evidence.ip)[1],
-        "proven": request.proven,
-    }
-    number, _ = _queue(session, MailKind.CONFIRM, None, context, request.sender, now)
-    record_mail(session, mailbox.with_mail(Allowance.ASKED, number, now), now)
 
 
 STEPS = frozenset({"subscriber", "subscription", "change", "queue", "note", "request", "count"})
@@ -298,7 +292,7 @@ class _RequestWriter:
             network = name_networks(self.request.evidence.ip)[1]
             visitor = {"network": network, "proven": self.request.proven}
             already = MailKind.ALREADY
-            return _queue(self.session, already, subscription_id, visitor, sender, self.now)
+            return queue_mail(self.session, already, subscription_id, visitor, sender, self.now)
         return queue_confirmation(
             self.session, subscription_id, self.number, self.request.language, sender, self.now
         )
@@ -310,33 +304,3 @@ def _find_address(session: Session, request: SignUpRequest) -> SignUpAddress:
     values = {"list": request.list_id, "subscriber": subscriber_id or 0}
     subscriptions = _SUBSCRIPTION.run(session, values)
     return SignUpAddress(subscriber_id, confirmed, *(subscriptions[0] if subscriptions else ()))
-
-
-def queue_confirmation(
-    session: Session, subscription_id: int, number: int, language: str, sender: str, now: datetime
-) -> tuple[int, str]:
-    """Queue the confirmation of a request; return its delivery id and its Message-ID."""
-    context: dict[str, Any] = {"round": number}
-    if language:
-        context["language"] = language
-    return _queue(session, MailKind.CONFIRM, subscription_id, context, sender, now)
-
-
-def _queue(
-    session: Session,
-    mail: MailKind,
-    subscription_id: int | None,
-    context: dict[str, Any],
-    sender: str,
-    now: datetime,
-) -> tuple[int, str]:
-    """Queue a mail; return its delivery id and the Message-ID that it will have."""
-    queued = outbox.enqueue(
-        session,
-        mail=mail,
-        subscription_id=subscription_id,
-        now=now,
-        context=context,
-        held=MAILS[mail].held,
-    )
-    return queued, outbox.get_references(session).message_id(queued, sender.rpartition("@")[2])

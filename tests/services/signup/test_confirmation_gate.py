@@ -236,8 +236,8 @@ def test_what_is_left_in_a_flood_tells_nothing_of_who_subscribes(
     assert left["stranger"] == (8 if proven else 2)
     assert set(left.values()) == {left["stranger"]}, left
     with reading() as session:
-        kept = session.scalars(select(Delivery).where(Delivery.subscription_id.is_(None)))
-        assert [row.mail for row in kept] == [MailKind.NOTICE], "of a mail to nobody nothing stays"
+        rows = session.scalars(select(Delivery).where(Delivery.subscription_id.is_(None)))
+        assert [row.mail for row in rows] == [MailKind.NOTICE], "of a mail to nobody nothing stays"
 
 
 def test_the_free_allowance_is_shared_by_all_lists(env: Environment, sink: Sink) -> None:

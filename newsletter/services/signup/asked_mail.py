@@ -1,0 +1,50 @@
+"""Queue the mails that a form asks for: they wait at the gate, and their Message-ID is known."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.mail.kinds import MAILS
+from newsletter.vocabulary import MailKind
+
+
+def queue_to_nobody(
+    session: Session, email_key: str, visitor: dict[str, Any], sender: str, now: datetime
+) -> int:
+    """Queue what passes the gate in place of a mail, and is deleted there; return its number."""
+    context = {"domain": email_key.rpartition("@")[2], **visitor}
+    return queue_mail(session, MailKind.CONFIRM, None, context, sender, now)[0]
+
+
+def queue_confirmation(
+    session: Session, subscription_id: int, number: int, language: str, sender: str, now: datetime
+) -> tuple[int, str]:
+    """Queue the confirmation of a request; return its delivery id and its Message-ID."""
+    context: dict[str, Any] = {"round": number}
+    if language:
+        context["language"] = language
+    return queue_mail(session, MailKind.CONFIRM, subscription_id, context, sender, now)
+
+
+def queue_mail(
+    session: Session,
+    mail: MailKind,
+    subscription_id: int | None,
+    context: dict[str, Any],
+    sender: str,
+    now: datetime,
+) -> tuple[int, str]:
+    """Queue a mail; return its delivery id and the Message-ID that it will have."""
+    queued = outbox.enqueue(
+        session,
+        mail=mail,
+        subscription_id=subscription_id,
+        now=now,
+        context=context,
+        held=MAILS[mail].held,
+    )
+    return queued, outbox.get_references(session).message_id(queued, sender.rpartition("@")[2])
