@@ -275,10 +275,24 @@ def test_what_came_back_is_owed_to_those_who_were_there_and_had_it_not(
     clause = plan.missed_clause(session, blog.id, after=cursor, through=4)
     query = select(clause).select_from(Subscription).where(Subscription.id == weekly.id)
     assert session.scalars(query).one() == (f"{entry.id}," if missed else "")
+    early = plan.missed_clause(session, blog.id, after=0, through=2)
+    query = select(early).select_from(Subscription).where(Subscription.id == weekly.id)
+    assert session.scalars(query).one() == "", "it came back with a later number"
     planned = make_plan(env, blog)
     carried = {find_entry("blog 4").id} | ({entry.id} if missed else set())
     assert planned.decision.entries == carried
     assert [one.again for one in planned.candidates if one.id == entry.id] == [True] * (cursor < 3)
+
+
+def test_an_entry_has_its_own_date_or_that_on_which_it_was_found(
+    env: Environment, session: Session, blog: MailingList
+) -> None:
+    find_entry("blog 1").published_at = START - timedelta(days=9)
+    find_entry("blog 2").published_at = None
+    find_entry("blog 2").found_at = START - timedelta(days=2)
+    session.flush()
+    candidates = plan.read_candidates(session, blog.id, after=0, through=2)
+    assert [(START - one.date).days for one in candidates] == [9, 2]
 
 
 def test_members_are_those_of_the_group_in_every_respect(

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from newsletter.db.session import db, reading, transaction
 from newsletter.errors import LinkInvalid, NotFound, Refused
 from newsletter.link_purposes import LinkPurpose
-from newsletter.models import DigestPeriod, DigestReview, Entry, MailingList
+from newsletter.models import Delivery, DigestPeriod, DigestReview, Entry, MailingList
 from newsletter.services.digests import review_acts
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
@@ -235,9 +235,20 @@ def test_only_entries_of_a_reviewed_digest_are_left_out(env: Environment, row_id
 def test_a_digest_is_skipped_with_its_review(
     env: Environment, row_id: int, key: str | None
 ) -> None:
+    with transaction() as session:
+        mails = [
+            Delivery(mail="review", status="queued", created_at=START, due_at=START)
+            for _ in range(2)
+        ]
+        session.add_all(mails)
+        session.flush()
+        cancelled, others = (mail.id for mail in mails)
+    change(row_id, mails=[cancelled])
     assert review_acts.skip(env, "blog", WEEKLY, key=key) == KEY
     row = read(row_id)
     assert (row.settled_at, row.version) == (START, 1)
+    assert db.session.get_one(Delivery, cancelled).status == "cancelled"
+    assert db.session.get_one(Delivery, others).status == "queued"
     [period] = db.session.scalars(select(DigestPeriod))
     assert (period.list_id, period.cadence, period.key) == (row.list_id, WEEKLY, KEY)
     assert review_acts.skip(env, "blog", WEEKLY) == "2026-W50"
