@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
-from newsletter.models import Campaign, CampaignEntry, Entry, Subscription
+from newsletter.models import Campaign, CampaignEntry, Entry, MailingList, Subscription
 from newsletter.services.digests import explain_list
-from newsletter.services.digests.entry_outlook import Course, EntryOutlook
+from newsletter.services.digests.entry_outlook import Course, EntryOutlook, find_grace
 from newsletter.services.runtime import Environment
 from tests.fakes import START
 from tests.people import add_entry, add_feed, add_list, add_reader
+
+DAY = timedelta(days=1)
 
 Values = dict[str, object]
 
@@ -105,3 +109,39 @@ def test_campaigns_with_an_entry_are_named(
         f"campaign {third} with it was cancelled and reached nobody: "
         f"`newsletter entry resend {entry_ids[0]}` mails it again{rest}"
     )
+
+
+@pytest.mark.parametrize(
+    ("matures", "waits"),
+    [(None, False), (timedelta(), False), (timedelta(seconds=1), True), (-DAY, False)],
+)
+def test_corrections_of_an_entry_are_awaited_until_it_matures(
+    env: Environment, list_id: int, matures: timedelta | None, waits: bool
+) -> None:
+    mailing_list = db.session.get_one(MailingList, list_id)
+    entry = db.session.get_one(Entry, find_id("blog post"))
+    entry.matures_at = START + matures if matures is not None else None
+    expected = (Course.WAITS, "for corrections, until 09:00 UTC") if waits else None
+    assert find_grace(env, mailing_list, entry) == expected
+    db.session.rollback()
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 recipient"), (2, "2 recipients")])
+def test_recipients_of_a_campaign_are_counted(
+    env: Environment, list_id: int, count: int, words: str
+) -> None:
+    post = find_id("blog post")
+    with transaction() as session:
+        campaign = Campaign(
+            list_id=list_id,
+            kind="digest",
+            status="sent",
+            subject="s",
+            seed="0",
+            created_at=START,
+            recipients=count,
+        )
+        session.add(campaign)
+        session.flush()
+        session.add(CampaignEntry(campaign_id=campaign.id, entry_id=post, position=0))
+    assert f"({words})" in explain_post(env).verdict

@@ -186,6 +186,23 @@ def test_what_came_after_a_review_waits_for_the_digest_after_it(
     assert outlook.course is Course.WAITS
 
 
+@pytest.mark.parametrize(
+    ("slug", "through", "verdict"),
+    [
+        ("blog", 1, "nobody is owed it: all subscribers joined later, or chose other topics"),
+        ("blog", 0, "waits for the weekly digest after the one that is reviewed"),
+        ("other", 0, "nobody is owed it: all subscribers joined later, or chose other topics"),
+    ],
+)
+def test_what_a_review_has_looked_at_waits_for_no_other(
+    env: Environment, list_id: int, slug: str, through: int, verdict: str
+) -> None:
+    change(Subscription, Subscription.list_id == list_id, cursor=1)
+    owner = db.session.scalars(select(MailingList.id).where(MailingList.slug == slug)).one()
+    add_review(owner, entries=[], through=through)
+    assert explain_post(env).verdict == verdict
+
+
 @pytest.mark.parametrize(("least", "waits"), [(1, False), (2, True)])
 def test_a_digest_with_too_few_entries_waits(
     env: Environment, list_id: int, least: int, waits: bool
