@@ -68,6 +68,7 @@ class CommitAnnouncer:
         self._engine = ref(engine)
         self._guard = threading.Lock()
         self._timer: threading.Timer | None = None
+        self._telling: threading.Thread | None = None
         self._last = float("-inf")
 
     def is_pending(self) -> bool:
@@ -90,17 +91,24 @@ class CommitAnnouncer:
         self._tell()
 
     def cancel(self) -> None:
-        """Drop an announcement that waits, because the connections are closed."""
+        """Drop an announcement that waits, because the connections are closed.
+
+        One that is being made ends first: its connection would be left open.
+        """
         with self._guard:
             timer = self._timer
+            telling = self._telling
             self._timer = None
-        if timer is not None and timer is not threading.current_thread():
+        if timer is not None:
             timer.cancel()
-            timer.join()
+        for thread in (timer, telling):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join()
 
     def _announce_late(self) -> None:
         with self._guard:  # a commit from now on needs another one
             self._timer = None
+            self._telling = threading.current_thread()
             self._last = time.monotonic()
         self._tell()
 
