@@ -50,6 +50,7 @@ def settle(page: str) -> None:
         '<img alt="{% if 1 %}a{% endif %}"/>',
         "<p>{% if 1 %}<i>a<b>c</i>{% endif %}</p>",
         "{% if 1 %}a{% endif %}",
+        "<p>{% if 1 %}<i>{% if 1 %}a{% endif %}</i>{% endif %}</p>",
     ],
 )
 def test_a_condition_may_hold_whole_elements(page: str) -> None:
