@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from newsletter.mail.mailbox.connect import open_mailbox
@@ -13,13 +15,16 @@ from tests.waiting import PATIENCE
 
 
 class Imap:
-    """A scripted IMAP server; `answers` holds what it says before OK, by the command's words."""
+    """A scripted IMAP server; `answers` holds what it says before OK, by the command's words;
+    `refused` is the beginning of one that is answered with NO.
+    """
 
     def __init__(self, *, exists: int = 3, features: str = "UIDPLUS IDLE") -> None:
         self.exists = exists
         self.features = features
         self.said: list[str] = []
         self.answers: dict[str, bytes] = {}
+        self.refused = ""
         self.connection: socket.socket | None = None
 
     def __call__(self, connection: socket.socket) -> None:
@@ -40,7 +45,8 @@ class Imap:
                 for start, answer in self.answers.items():
                     if words.startswith(start):
                         connection.sendall(answer)
-                connection.sendall(f"{tag} OK done\r\n".encode())
+                answer = "NO" if self.refused and words.startswith(self.refused) else "OK"
+                connection.sendall(f"{tag} {answer} done\r\n".encode())
                 if words == "LOGOUT":
                     return
 
@@ -66,10 +72,28 @@ class Pop3:
                     return
 
 
+FOREIGN = "127.1"
+"""This machine by a name that does not count as one of it."""
+
+
 @contextmanager
-def opened(server: Imap | Pop3, seconds: float = PATIENCE) -> Iterator[ReturnMailbox]:
+def opened(
+    server: Imap | Pop3, seconds: float = PATIENCE, host: str = "127.0.0.1"
+) -> Iterator[ReturnMailbox]:
     kind = "imap" if isinstance(server, Imap) else "pop3"
     with fake_server(server) as port:
-        address = MailboxAddress(kind, "127.0.0.1", port, "me", "pass-word", "Returned")
+        address = MailboxAddress(kind, host, port, "me", "pass-word", "Returned")
         with open_mailbox(address, seconds=seconds) as mailbox:
             yield mailbox
+
+
+def count_timers() -> int:
+    """Count the watchdogs that are still at work."""
+    return sum(isinstance(one, threading.Timer) for one in threading.enumerate())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.002)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from newsletter.mail.mailbox import imap as imap_module
 from newsletter.mail.mailbox.types import MailboxError
-from tests.unit.mail.scripted_mailbox import Imap, opened
+from tests.unit.mail.scripted_mailbox import FOREIGN, Imap, count_timers, opened, wait_until
 from tests.waiting import PATIENCE
 
 
@@ -102,6 +104,7 @@ def test_imap_waits_until_a_mail_comes() -> None:
 
     with opened(server) as mailbox:
         assert mailbox.wait(PATIENCE, bring_and_go_on)
+    assert next(arrivals, None) is None, "the first words were of no mail"
     assert server.said[-3:-1] == ["IDLE", "DONE"]
 
 
@@ -146,3 +149,42 @@ def test_an_error_of_imap_says_where_and_why() -> None:
         list(mailbox.fetch(["7:31"]))
     assert str(error.value).startswith("127.0.0.1:")
     assert len(str(error.value)) <= len("127.0.0.1:65535: ") + 200
+
+
+@pytest.mark.parametrize(("host", "foreign"), [("127.0.0.1", False), (FOREIGN, True)])
+def test_imap_sends_no_password_in_the_clear_to_another_machine(host: str, foreign: bool) -> None:
+    server = Imap(features="STARTTLS")
+    server.refused = "STARTTLS"
+    if foreign:
+        with pytest.raises(MailboxError), opened(server, host=host):
+            pass
+    else:
+        with opened(server, host=host):
+            pass
+    assert bool(server.list_said("STARTTLS")) is foreign
+    assert bool(server.list_said("LOGIN")) is not foreign
+
+
+@pytest.mark.parametrize("refused", ["LOGIN", "SELECT", "STARTTLS"])
+def test_imap_leaves_nothing_open_where_it_is_refused(refused: str) -> None:
+    server = Imap(features="STARTTLS")
+    server.refused = refused
+    before = count_timers()
+    host = FOREIGN if refused == "STARTTLS" else "127.0.0.1"
+    with pytest.raises(MailboxError) as error, opened(server, host=host):
+        pass
+    assert "pass-word" not in str(error.value)
+    assert server.said[-1] == "LOGOUT"
+    wait_until(lambda: count_timers() == before)
+
+
+def test_imap_says_that_it_lost_the_connection_while_it_waited() -> None:
+    server = Imap()
+
+    def cut() -> bool:
+        assert server.connection is not None
+        server.connection.shutdown(socket.SHUT_RDWR)
+        return False
+
+    with opened(server) as mailbox, pytest.raises(MailboxError):
+        mailbox.wait(10, cut)

@@ -9,9 +9,10 @@ import time
 import pytest
 
 from newsletter.mail.mailbox import pop3 as pop3_module
-from newsletter.mail.mailbox.types import MailboxError, parse_mailbox_url
+from newsletter.mail.mailbox.connect import open_mailbox
+from newsletter.mail.mailbox.types import MailboxAddress, MailboxError, parse_mailbox_url
 from newsletter.mail.mailbox.watchdog import Watchdog
-from tests.unit.mail.scripted_mailbox import Pop3, opened
+from tests.unit.mail.scripted_mailbox import FOREIGN, Pop3, count_timers, opened, wait_until
 from tests.waiting import PATIENCE
 
 UIDL = b"+OK\r\n1 one\r\n2 two\r\n\r\n3\r\nx four\r\n5 " + b"a" * 70 + b"\r\n6 " + b"b" * 71
@@ -143,3 +144,38 @@ def test_an_address_holds_no_sign_that_steers(sign: str, place: str) -> None:
 def test_a_server_of_this_machine_is_trusted(host: str) -> None:
     assert parse_mailbox_url(f"imap://u:p@{host}").trusted
     assert not parse_mailbox_url("imap://u:p@localhost.example").trusted
+
+
+@pytest.mark.parametrize(("host", "foreign"), [("127.0.0.1", False), (FOREIGN, True)])
+def test_pop3_sends_no_password_in_the_clear_to_another_machine(host: str, foreign: bool) -> None:
+    server = Pop3({"CAPA": b"+OK\r\nSTLS\r\n.\r\n", "STLS": b"-ERR not now\r\n"})
+    if foreign:
+        with pytest.raises(MailboxError), opened(server, host=host):
+            pass
+    else:
+        with opened(server, host=host):
+            pass
+    assert ("STLS" in server.said) is foreign
+    assert ("PASS pass-word" in server.said) is not foreign
+
+
+def test_pop3_leaves_nothing_open_where_it_is_refused() -> None:
+    server = Pop3({"PASS pass-word": b"-ERR no\r\n"})
+    before = count_timers()
+    with pytest.raises(MailboxError), opened(server):
+        pass
+    assert server.said[-1] == "QUIT"
+    wait_until(lambda: count_timers() == before)
+    with pytest.raises(MailboxError):
+        open_mailbox(MailboxAddress("pop3", "127.0.0.1", 1, "u", "p", ""), seconds=60).__enter__()
+    wait_until(lambda: count_timers() == before)
+
+
+def test_pop3_ends_an_answer_at_its_first_line_of_a_dot() -> None:
+    server = Pop3({"UIDL": b"+OK\r\n.\r\n"})
+    with opened(server, seconds=10) as mailbox:
+        assert mailbox.list_uids() == []
+    server = Pop3({"UIDL": b"+OK\r\n1 a\r\n.\r\n", "TOP 1 8000": b"+OK\r\n..a\r\n.\r\n"})
+    with opened(server, seconds=10) as mailbox:
+        mailbox.list_uids()
+        assert list(mailbox.fetch(["a"])) == [("a", b".a\r\n")]
