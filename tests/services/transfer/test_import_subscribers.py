@@ -744,8 +744,13 @@ def test_x1_anything_but_an_ordinary_file_is_written_through(
         assert export_subscribers.export_to_file(tmp_path / "pipe") == 2
         assert received.result() == exporting_text()
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
-    assert export_subscribers.export_to_file(Path("/dev/null")) == 2
-    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    reader, terminal = os.openpty()  # nothing can take the place of a terminal, as of /dev/null
+    device = Path(os.ttyname(terminal))
+    assert export_subscribers.export_to_file(device) == 2
+    assert stat.S_ISCHR(device.stat().st_mode)
+    assert os.read(reader, 10_000).decode().replace("\r\n", "\n") == exporting_text()
+    os.close(reader)
+    os.close(terminal)
     assert not list(tmp_path.rglob("*.part"))
 
 
