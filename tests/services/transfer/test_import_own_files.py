@@ -144,6 +144,21 @@ def test_a_hash_that_cannot_be_recognised_here_is_said(
     assert (again.duplicate, again.rejected) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("row", "is_stored"),
+    [
+        ({"suppressed": "complaint"}, True),
+        ({"list": "blog", "status": "active"}, False),
+    ],
+)
+def test_an_address_of_a_function_is_suppressed_and_joins_no_list(
+    env: Environment, tmp_path: Path, row: dict[str, str], is_stored: bool
+) -> None:
+    done = load(env, tmp_path, {"email": "abuse@example.com"} | row)
+    assert (done.new, done.rejected) == (int(is_stored), int(not is_stored))
+    assert [key for key, _ in read_standing()[1]] == ["abuse@example.com"] * is_stored
+
+
 def test_topics_are_missed_where_a_subscription_is_new(env: Environment, tmp_path: Path) -> None:
     row = {"email": KEY, "list": "blog", "status": "active", "topics": "Tea"}
     assert len(load(env, tmp_path, row).problems) == 1
