@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.db.session import db, reading, transaction
-from newsletter.models import DigestReview, Entry, Feed, MailingList, Subscription
+from newsletter.models import Campaign, DigestReview, Entry, Feed, MailingList, Subscription
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import find_due, reviews
 from newsletter.services.digests.compose import DueDigest
 from newsletter.services.digests.review_mail import DueReview
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
-from tests.fakes import START, Clock
+from tests.fakes import START, Clock, FakeFetch
 from tests.people import add_entry, add_feed, add_list, add_reader
 
 MONDAY = START + timedelta(days=5, hours=23)
@@ -200,6 +200,29 @@ def test_what_is_held_is_sent_by_its_cadence_alone(
     assert sorted(row.why for row in planned) == sorted(whys)
     for row in planned:
         assert (row.entries, row.recipients) == ((1, 1) if not row.why else (0, 0))
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_is_owed_is_sent_now_or_rehearsed(
+    env: Environment, list_id: int, dry_run: bool
+) -> None:
+    sent = {row.cadence: row for row in digests.send_now(env, "blog", dry_run=dry_run)}
+    assert list(sent) == [INSTANT, Cadence.DAILY, WEEKLY, Cadence.MONTHLY]
+    for cadence, row in sent.items():
+        is_owed = cadence in (INSTANT, WEEKLY)
+        assert (row.entries, row.recipients) == ((1, 1) if is_owed else (0, 0))
+        assert (row.campaign_id is not None) is (is_owed and not dry_run)
+        assert row.why == ("" if is_owed else digests.NOBODY)
+    db.session.rollback()
+    campaigns = db.session.scalars(select(Campaign.list_id)).all()
+    assert campaigns == ([] if dry_run else [list_id] * 2)
+
+
+def test_feeds_are_read_before_a_digest_is_composed(
+    env: Environment, list_id: int, fake_fetch: FakeFetch
+) -> None:
+    digests.compose_due(env, postponed={(list_id - 1, INSTANT): MONDAY})
+    assert [url for url, *_ in fake_fetch.requests] == ["https://blog.example.com/feed/"]
 
 
 def test_nothing_new_and_nobody_are_told_apart(env: Environment, list_id: int) -> None:
