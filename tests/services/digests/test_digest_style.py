@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import db
 from newsletter.mail.render import MailContent
-from newsletter.models import Feed, MailingList, Topic
+from newsletter.models import Entry, Feed, MailingList, Topic
 from newsletter.services.digests.layout import PREHEADER_AT_MOST, Editor, read_style
 from newsletter.services.digests.selection import Candidate
 from newsletter.services.mail_context import make_list_context
@@ -70,9 +72,16 @@ def test_headings_stand_in_the_order_of_the_author_and_new_ones_last(
     assert list_headings(session, blog, "topic") == ["Walk", "Rest", "Tea"]
 
 
-def render(env: Environment, feed: Feed, *texts: str, intro: str = "") -> MailContent:
+def render(
+    env: Environment, feed: Feed, *texts: str, intro: str = "", second: Feed | None = None
+) -> MailContent:
+    """Render a digest with an entry for each text, and those of a `second` feed."""
     session = db.session()
-    candidates = []
+    rows = session.scalars(select(Entry).where(Entry.feed_id == second.id)) if second else []
+    candidates = [
+        Candidate(row.id, row.seq or 0, row.feed_id, frozenset(), row.found_at, row.found_at)
+        for row in rows
+    ]
     for number, text in enumerate(texts, 1):
         row = add_entry(session, feed, f"Post {number}")
         row.content_html = f"<p>{text}</p>"
@@ -106,6 +115,22 @@ def test_the_words_beside_the_subject_do_not_repeat_it(
     env: Environment, feed: Feed, texts: tuple[str, ...], intro: str, beside: str
 ) -> None:
     assert read_preheader(render(env, feed, *texts, intro=intro)) == beside
+
+
+@pytest.mark.parametrize(
+    ("count", "sections", "level"), [(1, "none", 2), (2, "none", 3), (2, "feed", 4)]
+)
+def test_headings_of_a_post_stand_below_its_own(
+    env: Environment, feed: Feed, count: int, sections: str, level: int
+) -> None:
+    feed.mailing_list.digest_sections = sections
+    feed.mailing_list.digest_show = "full"
+    second = db.session.scalars(select(Feed).where(Feed.title == "")).one()
+    if sections == "feed":
+        add_entry(db.session(), second, "Elsewhere")
+    texts = ["Words</p><h1>Part</h1><p>more."] * count
+    content = render(env, feed, *texts, second=second if sections == "feed" else None)
+    assert set(re.findall(r"<h(\d)[^>]*>Part</h", content.html)) == {str(level)}
 
 
 @pytest.mark.parametrize("intro", ["", "word " * 90])
