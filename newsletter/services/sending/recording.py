@@ -120,8 +120,6 @@ class Recording:
         except DatabaseError:
             self._take_back()
             raise
-        if not self._overlaps:
-            self._collect(wait=True)
 
     def _collect(self, *, wait: bool) -> bool:
         """Record what the recorder has written. Return whether it has."""

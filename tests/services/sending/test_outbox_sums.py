@@ -271,6 +271,8 @@ def test_depths_tell_what_waits_for_what_and_since_when(session: Session, house:
     house.letter.leased_id -= 2
     house.other.leased_id -= 1
     house.other.status = CampaignStatus.PAUSED
+    for status in (CampaignStatus.CANCELLED, CampaignStatus.SENT):
+        add_campaign(session, house.blog, status=status, leased_id=1, last_id=9)
     house.later.started_at = START - 9 * HOUR
     session.add(
         Lease(campaign_id=house.letter.id, first_id=11, last_id=13, worker="w", expires_at=1)

@@ -139,6 +139,7 @@ def test_outcomes_wait_while_others_are_being_written(work: Work) -> None:
     assert recording.count() == 0
     second = work.take(work.letter) + work.take(work.other)
     recording.write_behind(2)
+    assert recording.count() == 0
     assert [len(group.updates) for group in work.slow.groups] == [2]
     assert [update.id for update in recording.unwritten] == second
     assert [update.id for update in work.letter.recording] == first
@@ -175,8 +176,13 @@ def test_all_is_written_before_a_run_goes_on_where_it_must_be(work: Work) -> Non
     sent = work.take(work.letter, 2)
     recording.write_behind(2)
     sent += work.take(work.other)
+    begun = work.other.renewed_at
     recording.write()
     assert list_sent() == sorted(sent)
+    renewed_at = work.other.renewed_at
+    assert renewed_at > begun, "with its outcomes"
+    recording.write()
+    assert work.other.renewed_at == renewed_at, "not for nothing"
     sent += work.take(work.letter)
     recording.write_behind(1)
     sent += work.take(work.letter)
