@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.db.prepared import Compiled, Prepared, Values, make_error, tell_listeners
+from newsletter.db.prepared import Compiled, Prepared, Values, call_listeners, make_error
 
 AT_ONCE = "set_config('synchronous_commit', 'off', true)"
 """In a statement, has PostgreSQL answer before that is on the disk; it may be lost in a crash."""
@@ -27,9 +27,9 @@ def run_alone(main: Engine, statement: Prepared, values: Values) -> list[Any]:
     """
     engine = _find_engine(main)
     compiled = statement.compile(engine.dialect, values)
-    if main.dispatch.before_cursor_execute:
-        with main.connect() as connection:
-            tell_listeners(connection, compiled, [values])
+    if listeners := main.dispatch.before_cursor_execute:
+        with engine.connect() as connection:
+            call_listeners(listeners, connection, compiled, [values])
     try:
         return _execute(engine, compiled, values)
     except DBAPIError as error:

@@ -52,7 +52,7 @@ def find_announcer(engine: Engine) -> CommitAnnouncer:
     announcer = _announcers.get(engine)
     if announcer is None:
         announcer = _announcers[engine] = CommitAnnouncer(engine)
-        event.listen(engine, "engine_disposed", lambda _: announcer.cancel())
+        event.listen(engine, "engine_disposed", lambda _: announcer.cancel(), insert=True)
     return announcer
 
 

@@ -8,7 +8,7 @@ visitor is built once, at import, and goes straight to the driver.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -156,15 +156,24 @@ class _Context:
 
 
 def tell_listeners(connection: Connection, compiled: Compiled, rows: Sequence[Values]) -> None:
-    """Tell whoever listens to `before_cursor_execute` what is executed."""
-    listeners = connection.dispatch.before_cursor_execute
-    if listeners:
-        many = len(rows) > 1
-        values = [compiled.bind(row) for row in rows]
-        for listener in listeners:
-            listener(
-                connection, None, compiled.text, values if many else values[0], _Context(rows), many
-            )
+    """Tell whoever listens to `before_cursor_execute` of a connection what is executed."""
+    if listeners := connection.dispatch.before_cursor_execute:
+        call_listeners(listeners, connection, compiled, rows)
+
+
+def call_listeners(
+    listeners: Iterable[Callable[..., object]],
+    connection: Connection,
+    compiled: Compiled,
+    rows: Sequence[Values],
+) -> None:
+    """Tell `listeners` to `before_cursor_execute` what is executed."""
+    many = len(rows) > 1
+    values = [compiled.bind(row) for row in rows]
+    for listener in listeners:
+        listener(
+            connection, None, compiled.text, values if many else values[0], _Context(rows), many
+        )
 
 
 def make_error(
