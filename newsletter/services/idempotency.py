@@ -6,6 +6,7 @@ The row of a key is written before the request runs, so that of a hundred at onc
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -62,9 +63,14 @@ class OtherRequest(Exception):
     """The key belongs to a request with another method, address or body."""
 
 
-def hash_request(method: str, path: str, body: bytes) -> str:
-    """Return a hash of a request, by which one is told from another."""
-    return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
+def hash_request(token: str, method: str, path: str, body: bytes) -> str:
+    """Return a hash of a request, by which one is told from another.
+
+    It is keyed with the `token`, of which the database holds a hash only: whoever reads the
+    database does not learn by trying which address a request named.
+    """
+    text = f"{method} {path}\n".encode() + body
+    return hmac.new(token.encode(), text, hashlib.sha256).hexdigest()
 
 
 def begin(env: Environment, token_id: int, key: str, request_hash: str) -> StoredAnswer | Claim:

@@ -48,6 +48,7 @@ class Program:
 
     def __init__(self, app: Flask, token: str) -> None:
         self.client: FlaskClient = app.test_client()
+        self.token = token
         self.headers = {"Authorization": f"Bearer {token}"}
 
     def __call__(self, method: str, path: str, body: object = None, **headers: str) -> TestResponse:
@@ -434,7 +435,10 @@ def test_a_request_that_is_running_is_409_and_one_that_died_is_run_again(
                 key="k",
                 created_at=env.now,
                 request_hash=idempotency.hash_request(
-                    "POST", f"{ROOT}/subscribers/search?", json.dumps(body).encode()
+                    program.token,
+                    "POST",
+                    f"{ROOT}/subscribers/search?",
+                    json.dumps(body).encode(),
                 ),
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections import Counter
@@ -85,7 +86,7 @@ def test_an_answer_is_not_kept_where_its_subscriber_is_deleted_meanwhile(
     [token_id] = ids(ApiToken)
     path = f"{ROOT}/subscribers/search?"
     body = json.dumps(search).encode()
-    request_hash = idempotency.hash_request("POST", path, body)
+    request_hash = idempotency.hash_request(token, "POST", path, body)
     claims = {name: idempotency.begin(env, token_id, name, request_hash) for name in ("k", "empty")}
     end(env, "a@example.com")
     for name, answer in (("k", answer_before.text), ("empty", "")):
@@ -145,6 +146,26 @@ def _wait_until_ended_or_blocked(thread: threading.Thread) -> None:
                 return
         thread.join(0.01)
     raise AssertionError("the request neither ended nor waits")
+
+
+def test_no_kept_request_can_be_guessed_from_the_database(
+    blog: Flask, env: Environment, token: str
+) -> None:
+    """An address cannot be tried: the same request has another hash with another token."""
+    search = {"email": "a@example.com"}
+    programs = [
+        Program(blog, token),
+        Program(blog, api_tokens.add_token(env, "second", TokenScope.WRITE)),
+    ]
+    for program in programs:
+        assert (
+            program("POST", "/subscribers/search", search, Idempotency_Key="k").status_code == 200
+        )
+    with reading() as session:
+        hashes = set(session.scalars(select(IdempotencyKey.request_hash)))
+    assert len(hashes) == 2
+    text = f"POST {ROOT}/subscribers/search?\n" + json.dumps(search)
+    assert hashlib.sha256(text.encode()).hexdigest() not in hashes
 
 
 def test_a_request_that_ends_late_leaves_the_next_ones_key_alone(

@@ -191,14 +191,17 @@ def _require_scope(scopes: Sequence[TokenScope]) -> None:
         raise RefusedEarly(make_problem(403, f"This needs a token with the scope {needed}."))
 
 
+def _read_token() -> str:
+    """Return the bearer token of the request (RFC 6750 section 2.1), or ""."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def _identify() -> RequestAllowance:
     """Tell who calls, and count it."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     identified = None
-    if scheme.lower() == "bearer":
-        identified = api_tokens.identify_caller(
-            environment(), token.strip(), request.remote_addr or ""
-        )
+    if token := _read_token():
+        identified = api_tokens.identify_caller(environment(), token, request.remote_addr or "")
     if identified is None:
         response = make_problem(401, "Send a valid token: Authorization: Bearer nlt_...")
         response.headers["WWW-Authenticate"] = 'Bearer realm="newsletter"'
@@ -229,7 +232,7 @@ def _run_once(run: Callable[[], Response]) -> Response:
         raise RefusedEarly(make_problem(400, "The Idempotency-Key is too long, or no plain text."))
     token_id = current_caller().token_id
     path = request.full_path
-    request_hash = idempotency.hash_request("POST", path, request.get_data())
+    request_hash = idempotency.hash_request(_read_token(), "POST", path, request.get_data())
     try:
         claimed = idempotency.begin(environment(), token_id, key, request_hash)
     except idempotency.StillRunning:
