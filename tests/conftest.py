@@ -26,7 +26,11 @@ from newsletter.models import InstallationKey, LastingKey
 from newsletter.services.operations.database import upgrade
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.settings import Settings
-from tests.compiled_once import share_compiled_addresses, share_compiled_templates
+from tests.compiled_once import (
+    share_compiled_addresses,
+    share_compiled_statements,
+    share_compiled_templates,
+)
 from tests.door_guard import DoorGuard
 from tests.fakes import START, Clock, FakeDns, FakeFetch, Sink
 from tests.log_guard import LogGuard
@@ -39,6 +43,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("shared")
 share_compiled_addresses()
 share_compiled_templates()
+share_compiled_statements()
 
 pytest_plugins = ("tests.clock_notes", "tests.chromium")
 
