@@ -99,6 +99,7 @@ class CommitAnnouncer:
             timer = self._timer
             telling = self._telling
             self._timer = None
+            self._last = float("-inf")
         if timer is not None:
             timer.cancel()
         for thread in (timer, telling):

@@ -132,16 +132,18 @@ def finish(claim: Claim, answer: StoredAnswer) -> None:
     that it was given.
     """
     with transaction() as session:
-        row = session.get(IdempotencyKey, (claim.token_id, claim.key), with_for_update=True)
-        if row is None or row.created_at != claim.claimed_at:
+        kept_request = session.get(
+            IdempotencyKey, (claim.token_id, claim.key), with_for_update=True
+        )
+        if kept_request is None or kept_request.created_at != claim.claimed_at:
             return
-        row.status = answer.status
-        if row.is_forgotten and answer.body:
-            row.request_hash = ""
+        kept_request.status = answer.status
+        if kept_request.is_forgotten and answer.body:
+            kept_request.request_hash = ""
             return
-        row.is_forgotten = False
-        row.headers = answer.headers
-        row.body = answer.body
+        kept_request.is_forgotten = False
+        kept_request.headers = answer.headers
+        kept_request.body = answer.body
 
 
 def abandon(claim: Claim) -> None:

@@ -26,6 +26,7 @@ def test_connections_are_not_closed_while_an_announcement_uses_one(
         return []
 
     monkeypatch.setattr(notices, "run_alone", tell)
+    monkeypatch.setattr(notices, "APART_SECONDS", 0.05)
     engine = create_engine("sqlite://")
     announcer = notices.CommitAnnouncer(engine)
     for _ in range(2):

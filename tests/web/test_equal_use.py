@@ -64,8 +64,6 @@ def counted() -> Iterator[Counter[str]]:
     def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
         if statement == "BEGIN":  # of the connection by which a look is told
             return
-        if "pg_notify" in statement or "txid_current_if_assigned" in statement:
-            return  # told to workers, a moment later where another commit was just before
         table = re.search(r"(?:FROM|INTO|UPDATE) (\w+)", statement)
         statements[f"{statement.split()[0]} {table[1] if table else ''}"] += 1
 

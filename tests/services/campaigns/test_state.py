@@ -25,7 +25,7 @@ from tests.people import add_list, add_reader
 
 PACKAGE = Path(newsletter.__file__).parent
 HOME = PACKAGE / "services" / "campaigns" / "state.py"
-OTHER_STATUSES = ("feed", "subscription", "self", "stored_message")
+OTHER_STATUSES = ("feed", "subscription", "self", "stored_message", "kept_request")
 """Names whose `status` is not a campaign's."""
 
 
