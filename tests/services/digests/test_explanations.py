@@ -16,7 +16,7 @@ from newsletter.models import (
     MailingList,
     Subscription,
 )
-from newsletter.services.digests import explain_list
+from newsletter.services.digests import explain_list, upcoming
 from newsletter.services.digests.entry_outlook import Course, EntryOutlook
 from newsletter.services.digests.outlook import Outlook
 from newsletter.services.runtime import Environment
@@ -169,6 +169,26 @@ def test_what_a_review_leaves_out_goes_to_nobody(
         add_review(list_id, cadence=cadence, entries=[post], left_out=[post], through=1)
     assert (explain_post(env).verdict, explain_post(env).course) == (verdict, course)
     assert explain_cadence(env).owed == 0
+
+
+@pytest.mark.parametrize("is_left_out", [True, False])
+@pytest.mark.parametrize("status", ["ready", "skipped"])
+def test_an_entry_of_a_review_that_does_not_go_is_shown_as_such(
+    env: Environment, list_id: int, status: str, *, is_left_out: bool
+) -> None:
+    """Beside it stands one that goes."""
+    with transaction() as session:
+        feed = session.scalars(select(Feed).where(Feed.list_id == list_id)).one()
+        add_entry(session, feed, "blog second")
+    post = find_id("blog post")
+    change(Entry, Entry.id == post, fate=status)
+    left_out = [post] if is_left_out else []
+    add_review(list_id, entries=[post, find_id("blog second")], left_out=left_out, through=9)
+    reviewed = upcoming.read_upcoming(env, "blog", Cadence.WEEKLY).entries
+    assert {entry.title: entry.gone for entry in reviewed} == {
+        "blog post": is_left_out or status == "skipped",
+        "blog second": False,
+    }
 
 
 def test_what_came_after_a_review_waits_for_the_digest_after_it(

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from newsletter.addresses import Address, parse_address
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
-from newsletter.models import Subscription, SubscriptionRequest
+from newsletter.models import Subscriber, Subscription, SubscriptionRequest
 from newsletter.services.consent import Evidence
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
@@ -18,7 +19,7 @@ from newsletter.services.signup.address_policy import find_refusal
 from newsletter.services.signup.domain_slips import find_intended_domain
 from newsletter.services.signup.form_answers import parse_answers
 from newsletter.services.signup.forms import FIELDS_AT_MOST, Field
-from newsletter.services.signup.subscribe import Submission, subscribe
+from newsletter.services.signup.subscribe import NAME_AT_MOST, Submission, subscribe
 from newsletter.vocabulary import EvidenceSource, FieldKind
 from tests.fakes import Clock
 from tests.people import add_list
@@ -100,6 +101,18 @@ def test_an_address_is_refused_for_its_name_or_its_domain(
 )
 def test_a_slip_is_one_letter_anywhere(typed: str, meant: str) -> None:
     assert find_intended_domain(typed) == meant
+
+
+def test_a_name_has_200_letters_at_most(env: Environment) -> None:
+    with transaction() as session:
+        add_list(session)
+        add_list(session, "other")
+    subscribe(env, "blog", Submission("a@example.com", name="x" * NAME_AT_MOST), FORM)
+    with pytest.raises(InvalidInput) as error:
+        subscribe(env, "blog", Submission("b@example.com", name="x" * (NAME_AT_MOST + 1)), FORM)
+    assert set(error.value.fields) == {"name"}
+    with reading() as session:
+        assert session.scalars(select(Subscriber.email)).all() == ["a@example.com"]
 
 
 @pytest.mark.parametrize(

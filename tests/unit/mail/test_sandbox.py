@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from newsletter.mail.templating.merge_fields import (
     Filler,
     MergeTemplates,
 )
+from newsletter.mail.templating.sandbox import TEXT_AT_MOST
 from tests.unit.mail.test_merge_fields import ANA, NAMELESS, read
 
 VALUES = (
@@ -121,3 +123,24 @@ def test_a_template_that_includes_itself_has_its_name(tmp_path: Path) -> None:
     with pytest.raises(TemplateProblem) as problem:
         Renderer([tmp_path]).render("welcome", {})
     assert problem.value.template == "welcome/text.txt"
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_taken"),
+    [
+        ('(subscriber.name ~ "b")|length ~ "c"', True),
+        ('(subscriber.name ~ subscriber.name)|length ~ "c"', False),
+        ('"c" ~ (subscriber.name ~ subscriber.name)|upper|length', False),
+    ],
+)
+def test_texts_that_are_joined_inside_others_are_measured(
+    expression: str, *, is_taken: bool
+) -> None:
+    part = "{{ " + expression + " }}" + SEPARATOR
+    filler = Filler(MergeTemplates(part, part, (), (), ("a",), ("b",), (4,), (4,)))
+    subscriber = replace(ANA, name="x" * (TEXT_AT_MOST - 100))
+    if is_taken:
+        filler({"subscriber": subscriber})
+        return
+    with pytest.raises(TemplateProblem, match="grows longer"):
+        filler({"subscriber": subscriber})
