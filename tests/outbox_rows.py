@@ -96,3 +96,10 @@ def add_row(
         campaign.recipients += 1
         session.flush()
     return row.id
+
+
+def read_row(session: Session, id_: int) -> Delivery:
+    """Return a delivery as the database has it."""
+    session.flush()
+    session.expire_all()
+    return session.get_one(Delivery, id_)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from sqlalchemy import null, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.db.session import transaction
 from newsletter.models import Campaign, Delivery, Subscription
 from newsletter.outbox.single_mails import (
     count_waiting_mails,
@@ -17,7 +13,6 @@ from newsletter.outbox.single_mails import (
     drop_waiting_mails,
     list_waiting_mails,
 )
-from newsletter.services.runtime import Environment
 from newsletter.vocabulary import MailKind
 from tests.fakes import START
 from tests.outbox_rows import (
@@ -29,30 +24,13 @@ from tests.outbox_rows import (
     QUEUED,
     SENT,
     House,
-    add_house,
     add_row,
+    read_row,
 )
 
 
-@pytest.fixture
-def session(env: Environment) -> Iterator[Session]:
-    with transaction() as session:
-        yield session
-
-
-@pytest.fixture
-def house(session: Session) -> House:
-    return add_house(session)
-
-
-def read(session: Session, id_: int) -> Delivery:
-    session.flush()
-    session.expire_all()
-    return session.get_one(Delivery, id_)
-
-
 def list_statuses(session: Session, ids: list[int]) -> list[str]:
-    return [read(session, id_).status.value for id_ in ids]
+    return [read_row(session, id_).status.value for id_ in ids]
 
 
 def freeze(session: Session, campaign: Campaign, *readers: Subscription) -> int:
@@ -79,7 +57,7 @@ def test_a_campaign_knows_the_range_of_its_rows_whatever_is_added(
     session.flush()
     assert freeze(session, letter, house.ana, house.bea) == 2
     assert bounds(letter) == (before + 1, before + 2, before, 2)
-    row = read(session, before + 1)
+    row = read_row(session, before + 1)
     assert (row.subscription_id, row.cursor, row.created_at) == (house.ana.id, 12, LATE)
     assert (row.campaign_id, row.status, row.mail, row.due_at) == (
         letter.id,
@@ -109,9 +87,9 @@ def test_an_end_cancels_what_waits_for_one_subscription(session: Session, house:
     assert count == 2
     assert list_statuses(session, theirs) == ["cancelled", "cancelled", "in_doubt", "sent"]
     assert list_statuses(session, [goodbye, others]) == ["queued", "queued"]
-    row = read(session, theirs[0])
+    row = read_row(session, theirs[0])
     assert (row.text, row.due_at, row.lease_id, row.finished_at) == ("bye", None, None, LATE)
-    assert read(session, theirs[2]).text is None
+    assert read_row(session, theirs[2]).text is None
 
 
 def test_mails_and_campaigns_are_cancelled_as_far_as_they_wait(
@@ -153,10 +131,10 @@ def test_a_retry_starts_anew_what_failed_and_what_was_left_in_doubt(
         "failed",
     ]
     for id_ in (rows[0], rows[2]):
-        row = read(session, id_)
+        row = read_row(session, id_)
         assert [getattr(row, count) for count in tried] == [0, 0, 0, 0]
         assert (row.due_at, row.finished_at, row.code, row.text) == (LATE, None, None, None)
-    assert read(session, rows[3]).due_at == START
+    assert read_row(session, rows[3]).due_at == START
 
 
 def test_blanking_forgets_words_of_one_subscription_or_of_old_mails(
@@ -174,12 +152,12 @@ def test_blanking_forgets_words_of_one_subscription_or_of_old_mails(
         add(house.zoe, 1, finished_at=None),
     ]
     outbox.scrub_old(session, [MailKind.WELCOME, MailKind.LINK], before=START + 2 * HOUR)
-    blank = [read(session, id_).context is None for id_ in rows]
+    blank = [read_row(session, id_).context is None for id_ in rows]
     assert blank == [True, False, False, True, False]
-    assert [read(session, id_).text for id_ in rows] == [None, *4 * ["no ana"]]
+    assert [read_row(session, id_).text for id_ in rows] == [None, *4 * ["no ana"]]
     outbox.scrub(session, [house.ana.id])
-    assert [read(session, id_).text for id_ in rows] == [None, None, *3 * ["no ana"]]
-    assert read(session, rows[1]).context is None
+    assert [read_row(session, id_).text for id_ in rows] == [None, None, *3 * ["no ana"]]
+    assert read_row(session, rows[1]).context is None
 
 
 def test_single_mails_that_wait_are_listed_and_dropped(session: Session, house: House) -> None:
@@ -206,7 +184,7 @@ def test_single_mails_that_wait_are_listed_and_dropped(session: Session, house: 
     ]
     assert drop_waiting_mails(session, [], "no", now=LATE) == 0
     assert drop_waiting_mails(session, None, "all", now=LATE) == 2
-    row = read(session, due)
+    row = read_row(session, due)
     assert (row.status, row.text, row.due_at, row.finished_at) == (CANCELLED, "all", None, LATE)
     assert count_waiting_mails(session) == 0
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.db.session import transaction
 from newsletter.models import Campaign, Delivery, Lease, SubscriptionRequest
 from newsletter.outbox import held
 from newsletter.outbox.held import HeldMail
 from newsletter.outbox.lease import LARGE_SLICE, SLICE
-from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence, CampaignStatus, DeliveryStatus, MailKind
 from tests.fakes import START
 from tests.outbox_rows import (
@@ -26,28 +22,11 @@ from tests.outbox_rows import (
     QUEUED,
     SENT,
     House,
-    add_house,
     add_row,
+    read_row,
 )
 
 WORKER = "w:1:1:b"
-
-
-@pytest.fixture
-def session(env: Environment) -> Iterator[Session]:
-    with transaction() as session:
-        yield session
-
-
-@pytest.fixture
-def house(session: Session) -> House:
-    return add_house(session)
-
-
-def read(session: Session, id_: int) -> Delivery:
-    session.flush()
-    session.expire_all()
-    return session.get_one(Delivery, id_)
 
 
 def test_a_slice_is_what_follows_the_last_one(
@@ -153,15 +132,15 @@ def test_what_a_dead_worker_held_is_told_by_how_far_it_came(session: Session, ho
     assert count == 3
     assert session.scalars(select(Lease.id)).all() == [alive]
     for id_ in (*offered, single_row):
-        row = read(session, id_)
+        row = read_row(session, id_)
         assert (row.status, row.crashes, row.doubts, row.due_at) == (IN_DOUBT, 1, 1, LATE)
         assert row.lease_id is None
-    row = read(session, rest)
+    row = read_row(session, rest)
     assert (row.status, row.crashes, row.doubts, row.due_at) == (QUEUED, 0, 0, LATE)
-    assert [read(session, id_).due_at for id_ in (mine, of_next_slice)] == [None, None]
-    assert (read(session, waits).status, read(session, waits).due_at) == (QUEUED, START)
-    assert read(session, kept_row).lease_id == alive
-    assert (read(session, sent).status, read(session, sent).due_at) == (SENT, None)
+    assert [read_row(session, id_).due_at for id_ in (mine, of_next_slice)] == [None, None]
+    assert (read_row(session, waits).status, read_row(session, waits).due_at) == (QUEUED, START)
+    assert read_row(session, kept_row).lease_id == alive
+    assert (read_row(session, sent).status, read_row(session, sent).due_at) == (SENT, None)
 
 
 def test_of_a_forgetful_worker_all_may_have_been_offered(session: Session, house: House) -> None:
@@ -180,7 +159,7 @@ def test_of_a_forgetful_worker_all_may_have_been_offered(session: Session, house
         forgetful=lambda worker: worker == "forgetful",
     )
     assert count == 2
-    assert read(session, theirs).status == QUEUED
+    assert read_row(session, theirs).status == QUEUED
 
 
 @pytest.mark.parametrize(
@@ -208,12 +187,12 @@ def test_a_message_that_was_alone_too_often_is_set_aside(
     id_ = add_row(session, house.ana, None, lease_id=lease.id, **values)  # type: ignore[arg-type]
     theirs = add_row(session, house.zoe, None, lease_id=lease.id + 1, **values)  # type: ignore[arg-type]
     outbox.recover(session, now=LATE, alive=lambda _: False)
-    row = read(session, id_)
+    row = read_row(session, id_)
     assert (row.status, row.crashes, row.doubts, row.lease_id) == (status, counted, 2, None)
     ended = status is FAILED
     assert (row.text, row.finished_at) == ((outbox.SET_ASIDE, LATE) if ended else (None, None))
     assert row.due_at == (None if ended else LATE)
-    row = read(session, theirs)
+    row = read_row(session, theirs)
     assert (row.status, row.crashes, row.doubts) == (QUEUED, crashes, 1)
 
 
@@ -264,8 +243,8 @@ def test_the_gate_moves_only_what_it_still_holds(session: Session, house: House)
     assert held.find_still_held(session, [*ids[:2], free]) == set(ids[:2])
     assert held.let_go(session, [ids[0], free], now=LATE) == 1
     assert held.drop(session, [*ids[:2], free], "x" * 600, now=LATE) == 1
-    assert [read(session, id_).due_at for id_ in (ids[0], ids[2], free)] == [LATE, None, START]
-    row = read(session, ids[1])
+    assert [read_row(session, id_).due_at for id_ in (ids[0], ids[2], free)] == [LATE, None, START]
+    row = read_row(session, ids[1])
     assert (row.status, row.text, row.finished_at) == (CANCELLED, "x" * 500, LATE)
     assert held.find_still_held(session, [*ids, free]) == set(ids[2:])
 

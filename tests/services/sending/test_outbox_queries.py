@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -10,11 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.db.session import transaction
 from newsletter.models import Lease, Subscription
 from newsletter.outbox import FailureGroup
 from newsletter.outbox.types import Totals
-from newsletter.services.runtime import Environment
 from newsletter.vocabulary import CampaignStatus, DeliveryStatus, MailKind, SubscriptionStatus
 from tests.fakes import START
 from tests.outbox_rows import (
@@ -25,21 +22,9 @@ from tests.outbox_rows import (
     QUEUED,
     SENT,
     House,
-    add_house,
     add_row,
 )
 from tests.people import add_reader
-
-
-@pytest.fixture
-def session(env: Environment) -> Iterator[Session]:
-    with transaction() as session:
-        yield session
-
-
-@pytest.fixture
-def house(session: Session) -> House:
-    return add_house(session)
 
 
 def test_totals_are_those_of_one_campaign_with_what_is_folded(

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.db.session import transaction
 from newsletter.models import Campaign, Delivery, FoldedDelivery, Lease, Subscription
 from newsletter.outbox.depth import QueueDepth
 from newsletter.outbox.summary import ReplyCount
-from newsletter.services.runtime import Environment
 from newsletter.vocabulary import (
     CampaignStatus,
     Folded,
@@ -31,21 +27,9 @@ from tests.outbox_rows import (
     SENT,
     House,
     add_campaign,
-    add_house,
     add_row,
 )
 from tests.people import add_reader
-
-
-@pytest.fixture
-def session(env: Environment) -> Iterator[Session]:
-    with transaction() as session:
-        yield session
-
-
-@pytest.fixture
-def house(session: Session) -> House:
-    return add_house(session)
 
 
 def test_what_is_foldable_has_ended_long_enough_ago(session: Session, house: House) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.addresses import Address
 from newsletter.db.session import db
 from newsletter.import_formats.types import SubscriberRow
 from newsletter.models import (
@@ -32,16 +30,16 @@ from newsletter.vocabulary import (
 )
 from tests.fakes import START
 from tests.people import add_list, add_reader
-
-KEY = "ann@example.com"
-ADDRESS = Address(KEY, KEY)
-ROW = SubscriberRow(2, KEY)
-DAY = timedelta(days=1)
-ACTIVE = SubscriptionStatus.ACTIVE
-PENDING = SubscriptionStatus.PENDING
-UNSUBSCRIBED = SubscriptionStatus.UNSUBSCRIBED
-
-Values = dict[str, object]
+from tests.services.transfer.test_import_batch import (
+    ACTIVE,
+    ADDRESS,
+    DAY,
+    KEY,
+    PENDING,
+    ROW,
+    UNSUBSCRIBED,
+    Values,
+)
 
 
 @pytest.fixture
