@@ -31,8 +31,11 @@ def campaign(env: Environment, campaign_id: int, address: str, *, json_: bool) -
     explanation = explain_delivery.explain_delivery(env, campaign_id, address)
     if json_:
         facts = [{"at": happened_at, "what": fact} for happened_at, fact in explanation.facts]
-        return print_json({**asdict(explanation), "facts": facts})
-    result = {True: "They got it", False: "They did not get it", None: "Not yet"}[explanation.got]
+        shape = asdict(explanation)
+        has_received = shape.pop("has_received")
+        return print_json({**shape, "got": has_received, "facts": facts})
+    results = {True: "They got it", False: "They did not get it", None: "Not yet"}
+    result = results[explanation.has_received]
     say(f"Campaign {explanation.campaign}, “{explanation.subject}”\n{explanation.email}")
     say(f"{result}: {explanation.verdict}")
     if explanation.hint:

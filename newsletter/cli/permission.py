@@ -88,10 +88,11 @@ def answers(env: Environment, campaign_id: int, *, json_: bool) -> None:
     """Count the answers of those who were asked to confirm again."""
     answered = asking.report_answers(campaign_id)
     if json_:
-        return print_json(asdict(answered))
-    silent = answered.asked - answered.stayed - answered.gone
+        shape = asdict(answered)
+        return print_json({"asked": shape.pop("mailed"), **shape})
+    silent = answered.mailed - answered.stayed - answered.gone
     say(
-        f"{answered.asked:,} were asked: {answered.stayed:,} stay, {silent:,} have not answered, "
+        f"{answered.mailed:,} were asked: {answered.stayed:,} stay, {silent:,} have not answered, "
         f"{answered.gone:,} were unsubscribed."
     )
     zone = choose_zone(lists.list_time_zones().values())

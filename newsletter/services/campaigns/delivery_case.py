@@ -153,6 +153,6 @@ class DeliveryJudgement:
     hint: str = ""
 
     @property
-    def got(self) -> bool | None:
+    def has_received(self) -> bool | None:
         """Tell whether the address got the campaign; None while that is open or not known."""
         return None if self.finding in _OPEN else self.finding in _GOT

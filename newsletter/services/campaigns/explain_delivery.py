@@ -46,14 +46,15 @@ from newsletter.vocabulary import CampaignKind, CampaignStatus, MailKind
 class DeliveryExplanation:
     """The reason why an address got a campaign, or did not, with the next step.
 
-    `got` is None while it is open; `case` names the finding; `facts` are moments, oldest first.
+    `has_received` is None while it is open; `case` names the finding; `facts` are moments, oldest
+    first.
     """
 
     campaign: int
     subject: str
     email: str
     case: DeliveryFinding
-    got: bool | None
+    has_received: bool | None
     verdict: str
     hint: str
     timezone: str
@@ -95,7 +96,7 @@ def explain_delivery(env: Environment, campaign_id: int, address: str) -> Delive
             subject=campaign.subject,
             email=parsed.email,
             case=judgement.finding,
-            got=judgement.got,
+            has_received=judgement.has_received,
             verdict=judgement.verdict,
             hint=judgement.hint,
             timezone=campaign.mailing_list.timezone,

@@ -64,7 +64,7 @@ class ReconfirmationReport:
     """The state of a campaign: how many were mailed, have answered, were unsubscribed."""
 
     campaign: int
-    asked: int
+    mailed: int
     stayed: int
     gone: int
     answer_by: datetime | None
@@ -311,7 +311,7 @@ def report_answers(campaign_id: int) -> ReconfirmationReport:
         )
         return ReconfirmationReport(
             campaign=campaign.id,
-            asked=session.scalar(select(func.count()).select_from(Subscription).where(was_mailed))
+            mailed=session.scalar(select(func.count()).select_from(Subscription).where(was_mailed))
             or 0,
             stayed=session.scalar(stayed) or 0,
             gone=session.scalar(select(func.count()).select_from(Subscription).where(gone)) or 0,

@@ -317,7 +317,7 @@ def test_explain_tells_the_truth(
 ) -> None:
     campaign_id = story(world)
     explanation = explain_delivery(world.env, campaign_id, address)
-    assert (explanation.case, explanation.got) == (finding, expected), explanation.verdict
+    assert (explanation.case, explanation.has_received) == (finding, expected), explanation.verdict
     assert words in explanation.verdict
 
 
@@ -326,6 +326,6 @@ def test_explain_knows_that_a_ceiling_is_reached(world: World) -> None:
     campaign_id = world.send()
     sending.send_due(world.env)
     explanation = explain_delivery(world.env, campaign_id, "eva@example.com")
-    assert (explanation.case, explanation.got) == (DeliveryFinding.CEILING, None)
+    assert (explanation.case, explanation.has_received) == (DeliveryFinding.CEILING, None)
     assert "smtp.max_per_hour (3) is reached" in explanation.verdict
-    assert explain_delivery(world.env, campaign_id, "ben@example.com").got is True
+    assert explain_delivery(world.env, campaign_id, "ben@example.com").has_received is True

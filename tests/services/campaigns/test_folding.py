@@ -108,7 +108,7 @@ def look(old: Old) -> dict[str, Any]:
         views[f"report {campaign_id}"] = view
         for name in (*PEOPLE, "zoe", "nobody"):
             entries = explain_delivery.explain_delivery(old.env, campaign_id, f"{name}@example.com")
-            views[f"explain {campaign_id} {name}"] = (entries.got, entries.case)
+            views[f"explain {campaign_id} {name}"] = (entries.has_received, entries.case)
     for name in PEOPLE:
         address = f"{name}@example.com"
         events = history.get_history(old.env, address)

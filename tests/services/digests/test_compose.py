@@ -140,7 +140,7 @@ def test_why_a_digest_was_not_for_her(
         name: explain_delivery.explain_delivery(env, number, f"{name}@example.com")
         for name in ("here", "sleep", "had", "later")
     }
-    assert explanations["here"].got
+    assert explanations["here"].has_received
     assert "topics that they did not choose" in explanations["sleep"].verdict
     assert explanations["had"].verdict == "all its entries had been mailed to them before"
     assert "are older than the subscription" in explanations["later"].verdict, (

@@ -232,7 +232,7 @@ def test_a_hard_bounce_suppresses_and_the_next_campaign_skips(
     apply_message(env, dsn(sent[2], to=sent[2].sender), PIPE)
     campaign_id = db.session.scalars(select(Campaign.id)).one()
     why = explain_delivery.explain_delivery(env, campaign_id, sent[2].recipient)
-    assert why.got is False
+    assert why.has_received is False
     assert "came back on" in why.verdict
     assert "User unknown" in why.verdict
     result = history.get_history(env, sent[2].recipient)

@@ -162,7 +162,7 @@ def test_a_dead_address_is_suppressed_without_a_human_hand(world: World, clock: 
     until(lambda: world.accepted.count("lives@example.org") == 2)
     assert "dead@example.org" not in world.accepted
     answer = explain_delivery(world.env, second, "dead@example.org")
-    assert answer.got is False
+    assert answer.has_received is False
     assert "suppressed" in answer.verdict
     assert "bounce" in " ".join([answer.verdict, *(str(fact) for fact in answer.facts)])
 

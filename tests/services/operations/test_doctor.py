@@ -208,9 +208,9 @@ def test_why_she_did_not_get_it(
         name: explain_delivery.explain_delivery(env, number, f"{name}@example.com")
         for name in ("got", "gone", "never", "bounced", "barred", "late", "stranger")
     }
-    assert explanations["got"].got is True
+    assert explanations["got"].has_received is True
     assert "Message-ID" in explanations["got"].hint
-    assert all(explanations[name].got is False for name in explanations if name != "got")
+    assert all(explanations[name].has_received is False for name in explanations if name != "got")
     for name, text in (
         ("gone", "unsubscribed"),
         ("never", "never confirmed"),
@@ -240,7 +240,7 @@ def test_a_campaign_that_has_not_started_is_no_reason_of_a_subscriber(
         explain_delivery.explain_delivery(env, number, "a@example.com").verdict
         == "the campaign has not started: nobody got it yet"
     )
-    assert explain_delivery.explain_delivery(env, number, "a@example.com").got is None
+    assert explain_delivery.explain_delivery(env, number, "a@example.com").has_received is None
 
 
 def test_status_at_one_look(

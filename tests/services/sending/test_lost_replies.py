@@ -133,7 +133,7 @@ def test_retry_offers_it_once_more_and_starts_counting_anew(
         1,
     )
     delivery = explain_delivery.explain_delivery(env, campaign, ODD)
-    assert (delivery.got, delivery.hint) == (None, "newsletter campaign retry")
+    assert (delivery.has_received, delivery.hint) == (None, "newsletter campaign retry")
     assert "nobody knows: the server's reply was lost 5 times" in delivery.verdict
     campaigns.retry(env, campaign)
     row = row_of(campaign, ODD)

@@ -89,7 +89,7 @@ def test_who_answers_stays_and_the_silent_are_let_go(
     sending.send_due(env)
     assert len(sink.messages) == 2, "no goodbye: the mails end by themselves"
     result = reconfirmation.report_answers(campaign_id)
-    assert (result.asked, result.stayed, result.gone) == (2, 1, 1)
+    assert (result.mailed, result.stayed, result.gone) == (2, 1, 1)
     assert result.settled_at is not None
     yes = consent.get_proof(env, "stays@example.com")
     no = consent.get_proof(env, "silent@example.com")
