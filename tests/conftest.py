@@ -21,7 +21,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine, event, text
 
 from newsletter.app import create_app
-from newsletter.db import notices
 from newsletter.db.session import Base, db
 from newsletter.models import InstallationKey, LastingKey
 from newsletter.services.operations.database import upgrade
@@ -45,8 +44,6 @@ hypothesis.settings.load_profile("shared")
 share_compiled_addresses()
 share_compiled_templates()
 share_compiled_statements()
-# Which statements a request runs must not depend on when others have committed.
-notices.APART_SECONDS = 0.0
 
 pytest_plugins = ("tests.clock_notes", "tests.chromium")
 

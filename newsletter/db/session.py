@@ -39,7 +39,7 @@ from newsletter.db.causes import describe_cause
 from newsletter.db.column_types import UTCDateTime
 from newsletter.db.constraints import name_constraint
 from newsletter.db.fair_lock import FairLock
-from newsletter.db.notices import find_announcer, has_news
+from newsletter.db.notices import announce_commit, has_news
 from newsletter.db.write_lock import BUSY_TIMEOUT_MS, begin_promptly, set_timeout
 from newsletter.errors import Conflict, DatabaseError
 from newsletter.files import prepare_database
@@ -159,12 +159,12 @@ def transaction(*, announced: bool = True) -> Iterator[Session]:
             session.info["writes"] = session.connection(execution_options={"writes": True})
             yield session
             session.flush()
-            is_news = announced and has_news(session, db.engine)
+            is_news = announced and has_news(session)
             session.commit()
             if announced:
                 committed.set()
             if is_news:
-                find_announcer(db.engine).announce()
+                announce_commit(db.engine)
         except DBAPIError as error:
             session.rollback()
             if isinstance(error, IntegrityError):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -19,14 +16,12 @@ from sqlalchemy import text
 from newsletter import outbox
 from newsletter import worker as worker_module
 from newsletter.app import create_app
-from newsletter.db import changes, notices
+from newsletter.db import changes
 from newsletter.db.direct import DirectConnection
-from newsletter.db.notices import CHANNEL
 from newsletter.db.session import db, transaction
 from newsletter.services.operations import wakeups
 from newsletter.services.polling import feeds, ping
 from newsletter.services.runtime import EXTENSION
-from newsletter.tokens import new_handle
 from newsletter.vocabulary import MailKind
 from newsletter.worker import WorkerProcess
 from tests.fakes import FakeFetch, Sink
@@ -34,19 +29,6 @@ from tests.feeds_server import item, rss
 from tests.people import add_feed, add_list, add_reader
 from tests.processes import finish, program_environment, start_program
 from tests.waiting import PATIENCE
-
-TWO_COMMITS = """
-from sqlalchemy import text
-from newsletter.app import create_app
-from newsletter.db.session import transaction
-
-statement = text("INSERT INTO counters (name, starts_at, count) VALUES (:name, 1, 1)")
-with create_app().app_context():
-    for name in ("first", "second"):
-        with transaction() as session:
-            session.execute(statement, {"name": name})
-"""
-"""A program that commits twice and ends at once."""
 
 
 def wait_until(sink: Sink, count: int, seconds: float) -> bool:
@@ -153,72 +135,6 @@ def wait_for_listener(app: Flask) -> None:
             db.session.rollback()
             time.sleep(0.05)
         db.session.rollback()
-
-
-@pytest.mark.processes
-def test_commits_that_follow_each_other_share_a_message(
-    app: Flask, database_kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is written after a message gets one of its own, and a reader's transactions none."""
-    if database_kind != "postgresql":
-        return
-    with app.app_context():
-        db.engine.dispose()
-        raw = db.engine.raw_connection()
-        listener: Any = raw.driver_connection
-        listener.autocommit = True
-        listener.execute(f"LISTEN {CHANNEL}")
-        monkeypatch.setattr(notices, "APART_SECONDS", 60.0)
-        for _ in range(20):
-            write_counter()
-        assert count_messages(listener, 0.3) == 1, "the first one, at once"
-        monkeypatch.setattr(notices, "APART_SECONDS", 0.01)
-        db.engine.dispose()  # drops the message of the others, which waits a minute
-        write_counter()
-        time.sleep(0.1)
-        write_counter()
-        write_counter()
-        assert count_messages(listener, PATIENCE, enough=3) == 3
-        time.sleep(0.1)
-        with transaction() as session:
-            session.execute(text("SELECT 1"))
-        assert count_messages(listener, 0.3) == 0
-        listener.close()
-        raw.invalidate()
-
-
-def write_counter() -> None:
-    with transaction() as session:
-        session.execute(
-            text("INSERT INTO counters (name, starts_at, count) VALUES (:name, 1, 1)"),
-            {"name": new_handle()},
-        )
-
-
-def count_messages(listener: Any, seconds: float, enough: int = 100) -> int:
-    return len(list(listener.notifies(timeout=seconds, stop_after=enough)))
-
-
-@pytest.mark.processes
-def test_the_last_commit_of_a_command_is_announced(
-    app: Flask, database_kind: str, tmp_path: Path
-) -> None:
-    """The second commit follows the first too soon to be announced at once."""
-    if database_kind != "postgresql":
-        return
-    with app.app_context(), transaction() as session:
-        add_list(session)
-    with app.app_context():
-        raw = db.engine.raw_connection()
-        listener: Any = raw.driver_connection
-        listener.autocommit = True
-        listener.execute(f"LISTEN {CHANNEL}")
-        environment = program_environment(app)
-        subprocess.run(
-            [sys.executable, "-c", TWO_COMMITS], cwd=tmp_path, env=environment, check=True
-        )
-        assert count_messages(listener, PATIENCE, enough=2) == 2
-        raw.invalidate()
 
 
 def test_a_worker_behind_pgbouncer_does_not_listen(app: Flask, database_kind: str) -> None:
