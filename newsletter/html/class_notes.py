@@ -19,9 +19,9 @@ _PRISM = re.compile(r"(?:^|\s)(?:prism|lang(?:uage)?-[\w-]+)(?:$|\s)")
 _BESIDE = re.compile(
     r"(?:^|\s)(?:sharedaddy|jp-relatedposts|kg-audio-player|kg-video-player|"
     r"addtoany_share_save_container|heateor_sss_sharing_container|wp-block-jetpack-sharing-buttons|"
-    r"fake-input-wrapper|subscription-widget-wrap(?:-editor)?|shariff|swp_social_panel|ssba|essb_links|"
-    r"a2a_kit|wp-block-outermost-social-sharing|ssp-playback|brlbs-cmpnt-cb-main|_brlbs-content-blocker|"
-    r"cookieconsent-optout-\w+|hide-text)(?:$|\s)"
+    r"fake-input-wrapper|subscription-widget-wrap(?:-editor)?|shariff|swp_social_panel|ssba|"
+    r"essb_links|a2a_kit|wp-block-outermost-social-sharing|ssp-playback|brlbs-cmpnt-cb-main|"
+    r"_brlbs-content-blocker|cookieconsent-optout-\w+|hide-text)(?:$|\s)"
 )
 """Boxes around a post that are for its page: share buttons, related posts, a player's clock, and
 the words with which a page asks for consent."""

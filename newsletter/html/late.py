@@ -60,8 +60,8 @@ _SOURCE = re.compile(r"<annotation\b[^<>]*>([^<>]{1,2000})<", re.I)
 _TAG = re.compile(r"<[^<>]*>")
 _FORM = re.compile(r"<form\b([^<>]*)>", re.I)
 _ASKS = re.compile(
-    r"<textarea\b|<select\b|<input\b[^<>]*?\stype\s*=\s*[\"']?(?:radio|checkbox|text|tel|number|date|"
-    r"range|file|url)\b",
+    r"<textarea\b|<select\b|<input\b[^<>]*?\stype\s*=\s*[\"']?(?:radio|checkbox|text|tel|number|"
+    r"date|range|file|url)\b",
     re.I,
 )
 _FOR_THE_PAGE = re.compile(

@@ -59,4 +59,5 @@ def _take(addresses: list[str]) -> None:
 
 
 def _answer(result: Fault | tuple[object, ...]) -> Response:
-    return Response(dumps(result, methodresponse=True), mimetype="text/xml")  # type: ignore[arg-type]
+    xml = dumps(result, methodresponse=True)  # type: ignore[arg-type]
+    return Response(xml, mimetype="text/xml")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
 from urllib.parse import urlsplit, urlunsplit
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, redirect, render_template, request
 from werkzeug.routing import RequestRedirect
 
 from newsletter.i18n import Text
@@ -47,6 +48,11 @@ def harden(response: Response) -> Response:
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     return response
+
+
+def see_other(path: str) -> Response:
+    """Lead to another page with GET, usually after a form was sent (RFC 9110, section 15.4.4)."""
+    return cast(Response, redirect(path, 303))
 
 
 @blueprint.after_app_request

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from markupsafe import Markup
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
@@ -41,7 +41,13 @@ from newsletter.web.locale import (
 )
 from newsletter.web.page_cache import render_public_page
 from newsletter.web.request_body import read_json_object
-from newsletter.web.responses import make_evidence, mark_private, render_page, wants_json
+from newsletter.web.responses import (
+    make_evidence,
+    mark_private,
+    render_page,
+    see_other,
+    wants_json,
+)
 
 blueprint = Blueprint("signup", __name__)
 log = logging.getLogger("newsletter.web")
@@ -142,7 +148,7 @@ def subscribe(slug: str) -> AnyResponse:
     if as_json:
         return _answer_json({"status": SubscriptionStatus.PENDING}, 202)
     target = f"/{slug}/check-your-inbox" + _make_language_query(form)
-    return redirect(target + _make_meant_parameter(str(values.get("email") or ""), target), 303)
+    return see_other(target + _make_meant_parameter(str(values.get("email") or ""), target))
 
 
 def _make_meant_parameter(typed: str, target: str) -> str:
@@ -247,7 +253,7 @@ def subscribe_in_frame(slug: str) -> AnyResponse:
         return _render_frame(
             slug, status=422, values=_pick_typed_values(values), errors=error.fields
         )
-    return redirect(_make_frame_url(slug, sent="1"), 303)
+    return see_other(_make_frame_url(slug, sent="1"))
 
 
 def _make_frame_url(slug: str, **more: str) -> str:

@@ -53,7 +53,9 @@ class Pop3Mailbox:
     def _connect(self, address: MailboxAddress) -> poplib.POP3:
         watchdog = self._watchdog
 
-        class WatchedPop3(poplib.POP3_SSL if address.encrypted else poplib.POP3):  # type: ignore[misc]
+        client = poplib.POP3_SSL if address.encrypted else poplib.POP3
+
+        class WatchedPop3(client):  # type: ignore[valid-type,misc]
             def _create_socket(self, timeout: float) -> socket.socket:
                 connection: socket.socket = super()._create_socket(timeout)
                 watchdog.watch(connection, self)

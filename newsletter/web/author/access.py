@@ -18,7 +18,6 @@ from flask import (
     Response,
     current_app,
     g,
-    redirect,
     request,
     session,
     url_for,
@@ -42,7 +41,7 @@ from newsletter.web import errors
 from newsletter.web.author.browser import PREFIX, BrowserSession, may_log_in
 from newsletter.web.locale import join_problems
 from newsletter.web.request_body import allow_body
-from newsletter.web.responses import mark_private, render_page
+from newsletter.web.responses import mark_private, render_page, see_other
 from newsletter.web.uploads import UPLOAD_AT_MOST, make_ticket
 
 blueprint = Blueprint("author_access", __name__)
@@ -178,7 +177,7 @@ def _read_referer() -> str:
 def report_done(path: str) -> Response:
     """Go back to a page after an act, and let it say that it is done."""
     mark = "&" if "?" in path else "?"
-    return redirect(f"{path}{mark}done=1", 303)  # type: ignore[return-value]
+    return see_other(f"{path}{mark}done=1")
 
 
 @blueprint.before_app_request
@@ -256,7 +255,7 @@ def _record(
 def _ask_to_log_in(endpoint: str) -> Response:
     """Lead to the log-in and back: to this page, or to the one whose form was sent."""
     path = request.full_path.rstrip("?") if request.method == "GET" else _read_referer()
-    return redirect(url_for(endpoint, next=choose_path(path)), 303)  # type: ignore[return-value]
+    return see_other(url_for(endpoint, next=choose_path(path)))
 
 
 def _refuse(access: Access) -> Response | None:

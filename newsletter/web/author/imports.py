@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request, url_for
 
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.errors import InvalidInput
@@ -20,7 +20,7 @@ from newsletter.web.author.access import (
     report_done,
 )
 from newsletter.web.locale import translate_texts
-from newsletter.web.responses import render_page
+from newsletter.web.responses import render_page, see_other
 
 blueprint = make_blueprint("imports", __name__)
 
@@ -141,7 +141,7 @@ def _read_choices() -> ImportChoices:
 
 def _go(import_id: int) -> Response:
     target = url_for("author_imports.show", import_id=import_id)
-    return redirect(target, 303)  # type: ignore[return-value]
+    return see_other(target)
 
 
 def _render_index(errors: dict[str, str]) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request, url_for
 
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.authoring import dates
@@ -20,7 +20,7 @@ from newsletter.services.runtime import environment
 from newsletter.web.author.access import make_blueprint, page
 from newsletter.web.author.audience_count import count_recipients
 from newsletter.web.author.paging import read_key
-from newsletter.web.responses import render_page
+from newsletter.web.responses import render_page, see_other
 
 blueprint = make_blueprint("letter_send", __name__)
 
@@ -32,7 +32,7 @@ def send_page(campaign_id: int) -> Response:
     """Show what would be sent, to whom and when, and ask."""
     manuscript = manuscripts.get_manuscript(campaign_id)
     if not manuscript.is_draft:
-        return redirect(url_for("author_campaigns.show", campaign_id=campaign_id), 303)  # type: ignore[return-value]
+        return see_other(url_for("author_campaigns.show", campaign_id=campaign_id))
     findings = preflight.check_stored(environment(), campaign_id)
     open_checks = preflight.find_open(findings, again=False, later=True)
     return _render(manuscript, Approval(None, tuple(open_checks)))
@@ -66,7 +66,7 @@ def send(campaign_id: int) -> Response:
     if approval.campaign_id is None:
         return _render(manuscript, approval, 409)
     path = url_for("author_campaigns.show", campaign_id=approval.campaign_id)
-    return redirect(path, 303)  # type: ignore[return-value]
+    return see_other(path)
 
 
 def _read_moment(manuscript: Manuscript) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, jsonify, redirect, request, url_for
+from flask import Response, jsonify, request, url_for
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 
@@ -26,7 +26,7 @@ from newsletter.web.author.audience_count import count_recipients
 from newsletter.web.author.paging import read_key
 from newsletter.web.locale import say_here
 from newsletter.web.request_body import allow_body
-from newsletter.web.responses import render_page, wants_json
+from newsletter.web.responses import render_page, see_other, wants_json
 
 blueprint = make_blueprint("letters", __name__)
 
@@ -62,7 +62,7 @@ def create() -> Response:
     typed = read_typed()
     _require_own_facts(typed)
     campaign_id = manuscripts.start_draft(environment(), slug, typed)
-    return redirect(url_for("author_letters.show", campaign_id=campaign_id), 303)  # type: ignore[return-value]
+    return see_other(url_for("author_letters.show", campaign_id=campaign_id))
 
 
 @page(blueprint, LETTER, AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
@@ -70,7 +70,7 @@ def show(campaign_id: int) -> Response:
     """Show a draft to be written, with the mail beside it and what its preflight finds."""
     manuscript = manuscripts.get_manuscript(campaign_id)
     if not manuscript.is_draft:
-        return redirect(url_for("author_campaigns.show", campaign_id=campaign_id), 303)  # type: ignore[return-value]
+        return see_other(url_for("author_campaigns.show", campaign_id=campaign_id))
     return render_editor(manuscript, manuscript.fields)
 
 
@@ -92,12 +92,12 @@ def save(campaign_id: int) -> Response:
     editor = url_for("author_letters.show", campaign_id=campaign_id)
     match request.form.get("next"):
         case "preview":
-            return redirect(f"{editor}#preview", 303)  # type: ignore[return-value]
+            return see_other(f"{editor}#preview")
         case "count":
-            return redirect(f"{editor}?count=1#count", 303)  # type: ignore[return-value]
+            return see_other(f"{editor}?count=1#count")
         case "send":
             send = url_for("author_letter_send.send_page", campaign_id=campaign_id)
-            return redirect(send, 303)  # type: ignore[return-value]
+            return see_other(send)
     return report_done(editor)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Response, jsonify, redirect, request, url_for
+from flask import Response, jsonify, request, url_for
 from flask_babel import gettext
 
 from newsletter.access_vocabulary import AuthorRole
@@ -24,7 +24,7 @@ from newsletter.web.author.access import (
 )
 from newsletter.web.author.browser import BrowserSession
 from newsletter.web.locale import current_language, translate_texts
-from newsletter.web.responses import render_page
+from newsletter.web.responses import render_page, see_other
 
 log = logging.getLogger("newsletter.web")
 blueprint = make_blueprint("log_in", __name__)
@@ -201,12 +201,12 @@ def _enter(entered: NewSession, path: str) -> Response:
     environment().tally.count("logins", "accepted")
     log.info("author %s logged in", entered.author.id, extra=name_event("log-in"))
     current_browser().replace(entered.token, lasting=True)
-    return redirect(path, 303)  # type: ignore[return-value]
+    return see_other(path)
 
 
 def _go(endpoint: str) -> Response:
     target = url_for(endpoint, next=choose_path(request.form.get("next")))
-    return redirect(target, 303)  # type: ignore[return-value]
+    return see_other(target)
 
 
 def _can_use_passkeys() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request, url_for
 
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.errors import InvalidInput, NotFound, Refused
@@ -15,7 +15,7 @@ from newsletter.services.runtime import environment
 from newsletter.vocabulary import CampaignKind
 from newsletter.web.author.access import make_blueprint, page
 from newsletter.web.author.audience_count import RecipientCount
-from newsletter.web.responses import render_page
+from newsletter.web.responses import render_page, see_other
 
 blueprint = make_blueprint("newcomers", __name__)
 
@@ -47,7 +47,7 @@ def send(campaign_id: int) -> Response:
     if approval.campaign_id is None:
         return _render(campaign, approval, 409)
     path = url_for("author_campaigns.show", campaign_id=approval.campaign_id)
-    return redirect(path, 303)  # type: ignore[return-value]
+    return see_other(path)
 
 
 def _require_letter(campaign_id: int) -> CampaignView:
