@@ -1,8 +1,9 @@
 """Judge changes of the core in forks of one process that has collected all tests.
 
 A plugin of pytest that `tests/mutants.py` starts. A fork puts the changed code into the functions
-that are loaded, and runs the tests that reach them until one fails: what is imported and collected
-once serves for every change.
+that are loaded, empties the caches, which keep what the former code returned, and runs the tests
+that reach the functions until one fails: what is imported and collected once serves for every
+change.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import _lru_cache_wrapper
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -29,6 +31,8 @@ Swap = tuple[FunctionType, CodeType, CodeType]
 """A function, its code, and its changed code."""
 FAILED: dict[str, str] = {}
 """The tests of this process that failed, and why."""
+CACHES: list[_lru_cache_wrapper[object]] = []
+"""The functions of the package that keep what they returned."""
 CPU_SECONDS = 120
 SECONDS = 600
 """A change that makes one test take longer is noticed."""
@@ -178,15 +182,19 @@ def _fails(item: pytest.Item, following: pytest.Item) -> bool:
 def _swap(swaps: list[Swap], *, back: bool = False) -> None:
     for function, old, new in swaps:
         function.__code__ = old if back else new
+    for cache in CACHES:
+        cache.cache_clear()
 
 
 def _find_functions(jobs: list[Job]) -> Functions:
-    """Find the functions of the modules that change, once for all forks."""
+    """Find the functions of the modules that change, and all caches, once for all forks."""
     functions: Functions = {str(_load(job).__file__): [] for job in jobs}
     gc.unfreeze()
-    for function in gc.get_objects():
-        if isinstance(function, FunctionType) and function.__code__.co_filename in functions:
-            functions[function.__code__.co_filename].append(function)
+    for entry in gc.get_objects():
+        if isinstance(entry, FunctionType) and entry.__code__.co_filename in functions:
+            functions[entry.__code__.co_filename].append(entry)
+        elif isinstance(entry, _lru_cache_wrapper) and entry.__module__.startswith("newsletter."):
+            CACHES.append(entry)
     gc.freeze()
     return functions
 
