@@ -44,7 +44,7 @@ texts: $(STAMP)          ## collect the texts for people into the catalogues (do
 	for language in de fr es ro ar; do $(BIN)/pybabel -q update -l $$language -i $(VENV)/messages.pot \
 	  -d newsletter/translations --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap; done
 
-bench: $(STAMP)          ## speed and memory, beside others in one run (ARGS="targets wire stages distance scale freeze millions workers signup idle returned import"); needs postfix
+bench: $(STAMP)          ## speed and memory, beside others in one run (ARGS="targets wire stages distance scale freeze millions workers signup author-pages idle returned import"); needs postfix
 	$(BIN)/python -m bench $(ARGS)
 
 lock:                    ## pin every dependency of a deployment with its hashes (requirements.lock)

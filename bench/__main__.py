@@ -1,6 +1,7 @@
 """Measure and print the tables of docs/performance.md: ``python -m bench [part …]``.
 
-Parts: targets wire stages distance scale freeze millions workers signup idle returned import years.
+Parts: targets wire stages distance scale freeze millions workers signup author-pages idle returned
+import years.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import (
+    author_pages,
     idle,
     imports,
     load,
@@ -37,6 +39,8 @@ ROUNDS = 3
 YEARS_SUBSCRIBERS = 20_000
 IDLE_SECONDS = float(os.environ.get("IDLE_SECONDS", "600"))
 """How long an idle process is looked at."""
+SUBSCRIBERS = int(os.environ.get("SUBSCRIBERS", "500000"))
+"""Subscribers of the list whose author looks at it."""
 MANY = int(os.environ.get("RECIPIENTS", "10000000"))
 """Recipients of the largest campaign."""
 
@@ -289,6 +293,14 @@ def print_rates(server: str, database: str, url: str = "") -> None:
             print(f"| `{path}` | {rate:,.0f} | {milliseconds:.2f} |")
 
 
+def print_author_pages() -> None:
+    """Print what each of the authors' pages costs with very many subscribers, dearest first."""
+    pages = sorted(author_pages.measure_pages(SUBSCRIBERS), key=lambda page: -page.milliseconds)
+    print(f"\n{SUBSCRIBERS:,} subscribers, SQLite\n\n| page | CPU ms | bytes |\n|---|---:|---:|")
+    for page in pages:
+        print(f"| `{page.path}` | {page.milliseconds:.1f} | {page.size:,} |")
+
+
 def print_idle() -> None:
     """Print what `serve` costs in ten minutes in which nothing is due."""
     with postgresql() as url:
@@ -348,6 +360,7 @@ PARTS = {
     "millions": lambda: millions.print_millions(MANY),
     "workers": workers,
     "signup": pages,
+    "author-pages": print_author_pages,
     "idle": print_idle,
     "returned": returned_mail,
     "import": import_subscribers,
