@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,12 +14,17 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from newsletter import demo
+from newsletter.db.session import transaction
 from newsletter.demo import SLUG
+from newsletter.models import MailingList
 from newsletter.services.campaigns import campaigns
 from newsletter.services.letters import manuscripts
+from newsletter.services.operations import compose_work
+from newsletter.services.sending import run as sending
 from tests.browser.test_author import Desk, enter
 from tests.browser.test_every_page import WCAG
 from tests.browser.test_story import shoot
+from tests.people import add_reader
 from tests.unit.authoring.test_images import picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -137,6 +143,52 @@ def _schedule_and_undo(desk: Desk, page: Page, number: int) -> None:
     page.get_by_text("Done.").wait_for()
     with desk.scene.app.app_context():
         assert campaigns.get_campaign(number).status == "draft"
+
+
+def test_a_scheduled_letter_leaves_while_a_browser_watches(browser: Browser, desk: Desk) -> None:
+    """It goes at its moment and not before, to its segment, and Today shows it by itself."""
+    scene = desk.scene
+    with scene.app.app_context(), transaction() as session:
+        mine = session.query(MailingList).filter_by(slug=SLUG).one()
+        for address, cadence in (("weekly@example.com", "weekly"), ("daily@example.com", "daily")):
+            add_reader(session, mine, address, cadence=cadence, now=scene.env.now)
+    context = browser.new_context(locale="en")
+    page = enter(desk, context)
+    page.get_by_role("link", name="Write").click()
+    page.get_by_label("List").select_option(SLUG)
+    page.get_by_role("button", name="New letter").click()
+    page.get_by_label("Subject", exact=True).fill("At its moment")
+    page.get_by_label("Text in Markdown").fill("Rest a while.")
+    page.get_by_label("Who gets it").fill('cadence == "weekly" and email == "weekly@example.com"')
+    page.get_by_role("button", name="Send or schedule").click()
+    moment = scene.env.now + timedelta(days=2)
+    page.get_by_label("Day and time").fill(moment.strftime("%Y-%m-%dT%H:%M"))
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_text("The first message leaves at")).to_be_visible()
+    page.goto(f"{scene.url}/author/")
+
+    early = replace(scene.env, clock=lambda: moment - timedelta(minutes=5))
+    late = replace(scene.env, clock=lambda: moment + timedelta(minutes=1))
+    with scene.app.app_context():
+        compose_work.compose_all(early, stop=lambda: False, postponed={})
+        sending.send_due(early)
+        assert _read_mailed(desk) == []
+        compose_work.compose_all(late, stop=lambda: False, postponed={})
+    expect(page.locator("#under-way")).to_contain_text("At its moment", timeout=10_000)
+    with scene.app.app_context():
+        sending.send_due(late)
+    expect(page.locator("#under-way")).not_to_contain_text("At its moment", timeout=10_000)
+    assert _read_mailed(desk) == ["weekly@example.com"]
+    page.get_by_role("link", name="Campaigns").click()
+    expect(page.get_by_role("row").filter(has_text="At its moment")).to_contain_text("sent")
+    page.wait_for_load_state("networkidle")
+    context.close()
+
+
+def _read_mailed(desk: Desk) -> list[str]:
+    """Return who got the letter."""
+    mails = desk.scene.mailbox.mails
+    return [mail.message["To"] for mail in mails if mail.message["Subject"] == "At its moment"]
 
 
 def test_a_draft_is_written_without_javascript(browser: Browser, desk: Desk) -> None:
