@@ -147,6 +147,8 @@ def test_a_refused_log_in_is_told_without_user_and_password(
 def test_words_about_tls_name_the_setting() -> None:
     wrong = make_tls_error("WRONG_VERSION_NUMBER")
     other = make_tls_error("NO_SHARED_CIPHER")
+    untrusted = ssl.SSLCertVerificationError(1, "x")
+    untrusted.verify_message = "self-signed certificate"
 
     def words(scheme: str, error: ssl.SSLError) -> str:
         with pytest.raises(TransportError) as failed:
@@ -158,6 +160,9 @@ def test_words_about_tls_name_the_setting() -> None:
     assert "TLS failed: no shared cipher" in words("smtps", other)
     assert "TLS failed: unknown" in words("smtps", make_tls_error(None))
     assert "the server must speak TLS 1.2 or newer" in words("smtps", other)
+    distrust = words("smtps", untrusted)
+    assert "its certificate cannot be trusted: self-signed certificate" in distrust
+    assert "smtp.ca_file" in distrust
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtp+starttls"])
@@ -279,6 +284,8 @@ def test_each_reply_of_an_opening_has_its_own_end(
     for number in range(4):
         theirs.sendall(b"250 number %d\r\n" % number)
         assert smtp.getreply() == (250, b"number %d" % number)
+    theirs.sendall(b"250 a\r\n250 b\r\n")
+    assert [smtp.getreply(), smtp.getreply()] == [(250, b"a"), (250, b"b")], "both came at once"
 
 
 def test_who_hangs_up_says_so(pair: tuple[socket.socket, socket.socket]) -> None:

@@ -235,8 +235,6 @@ def _detach(smtp: smtplib.SMTP, server: Server) -> OpenConnection:
     """Take the socket out of smtplib's hands."""
     sock = smtp.sock
     offers = dict(smtp.esmtp_features)
-    if smtp.file is not None:
-        smtp.file.close()
     smtp.file = smtp.sock = None
     assert sock is not None
     return OpenConnection(server, sock, offers)
