@@ -158,8 +158,6 @@ class EventLoop:
             if server is None:
                 if not (opening.total() or self._connections):
                     self._error = self._servers.trouble
-                    if self._error is not None:
-                        self._messages.close()
                 return
             self._opener.start(server)
 

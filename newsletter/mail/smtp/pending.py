@@ -23,7 +23,6 @@ class PendingMessages:
         self._pull = pull
         self._parked: deque[Outgoing] = deque()
         self._exhausted = False
-        self._closed = False
         self._ask_at = 0.0
 
     def __len__(self) -> int:
@@ -73,7 +72,7 @@ class PendingMessages:
         return self._servers.takes(server, size) or self._servers.is_too_large(size)
 
     def _ask(self) -> Outgoing | None:
-        if self._exhausted or self._closed:
+        if self._exhausted:
             return None
         if self._ask_at and time.monotonic() < self._ask_at:
             return None
@@ -103,10 +102,6 @@ class PendingMessages:
         outcomes = [_make_unsent_outcome(message, error) for message in self._parked]
         self._parked.clear()
         return outcomes
-
-    def close(self) -> None:
-        """Pull nothing any more."""
-        self._closed = True
 
 
 def _make_unsent_outcome(message: Outgoing, error: TransportError) -> Outcome:

@@ -141,12 +141,3 @@ def test_what_only_resting_servers_take_is_returned_while_others_are_awake(
     assert messages.return_unreachable() == [], "all rest: that is another matter"
     assert [one.id for one in messages.return_all(TransportError("x", "all are down"))] == [2]
     assert len(messages) == 0
-
-
-def test_a_closed_one_pulls_nothing_and_is_not_done(servers: Servers) -> None:
-    caller = Caller(message(1))
-    messages = PendingMessages(servers, caller)
-    messages.close()
-    messages.fill(1)
-    assert caller.asked == 0
-    assert not messages.are_done
