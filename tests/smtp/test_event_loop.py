@@ -78,11 +78,17 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def test_every_connection_is_told_goodbye(start: Callable[..., FaultServer]) -> None:
+def test_every_connection_is_told_goodbye(
+    start: Callable[..., FaultServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_loop, "GOODBYE_SECONDS", PATIENCE)
     server = start()
     everybody = threading.Barrier(3, timeout=PATIENCE)
     server.script["RCPT"] = lambda talk, line: (everybody.wait() + 1) * 0 or b"250 Ok\r\n"
-    outcomes = deliver(Servers([address(server)]), pull_each(5, 7, 9), connections=3)
+    loop = begin(Servers([address(server)]), pull_each(5, 7, 9), 3)
+    outcomes = [outcome for group in loop.run() for outcome in group]
+    assert loop._leaving == [], "all have answered"
+    loop.close()
     assert results(outcomes) == dict.fromkeys([5, 7, 9], "accepted")
     assert len(server.conversations) == 3
     wait_until(lambda: not server.talking)
@@ -282,29 +288,6 @@ def test_a_wait_of_the_caller_ends_when_it_says_and_no_group_is_empty(
     groups = list(loop.run())
     loop.close()
     assert [[outcome.id for outcome in group] for group in groups] == [[1], [3]]
-
-
-def test_a_caller_that_was_halted_acts_before_more_is_offered(
-    start: Callable[..., FaultServer], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_loop, "BEAT_SECONDS", 0.1)
-    first_is_known = threading.Event()
-
-    def ask_for_content(talk: Conversation, line: str) -> bytes:
-        if talk.count:
-            first_is_known.wait(PATIENCE)
-        return b"354 Go on\r\n"
-
-    server = start({"DATA": ask_for_content}, ehlo=("PIPELINING",))
-    loop = begin(Servers([address(server)]), pull_each(1, 3, 5), 1)
-    groups = loop.run()
-    assert [outcome.id for outcome in next(group for group in groups if group)] == [1]
-    first_is_known.set()
-    time.sleep(0.25)
-    assert next(groups) == []
-    assert loop._connections[0].conversation.exposed == 0, "the second message was not offered"
-    assert [one.id for group in groups for one in group] == [3, 5]
-    loop.close()
 
 
 def test_who_stops_early_leaves_no_connection_and_no_thread(

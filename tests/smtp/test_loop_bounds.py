@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from newsletter.errors import TransportError
-from newsletter.mail.smtp import unrecorded
+from newsletter.mail.smtp import event_loop, unrecorded
 from newsletter.mail.smtp.connect import OpenConnection
 from newsletter.mail.smtp.event_loop import EventLoop
 from newsletter.mail.smtp.servers import Server, Servers
@@ -150,3 +150,26 @@ def test_a_caller_is_slow_only_while_it_has_the_outcomes(
     loop._unrecorded._handed_over_at -= 10 * PATIENCE
     assert results(run(loop)) == {1: "accepted", 3: "accepted"}
     assert loop._unrecorded.linger() == 0.0
+
+
+def test_a_caller_that_was_halted_acts_before_more_is_offered(
+    start: Callable[..., FaultServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_loop, "BEAT_SECONDS", 0.1)
+    first_is_known = threading.Event()
+
+    def ask_for_content(talk: Conversation, line: str) -> bytes:
+        if talk.count:
+            first_is_known.wait(PATIENCE)
+        return b"354 Go on\r\n"
+
+    server = start({"DATA": ask_for_content}, ehlo=("PIPELINING",))
+    loop = begin(Servers([address(server)]), pull_each(1, 3, 5), 1)
+    groups = loop.run()
+    assert [outcome.id for outcome in next(group for group in groups if group)] == [1]
+    first_is_known.set()
+    time.sleep(0.25)
+    assert next(groups) == []
+    assert loop._connections[0].conversation.exposed == 0, "the second message was not offered"
+    assert [one.id for group in groups for one in group] == [3, 5]
+    loop.close()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from newsletter.errors import TransportError
-from newsletter.mail.smtp import event_loop
+from newsletter.mail.smtp import event_loop, unrecorded
 from newsletter.mail.smtp.event_loop import EventLoop
 from newsletter.mail.smtp.servers import Servers
 from newsletter.mail.smtp.types import Outcome, Pull
@@ -73,15 +73,18 @@ def begin(servers: Servers, pull: Pull, notebook: Notebook, connections: int = 1
 
 
 def test_the_wire_goes_on_as_soon_as_something_is_recorded(
-    start: Callable[..., FaultServer], notebook: Notebook
+    start: Callable[..., FaultServer], notebook: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(unrecorded, "LINGER_SECONDS", 10 * PATIENCE)
     loop = begin(Servers([address(start())]), pull_each(*range(1, 16, 2)), notebook)
     outcomes: list[Outcome] = []
     recording: list[threading.Timer] = []
     for group in loop.run():
         outcomes += group
-        recording.append(threading.Timer(0.01, notebook.record, [len(group)]))
-        recording[-1].start()
+        assert len(group) == 1, "enough for one connection"
+        if len(outcomes) % 2 == 0:  # two of one connection: it waits
+            recording.append(threading.Timer(0.05, notebook.record, [2]))
+            recording[-1].start()
     loop.close()
     for timer in recording:
         timer.join()

@@ -197,6 +197,10 @@ def test_a_pace_climbs_each_ten_seconds_in_which_it_held_mail_up(
 ) -> None:
     learn(1.0, clock)
     pace = Throttle(env)
+    clock.forward(10 * SECOND)
+    pace.note_taken(clock.now)
+    assert pace.rate == 1.0, "nothing waited yet"
+    pace = Throttle(env)
     take(pace)
     assert take(pace).wait > 0
     clock.forward(10 * SECOND - MILLISECOND)
