@@ -93,6 +93,8 @@ class Subscription(Base):
         make_member_check("cadence", Cadence),
         # Each tick asks whether a subscriber of a cadence is behind: one look, not a walk.
         Index("ix_subscriptions_cadence_cursor", "list_id", "status", "cadence", "cursor"),
+        # Listings of a list are in the order of its own subscriptions.
+        Index("ix_subscriptions_list_id_id", "list_id", "id"),
         Index(
             "ix_subscriptions_series_due_at",
             "series_due_at",

@@ -165,11 +165,12 @@ def _claim(
 def _read_addresses(
     session: Session, webhook: Webhook, rows: Sequence[WebhookMessage]
 ) -> dict[int, str]:
-    """Read the addresses that a webhook asked for; whoever was erased meanwhile has none."""
+    """Read the addresses that a webhook asked for, by their keys where it is of some lists only."""
     if not webhook.with_address:
         return {}
     ids = [row.subscriber_id for row in rows if row.subscriber_id is not None]
-    query = select(Subscriber.id, Subscriber.email).where(Subscriber.id.in_(ids))
+    email = Subscriber.email if webhook.list_ids is None else Subscriber.email_key
+    query = select(Subscriber.id, email.label("email")).where(Subscriber.id.in_(ids))
     return {row.id: row.email for row in session.execute(query)}
 
 

@@ -137,6 +137,7 @@ def _create_subscriptions() -> None:
         name="ix_subscriptions_cadence_cursor",
     )
     create_index("subscriptions", "series_due_at", where="series_due_at IS NOT NULL")
+    create_index("subscriptions", "list_id", "id")
     create_index("subscriptions", "subscriber_id")
 
 

@@ -215,19 +215,23 @@ def _count(session: Session, campaign_ids: Sequence[int]) -> Counter[tuple[int, 
     return counts
 
 
-def list_named(campaign_id: int) -> list[NamedAnswer]:
-    """Return the latest answers with their givers; none where the author asked for no names."""
+def list_named(campaign_id: int, *, limited: bool = False) -> list[NamedAnswer]:
+    """Return the latest answers with their givers; none where the author asked for no names.
+
+    With `limited` no address is spelt as it may have been typed on another list.
+    """
     with reading() as session:
         campaign = session.get(Campaign, campaign_id)
         if campaign is None or not campaign.answers_named or not campaign.questions:
             return []
         return [
             NamedAnswer(*_find_words(campaign, row.question, row.choice), row.name, row.email)
-            for row in session.execute(_named_answers_query(campaign_id))
+            for row in session.execute(_named_answers_query(campaign_id, limited=limited))
         ]
 
 
-def _named_answers_query(campaign_id: int) -> Select[int, int, str, str]:
+def _named_answers_query(campaign_id: int, *, limited: bool) -> Select[int, int, str, str]:
+    email = Subscriber.email_key if limited else Subscriber.email
     latest = (
         select(TappedAnswer.id)
         .where(TappedAnswer.campaign_id == campaign_id)
@@ -235,7 +239,7 @@ def _named_answers_query(campaign_id: int) -> Select[int, int, str, str]:
         .limit(NAMES_AT_MOST)
     )
     return (
-        select(TappedAnswer.question, TappedAnswer.choice, Subscriber.name, Subscriber.email)
+        select(TappedAnswer.question, TappedAnswer.choice, Subscriber.name, email.label("email"))
         .join(Subscription, Subscription.id == TappedAnswer.subscription_id)
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .where(TappedAnswer.id.in_(latest))

@@ -73,7 +73,7 @@ def iterate_subscribers(
         with reading() as session:
             query = (
                 select(Subscriber)
-                .where(*_filter_clauses(session, chosen))
+                .where(*filter_clauses(session, chosen))
                 .order_by(Subscriber.id.desc())
                 .limit(page)
             )
@@ -96,13 +96,14 @@ def count_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> int:
     with reading() as session:
         return (
             session.scalar(
-                select(func.count(Subscriber.id)).where(*_filter_clauses(session, chosen))
+                select(func.count(Subscriber.id)).where(*filter_clauses(session, chosen))
             )
             or 0
         )
 
 
-def _filter_clauses(session: Session, chosen: SubscriberFilter) -> list[ColumnElement[bool]]:
+def filter_clauses(session: Session, chosen: SubscriberFilter) -> list[ColumnElement[bool]]:
+    """Build the conditions for the subscribers that `chosen` means."""
     conditions: list[ColumnElement[bool]] = []
     of_subscription = [Subscription.subscriber_id == Subscriber.id]
     if chosen.slug:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, selectinload
 
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
@@ -47,33 +47,50 @@ class SubscriberPage:
 def list_newest(list_ids: Collection[int], *, limited: bool, before: str = "") -> SubscriberPage:
     """List subscribers, the newest first, before a key ("", or one that is none: all).
 
-    With `limited` only those of these lists are listed, with nothing of other lists.
+    With `limited` only those of these lists are listed, with nothing of other lists: in the order
+    in which they came to these, for another order would tell whom other lists knew before.
     """
-    query = _query((), limited=False).order_by(Subscriber.id.desc()).limit(PAGE + 1)
     with reading() as session:
-        last = None
-        if before:
-            last = session.scalar(select(Subscriber.id).where(Subscriber.handle == before))
-        if limited:
-            query = query.where(Subscriber.id.in_(_find_newest(session, list_ids, last)))
-        elif last is not None:
-            query = query.where(Subscriber.id < last)
-        rows = session.scalars(query).all()
+        rows = _read_newest(session, list_ids, before) if limited else _read_all(session, before)
         key = rows[PAGE - 1].handle if len(rows) > PAGE else ""
         visible = list_ids if limited else None
         return SubscriberPage(_describe(session, rows[:PAGE], visible), (), key)
 
 
-def _find_newest(session: Session, list_ids: Collection[int], last: int | None) -> set[int]:
-    """Find a page of the newest subscribers of each list, whatever other lists have."""
-    ids: set[int] = set()
+def _read_all(session: Session, before: str) -> list[Subscriber]:
+    """Read a page of the subscribers of all lists."""
+    query = _query((), limited=False).order_by(Subscriber.id.desc()).limit(PAGE + 1)
+    last = session.scalar(select(Subscriber.id).where(Subscriber.handle == before))
+    return list(session.scalars(query if last is None else query.where(Subscriber.id < last)))
+
+
+def _read_newest(session: Session, list_ids: Collection[int], before: str) -> list[Subscriber]:
+    """Read a page of the subscribers of some lists by their newest subscription to these."""
+    last = (
+        select(func.max(Subscription.id))
+        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+        .where(Subscriber.handle == before, Subscription.list_id.in_(list_ids))
+    )
+    before_id = session.scalar(last) if before else None
+    newer = aliased(Subscription)
+    places: list[tuple[int, int]] = []
     for list_id in list_ids:
-        query = select(Subscription.subscriber_id).where(Subscription.list_id == list_id)
-        if last is not None:
-            query = query.where(Subscription.subscriber_id < last)
-        newest = query.order_by(Subscription.subscriber_id.desc()).limit(PAGE + 1)
-        ids.update(session.scalars(newest))
-    return ids
+        query = select(Subscription.id, Subscription.subscriber_id).where(
+            Subscription.list_id == list_id,
+            ~exists().where(
+                newer.subscriber_id == Subscription.subscriber_id,
+                newer.list_id.in_(list_ids),
+                newer.id > Subscription.id,
+            ),
+        )
+        if before_id is not None:
+            query = query.where(Subscription.id < before_id)
+        newest = session.execute(query.order_by(Subscription.id.desc()).limit(PAGE + 1))
+        places += [(row.id, row.subscriber_id) for row in newest]
+    ids = [subscriber_id for _, subscriber_id in sorted(places, reverse=True)[: PAGE + 1]]
+    rows = session.scalars(_query((), limited=False).where(Subscriber.id.in_(ids)))
+    by_id = {row.id: row for row in rows}
+    return [by_id[subscriber_id] for subscriber_id in ids]
 
 
 def search(
@@ -90,6 +107,8 @@ def search(
         rows = session.scalars(by_address.order_by(Subscriber.email_key).limit(PAGE + 1)).all()
         spellings = dict.fromkeys((beginning, beginning.lower(), beginning.title()))
         names = or_(*(_begins_clause(session, Subscriber.name, name) for name in spellings))
+        if limited:
+            names = and_(names, _told_clause(list_ids))
         named = [] if after else session.scalars(query.where(names).limit(PAGE)).all()
         key = rows[PAGE - 1].email_key if len(rows) > PAGE else ""
         visible = list_ids if limited else None
@@ -122,6 +141,15 @@ def _query(list_ids: Collection[int], *, limited: bool) -> Select[Subscriber]:
             )
         )
     return query
+
+
+def _told_clause(list_ids: Collection[int]) -> ColumnElement[bool]:
+    """Build the condition that a subscriber has told these lists their name: confirmed one."""
+    return exists().where(
+        Subscription.subscriber_id == Subscriber.id,
+        Subscription.list_id.in_(list_ids),
+        Subscription.confirmed_at.is_not(None),
+    )
 
 
 def _begins_clause(

@@ -10,12 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
+from newsletter.bounce_vocabulary import BounceEffect
 from newsletter.db.session import reading
 from newsletter.i18n import Text
 from newsletter.models import Campaign, ConsentEvent, Subscription, Suppression
 from newsletter.services import bounce_events, tags
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.history_words import (
+    WORDS,
     describe_evidence,
     describe_mail,
     describe_returned,
@@ -26,7 +28,7 @@ from newsletter.services.subscribers.views import (
     get_subscriber,
 )
 from newsletter.services.suppressions import hash_address
-from newsletter.vocabulary import SuppressionReason
+from newsletter.vocabulary import ConsentKind, SuppressionReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,9 @@ class History:
 
 
 def get_history(env: Environment, address: str, list_ids: Collection[int] | None = None) -> History:
-    """Return the whole history of one subscriber, or what belongs to these lists: then no tags.
+    """Return the whole history of one subscriber, or what belongs to these lists.
+
+    Then it has no tags, and does not say why an address is suppressed.
 
     Raises `NotFound`.
     """
@@ -63,7 +67,12 @@ def get_history(env: Environment, address: str, list_ids: Collection[int] | None
             event
             for subscription in subscriber.subscriptions
             if list_ids is None or subscription.list_id in list_ids
-            for event in _list_events(env, session, subscription)
+            for event in _list_events(
+                env,
+                session,
+                subscription,
+                with_mails=list_ids is None or subscription.confirmed_at is not None,
+            )
         ]
         returned = (
             [] if list_ids is not None else bounce_events.list_of_subscriber(session, subscriber.id)
@@ -73,12 +82,12 @@ def get_history(env: Environment, address: str, list_ids: Collection[int] | None
             Suppression.email_hash.in_(hash_address(env, subscriber.email_key))
         )
         suppression = session.scalars(query).first()
-        note = suppression.note if suppression and list_ids is None else ""
         why: str = ""
-        if suppression:
-            why = Text(
-                "%(reason)s %(note)s", reason=SuppressionReason(suppression.reason), note=note
-            )
+        if suppression and list_ids is not None:
+            why = WORDS[BounceEffect.SUPPRESSED]
+        elif suppression:
+            reason = SuppressionReason(suppression.reason)
+            why = Text("%(reason)s %(note)s", reason=reason, note=suppression.note)
         words = tags.read_tags(session, [subscriber.id]).get(subscriber.id, ())
         words = words if list_ids is None else ()
         return History(
@@ -90,8 +99,13 @@ def get_history(env: Environment, address: str, list_ids: Collection[int] | None
 
 
 def _list_events(
-    env: Environment, session: Session, subscription: Subscription
+    env: Environment, session: Session, subscription: Subscription, *, with_mails: bool
 ) -> Iterator[HistoryItem]:
+    """Yield what happened to a subscription.
+
+    Without the mails, nothing tells whether its confirmation left: that depends on what other lists
+    know of the address, and mailed it today.
+    """
     mailing_list = subscription.mailing_list
     noted = (
         select(ConsentEvent)
@@ -99,10 +113,12 @@ def _list_events(
         .order_by(ConsentEvent.id)
     )
     for event in session.scalars(noted):
+        if not with_mails and event.kind in (ConsentKind.ASKED, ConsentKind.MOVED):
+            continue
         yield HistoryItem(
             event.at, mailing_list.slug, mailing_list.timezone, describe_evidence(event)
         )
-    mails = outbox.list_history(session, subscription.id)
+    mails = outbox.list_history(session, subscription.id) if with_mails else []
     ids = {row.campaign_id for row in mails if row.campaign_id}
     query = select(Campaign.id, Campaign.subject).where(Campaign.id.in_(ids))
     subjects = {row.id: row.subject for row in session.execute(query)}

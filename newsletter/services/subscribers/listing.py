@@ -1,8 +1,9 @@
 """List subscribers and subscriptions for programs, page by page, each page of bounded cost.
 
-A page that is to be filtered looks at `WINDOW` subscribers at most, and so may hold fewer rows than
-were asked for, or none: whether there is a next one is said apart. Of a list only its own are
-counted: how many pages there are must say nothing of the subscribers of other lists.
+A page that is to be filtered looks at `WINDOW` rows at most, and so may hold fewer rows than were
+asked for, or none: whether there is a next one is said apart. Of a list only its own are counted,
+in the order in which they came to it: neither how many pages there are nor who stands where may say
+anything of other lists.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
@@ -23,13 +24,14 @@ from newsletter.services.subscribers.views import (
     SubscriberView,
     SubscriptionView,
     describe_subscription,
+    describe_with_tags,
     read_topic_names,
 )
 from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 WINDOW = 10_000
 HIGHEST = 2**31 - 1
-"""The highest number of a subscriber that a database can be asked for."""
+"""The highest number of a row that a database can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class OwnedSubscription:
 class SubscriptionFilter:
     """A choice of a list's subscriptions; None chooses all.
 
-    `before` is the subscriber that the page before ended with.
+    `before` is the subscription that the page before ended with.
     """
 
     slug: str
@@ -57,20 +59,45 @@ class SubscriptionFilter:
 def list_subscribers(
     chosen: admin.SubscriberFilter, *, limit: int
 ) -> tuple[list[SubscriberView], int | None]:
-    """Return a page of subscribers, newest first, and what the next one is before."""
+    """Return a page of subscribers, newest first, and what the next one is before.
+
+    Of one list, that is a subscription; else a subscriber.
+    """
     before = chosen.before or HIGHEST
+    if chosen.slug:
+        return _list_subscribers_of(chosen, before, limit)
     with reading() as session:
-        list_id = get_list(session, chosen.slug).id if chosen.slug else None
-        lowest = _find_lowest(session, list_id, before)
+        lowest = _find_lowest(session, None, before)
     page = admin.iterate_subscribers(replace(chosen, before=before, down_to=lowest), page=limit)
     rows = list(islice(page, limit))
     return rows, _find_next([row.id for row in rows], limit, lowest)
 
 
+def _list_subscribers_of(
+    chosen: admin.SubscriberFilter, before: int, limit: int
+) -> tuple[list[SubscriberView], int | None]:
+    """Return a page of the subscribers of one list, in the order of its subscriptions."""
+    with reading() as session:
+        list_id = get_list(session, chosen.slug).id
+        lowest = _find_lowest(session, list_id, before)
+        place = aliased(Subscription)
+        query = (
+            select(place.id, Subscriber)
+            .join(Subscriber, Subscriber.id == place.subscriber_id)
+            .where(place.list_id == list_id, place.id < before, place.id >= lowest)
+            .where(*admin.filter_clauses(session, replace(chosen, before=None, down_to=None)))
+            .order_by(place.id.desc())
+            .limit(limit)
+        )
+        rows = session.execute(query).all()
+        views = [describe_with_tags(session, row.Subscriber) for row in rows]
+        return views, _find_next([row.id for row in rows], limit, lowest)
+
+
 def list_subscriptions(
     chosen: SubscriptionFilter, *, limit: int
 ) -> tuple[list[OwnedSubscription], int | None]:
-    """Return a page of a list's subscriptions, newest subscribers first, and what is next.
+    """Return a page of a list's subscriptions, newest first, and what is next.
 
     Raises `NotFound` (no such list).
     """
@@ -79,16 +106,16 @@ def list_subscriptions(
     with reading() as session:
         list_id = get_list(session, chosen.slug).id
         query = select(Subscription).where(
-            Subscription.list_id == list_id, Subscription.subscriber_id < before
+            Subscription.list_id == list_id, Subscription.id < before
         )
         if chosen.status or chosen.cadence:
             lowest = _find_lowest(session, list_id, before)
-            query = query.where(Subscription.subscriber_id >= lowest)
+            query = query.where(Subscription.id >= lowest)
         if chosen.status:
             query = query.where(Subscription.status == chosen.status)
         if chosen.cadence:
             query = query.where(Subscription.cadence == chosen.cadence)
-        ordered = query.order_by(Subscription.subscriber_id.desc()).limit(limit)
+        ordered = query.order_by(Subscription.id.desc()).limit(limit)
         load = (joinedload(Subscription.subscriber), joinedload(Subscription.mailing_list))
         names = read_topic_names(session)
         rows = [
@@ -97,7 +124,7 @@ def list_subscriptions(
             )
             for row in session.scalars(ordered.options(*load))
         ]
-    return rows, _find_next([row.subscriber_id for row in rows], limit, lowest)
+    return rows, _find_next([row.view.id for row in rows], limit, lowest)
 
 
 def get_subscription(subscription_id: int) -> OwnedSubscription:
@@ -114,11 +141,11 @@ def get_subscription(subscription_id: int) -> OwnedSubscription:
 
 
 def _find_lowest(session: Session, list_id: int | None, before: int) -> int:
-    """Return the last of the `WINDOW` subscribers of a list (None: of all lists) before one.
+    """Return the last of the `WINDOW` subscriptions of a list before one; 1 if there are fewer.
 
-    Return 1 where there are fewer.
+    Without a list, of all subscribers.
     """
-    column = Subscriber.id if list_id is None else Subscription.subscriber_id
+    column = Subscriber.id if list_id is None else Subscription.id
     query = select(column).where(column < before).order_by(column.desc())
     if list_id is not None:
         query = query.where(Subscription.list_id == list_id)
@@ -126,7 +153,7 @@ def _find_lowest(session: Session, list_id: int | None, before: int) -> int:
 
 
 def _find_next(ids: Sequence[int], limit: int, lowest: int) -> int | None:
-    """Return what the next page is before: the last row's subscriber, or the end of the window."""
+    """Return what the next page is before: the last row, or the end of the window."""
     if len(ids) == limit:
         return ids[-1]
     return lowest if lowest > 1 else None

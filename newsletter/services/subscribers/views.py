@@ -137,13 +137,14 @@ def describe_subscriber(
     """Describe a subscriber to the author, with the subscriptions to these lists (None: to all).
 
     The name is theirs on every list. Whoever has confirmed none of these has not told it here.
+    Their address is spelt by its key then: another spelling was typed on another list, perhaps.
     """
     names = read_topic_names(session) if topic_names is None else topic_names
     visible = [part for part in row.subscriptions if list_ids is None or part.list_id in list_ids]
     is_told = list_ids is None or any(part.confirmed_at for part in visible)
     return SubscriberView(
         id=row.id,
-        email=row.email,
+        email=row.email if list_ids is None else row.email_key,
         name=row.name if is_told else "",
         language=row.language,
         created_at=row.created_at,

@@ -14,6 +14,7 @@ from newsletter.vocabulary import CampaignKind, CampaignStatus, DeliveryStatus
 from newsletter.web.api import letter_models, models
 from newsletter.web.api.answers import make_cursor, read_cursor, send
 from newsletter.web.api.operations import current_caller, operation, require_list
+from newsletter.web.api.subscriptions import show_address
 
 blueprint = Blueprint("api_campaigns", __name__)
 
@@ -87,7 +88,7 @@ def list_deliveries(campaign_id: int, query: models.Page) -> Response:
     data = [
         letter_models.ApiDelivery(
             id=row_names.name_row(NamedRow.DELIVERY, delivery_id),
-            email=row.email,
+            email=show_address(row.email),
             status=DeliveryStatus(row.status),
             attempts=row.attempts,
             code=row.code,

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 
 from newsletter import files
 from newsletter.access_vocabulary import NamedRow, TokenScope
+from newsletter.addresses import parse_address
 from newsletter.errors import InvalidInput, Refused
 from newsletter.services import row_names
 from newsletter.services.runtime import environment
@@ -27,7 +28,11 @@ from newsletter.web.api.answers import (
     send_editable,
 )
 from newsletter.web.api.operations import current_caller, operation, require_list, require_unlimited
-from newsletter.web.api.subscriptions import describe_subscription, write_answers
+from newsletter.web.api.subscriptions import (
+    describe_subscription,
+    show_address,
+    write_answers,
+)
 from newsletter.web.problems import make_problem
 
 blueprint = Blueprint("api_subscribers", __name__)
@@ -41,7 +46,7 @@ ID = "<string(length=24):subscriber_id>"
     blueprint, "GET", "/subscribers", scope=TokenScope.WRITE, answer=subscriber_models.Subscribers
 )
 def list_subscribers(query: subscriber_models.SubscriberQuery) -> Response:
-    """List subscribers, newest first.
+    """List subscribers, newest first; those of a list by when they came to it.
 
     A token that is limited to lists names one of them, and neither a tag nor a segment.
     """
@@ -52,6 +57,7 @@ def list_subscribers(query: subscriber_models.SubscriberQuery) -> Response:
     if query.segment and query.list is None:
         raise InvalidInput({"list": "name the list of the segment"})
     slug = require_list(query.list) if query.list else None
+    kind = NamedRow.SUBSCRIPTION if slug else NamedRow.SUBSCRIBER
     chosen = admin.SubscriberFilter(
         slug,
         query.status,
@@ -59,12 +65,12 @@ def list_subscribers(query: subscriber_models.SubscriberQuery) -> Response:
         tag=query.tag or "",
         segment=query.segment or "",
         at=environment().now if query.segment else None,
-        before=read_cursor(NamedRow.SUBSCRIBER, query.cursor),
+        before=read_cursor(kind, query.cursor),
     )
     rows, next_ = listing.list_subscribers(chosen, limit=query.limit)
     return send(
         subscriber_models.Subscribers(
-            data=[_describe(row) for row in rows], next=make_cursor(NamedRow.SUBSCRIBER, next_)
+            data=[_describe(row) for row in rows], next=make_cursor(kind, next_)
         )
     )
 
@@ -103,7 +109,8 @@ def add_subscriber(json: subscriber_models.NewSubscriber) -> Response:
         if not limited:
             raise
     if limited:
-        return send(subscriber_models.Taken(email=json.email, list=addition.slug or ""), 202)
+        email = parse_address(json.email).email  # as it is stored: an erasure finds it in an answer
+        return send(subscriber_models.Taken(email=email, list=addition.slug or ""), 202)
     subscriber = _describe(views.get_view_of(json.email))
     return send_editable(subscriber, 201, location=f"/subscribers/{subscriber.id}")
 
@@ -226,7 +233,7 @@ def _describe(row: SubscriberView) -> subscriber_models.ApiSubscriber:
     """Describe a subscriber as the caller may see them.
 
     A token that is limited to lists is told nothing that may come from another list: no name,
-    language or tags, and not when they came there.
+    language or tags, not when they came there, and the address as `show_address` spells it.
     """
     caller = current_caller()
     limited = caller.is_limited
@@ -234,7 +241,7 @@ def _describe(row: SubscriberView) -> subscriber_models.ApiSubscriber:
     since = [part.created_at for part in visible] if limited else []
     return subscriber_models.ApiSubscriber(
         id=row_names.name_row(NamedRow.SUBSCRIBER, row.id),
-        email=row.email,
+        email=show_address(row.email),
         name="" if limited else row.name,
         language="" if limited else row.language,
         created_at=min(since, default=row.created_at),

@@ -31,7 +31,7 @@ ID = "<string(length=24):subscription_id>"
     answer=subscriber_models.Subscriptions,
 )
 def list_subscriptions(query: subscriber_models.SubscriptionQuery) -> Response:
-    """List the subscriptions of a list, newest subscribers first.
+    """List the subscriptions of a list, newest first.
 
     With a status or cadence a page may hold fewer than `limit`, or none, and yet have a `next`.
     """
@@ -39,13 +39,13 @@ def list_subscriptions(query: subscriber_models.SubscriptionQuery) -> Response:
         require_list(query.list),
         query.status,
         query.cadence,
-        before=read_cursor(NamedRow.SUBSCRIBER, query.cursor),
+        before=read_cursor(NamedRow.SUBSCRIPTION, query.cursor),
     )
     rows, next_ = listing.list_subscriptions(chosen, limit=query.limit)
     return send(
         subscriber_models.Subscriptions(
             data=[describe_subscription(row.subscriber_id, row.email, row.view) for row in rows],
-            next=make_cursor(NamedRow.SUBSCRIBER, next_),
+            next=make_cursor(NamedRow.SUBSCRIPTION, next_),
         )
     )
 
@@ -123,7 +123,7 @@ def describe_subscription(subscriber_id: int, email: str, row: SubscriptionView)
     return ApiSubscription(
         id=row_names.name_row(NamedRow.SUBSCRIPTION, row.id),
         subscriber=row_names.name_row(NamedRow.SUBSCRIBER, subscriber_id),
-        email=email,
+        email=show_address(email),
         list=row.list,
         status=row.status,
         cadence=row.cadence,
@@ -134,6 +134,15 @@ def describe_subscription(subscriber_id: int, email: str, row: SubscriptionView)
         confirmed_at=row.confirmed_at,
         ended_at=row.unsubscribed_at,
     )
+
+
+def show_address(email: str) -> str:
+    """Return an address as the caller may see it.
+
+    A token that is limited to lists sees small letters: how somebody has spelt it on another list
+    would tell that they were there.
+    """
+    return email.lower() if current_caller().is_limited else email
 
 
 def write_answers(fields: Mapping[str, str | bool]) -> dict[str, str]:

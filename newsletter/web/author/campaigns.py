@@ -42,7 +42,12 @@ def index() -> Response:
 @page(blueprint, "/campaigns/<int:campaign_id>", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
 def show(campaign_id: int) -> Response:
     """Show the report of a campaign."""
-    may_see_names = current_author().may(AuthorRole.EDITOR)
+    author = current_author()
+    named = (
+        tapped_answers.list_named(campaign_id, limited=author.limited)
+        if author.may(AuthorRole.EDITOR)
+        else []
+    )
     messages, reactions = read.read_messages(campaign_id)
     columns = [(row.accepted, row.deferred, row.refused) for row in messages.minutes[:HOURS]]
     return render_page(
@@ -53,7 +58,7 @@ def show(campaign_id: int) -> Response:
         limits=translate_texts(caveats.CAVEATS),
         campaign=campaigns.get_campaign(campaign_id),
         questions=tapped_answers.read_results(campaign_id),
-        named=tapped_answers.list_named(campaign_id) if may_see_names else [],
+        named=named,
         failures=browse.group_failures(campaign_id),
     )
 
