@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -169,9 +170,14 @@ def forget_answers(session: Session, subscriber: Subscriber) -> None:
     running = IdempotencyKey.status.is_(None)
     session.execute(update(IdempotencyKey).where(running).values(is_forgotten=True))
     body = func.lower(IdempotencyKey.body)
-    words = _list_names(session, subscriber)
-    named = [body.contains(word.lower(), autoescape=True) for word in words]
+    words = {_write(word.lower()) for word in _list_names(session, subscriber)}
+    named = [body.contains(word, autoescape=True) for word in words]
     session.execute(delete(IdempotencyKey).where(or_(*named)))
+
+
+def _write(word: str) -> str:
+    """Write a word as it stands in JSON: an address may hold quotes."""
+    return json.dumps(word)[1:-1]
 
 
 def _list_names(session: Session, subscriber: Subscriber) -> set[str]:

@@ -148,6 +148,20 @@ def _wait_until_ended_or_blocked(thread: threading.Thread) -> None:
     raise AssertionError("the request neither ended nor waits")
 
 
+@pytest.mark.parametrize("typed", ['"a..b"@example.org', "ann@BÜCHER.example", "Ann@Example.org"])
+def test_no_kept_answer_names_who_was_erased(blog: Flask, env: Environment, typed: str) -> None:
+    """However the address was written: in quotes, or in letters of another alphabet."""
+    token = api_tokens.add_token(env, "shop", TokenScope.WRITE, ["blog"])
+    body = {"list": "blog", "email": typed}
+    program = Program(blog, token)
+    assert program("POST", "/subscribers", body, Idempotency_Key="k").status_code == 202
+    other = {"list": "blog", "email": "b@example.org"}
+    assert program("POST", "/subscribers", other, Idempotency_Key="other").status_code == 202
+    privacy.erase_address(env, typed)
+    with reading() as session:
+        assert session.scalars(select(IdempotencyKey.key)).all() == ["other"]
+
+
 def test_no_kept_request_can_be_guessed_from_the_database(
     blog: Flask, env: Environment, token: str
 ) -> None:
