@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from newsletter.import_formats.unseen import show_plainly
 from newsletter.import_formats.vocabulary import StatusWord
 
 EMAIL = (
@@ -308,4 +309,5 @@ CLEANED_THERE = frozenset({"clean time", "clean campaign title"})
 
 def normalize_name(name: str) -> str:
     """Write a column's name in one spelling, so that `Optin-time` is `OPTIN_TIME`."""
-    return re.sub(r"[\s_\-./:()?]+", " ", name.strip("\0\ufeff \t\"'")).strip().lower()
+    plain = show_plainly(name).strip(" \t\"'")
+    return re.sub(r"[\s_\-./:()?]+", " ", plain).strip().lower()

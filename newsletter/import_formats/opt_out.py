@@ -18,6 +18,7 @@ from newsletter.import_formats import column_names
 from newsletter.import_formats import opt_out_words as words
 from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.statuses import MEANING, find_strictest, normalize_word
+from newsletter.import_formats.unseen import show_plainly
 from newsletter.import_formats.vocabulary import ColumnKind, StatusWord
 
 IGNORE = "ignore"
@@ -61,7 +62,7 @@ def spell(name: str) -> str:
 
     ``HasOptedOutOfEmail`` and ``has_opted-out of e-mail`` become alike.
     """
-    return normalize_word(_SPLIT.sub(" ", name))
+    return normalize_word(_SPLIT.sub(" ", show_plainly(name)))
 
 
 def find_word(text: str) -> StatusWord | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from newsletter.import_formats.vocabulary import StatusWord
 
@@ -48,11 +49,13 @@ STEMS: dict[StatusWord, str] = {
         r"|dezabon|dezinscri|retras|refuz|nu (?:contacta|trimite|doreste)|fara (?:newsletter"
         r"|e ?mail)|dezactiv"
         r"|disiscri|annullat|non contattare|disattivat|descadastr|desativad|uitgeschreven"
-        r"|afgemeld|wypisan|odhlasen"
+        r"|afg?e?meld|avmeld|frameld|wypisan|odhlas|avregistr|peruut|perunut|leiratkoz|iptal"
+        r"|отпис|отказ|відпис|διαγρα|الغاء|ملغى|ביטול|הסרה"
+        r"|退订|退訂|取消订阅|取消訂閱|配信停止|購読解除|登録解除|수신 ?거부|구독 ?취소|해지"
     ),
 }
 PATTERNS: tuple[tuple[StatusWord, re.Pattern[str]], ...] = tuple(
-    (word, re.compile(stem)) for word, stem in STEMS.items()
+    (word, re.compile(unicodedata.normalize("NFD", stem))) for word, stem in STEMS.items()
 )
 NEGATED = re.compile(
     r"\b(?:not?|non|never|nicht|kein\w*|un|ne|pas|sin|fara) (?:been |yet |hard |soft |is )?"

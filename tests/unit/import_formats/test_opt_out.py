@@ -37,6 +37,16 @@ def word_for(tmp_path: Path, column: str, value: str) -> str:
 
 OUT = [
     ("HasOptedOutOfEmail", "TRUE"),
+    ("Avregistrerad", "ja"),
+    ("Afmeldt", "ja"),
+    ("Avmeldt", "ja"),
+    ("Peruutettu", "1"),
+    ("Leiratkozott", "1"),
+    ("Отписан", "1"),
+    ("退订", "1"),
+    ("配信停止", "1"),
+    ("수신거부", "1"),
+    ("إلغاء الاشتراك", "1"),
     ("Un-Subscribed", "yes"),
     ("Un subscribed at", "2020-01-01"),
     ("Unsubscribed from all email", "true"),
@@ -140,6 +150,29 @@ def test_a_yes_in_an_opt_out_column_makes_nobody_active(
     assert word_for(tmp_path, column.upper(), value) in ("no", "bounced", "blocked", "complained")
     for no in ("", "0", "false", "No", "nein", "non", "NULL", "[]", "-"):
         assert word_for(tmp_path, column, no) == "silent", no
+
+
+UNSEEN = {
+    "a space of no width": "\u200b",
+    "a soft hyphen": "\u00ad",
+    "a mark of direction": "\u200e",
+    "a joiner": "\u2060",
+    "a null": "\0",
+}
+
+
+@pytest.mark.parametrize("sign", UNSEEN.values(), ids=UNSEEN)
+def test_what_nobody_sees_hides_no_opt_out(sign: str) -> None:
+    for column, _ in OUT:
+        for at in range(len(column)):
+            written = column[:at] + sign + column[at:]
+            assert find_opt_outs(["email", written], known=[0], choices={})[0], (column, at)
+
+
+def test_letters_of_full_width_hide_no_opt_out() -> None:
+    for column, _ in OUT:
+        wide = "".join(chr(ord(sign) + 0xFEE0) if "!" <= sign <= "~" else sign for sign in column)
+        assert find_opt_outs(["email", wide], known=[0], choices={})[0], column
 
 
 @pytest.mark.parametrize(
