@@ -71,7 +71,7 @@ def is_exposed(file: Path) -> bool:
         return False
 
 
-def side_files(database: Path) -> list[Path]:
+def list_side_files(database: Path) -> list[Path]:
     """Return the files that SQLite may keep beside `database`."""
     return [database.with_name(database.name + suffix) for suffix in SIDE_FILES]
 
@@ -90,23 +90,24 @@ def prepare_database(file: Path) -> None:
         pass
     except OSError as error:
         raise DatabaseError(f"{file} cannot be created: {error.strerror}") from None
-    for part in (file, *side_files(file)):
+    for part in (file, *list_side_files(file)):
         if part.exists() and not os.access(part, os.R_OK | os.W_OK, effective_ids=_EFFECTIVE):
-            owner = _owner(file)
+            owner = _find_owner(file)
             hint = (
                 f"run this command as {owner}"
                 if part == file
                 else f"give it to the owner of {file.name}: {owner}"
             )
             raise DatabaseError(
-                f"{part} belongs to {_owner(part)} and cannot be written by this user", hint=hint
+                f"{part} belongs to {_find_owner(part)} and cannot be written by this user",
+                hint=hint,
             )
 
 
 _EFFECTIVE = os.access in os.supports_effective_ids
 
 
-def _owner(file: Path) -> str:
+def _find_owner(file: Path) -> str:
     try:
         return file.owner()
     except (KeyError, OSError, NotImplementedError):

@@ -111,12 +111,14 @@ def find_other_language(preferred: object, usual: str) -> str:
     return "" if language == find_language(usual) else language
 
 
-def direction(tag: str) -> str:
+def get_direction(tag: str) -> str:
     """Return the writing direction of a language: ``ltr`` or ``rtl``."""
     return "rtl" if get_babel_locale(tag).character_order == "right-to-left" else "ltr"
 
 
-def day(moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "long") -> str:
+def format_day(
+    moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "long"
+) -> str:
     """Write a date in the language `tag`: ``24 November 2026``; shorter with `style` ``medium``."""
     from babel.dates import format_date
 
@@ -124,14 +126,14 @@ def day(moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "
     return format_date(local, style, locale=get_babel_locale(tag))
 
 
-def month(moment: datetime, tag: str) -> str:
+def format_month(moment: datetime, tag: str) -> str:
     """Write a month in the language `tag`: ``November 2026``."""
     from babel.dates import format_skeleton
 
     return format_skeleton("yMMMM", moment, locale=get_babel_locale(tag))
 
 
-def day_and_time(
+def format_day_and_time(
     moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "long"
 ) -> str:
     """Write a date with its time of day in the language `tag`: ``24 November 2026, 08:00``.
@@ -146,7 +148,7 @@ def day_and_time(
     return pattern.format(f"{local:%H:%M}", format_date(local, style, locale=locale))
 
 
-def decimal(number: float, tag: str) -> str:
+def format_decimal(number: float, tag: str) -> str:
     """Write a number in the language `tag`, with one digit behind the point."""
     from babel.numbers import format_decimal
 

@@ -34,7 +34,7 @@ _RUN_AT_MOST = 0.7
 """The share of characters that may repeat or follow the one before, as in 1234."""
 
 
-def duration(value: object) -> timedelta:
+def parse_duration(value: object) -> timedelta:
     """Parse ``60``, ``"90 s"``, ``"15m"``, ``"48h"`` or ``"4d"``.
 
     Raises `ValueError`.
@@ -54,16 +54,16 @@ def duration(value: object) -> timedelta:
     raise ValueError('a length of time is a number with s, m, h or d, like "90s" or "48h"')
 
 
-def durations(value: object) -> tuple[timedelta, ...]:
+def parse_durations(value: object) -> tuple[timedelta, ...]:
     """Parse several durations, separated by spaces or commas."""
     if isinstance(value, str):
-        return tuple(duration(word) for word in value.replace(",", " ").split())
+        return tuple(parse_duration(word) for word in value.replace(",", " ").split())
     if isinstance(value, list | tuple) and value:
-        return tuple(duration(item) for item in value)
+        return tuple(parse_duration(item) for item in value)
     raise ValueError('a row of lengths of time, like "1m 5m 15m 1h"')
 
 
-def words(value: object) -> object:
+def split_words(value: object) -> object:
     """Split words at spaces and commas into a tuple; return anything else as it is."""
     return (
         tuple(re.split(r"[,\s]+", value.strip()))
@@ -72,7 +72,7 @@ def words(value: object) -> object:
     )
 
 
-def secret(value: SecretStr) -> SecretStr:
+def require_strong_secret(value: SecretStr) -> SecretStr:
     """Return a key if it is hard to guess.
 
     Raises `ValueError`.
@@ -100,7 +100,7 @@ def _consists_of(unit: str, text: str) -> bool:
     return 2 * len(unit) <= len(text) and text == (unit * len(text))[: len(text)]
 
 
-def ascii_host(host: str) -> str:
+def encode_host(host: str) -> str:
     """Return the A-label of a host in lower case (RFC 5890), or its IP address.
 
     Raises `ValueError` if `host` cannot be the name of a host.
@@ -115,7 +115,7 @@ def ascii_host(host: str) -> str:
         ) from None
 
 
-def ascii_url(url: str) -> str:
+def encode_url(url: str) -> str:
     """Return `url` with its host as an A-label; the rest stays as it is written."""
     parts = urlsplit(url)
     host = parts.hostname
@@ -123,12 +123,12 @@ def ascii_url(url: str) -> str:
         return url
     before, sign, place = parts.netloc.rpartition("@")
     _, colon, port = place.partition(":")
-    return urlunsplit(parts._replace(netloc=f"{before}{sign}{ascii_host(host)}{colon}{port}"))
+    return urlunsplit(parts._replace(netloc=f"{before}{sign}{encode_host(host)}{colon}{port}"))
 
 
-def base_url(value: str) -> str:
+def clean_base_url(value: str) -> str:
     """Return a web address without a slash at its end, its host as an A-label."""
-    value = ascii_url(value)
+    value = encode_url(value)
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be a full address like https://news.example.com")
@@ -139,16 +139,16 @@ def base_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def database_url(value: str) -> str:
+def clean_database_url(value: str) -> str:
     """Return the URL of a database with the driver that this program uses."""
     if not re.match(r"(sqlite|postgres|postgresql(\+psycopg)?)://", value):
         raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
     return re.sub(r"^postgres(?:ql)?://", "postgresql+psycopg://", value)
 
 
-def smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+def clean_smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     """Return the URLs of one or more SMTP servers, their hosts as A-labels."""
-    value = tuple(SecretStr(ascii_url(url.get_secret_value())) for url in value)
+    value = tuple(SecretStr(encode_url(url.get_secret_value())) for url in value)
     for url in value:
         parts = urlsplit(url.get_secret_value())
         try:
@@ -171,7 +171,7 @@ def smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 _EXTRA_HEADER = re.compile(r"(X-[A-Za-z0-9-]{1,60}):\s*([!-~](?:[ -~]{0,198}[!-~])?)")
 
 
-def extra_headers(value: object) -> object:
+def parse_extra_headers(value: object) -> object:
     """Parse ``X-PM-Message-Stream: broadcast``, several with line breaks between them."""
     lines = value.strip().splitlines() if isinstance(value, str) else value
     if not isinstance(lines, list | tuple):
@@ -195,7 +195,7 @@ _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 _CEILING = re.compile(r"([1-9]\d*)/(second|minute|hour|day)")
 
 
-def ceiling(text: str) -> Ceiling:
+def parse_ceiling(text: str) -> Ceiling:
     """Parse a ceiling such as ``500/hour``.
 
     Raises `ValueError`.
@@ -205,27 +205,27 @@ def ceiling(text: str) -> Ceiling:
     return Ceiling(int(match[1]), _PERIODS[match[2]])
 
 
-def domain_ceilings(value: object) -> object:
+def parse_domain_ceilings(value: object) -> object:
     """Parse ``gmail.com=500/hour *=2000/hour`` into {domain: ceiling}."""
     if not isinstance(value, str):
         return value
     pairs = [word.partition("=") for word in value.replace(",", " ").split()]
     if not all(domain and rate for domain, _, rate in pairs):
         raise ValueError('names domains and their ceilings, like "gmail.com=500/hour *=2000/hour"')
-    return {ascii_host(domain): ceiling(rate) for domain, _, rate in pairs}
+    return {encode_host(domain): parse_ceiling(rate) for domain, _, rate in pairs}
 
 
-def domains(value: object) -> object:
+def split_domains(value: object) -> object:
     """Split domains at spaces and commas into A-labels in lower case."""
-    listed = words(value)
+    listed = split_words(value)
     return (
-        tuple(ascii_host(str(domain)) for domain in listed)
+        tuple(encode_host(str(domain)) for domain in listed)
         if isinstance(listed, list | tuple)
         else listed
     )
 
 
-def warmup(value: object) -> object:
+def parse_warmup(value: object) -> object:
     """Parse ``50/day doubling`` into 50."""
     if value is None or isinstance(value, int):
         return value
@@ -234,7 +234,7 @@ def warmup(value: object) -> object:
     return int(match[1])
 
 
-def mailbox_url(value: SecretStr) -> SecretStr:
+def clean_mailbox_url(value: SecretStr) -> SecretStr:
     """Return the address of a mailbox, its host as an A-label."""
     parts = urlsplit(value.get_secret_value())
     kinds = ("imaps", "imap", "pop3s", "pop3")
@@ -244,10 +244,10 @@ def mailbox_url(value: SecretStr) -> SecretStr:
         usable = False
     if not usable or parts.password is None:
         raise ValueError("must look like imaps://user:password@host/INBOX or pop3s://…")
-    return SecretStr(ascii_url(value.get_secret_value()))
+    return SecretStr(encode_url(value.get_secret_value()))
 
 
-def listen_address(value: str) -> str:
+def check_listen_address(value: str) -> str:
     """Check where a listener waits: a port, or a host and a port."""
     host, _, port = value.rpartition(":")
     if not (port.isdecimal() and 0 < int(port) < 65_536) or not re.fullmatch(r"[\w.:\[\]-]*", host):
@@ -255,10 +255,10 @@ def listen_address(value: str) -> str:
     return value
 
 
-def return_address(value: str) -> str:
+def clean_return_address(value: str) -> str:
     """Return a return address to which a message's reference can be added, with an A-label."""
     local, sign, domain = value.rpartition("@")
-    value = f"{local}{sign}{ascii_host(domain)}"
+    value = f"{local}{sign}{encode_host(domain)}"
     # The local part grows by the reference of a message and may have 64 octets then (RFC 5321
     # section 4.5.3.1.1).
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
@@ -274,7 +274,7 @@ def is_selector(text: str) -> bool:
     return _SELECTOR.fullmatch(text) is not None
 
 
-def selectors(value: tuple[str, ...]) -> tuple[str, ...]:
+def check_selectors(value: tuple[str, ...]) -> tuple[str, ...]:
     """Return the selectors of keys, each once."""
     if not all(is_selector(selector) for selector in value):
         raise ValueError('names keys of `newsletter dkim ls`, like "s1 s2"')
@@ -285,7 +285,7 @@ def selectors(value: tuple[str, ...]) -> tuple[str, ...]:
 
 def redis_url(value: SecretStr) -> SecretStr:
     """Return the URL of a Redis server, its host as an A-label."""
-    value = SecretStr(ascii_url(value.get_secret_value()))
+    value = SecretStr(encode_url(value.get_secret_value()))
     parts = urlsplit(value.get_secret_value())
     if not (
         (parts.scheme in ("redis", "rediss") and parts.hostname)

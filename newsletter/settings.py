@@ -22,15 +22,21 @@ from pydantic import (
 )
 
 from newsletter import setting_types
-from newsletter.setting_types import Ceiling, duration, durations, secret, words
+from newsletter.setting_types import (
+    Ceiling,
+    parse_duration,
+    parse_durations,
+    require_strong_secret,
+    split_words,
+)
 from newsletter.setup_vocabulary import LogFormat, LogLevel
 
 PREFIX = "NEWSLETTER_"
 CONFIG_VARIABLE = "NEWSLETTER_CONFIG"
 DEFAULT_FILE = "newsletter.toml"
 
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Secret = Annotated[SecretStr, AfterValidator(secret)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Secret = Annotated[SecretStr, AfterValidator(require_strong_secret)]
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -44,7 +50,9 @@ class Smtp(_Table):
     """SMTP servers, their limits, and when a refused message is tried again."""
 
     url: Annotated[
-        tuple[SecretStr, ...], BeforeValidator(words), AfterValidator(setting_types.smtp_urls)
+        tuple[SecretStr, ...],
+        BeforeValidator(split_words),
+        AfterValidator(setting_types.clean_smtp_urls),
     ] = (SecretStr("smtp://localhost:25"),)
     user: str | None = None
     password: SecretStr | None = None
@@ -53,17 +61,17 @@ class Smtp(_Table):
     max_per_hour: Positive | None = None
     max_per_day: Positive | None = None
     max_per_domain: Annotated[
-        dict[str, Ceiling], BeforeValidator(setting_types.domain_ceilings)
+        dict[str, Ceiling], BeforeValidator(setting_types.parse_domain_ceilings)
     ] = {}
-    warmup: Annotated[Positive | None, BeforeValidator(setting_types.warmup)] = None
-    retry_after: Annotated[tuple[timedelta, ...], BeforeValidator(durations)] = durations(
-        "1m 5m 15m 1h 4h 8h"
+    warmup: Annotated[Positive | None, BeforeValidator(setting_types.parse_warmup)] = None
+    retry_after: Annotated[tuple[timedelta, ...], BeforeValidator(parse_durations)] = (
+        parse_durations("1m 5m 15m 1h 4h 8h")
     )
     patience: Annotated[Duration, Field(le=timedelta(days=4))] = timedelta(hours=48)
     timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=60)
     ca_file: Path | None = None
     campaign_headers: Annotated[
-        tuple[tuple[str, str], ...], BeforeValidator(setting_types.extra_headers)
+        tuple[tuple[str, str], ...], BeforeValidator(setting_types.parse_extra_headers)
     ] = ()
 
     @model_validator(mode="after")
@@ -123,9 +131,9 @@ class Hooks(_Table):
 class Bounces(_Table):
     """The mailbox and the address of returned mail."""
 
-    mailbox: Annotated[SecretStr, AfterValidator(setting_types.mailbox_url)] | None = None
-    address: Annotated[str, AfterValidator(setting_types.return_address)] | None = None
-    listen: Annotated[str, AfterValidator(setting_types.listen_address)] | None = None
+    mailbox: Annotated[SecretStr, AfterValidator(setting_types.clean_mailbox_url)] | None = None
+    address: Annotated[str, AfterValidator(setting_types.clean_return_address)] | None = None
+    listen: Annotated[str, AfterValidator(setting_types.check_listen_address)] | None = None
     forward_replies: bool = False
     hooks: Hooks = Hooks()
 
@@ -134,7 +142,7 @@ class Dkim(_Table):
     """The keys that sign mail."""
 
     selectors: Annotated[
-        tuple[str, ...], BeforeValidator(words), AfterValidator(setting_types.selectors)
+        tuple[str, ...], BeforeValidator(split_words), AfterValidator(setting_types.check_selectors)
     ] = ()
 
 
@@ -161,7 +169,7 @@ class SignUp(_Table):
     proven_factor: Annotated[int, Field(ge=1, le=100)] = 3
     refuse_role_addresses: bool = True
     refuse_disposable: bool = False
-    refuse_domains: Annotated[tuple[str, ...], BeforeValidator(setting_types.domains)] = ()
+    refuse_domains: Annotated[tuple[str, ...], BeforeValidator(setting_types.split_domains)] = ()
     check_domains: bool = True
     free_confirmations: Positive = 200
     keep_ip: Duration = timedelta(days=30)
@@ -191,9 +199,9 @@ class Settings(_Table):
     """All settings of an installation; what belongs to a list is in the database."""
 
     secret_key: Secret
-    secret_key_fallbacks: Annotated[tuple[Secret, ...], BeforeValidator(words)] = ()
-    base_url: Annotated[str, AfterValidator(setting_types.base_url)] = "http://localhost:8025"
-    database_url: Annotated[str, AfterValidator(setting_types.database_url)] = (
+    secret_key_fallbacks: Annotated[tuple[Secret, ...], BeforeValidator(split_words)] = ()
+    base_url: Annotated[str, AfterValidator(setting_types.clean_base_url)] = "http://localhost:8025"
+    database_url: Annotated[str, AfterValidator(setting_types.clean_database_url)] = (
         "sqlite:///newsletter.db"
     )
     smtp: Smtp = Smtp()

@@ -22,9 +22,9 @@ from newsletter.i18n import (
     LANGUAGES,
     SOURCE,
     Text,
-    day,
-    direction,
     find_language,
+    format_day,
+    get_direction,
     say,
     translations,
 )
@@ -164,10 +164,10 @@ DATES = {
 
 def test_each_language_has_its_dates_and_direction() -> None:
     moment = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-    assert {language: day(moment, language) for language in LANGUAGES} == DATES
-    assert day(moment, "en-US") == "November 24, 2026"
-    assert day(moment, "no such tag") == "24 November 2026"
-    assert [direction(tag) for tag in ("ar", "he", "de", "", "??")] == [
+    assert {language: format_day(moment, language) for language in LANGUAGES} == DATES
+    assert format_day(moment, "en-US") == "November 24, 2026"
+    assert format_day(moment, "no such tag") == "24 November 2026"
+    assert [get_direction(tag) for tag in ("ar", "he", "de", "", "??")] == [
         "rtl",
         "rtl",
         "ltr",

@@ -51,10 +51,10 @@ def write_fields(text: str, fields: LetterFields) -> str:
     new = {**old, **_clean_lines(fields)}
     gap = old_body[: len(old_body) - len(old_body.lstrip("\n"))] or "\n"
     body = gap + clean_body(fields.body)
-    if _without_empty(new) == _without_empty(old):
+    if _drop_empty(new) == _drop_empty(old):
         written = f"---\n{old_head}\n---\n{body}" if old_head else f"---\n---\n{body}"
     else:
-        written = join_letter(_without_empty(new), body)
+        written = join_letter(_drop_empty(new), body)
     if len(written) > LETTER_AT_MOST:
         raise InvalidInput(
             {
@@ -110,5 +110,5 @@ def _clean_lines(fields: LetterFields) -> dict[str, str]:
     return {key: to_plain_line(value, limit=LINE_AT_MOST) for key, value in typed.items()}
 
 
-def _without_empty(values: dict[str, str]) -> dict[str, str]:
+def _drop_empty(values: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in values.items() if value}

@@ -21,7 +21,7 @@ def write_plain_text(tokens: Sequence[Token], *, addresses_at_end: bool, languag
     Addresses stand in a list at the end, or else behind their words; the program's own words are
     in `language`.
     """
-    return _Writer(at_end=addresses_at_end, language=language).letter(tokens)
+    return _Writer(at_end=addresses_at_end, language=language).write_letter(tokens)
 
 
 def get_note_number(token: Token | SyntaxTreeNode) -> int:
@@ -37,8 +37,8 @@ class _Writer:
         self.language = language
         self.addresses: dict[str, int] = {}
 
-    def letter(self, tokens: Sequence[Token]) -> str:
-        text = self._blocks(SyntaxTreeNode(tokens).children)
+    def write_letter(self, tokens: Sequence[Token]) -> str:
+        text = self._write_blocks(SyntaxTreeNode(tokens).children)
         if self.addresses:
             title = self._say(Text("Links"))
             text += f"\n\n\n{title}\n\n" + "\n".join(
@@ -49,26 +49,26 @@ class _Writer:
     def _say(self, text: Text) -> str:
         return say(text, self.language)
 
-    def _blocks(self, nodes: Sequence[SyntaxTreeNode]) -> str:
-        parts = [self._block(node) for node in nodes]
+    def _write_blocks(self, nodes: Sequence[SyntaxTreeNode]) -> str:
+        parts = [self._write_block(node) for node in nodes]
         return "\n\n".join(part for part in parts if part.strip())
 
-    def _block(self, node: SyntaxTreeNode) -> str:
+    def _write_block(self, node: SyntaxTreeNode) -> str:
         match node.type:
             case "paragraph":
-                return self._inline(node.children)
+                return self._write_inline(node.children)
             case "heading":
-                return "\n" + self._inline(node.children)
+                return "\n" + self._write_inline(node.children)
             case "bullet_list" | "ordered_list":
-                return self._list(node)
+                return self._write_list(node)
             case "blockquote":
                 return "\n".join(
-                    f"> {line}".rstrip() for line in self._blocks(node.children).split("\n")
+                    f"> {line}".rstrip() for line in self._write_blocks(node.children).split("\n")
                 )
             case "fence" | "code_block":
                 return "\n".join(f"    {line}" for line in node.content.rstrip("\n").split("\n"))
             case "table":
-                return self._table(node)
+                return self._write_table(node)
             case "hr":
                 return "* * *"
             case "button" | "video":
@@ -77,13 +77,13 @@ class _Writer:
                 return _write_question(node)
             case "footnote_block":
                 notes = [
-                    f"{number}. {self._blocks(note.children)}"
+                    f"{number}. {self._write_blocks(note.children)}"
                     for number, note in enumerate(node.children, 1)
                 ]
                 return "\n" + self._say(Text("Notes")) + "\n\n" + "\n".join(notes)
-        return self._inline([node])
+        return self._write_inline([node])
 
-    def _list(self, node: SyntaxTreeNode) -> str:
+    def _write_list(self, node: SyntaxTreeNode) -> str:
         first = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
         loose = any(
             child.type == "paragraph" and not child.hidden
@@ -93,24 +93,24 @@ class _Writer:
         items = []
         for number, item in enumerate(node.children):
             mark = "- " if first is None else f"{first + number}. "
-            blocks = [self._block(child).strip("\n") for child in item.children]
+            blocks = [self._write_block(child).strip("\n") for child in item.children]
             text = ("\n\n" if loose else "\n").join(block for block in blocks if block)
             items.append(mark + text.replace("\n", "\n" + " " * len(mark)))
         return ("\n\n" if loose else "\n").join(items)
 
-    def _table(self, node: SyntaxTreeNode) -> str:
+    def _write_table(self, node: SyntaxTreeNode) -> str:
         rows = [row for part in node.children for row in part.children]
-        cells = [[self._inline(cell.children) for cell in row.children] for row in rows]
+        cells = [[self._write_inline(cell.children) for cell in row.children] for row in rows]
         named_cells = [
             [f"{name}: {cell}" if name else cell for name, cell in zip(cells[0], row, strict=False)]
             for row in cells[1:]
         ]
         return "\n".join("- " + "; ".join(row) for row in named_cells)
 
-    def _inline(self, nodes: Sequence[SyntaxTreeNode]) -> str:
-        return "".join(self._piece(node) for node in nodes)
+    def _write_inline(self, nodes: Sequence[SyntaxTreeNode]) -> str:
+        return "".join(self._write_piece(node) for node in nodes)
 
-    def _piece(self, node: SyntaxTreeNode) -> str:
+    def _write_piece(self, node: SyntaxTreeNode) -> str:
         match node.type:
             case "text" | "code_inline":
                 return node.content
@@ -126,13 +126,13 @@ class _Writer:
             case "footnote_anchor":
                 return ""
             case "s":
-                return f"~{self._inline(node.children)}~"
+                return f"~{self._write_inline(node.children)}~"
             case "link":
-                return self._link(node)
-        return self._inline(node.children)
+                return self._write_link(node)
+        return self._write_inline(node.children)
 
-    def _link(self, node: SyntaxTreeNode) -> str:
-        words = self._inline(node.children)
+    def _write_link(self, node: SyntaxTreeNode) -> str:
+        words = self._write_inline(node.children)
         url = str(node.attrs.get("href", ""))
         scheme, _, address = url.partition(":")
         if scheme in ("mailto", "tel"):  # no page to open by its number: named where it stands

@@ -68,7 +68,7 @@ def require_valid(tokens: Sequence[Token], *, where: str, line: int = 1) -> None
 
 def find_first_line(tokens: Sequence[Token]) -> int | None:
     """Return the line, from 0, of the first question, or None where there is none."""
-    return next((_line_of(token) for token in tokens if token.type == "question"), None)
+    return next((_find_line(token) for token in tokens if token.type == "question"), None)
 
 
 def _find_problems(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
@@ -77,11 +77,11 @@ def _find_problems(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
         if token.type == "question":
             count += 1
             if why := _judge(token.meta["question"], count):
-                yield _line_of(token), why
+                yield _find_line(token), why
         elif any(map(_is_stray, token.children or ())):
             example = "[Question](answer: yes / no)"
             yield (
-                _line_of(token),
+                _find_line(token),
                 Text("a question stands on a line of its own, as in %(example)s", example=example),
             )
 
@@ -124,5 +124,5 @@ def _is_stray(child: Token) -> bool:
     return child.type == "text" and _STRAY in child.content
 
 
-def _line_of(token: Token) -> int:
+def _find_line(token: Token) -> int:
     return token.map[0] if token.map else 0

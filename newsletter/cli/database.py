@@ -86,10 +86,10 @@ def copy(ctx: click.Context, url: str, *, yes: bool) -> None:
     Stop `serve` and `worker` first. Ids, links and the record of what was sent stay. URL is that of
     database_url: postgresql://... or sqlite:////path/to/file.db.
     """
-    from newsletter.setting_types import database_url
+    from newsletter.setting_types import clean_database_url
 
     try:
-        target = database_url(url)
+        target = clean_database_url(url)
     except ValueError as error:
         raise InvalidInput({"url": str(error)}) from None
     loaded = _load_settings(ctx)

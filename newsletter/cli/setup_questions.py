@@ -38,11 +38,11 @@ def ask_until(
 
 def ask_base_url(default: str) -> str:
     """Ask for the public address until it is one."""
-    from newsletter.setting_types import base_url as parse_base_url
+    from newsletter.setting_types import clean_base_url
 
     while True:
         try:
-            return parse_base_url(
+            return clean_base_url(
                 click.prompt("The public address of this program", default=default)
             )
         except ValueError as error:

@@ -138,7 +138,7 @@ def _judge_key(key: Key, tags: dict[str, str]) -> None:
     elif kind == "ed25519" and _count_bytes(tags["p"]) != ED25519_BYTES:
         key.problems.append(Text("its key cannot be read (RFC 8463 section 4)"))
     elif kind == "rsa":
-        key.bits = rsa_bits(tags["p"])
+        key.bits = count_rsa_bits(tags["p"])
         if key.bits < BITS_AT_LEAST:
             key.problems.append(
                 Text("its key cannot be read, or is too short for receivers (RFC 8301 section 3.2)")
@@ -167,16 +167,16 @@ def find_usual_keys(domain: str, ask: Resolver) -> list[Key]:
     return [key for key in keys if not key.withdrawn] or keys
 
 
-def rsa_bits(key: str) -> int:
+def count_rsa_bits(key: str) -> int:
     """Return the bits of an RSA modulus (SubjectPublicKeyInfo or PKCS#1 in base64), or 0."""
     try:
         der = base64.b64decode("".join(key.split()), validate=True)
     except (binascii.Error, ValueError):
         return 0
-    return max((len(number.lstrip(b"\0")) * 8 for number in _integers(der)), default=0)
+    return max((len(number.lstrip(b"\0")) * 8 for number in _read_integers(der)), default=0)
 
 
-def _integers(der: bytes) -> list[bytes]:
+def _read_integers(der: bytes) -> list[bytes]:
     """Return the integers in a piece of DER (X.690), at every depth."""
     integers: list[bytes] = []
     position = 0
@@ -192,9 +192,9 @@ def _integers(der: bytes) -> list[bytes]:
         if tag == 0x02:
             integers.append(content)
         elif tag == 0x30:
-            integers += _integers(content)
+            integers += _read_integers(content)
         elif tag == 0x03:
-            integers += _integers(content[1:])
+            integers += _read_integers(content[1:])
         position = start + length
     return integers
 

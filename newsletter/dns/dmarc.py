@@ -31,8 +31,8 @@ def examine(domain: str, ask: Resolver) -> Dmarc:
     Raises `CouldNotAsk`.
     """
     dmarc = Dmarc()
-    for name in dict.fromkeys([domain, find_organization(domain, ask), _suffix(domain, ask)]):
-        records = _records(name, ask)
+    for name in dict.fromkeys([domain, find_organization(domain, ask), _find_suffix(domain, ask)]):
+        records = _read_records(name, ask)
         if len(records) > 1:
             dmarc.problems.append(
                 Text(
@@ -59,8 +59,8 @@ def find_organization(domain: str, ask: Resolver) -> str:
     """
     highest = domain
     below = domain
-    for name in _up(domain):
-        records = _records(name, ask)
+    for name in _list_parents(domain):
+        records = _read_records(name, ask)
         if len(records) == 1:
             psd = parse_tags(records[0]).get("psd", "u").lower()
             if psd == "n":
@@ -72,10 +72,10 @@ def find_organization(domain: str, ask: Resolver) -> str:
     return highest
 
 
-def _suffix(domain: str, ask: Resolver) -> str:
+def _find_suffix(domain: str, ask: Resolver) -> str:
     """Return the public suffix of a domain if it has a policy (``psd=y``, RFC 9989 4.10.1)."""
-    for name in _up(domain):
-        records = _records(name, ask)
+    for name in _list_parents(domain):
+        records = _read_records(name, ask)
         if len(records) == 1 and parse_tags(records[0]).get("psd", "u").lower() == "y":
             return name
     return domain
@@ -86,7 +86,7 @@ def is_aligned(first: str, second: str, ask: Resolver) -> bool:
     return first == second or find_organization(first, ask) == find_organization(second, ask)
 
 
-def _up(domain: str) -> list[str]:
+def _list_parents(domain: str) -> list[str]:
     """Return a domain and its parents, at most eight names (RFC 9989 section 4.10).
 
     A domain of more than eight labels continues with its last seven.
@@ -99,7 +99,7 @@ def _up(domain: str) -> list[str]:
     ]
 
 
-def _records(name: str, ask: Resolver) -> list[str]:
+def _read_records(name: str, ask: Resolver) -> list[str]:
     texts = ask(f"_dmarc.{name}", RecordKind.TXT)
     return [text for text in texts if text.replace(" ", "").partition(";")[0] == "v=DMARC1"]
 

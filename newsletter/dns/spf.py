@@ -40,7 +40,7 @@ def examine(domain: str, ask: Resolver) -> Spf:
     Raises `CouldNotAsk`.
     """
     spf = Spf()
-    records = _records(domain, ask)
+    records = _read_records(domain, ask)
     if len(records) > 1:
         spf.problems.append(
             Text(
@@ -55,7 +55,7 @@ def examine(domain: str, ask: Resolver) -> Spf:
     return spf
 
 
-def _records(domain: str, ask: Resolver) -> list[str]:
+def _read_records(domain: str, ask: Resolver) -> list[str]:
     return [
         text
         for text in ask(domain, RecordKind.TXT)
@@ -72,11 +72,11 @@ def _walk(
     """
     redirect = ""
     for term in record.lower().split()[1:]:
-        name, target = _parts(term)
+        name, target = _split_term(term)
         if name == "all":
             spf.ending = spf.ending if included else term if term[0] in "+-~?" else f"+{term}"
             return
-        if why := _wrong(term, name, target):
+        if why := _describe_fault(term, name, target):
             spf.problems.append(
                 Text(
                     "%(term)s in the record of %(domain)s %(why)s; receivers reject the whole "
@@ -127,7 +127,7 @@ def _count_hosts(spf: Spf, domain: str, name: str, ask: Resolver) -> None:
         )
 
 
-def _wrong(term: str, name: str, target: str) -> str:
+def _describe_fault(term: str, name: str, target: str) -> str:
     """Return the reason why a term is invalid, or ""."""
     if name in ("ip4", "ip6"):
         try:
@@ -142,7 +142,7 @@ def _wrong(term: str, name: str, target: str) -> str:
     return Text("names no domain") if name in ("include", "exists") and not target else ""
 
 
-def _parts(term: str) -> tuple[str, str]:
+def _split_term(term: str) -> tuple[str, str]:
     """Split ``+include:x`` into name and target, without qualifier and prefix length."""
     bare = term.lstrip("+-~?")
     for mark in (":", "="):
@@ -153,7 +153,7 @@ def _parts(term: str) -> tuple[str, str]:
 
 
 def _has_all(record: str) -> bool:
-    return any(_parts(term)[0] == "all" for term in record.lower().split()[1:])
+    return any(_split_term(term)[0] == "all" for term in record.lower().split()[1:])
 
 
 def _look_up_hosts(target: str, kind: str, ask: Resolver) -> list[str]:
@@ -172,7 +172,7 @@ def _follow(spf: Spf, target: str, ask: Resolver, path: list[str], *, included: 
             Text("%(target)s includes itself, or is redirected to itself", target=target)
         )
         return
-    records = _records(target, ask)
+    records = _read_records(target, ask)
     if not records:
         spf.voids += not ask(target, RecordKind.TXT)
         spf.problems.append(

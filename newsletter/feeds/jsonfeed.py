@@ -44,15 +44,15 @@ def parse_json_feed(body: bytes, *, url: str) -> ParsedFeed:
         "jsonfeed" in str(feed.get("version")) or feed.get("home_page_url")
     ):
         raise NotAFeed(url, Text("JSON, but no JSON Feed"))
-    site = make_absolute(_as_text(feed.get("home_page_url")), base_url=url) or url
+    site = make_absolute(_clean_text(feed.get("home_page_url")), base_url=url) or url
     entries = (
         _parse_entry(item, site) for item in items[:ENTRIES_AT_MOST] if isinstance(item, dict)
     )
     return ParsedFeed(
-        title=to_plain_line(_as_text(feed.get("title"))),
+        title=to_plain_line(_clean_text(feed.get("title"))),
         link=site if feed.get("home_page_url") else "",
         entries=tuple(entry for entry in entries if entry is not None),
-        next_page=_find_next_page(_as_text(feed.get("next_url")), url),
+        next_page=_find_next_page(_clean_text(feed.get("next_url")), url),
     )
 
 
@@ -62,24 +62,24 @@ def _find_next_page(link: str, url: str) -> str:
 
 
 def _parse_entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
-    address = _as_text(item.get("url")) or _as_text(item.get("external_url"))
+    address = _clean_text(item.get("url")) or _clean_text(item.get("external_url"))
     link = (
         make_absolute(address, base_url=base)
         if address.strip()
-        else make_absolute(_as_text(item.get("id")), base_url="")
+        else make_absolute(_clean_text(item.get("id")), base_url="")
     ) or ""
-    title = to_plain_line(_as_text(item.get("title")))
-    content = _as_text(item.get("content_html"))[:HTML_AT_MOST] or _wrap_paragraphs(
-        _as_text(item.get("content_text"))
+    title = to_plain_line(_clean_text(item.get("title")))
+    content = _clean_text(item.get("content_html"))[:HTML_AT_MOST] or _wrap_paragraphs(
+        _clean_text(item.get("content_text"))
     )
-    summary = _wrap_paragraphs(_as_text(item.get("summary")))
+    summary = _wrap_paragraphs(_clean_text(item.get("summary")))
     if not (link or title or content or summary):
         return None
     raw_id = to_plain_line(item.get("id"), limit=2000)
     published = read_date(item.get("date_published")) or read_date(item.get("date_modified"))
     video = find_video_id(link)
     image = make_absolute(
-        _as_text(item.get("image")) or _as_text(item.get("banner_image")), base_url=base
+        _clean_text(item.get("image")) or _clean_text(item.get("banner_image")), base_url=base
     )
     picture, alt = (
         (get_picture_url(video), "")
@@ -87,7 +87,7 @@ def _parse_entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
         else find_first_picture(content, base_url=link or base)
     )
     audio, seconds = find_audio({"enclosures": _list_attachments(item)}, link or base)
-    has_own = bool(_as_text(item.get("image")) or _as_text(item.get("banner_image")))
+    has_own = bool(_clean_text(item.get("image")) or _clean_text(item.get("banner_image")))
     return ParsedEntry(
         identity=make_identity(raw_id, link, title or content or summary, published),
         link_key=canonicalize_link(link),
@@ -102,7 +102,7 @@ def _parse_entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
         image_alt="" if has_own else alt,
         categories=tuple(
             to_plain_line(tag, limit=100)
-            for tag in _as_list(item.get("tags"))
+            for tag in _clean_list(item.get("tags"))
             if isinstance(tag, str)
         )[:50],
         video_id=video,
@@ -119,12 +119,12 @@ def _list_attachments(item: dict[str, Any]) -> list[dict[str, object]]:
             "type": media.get("mime_type"),
             "duration": media.get("duration_in_seconds"),
         }
-        for media in _as_list(item.get("attachments"))
+        for media in _clean_list(item.get("attachments"))
         if isinstance(media, dict)
     ]
 
 
-def _as_text(value: object) -> str:
+def _clean_text(value: object) -> str:
     return (
         value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
         if isinstance(value, str)
@@ -132,7 +132,7 @@ def _as_text(value: object) -> str:
     )
 
 
-def _as_list(value: object) -> list[Any]:
+def _clean_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
@@ -142,5 +142,5 @@ def _wrap_paragraphs(text: str) -> str:
 
 
 def _find_author(item: dict[str, Any]) -> str:
-    first = next(iter(_as_list(item.get("authors"))), item.get("author"))
+    first = next(iter(_clean_list(item.get("authors"))), item.get("author"))
     return to_plain_line(first.get("name"), limit=200) if isinstance(first, dict) else ""

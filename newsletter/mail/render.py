@@ -28,7 +28,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from newsletter.digest_vocabulary import OutlookState
 from newsletter.errors import TemplateProblem
 from newsletter.html.text import shorten_text, to_plain_line
-from newsletter.i18n import SOURCE, direction, find_language, translations
+from newsletter.i18n import SOURCE, find_language, get_direction, translations
 from newsletter.mail.slots import make_slot
 
 HTML_BUDGET = 90_000
@@ -141,7 +141,7 @@ class Renderer:
         Raises `TemplateProblem`, naming template and line.
         """
         language = str(getattr(context.get("list"), "language", ""))
-        context = {"direction": direction(language), **context}
+        context = {"direction": get_direction(language), **context}
         token = _speaking.set(find_language(language) or SOURCE)
         try:
             subject = to_plain_line(_render(self._jinja, f"{mail}/subject.txt", context), limit=300)

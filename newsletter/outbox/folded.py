@@ -43,7 +43,7 @@ class FoldedMessage:
 
 def keep(session: Session, campaign: Campaign, step: ColumnElement[bool]) -> None:
     """Set the bit of a campaign for the subscriptions of its deliveries in `step`."""
-    block, bit = _place(campaign.id)
+    block, bit = _find_block(campaign.id)
     columns = deliveries.c
     had = select(
         columns.subscription_id, literal(block), columns.cursor, columns.status, literal(bit)
@@ -66,7 +66,7 @@ def had_folded_clause(
     campaign_ids: Collection[int], *, statuses: Collection[DeliveryStatus]
 ) -> ColumnElement[bool]:
     """Build the condition for subscriptions that had one of these, in one of these statuses."""
-    return _had_clause(_masks(campaign_ids), folded.c.status.in_(statuses))
+    return _had_clause(_make_masks(campaign_ids), folded.c.status.in_(statuses))
 
 
 def had_folded_edition_clause(editions: Collection[tuple[int, int]]) -> ColumnElement[bool]:
@@ -76,7 +76,8 @@ def had_folded_edition_clause(editions: Collection[tuple[int, int]]) -> ColumnEl
         false(),
         *(
             _had_clause(
-                _masks(id_ for id_, one in editions if one == number), folded.c.cursor == number
+                _make_masks(id_ for id_, one in editions if one == number),
+                folded.c.cursor == number,
             )
             for number in numbers
         ),
@@ -99,7 +100,7 @@ def read_messages(session: Session, subscription_id: int) -> list[FoldedMessage]
     messages = (
         FoldedMessage(campaign_id, row.cursor, row.status)
         for row in session.execute(query)
-        for campaign_id in _campaign_ids(row.block, row.campaigns)
+        for campaign_id in _list_campaign_ids(row.block, row.campaigns)
     )
     return sorted(messages, key=lambda message: message.campaign_id)
 
@@ -151,7 +152,7 @@ def forget_folded(session: Session, subscription_ids: Sequence[int]) -> None:
     ids = {
         campaign_id
         for row in session.execute(query.with_for_update())
-        for campaign_id in _campaign_ids(row.block, row.campaigns)
+        for campaign_id in _list_campaign_ids(row.block, row.campaigns)
     }
     if not ids:
         return
@@ -161,20 +162,20 @@ def forget_folded(session: Session, subscription_ids: Sequence[int]) -> None:
     session.execute(delete(folded).where(theirs))
 
 
-def _place(campaign_id: int) -> tuple[int, int]:
+def _find_block(campaign_id: int) -> tuple[int, int]:
     """Return a campaign's block and its bit there."""
     block, place = divmod(campaign_id, CAMPAIGNS_A_ROW)
     return block, 1 << place
 
 
-def _masks(campaign_ids: Iterator[int] | Collection[int]) -> dict[int, int]:
+def _make_masks(campaign_ids: Iterator[int] | Collection[int]) -> dict[int, int]:
     """Return the bits of some campaigns by block."""
     masks: defaultdict[int, int] = defaultdict(int)
-    for block, bit in map(_place, campaign_ids):
+    for block, bit in map(_find_block, campaign_ids):
         masks[block] |= bit
     return masks
 
 
-def _campaign_ids(block: int, bits: int) -> list[int]:
+def _list_campaign_ids(block: int, bits: int) -> list[int]:
     first = block * CAMPAIGNS_A_ROW
     return [first + place for place in range(CAMPAIGNS_A_ROW) if bits >> place & 1]

@@ -11,7 +11,7 @@ from newsletter import outbox
 from newsletter.access_vocabulary import AuthorRole
 from newsletter.addresses import mask_addresses
 from newsletter.html.text import to_plain_line
-from newsletter.i18n import Text, direction, say
+from newsletter.i18n import Text, get_direction, say
 from newsletter.models import Author, AuthorList, MailingList
 from newsletter.services.notice_texts import Notice
 from newsletter.services.runtime import Environment
@@ -69,7 +69,7 @@ def _say_value(value: object, language: str) -> object:
         return value
     words = say_stored(value, language) if isinstance(value, Text | Stored) else value
     line = mask_addresses(to_plain_line(words))
-    if " " in line and direction(language) == "rtl":
+    if " " in line and get_direction(language) == "rtl":
         return f"\u2068{line}\u2069"  # its numbers and full stops stay where they are (UAX 9)
     return line
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from newsletter.feeds.protected import PROTECTED
-from newsletter.i18n import Text, day_and_time, decimal
+from newsletter.i18n import Text, format_day_and_time, format_decimal
 from newsletter.models import Campaign, Feed, MailingList
 from newsletter.services import notice_texts as texts
 from newsletter.services.checks import Check
@@ -127,7 +127,7 @@ def notify_pace_learnt(
         texts.PACE_LEARNT,
         server=server,
         why=why,
-        rate=decimal(rate, mailing_list.language),
+        rate=format_decimal(rate, mailing_list.language),
         setting=f"{max(rate, 0.1):.1f}",
     )
 
@@ -210,4 +210,4 @@ def _describe_trouble(check: Check) -> Text:
 
 
 def _write_moment(moment: datetime, mailing_list: MailingList) -> str:
-    return day_and_time(moment, mailing_list.language, mailing_list.zone)
+    return format_day_and_time(moment, mailing_list.language, mailing_list.zone)

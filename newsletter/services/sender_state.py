@@ -87,7 +87,7 @@ class State:
 def read_states(session: Session, now: datetime) -> tuple[State, ...]:
     """Return the causes that slow or stop sending at `now`; those that stop it come first."""
     rows = session.scalars(select(SenderState).order_by(SenderState.cause)).all()
-    states = [_state(row) for row in rows if row.until > now or row.rate is not None]
+    states = [_make_state(row) for row in rows if row.until > now or row.rate is not None]
     return tuple(sorted(states, key=lambda state: not state.stops))
 
 
@@ -97,7 +97,7 @@ def is_resting(env: Environment) -> bool:
         return any(state.stops for state in read_states(session, env.now))
 
 
-def _state(row: SenderState) -> State:
+def _make_state(row: SenderState) -> State:
     return State(row.cause, row.until, row.why, row.server, row.since, row.rate, row.seconds)
 
 
@@ -127,7 +127,7 @@ class SenderStates:
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             with reading() as session:
                 self._known = {
-                    row.cause: _state(row) for row in session.scalars(select(SenderState))
+                    row.cause: _make_state(row) for row in session.scalars(select(SenderState))
                 }
             self._read_at = time.monotonic()
         return self._known

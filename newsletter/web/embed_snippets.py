@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from pathlib import Path
 from typing import assert_never
 from urllib.parse import urlencode
 
-from flask import render_template
+from flask import current_app, render_template
 from flask_babel import force_locale
 
+from newsletter.errors import NotFound
 from newsletter.i18n import SOURCE, find_language
 from newsletter.services.consent import hash_wording
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.services.signup.forms import TRAP, Form
 from newsletter.setup_vocabulary import EmbedKind
-from newsletter.web.signup import get_script_file
 
 HEIGHT = 420
 """Pixels of a frame before its page says how tall it is, or where the blog's policy forbids the
@@ -88,5 +89,13 @@ def compute_integrity() -> str:
     """Return the hash by which a browser checks embed.js (Subresource Integrity)."""
     return (
         "sha384-"
-        + base64.b64encode(hashlib.sha384(get_script_file().read_bytes()).digest()).decode()
+        + base64.b64encode(hashlib.sha384(_get_script_file().read_bytes()).digest()).decode()
     )
+
+
+def _get_script_file() -> Path:
+    """Return embed.js as it is served; raises `NotFound` where the installation lacks it."""
+    file = Path(str(current_app.static_folder)) / "embed.js"
+    if not file.is_file():
+        raise NotFound("this installation has no embed.js")
+    return file

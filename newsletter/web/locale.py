@@ -23,12 +23,12 @@ from newsletter.i18n import (
     LANGUAGES,
     SOURCE,
     Text,
-    day,
-    day_and_time,
-    direction,
     find_language,
+    format_day,
+    format_day_and_time,
+    format_month,
     get_babel_locale,
-    month,
+    get_direction,
     translations,
 )
 from newsletter.stored_texts import say_stored
@@ -52,20 +52,22 @@ def install(app: Flask) -> None:
     babel.domain_instance = _Catalogues()
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.filters["day"] = lambda moment, style="long": _format_day(moment, style)
-    app.jinja_env.filters["month"] = lambda moment: month(moment, current_language())
-    app.jinja_env.filters["day_and_time"] = lambda moment: day_and_time(moment, current_language())
+    app.jinja_env.filters["month"] = lambda moment: format_month(moment, current_language())
+    app.jinja_env.filters["day_and_time"] = lambda moment: format_day_and_time(
+        moment, current_language()
+    )
     app.jinja_env.filters["ltr"] = lambda text: Markup('<bdi dir="ltr">{}</bdi>').format(text)
     app.context_processor(_list_words)
 
 
 def _format_day(moment: datetime, style: str) -> str:
-    return day(moment, current_language(), style=style)
+    return format_day(moment, current_language(), style=style)
 
 
 def _list_words() -> dict[str, object]:
     return {
         "language": current_language(),
-        "direction": direction(current_language()),
+        "direction": get_direction(current_language()),
         "languages": LANGUAGES,
     }
 

@@ -29,7 +29,7 @@ CADENCE_WORDS: dict[str, Text] = {
 
 
 @blueprint.app_context_processor
-def words() -> dict[str, object]:
+def list_words() -> dict[str, object]:
     """Give templates the words of closed sets."""
     return {
         "cadence_words": translate_texts(CADENCE_WORDS),
@@ -56,7 +56,7 @@ def see_other(path: str) -> Response:
 
 
 @blueprint.after_app_request
-def stay_here(response: Response) -> Response:
+def keep_redirect_here(response: Response) -> Response:
     """Redirect to a path, whatever host the request names.
 
     For a slash too few or too many, the router's own redirect would lead to that host.

@@ -10,16 +10,14 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from markupsafe import Markup
 from werkzeug.exceptions import UnsupportedMediaType
-from werkzeug.wrappers import Response as AnyResponse
 
-from newsletter.errors import InvalidInput, NotFound
+from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, find_language
 from newsletter.link_purposes import LinkPurpose
@@ -133,7 +131,7 @@ def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
 
 
 @blueprint.post("/<slug>/subscribe")
-def subscribe(slug: str) -> AnyResponse:
+def subscribe(slug: str) -> Response:
     """Request a subscription; the answer is the same whoever the address belongs to (S03)."""
     values = _read_values()
     as_json = wants_json()
@@ -243,7 +241,7 @@ def embed(slug: str) -> Response:
 
 
 @blueprint.post("/<slug>/embed")
-def subscribe_in_frame(slug: str) -> AnyResponse:
+def subscribe_in_frame(slug: str) -> Response:
     """Request a subscription, and answer within the frame."""
     values = _read_values()
     set_languages(form=values.get("language"))
@@ -316,11 +314,3 @@ def share(response: Response) -> Response:
             response.headers["Access-Control-Allow-Methods"] = response.headers.get("Allow", "")
             response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_FOR)
     return response
-
-
-def get_script_file() -> Path:
-    """Return embed.js as it is served; raises `NotFound` where the installation lacks it."""
-    file = Path(str(current_app.static_folder)) / "embed.js"
-    if not file.is_file():
-        raise NotFound("this installation has no embed.js")
-    return file

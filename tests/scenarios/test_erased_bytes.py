@@ -49,7 +49,7 @@ def holding(file: Path, address: str) -> list[str]:
     result = address.encode()
     return [
         part.name
-        for part in (file, *files.side_files(file))
+        for part in (file, *files.list_side_files(file))
         if part.exists() and result in part.read_bytes()
     ]
 

@@ -191,7 +191,7 @@ def _classify(code: int, enhanced: str, text: str, stage: Stage | None) -> Cause
         return Cause.TEMPORARY
     if by_status not in (None, Cause.POLICY, Cause.TEMPORARY, Cause.PROTOCOL):
         return by_status
-    return loose or by_status or _by_code(code, stage, permanent=permanent)
+    return loose or by_status or _judge_code(code, stage, permanent=permanent)
 
 
 def normalize(text: str) -> str:
@@ -280,7 +280,7 @@ def _look_up(status: str, *, permanent: bool) -> Cause | None:
     return None
 
 
-def _by_code(code: int, stage: Stage | None, *, permanent: bool) -> Cause:
+def _judge_code(code: int, stage: Stage | None, *, permanent: bool) -> Cause:
     if code == 552:  # RFC 5321 section 4.5.3.1.10: too many recipients, where it answers RCPT
         return Cause.TEMPORARY if stage == Stage.RCPT else Cause.TOO_LARGE
     if code == 521 and stage in (Stage.CONNECT, Stage.MAIL):

@@ -115,10 +115,10 @@ def find_preset(text: str) -> Preset | None:
             f"{name} is no provider known here; give one of {', '.join(PRESETS)}, or "
             "smtp://host:587"
         )
-    return _in_region(preset, name.lower(), region.lower()) if colon else _without_region(preset)
+    return _in_region(preset, name.lower(), region.lower()) if colon else _cut_region(preset)
 
 
-def _without_region(preset: Preset) -> Preset:
+def _cut_region(preset: Preset) -> Preset:
     if preset.title == "Amazon SES":
         raise ValueError("Amazon SES needs its region: ses:eu-west-1")
     return replace(preset, url=preset.url.replace("{region}", ""))

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
-from newsletter.i18n import Text, day, day_and_time, say
+from newsletter.i18n import Text, format_day, format_day_and_time, say
 from newsletter.models import MailingList
 from newsletter.schedule import Period, find_latest_period
 from newsletter.services import figure_reading, installation
@@ -115,8 +115,8 @@ def _describe(
     return {
         "list_id": row.id,
         "language": row.language,
-        "first": day(_at_noon(first), row.language),
-        "last": day(_at_noon(last), row.language),
+        "first": format_day(_at_noon(first), row.language),
+        "last": format_day(_at_noon(last), row.language),
         "joined": sums[Figure.JOINED].total(),
         "left": sums[Figure.LEFT].total(),
         "reasons": _name_reasons(sums[Figure.REASON], row.language),
@@ -139,7 +139,7 @@ def _name_reasons(counts: Mapping[str, int], language: str) -> list[list[object]
 def _describe_outlook(row: MailingList, outlook: Outlook) -> dict[str, object]:
     when = ""
     if outlook.next_at is not None and not outlook.needs_release:
-        when = day_and_time(outlook.next_at, row.language, row.zone, style="full")
+        when = format_day_and_time(outlook.next_at, row.language, row.zone, style="full")
     return {
         "cadence": say(CADENCE_TEXT[outlook.cadence], row.language),
         "when": when,

@@ -21,7 +21,7 @@ from newsletter.html.to_text import (
     take_first_words,
 )
 from newsletter.html.truncate import cut_html
-from newsletter.i18n import Text, day, direction, say
+from newsletter.i18n import Text, format_day, get_direction, say
 from newsletter.models import Entry
 from newsletter.services.polling.correct_entry import OWN_EXCERPT_AT_MOST
 
@@ -86,7 +86,7 @@ class EntryMail:
     audio: str
     audio_minutes: int
     cut: bool
-    direction: str
+    get_direction: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +164,16 @@ class Presenter:
             .replace(">", "›"),
             image_height=VIDEO_HEIGHT if STILLS.match(image) else 0,
             author=to_plain_line(entry.author, limit=200),
-            date_text=day(entry.published_at, language, self.zone) if entry.published_at else "",
+            date_text=format_day(entry.published_at, language, self.zone)
+            if entry.published_at
+            else "",
             minutes=self._minutes,
             video=bool(entry.video_id),
             plays=bool(STILLS.match(image)),
-            audio="" if form == TITLE or _without_query(entry.audio) in html else entry.audio,
+            audio="" if form == TITLE or _cut_query(entry.audio) in html else entry.audio,
             audio_minutes=round(entry.audio_seconds / 60),
             cut=html != everything,
-            direction=find_direction(f"{title} {self.start}", self.language),
+            get_direction=find_direction(f"{title} {self.start}", self.language),
         )
 
     @cached_property
@@ -181,7 +183,7 @@ class Presenter:
         return count_reading_minutes(words) if len(words) > 400 else 0
 
 
-def _without_query(address: str) -> str:
+def _cut_query(address: str) -> str:
     """Return an address without its query, as it stands in HTML."""
     return escape(address.partition("?")[0])
 
@@ -219,4 +221,4 @@ def find_direction(text: str, language: str) -> str:
             return "ltr"
         if kind in ("R", "AL"):
             return "rtl"
-    return direction(language)
+    return get_direction(language)

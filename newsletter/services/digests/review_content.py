@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from newsletter.errors import TemplateProblem
-from newsletter.i18n import day_and_time, direction, say
+from newsletter.i18n import format_day_and_time, get_direction, say
 from newsletter.mail import slots
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import DigestReview, MailingList
@@ -34,7 +34,7 @@ class LinkedEntry:
     """An entry with the link that leaves it out."""
 
     title: str
-    direction: str
+    get_direction: str
     leave_out_url: str
 
 
@@ -95,13 +95,13 @@ def describe_review(
 
 def _isolate(title: str, language: str) -> str:
     """Keep a title that runs the other way from turning the quotation marks around it (UAX 9)."""
-    if find_direction(title, language) == direction(language):
+    if find_direction(title, language) == get_direction(language):
         return title
     return f"\u2068{title}\u2069"
 
 
 def _say_moment(review: Review, language: str, zone: ZoneInfo) -> str:
-    return day_and_time(review.go_at, language, zone, style="full") if review.go_at else ""
+    return format_day_and_time(review.go_at, language, zone, style="full") if review.go_at else ""
 
 
 def _render(

@@ -149,8 +149,8 @@ def _render_version(
     env: Environment, mailing_list: ListContext, letter: Letter, gathered: GatheredPictures
 ) -> tuple[LetterVersion, RenderedLetter]:
     marks = Marks()
-    subject = marks.take(letter.subject, where="subject", line=letter.line_of("subject"))
-    preheader = marks.take(letter.preheader, where="preheader", line=letter.line_of("preheader"))
+    subject = marks.take(letter.subject, where="subject", line=letter.find_line("subject"))
+    preheader = marks.take(letter.preheader, where="preheader", line=letter.find_line("preheader"))
     source = marks.take(letter.markdown, where="letter", line=letter.line)
     resources.require_resources(marks.resources)  # all, whoever would see them
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from newsletter.digest_vocabulary import DigestOrder, DigestSections, DigestShow
 from newsletter.mail.theme import FONTS, RADIUS_AT_MOST
-from newsletter.setting_types import duration
+from newsletter.setting_types import parse_duration
 
 INDEXED = ("letters", "all")
 """What search engines may list: letters and single posts, or digests of several posts, too."""
@@ -67,7 +67,7 @@ def _parse_review(text: str) -> int:
     """Return minutes; 0 for "off"."""
     if text in ("", "0", "off", "no"):
         return 0
-    review = duration(text)
+    review = parse_duration(text)
     if not REVIEW_AT_LEAST <= review <= REVIEW_AT_MOST:
         raise ValueError('must be from 5m to 3d, like "24h", or off')
     return int(review.total_seconds() // 60)

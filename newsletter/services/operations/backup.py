@@ -48,7 +48,7 @@ class _Parts:
     sums: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def part(self, name: str) -> Iterator[_Summing]:
+    def open_part(self, name: str) -> Iterator[_Summing]:
         with self.archive.open(name, "w", force_zip64=True) as out:
             summing = _Summing(out)
             yield summing
@@ -151,11 +151,11 @@ def _write(settings: Settings, settings_file: Path, out: IO[bytes], now: datetim
         parts = _Parts(archive)
         rows = {}
         for table in snapshot.tables:
-            with parts.part(f"database/{table.name}.jsonl") as written:
+            with parts.open_part(f"database/{table.name}.jsonl") as written:
                 rows[table.name] = _write_rows(written, snapshot.read_rows(table))
         _write_settings(parts, settings, settings_file)
         for name, file in list_files(settings.folder):
-            with parts.part(name) as written, file.open("rb") as source:
+            with parts.open_part(name) as written, file.open("rb") as source:
                 shutil.copyfileobj(source, written)
         manifest = Manifest(
             now.astimezone(UTC),
@@ -183,11 +183,11 @@ def _write_settings(parts: _Parts, settings: Settings, settings_file: Path) -> N
     """Add the settings file as it is, and the keys in use, which the environment may hold."""
     with suppress(FileNotFoundError):
         content = settings_file.read_bytes()
-        with parts.part(SETTINGS) as out:
+        with parts.open_part(SETTINGS) as out:
             out.write(content)
     current, *fallbacks = settings.signing_keys
     keys = {"secret_key": current, "secret_key_fallbacks": fallbacks}
-    with parts.part(KEYS) as out:
+    with parts.open_part(KEYS) as out:
         out.write(json.dumps(keys).encode())
 
 

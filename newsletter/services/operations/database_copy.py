@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.db.session import explain_error
 from newsletter.errors import DatabaseError, Refused
-from newsletter.files import side_files
+from newsletter.files import list_side_files
 from newsletter.services import workers
 from newsletter.services.operations import database, table_copy
 from newsletter.services.operations.file_users import read_command
@@ -75,7 +75,7 @@ def fill_new(
         counts = fill_all(f"sqlite:///{part}", tables, rows_of, sequences)
         part.rename(file)
     finally:
-        for left in (part, *side_files(part)):
+        for left in (part, *list_side_files(part)):
             left.unlink(missing_ok=True)
     return counts
 

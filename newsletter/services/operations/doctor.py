@@ -81,7 +81,7 @@ def list_parts(
     parts += [(domain, partial(check_domain, domain)) for domain in _list_domains()]
     return parts + [
         _name_part(env, part)
-        for part in (_names, _check_bounces, _check_feeds, _check_worker, _queue)
+        for part in (_check_names, _check_bounces, _check_feeds, _check_worker, _queue)
     ]
 
 
@@ -203,7 +203,7 @@ def _check_smtp(env: Environment) -> Iterator[Check]:
         )
 
 
-def _names(env: Environment) -> Iterator[Check]:
+def _check_names(env: Environment) -> Iterator[Check]:
     yield from dns_checks.check_host_name(
         env, urlsplit(env.settings.base_url).hostname or "localhost"
     )

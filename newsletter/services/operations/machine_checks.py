@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from newsletter import outbox
 from newsletter.db.session import reading
-from newsletter.files import is_exposed, side_files
+from newsletter.files import is_exposed, list_side_files
 from newsletter.i18n import Text
 from newsletter.services.checks import BAD, GOOD, UNKNOWN, WARN, Check
 from newsletter.services.runtime import Environment
@@ -34,7 +34,7 @@ def check_files(env: Environment) -> Iterator[Check]:
         database = Path(str(url.database))
         files += [
             database,
-            *side_files(database),
+            *list_side_files(database),
             *sorted(database.parent.glob(f"{database.name}.before-restore*")),
         ]
     exposed = [str(file) for file in files if is_exposed(file)]

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import DatabaseError
-from newsletter.files import side_files
+from newsletter.files import list_side_files
 from newsletter.models import Counter, Feed
 from newsletter.outbox.depth import QueueDepth
 from newsletter.services import counters, installation, sender_state, workers
@@ -150,4 +150,4 @@ def _measure_database(env: Environment, session: Session) -> int:
     if url.get_backend_name() != "sqlite":
         return int(session.scalar(text("SELECT pg_database_size(current_database())")) or 0)
     file = Path(str(url.database))
-    return sum(part.stat().st_size for part in (file, *side_files(file)) if part.exists())
+    return sum(part.stat().st_size for part in (file, *list_side_files(file)) if part.exists())

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from newsletter.db.causes import describe_cause
 from newsletter.errors import DatabaseError, Refused
-from newsletter.files import open_private, side_files
+from newsletter.files import list_side_files, open_private
 from newsletter.services import workers
 from newsletter.services.operations import database
 from newsletter.services.operations.file_users import find_users, is_open_here, read_command
@@ -75,7 +75,7 @@ def restore(settings: Settings, file: Path, *, passphrase: str = "") -> Restored
 
 
 def _require_unused(target: Path) -> None:
-    users = find_users((target, *side_files(target)))
+    users = find_users((target, *list_side_files(target)))
     if users:
         names = ", ".join(map(str, users))
         raise Refused(f"{target} is in use by {names}", hint="stop it, then restore again")
@@ -180,7 +180,10 @@ def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
         with closing(sqlite3.connect(part)) as copy:
             old.backup(copy)
     except sqlite3.DatabaseError:
-        for source, copy_of in ((target, part), (side_files(target)[0], side_files(copy_path)[0])):
+        for source, copy_of in (
+            (target, part),
+            (list_side_files(target)[0], list_side_files(copy_path)[0]),
+        ):
             if source.exists():
                 with source.open("rb") as opened, open_private(copy_of, "wb") as out:
                     shutil.copyfileobj(opened, out)
@@ -215,7 +218,7 @@ def _swap(staged: Path, target: Path) -> None:
     """
     left = os.open(target, os.O_RDWR) if target.exists() else None
     try:
-        for side_file in side_files(
+        for side_file in list_side_files(
             target
         ):  # of a damaged database; SQLite would add its log to the new one
             side_file.unlink(missing_ok=True)
@@ -227,7 +230,7 @@ def _swap(staged: Path, target: Path) -> None:
 
 
 def _remove(staged: Path) -> None:
-    for file in (staged, *side_files(staged)):
+    for file in (staged, *list_side_files(staged)):
         file.unlink(missing_ok=True)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from newsletter.db.session import Base
 from newsletter.errors import Refused
-from newsletter.files import open_private, side_files
+from newsletter.files import list_side_files, open_private
 from newsletter.services.operations import backup_archive, database
 
 MAGIC = b"SQLite format 3\0"
@@ -42,7 +42,9 @@ def check_file(file: Path, target: Path) -> None:
 
 def stage_backup(file: Path, staged: Path) -> None:
     """Copy a backup to `staged`, with the log that SQLite may have left beside it."""
-    for source, copy in zip((file, *side_files(file)), (staged, *side_files(staged)), strict=True):
+    for source, copy in zip(
+        (file, *list_side_files(file)), (staged, *list_side_files(staged)), strict=True
+    ):
         if source.exists() and not source.name.endswith("-shm"):
             with source.open("rb") as opened, open_private(copy, "xb") as out:
                 shutil.copyfileobj(opened, out)

@@ -14,7 +14,7 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
 from newsletter.access_vocabulary import ActOutcome, AuthorRole, ImportState
-from newsletter.i18n import SOURCE, Text, direction, say
+from newsletter.i18n import SOURCE, Text, get_direction, say
 from newsletter.import_formats.platforms import CSV, Platform
 from newsletter.vocabulary import CampaignStatus, EntryStatus, SubscriptionStatus
 from newsletter.web.locale import current_language, format_size, say_here, translate_texts
@@ -157,7 +157,7 @@ def write_said(text: str) -> Markup:
     words = say_here(text)
     if words == str(text) and current_language() != SOURCE:
         return Markup('<span lang="en" dir="ltr">{}</span>').format(words)
-    if direction(current_language()) == "rtl":  # it may begin with a name in Latin letters
+    if get_direction(current_language()) == "rtl":  # it may begin with a name in Latin letters
         return Markup('<bdi dir="rtl">{}</bdi>').format(words)
     return Markup("<bdi>{}</bdi>").format(words)
 

@@ -198,9 +198,9 @@ def test_dmarc_of_a_very_deep_name_asks_at_most_eight_times() -> None:
 
 def test_weak_and_withdrawn_keys_of_dkim_are_named() -> None:
     for bits in (2048, 1024, 512):
-        assert dkim.rsa_bits(public_key(bits)) == bits
-    assert dkim.rsa_bits("nonsense!") == 0
-    assert dkim.rsa_bits("") == 0
+        assert dkim.count_rsa_bits(public_key(bits)) == bits
+    assert dkim.count_rsa_bits("nonsense!") == 0
+    assert dkim.count_rsa_bits("") == 0
     ask = dns(
         ("good._domainkey.a.example", "TXT", f"v=DKIM1; k=rsa; p={public_key(2048)}"),
         ("short._domainkey.a.example", "TXT", f"p={public_key(1024)}"),
