@@ -21,7 +21,7 @@ from newsletter.feeds.hub import Hub, find_hub
 from newsletter.feeds.parse import parse_feed
 from newsletter.feeds.post import Posted, Poster
 from newsletter.models import Entry, Feed, HubSubscription
-from newsletter.services.polling import feeds, websub
+from newsletter.services.polling import feeds, ping, websub
 from newsletter.services.polling import poll as polling
 from newsletter.services.polling.ping import POLLS_PER_FEED
 from newsletter.services.runtime import EXTENSION, Environment
@@ -222,6 +222,23 @@ def test_pushes_have_a_ceiling_and_a_size(world: World) -> None:
     assert polls == POLLS_PER_FEED
     assert world.push(b"x" * 1_100_000) == 413
     assert world.client.post("/websub/AAAAAAAAAAAA", data=b"").status_code == 404
+
+
+def test_pings_of_strangers_use_up_no_push(world: World) -> None:
+    world.ask()
+    world.answer()
+    for _ in range(POLLS_PER_FEED + 1):
+        assert world.client.post("/ping", data={"url": URL}).status_code == 200
+        world.poll()
+        world.clock.forward(timedelta(seconds=1))
+    assert world.due == []
+    assert world.push(b"<feed/>") == 202
+    assert world.due == [URL]
+    world.poll()
+    with world.app.app_context(), reading() as session:
+        feed_id = session.scalars(select(Feed.id).where(Feed.url == URL)).one()
+        ping.poll_soon(world.env, feed_id)
+    assert world.due == [URL]
 
 
 def test_what_is_pushed_beyond_the_ceiling_writes_nothing(world: World) -> None:

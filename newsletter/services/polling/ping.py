@@ -6,6 +6,7 @@ A ping is never believed as content. Known and unknown addresses cost and answer
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,7 +23,17 @@ from newsletter.vocabulary import FeedStatus
 PINGS_PER_NETWORK = 120
 """Pings an hour from one network; a host of many blogs sends them all from there."""
 POLLS_PER_FEED = 12
-"""Polls of one feed an hour that pings may cause, whoever sends them."""
+"""Polls of one feed an hour that each of these causes may have, whoever it comes from."""
+
+
+class PollCause(StrEnum):
+    """The reason for which a poll comes now: what anybody may send uses up nothing of the others."""
+
+    PING = "ping"
+    """Anybody may send one."""
+    PUSH = "push"
+    """Its hub has signed it."""
+    AUTHOR = "author"
 
 
 def receive_ping(env: Environment, addresses: Sequence[str], ip: str) -> None:
@@ -40,16 +51,16 @@ def receive_ping(env: Environment, addresses: Sequence[str], ip: str) -> None:
     with transaction() as session:
         increment(session, network_name, now=now, seconds=HOUR)
         for feed_id in feed_ids:
-            bring_poll_forward(env, session, feed_id)
+            bring_poll_forward(env, session, feed_id, PollCause.PING)
 
 
 def poll_soon(env: Environment, feed_id: int) -> None:
-    """Poll a feed now, as if its blog had pinged."""
+    """Poll a feed now, as its author or their program has asked."""
     with transaction() as session:
-        bring_poll_forward(env, session, feed_id)
+        bring_poll_forward(env, session, feed_id, PollCause.AUTHOR)
 
 
-def bring_poll_forward(env: Environment, session: Session, feed_id: int) -> None:
+def bring_poll_forward(env: Environment, session: Session, feed_id: int, cause: PollCause) -> None:
     """Make a feed due now, unless it fails, is due already, or was brought forward too often.
 
     Nothing is written then: who may ask without end must not slow the mail that is going out.
@@ -60,7 +71,7 @@ def bring_poll_forward(env: Environment, session: Session, feed_id: int) -> None
     now = int(env.now.timestamp())
     if feed.next_poll_at <= env.now:
         return
-    name = f"ping/feed/{feed_id}"
+    name = f"{cause}/feed/{feed_id}"
     if count_since(session, [name], since=now - now % HOUR)[name] < POLLS_PER_FEED:
         increment(session, name, now=now, seconds=HOUR)
         feed.next_poll_at = env.now

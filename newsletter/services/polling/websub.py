@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading, transaction
 from newsletter.feeds.hub import Hub
 from newsletter.models import Feed, HubSubscription
-from newsletter.services.polling.ping import bring_poll_forward
+from newsletter.services.polling.ping import PollCause, bring_poll_forward
 from newsletter.services.runtime import Environment
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import FeedStatus
@@ -177,7 +177,7 @@ def receive_push(env: Environment, handle: str, body: bytes, signature: str) -> 
         secret = row.secret
     if _is_signed(secret, body, signature):
         with transaction() as session:
-            bring_poll_forward(env, session, feed_id)
+            bring_poll_forward(env, session, feed_id, PollCause.PUSH)
             subscription = session.get(HubSubscription, row_id)
             if subscription is not None and _is_noted_long_ago(subscription.pushed_at, env.now):
                 subscription.pushed_at = env.now
