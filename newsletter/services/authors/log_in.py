@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading, transaction
-from newsletter.errors import LinkExpired, LinkInvalid, LinkSpent
+from newsletter.errors import LinkExpired, LinkInvalid, LinkSpent, TooMany
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import Author, AuthorLogin, AuthorSession, MailingList
 from newsletter.services import counters, request_limits
@@ -35,7 +35,8 @@ PATH_AT_MOST = 300
 MAX_TRIES = 5
 """Codes that may be typed for one log-in: with 40 bits a code, a guess is hopeless."""
 MAILS_PER_HOUR = 5
-"""Log-in mails to one address an hour, so that nobody fills an author's mailbox."""
+"""Log-in mails an hour to one address, and to a browser that is known, so that nobody fills an
+author's mailbox."""
 _UNKNOWN = Author(id=0, email="nobody@localhost.invalid", limited=False)
 """Stands for an address that is no author's, while the same work is done."""
 
@@ -51,20 +52,31 @@ class LinkedLogin:
 
 
 def request_link(
-    env: Environment, address: str, *, browser: str, ip: str, language: str, path: str = ""
+    env: Environment,
+    address: str,
+    *,
+    browser: str,
+    ip: str,
+    language: str,
+    path: str = "",
+    session_id: int | None = None,
 ) -> None:
     """Mail an author a link and a code to log in with, for the browser named `browser`.
 
     They lead to the page `path`, one of the author's. The answer and its statements are the same
-    for every address. Raises `InvalidInput`, `TooMany`.
+    for every address. `session_id` is the session that the browser has, or had last: where it is
+    that author's, its mails are counted apart, so that no stranger keeps an author out by asking.
+    Raises `InvalidInput`, `TooMany`.
     """
     typed = parse_address(address)
+    if session_id is not None and _is_session_of(session_id, typed.key):
+        _request_known(env, typed.key, browser, language, path, session_id)
+        return
     visit = Visit(ELSEWHERE, ip, typed.key)
     request_limits.require_room(env, visit)
     with transaction() as session:
         request_limits.count_request(env, session, visit)
-        name = f"log-in/{hash_address(env, typed.key)[0][:40]}"
-        mails = counters.increment(session, name, now=int(env.now.timestamp()), seconds=HOUR)
+        mails = _count_mail(env, session, hash_address(env, typed.key)[0][:40])
         author = find_author(session, typed.key)
         login = _add_login(env, session, author.id if author else None, browser, path)
         entitled = author is not None and mails <= MAILS_PER_HOUR
@@ -73,6 +85,36 @@ def request_link(
         with roll_back(session):
             if not entitled:
                 _queue(env, session, author or _UNKNOWN, login, language)
+
+
+def _is_session_of(session_id: int, email_key: str) -> bool:
+    """Tell whether a session, open or ended, is of the author with an address."""
+    query = (
+        select(AuthorSession.id)
+        .join(Author, Author.id == AuthorSession.author_id)
+        .where(AuthorSession.id == session_id, Author.email_key == email_key)
+    )
+    with reading() as session:
+        return session.scalar(query) is not None
+
+
+def _request_known(
+    env: Environment, email_key: str, browser: str, language: str, path: str, session_id: int
+) -> None:
+    """Mail a link to an author who asks for it in a browser that they logged in with."""
+    with transaction() as session:
+        if _count_mail(env, session, f"session/{session_id}") > MAILS_PER_HOUR:
+            seconds = HOUR - int(env.now.timestamp()) % HOUR
+            raise TooMany("too many log-in mails were asked for", retry_after=seconds)
+        author = find_author(session, email_key)
+        if author is not None:
+            login = _add_login(env, session, author.id, browser, path)
+            _queue(env, session, author, login, language)
+
+
+def _count_mail(env: Environment, session: Session, name: str) -> int:
+    now = int(env.now.timestamp())
+    return counters.increment(session, f"log-in/{name}", now=now, seconds=HOUR)
 
 
 def make_link(env: Environment, address: str) -> str:

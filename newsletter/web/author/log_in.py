@@ -176,14 +176,16 @@ def _find_session(browser: BrowserSession) -> int | None:
 
 
 def _request_link(address: str) -> None:
+    browser = current_browser()
     try:
         log_in.request_link(
             environment(),
             address,
-            browser=current_browser().name,
+            browser=browser.name,
             ip=request.remote_addr or "",
             language=current_language(),
             path=choose_path(request.form.get("next")),
+            session_id=_find_session(browser),
         )
     except TooMany:
         _note("limited", "a ceiling is reached")

@@ -191,6 +191,39 @@ def test_an_author_gets_five_mails_an_hour_and_requests_have_the_ceilings_of_sig
     assert len(sink.to(ANA)) == 5
 
 
+def test_a_stranger_uses_up_nothing_of_a_browser_that_is_known(
+    app: Flask, ana: str, browse: Browse, sink: Sink
+) -> None:
+    """What needs a fresh log-in could be kept from an author for ever otherwise."""
+    laptop = browse("owner", address=ANA)
+    home = browse()
+    assert enter(app, home, sink) == 1
+    assert home.post("/author/log-out", page="/author/").status_code == 303
+    ben = browse("editor", address="ben@blog.example")
+    stranger = browse()
+    for _ in range(30):
+        stranger.post("/author/log-in", {"email": ANA})
+    assert count_new_mails(app, sink) == 4, "the fifth was for Ana's browser at home"
+    assert laptop.post("/author/again").status_code == 303
+    assert count_new_mails(app, sink) == 1
+    ask(home)
+    assert count_new_mails(app, sink) == 1
+    assert ben.post("/author/log-in", {"email": ANA}).status_code == 429, "he is a stranger to her"
+    codes = [laptop.post("/author/again").status_code for _ in range(6)]
+    assert codes == [303] * 4 + [429] * 2
+    assert count_new_mails(app, sink) == 4
+    with app.app_context(), reading() as session:
+        assert session.scalar(select(func.count(AuthorLogin.id))) < 40
+
+
+def count_new_mails(app: Flask, sink: Sink, address: str = ANA) -> int:
+    """Return how many mails an author has got since the last look."""
+    before = len(sink.to(address))
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+    return len(sink.to(address)) - before
+
+
 def test_ten_thousand_requests_leave_no_more_rows_than_the_ceiling(
     app: Flask, ana: str, browse: Browse
 ) -> None:
