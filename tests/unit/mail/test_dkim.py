@@ -9,13 +9,22 @@ from datetime import UTC, datetime
 
 import dkim
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from dkim import canonicalization
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.mail.dkim.canonical import relax_body, split_fields
 from newsletter.mail.dkim.keys import encode_public, load_key, make_key, write_record
-from newsletter.mail.dkim.signer import COVERED, OVERSIGNED, Signer, make_sign, sign_message
+from newsletter.mail.dkim.signer import (
+    COVERED,
+    OVERSIGNED,
+    Signer,
+    _fold,
+    make_sign,
+    sign_message,
+)
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
 from newsletter.mail.slots import make_slot
 from newsletter.setup_vocabulary import KeyKind
@@ -148,6 +157,42 @@ def test_foreign_bytes_in_a_message_made_as_a_whole(body: bytes) -> None:
 def test_the_relaxed_form_of_a_body_is_dkimpys(body: bytes) -> None:
     body += b"\r\n"  # as every message on the wire ends
     assert relax_body(body) == canonicalization.Relaxed.canonicalize_body(body)
+
+
+def test_fields_that_occur_several_times_are_all_covered() -> None:
+    header = b"From: a@example.com\r\nReferences: <1>\r\nSubject: x\r\nReferences: <2>\r\n"
+    data = sign_message(header + b"\r\nbody\r\n", make_sign(SIGNERS, NOW))
+    assert verifies(data)
+    assert not verifies(data.replace(b"<1>", b"<3>"))
+    assert not verifies(data.replace(b"<2>", b"<3>"))
+
+
+@pytest.mark.parametrize(("length", "lines"), [(35, 1), (36, 2)])
+def test_the_names_of_a_signature_are_folded_where_a_line_is_full(length: int, lines: int) -> None:
+    names = ["a" * 35, "b" * length, "c" * 71]
+    folded = _fold(names).split("\r\n  ")
+    assert "".join(folded) == ":".join(names)
+    assert len(folded) == lines + 1
+    assert max(map(len, folded)) <= 72
+
+
+def test_a_key_is_made_read_and_published() -> None:
+    key = load_key(make_key(KeyKind.RSA))
+    assert isinstance(key, rsa.RSAPrivateKey)
+    assert (key.key_size, key.public_key().public_numbers().e) == (2048, 65537)
+    record = write_record(key, "s1", "example.com")
+    assert record.startswith('s1._domainkey.example.com. TXT "v=DKIM1; k=rsa; p=')
+    strings = re.findall('"([^"]*)"', record)
+    assert [len(string) for string in strings[:-1]] == [255]
+    assert "".join(strings) == f"v=DKIM1; k=rsa; p={encode_public(key)}"
+
+
+def test_a_key_of_another_kind_is_refused() -> None:
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    with pytest.raises(ValueError, match="neither an RSA nor an Ed25519 key"):
+        load_key(pem)
 
 
 def test_nothing_signs_where_there_is_no_key() -> None:
