@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import func, select
 
 from newsletter.db.session import transaction
-from newsletter.models import Counter, SenderState
+from newsletter.models import Counter, Delivery, SenderState
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import PACE
+from newsletter.services.sending import throttle
 from newsletter.services.sending.throttle import (
     AT_ONCE,
+    CLIMB_BY,
     FASTEST,
     SLOWEST,
     Throttle,
@@ -23,6 +25,7 @@ from newsletter.services.sending.throttle import (
 from newsletter.setting_types import Ceiling
 from newsletter.settings import Settings
 from tests.fakes import Clock
+from tests.people import add_list
 
 pytestmark = pytest.mark.any_database
 SECOND = timedelta(seconds=1)
@@ -71,6 +74,25 @@ def test_an_hour_is_free_again_a_twentieth_after_it(env: Environment, clock: Clo
     assert pace.wait() == 0.0
     assert pace.find_fullest()[0] == 0.0
     assert take(pace) == AT_ONCE
+
+
+@pytest.mark.parametrize("settings", [{"max_per_hour": 1}], indirect=True)
+def test_the_only_message_of_an_hour_goes_at_once(env: Environment) -> None:
+    pace = Throttle(env)
+    assert pace.wait() == 0.0
+    assert take(pace) == AT_ONCE
+    assert take(pace).wait > 0
+
+
+@pytest.mark.parametrize("settings", [{"max_per_domain": {"*": Ceiling(1, 60)}}], indirect=True)
+def test_a_long_domain_is_counted_by_what_a_name_can_hold(env: Environment) -> None:
+    pace = Throttle(env)
+    assert take(pace, f"{'a' * 200}.example") == AT_ONCE
+    assert take(pace, f"{'a' * 200}.example") == Turn(later=63.0)
+    assert take(pace, "other.example") == AT_ONCE
+    with transaction() as session:
+        names = session.scalars(select(Counter.name).where(Counter.name.like("%aaa"))).all()
+    assert [len(name) for name in names] == [120]
 
 
 @pytest.mark.parametrize("settings", [{"max_per_day": 1}], indirect=True)
@@ -226,3 +248,36 @@ def test_a_pace_that_has_climbed_high_enough_is_forgotten(env: Environment, cloc
     assert Throttle(env).rate is None
     with transaction() as session:
         assert session.get(SenderState, PACE) is None
+
+
+def test_a_pace_that_is_as_fast_as_it_may_be_is_kept(
+    env: Environment, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "FASTEST", 2.0 * CLIMB_BY)
+    learn(2.0, clock)
+    pace = Throttle(env)
+    while not take(pace).wait:
+        pass
+    clock.forward(10 * SECOND)
+    pace.note_taken(clock.now)
+    assert pace.rate == Throttle(env).rate == 2.0 * CLIMB_BY
+
+
+def test_the_author_of_the_list_is_told_once_that_mail_is_slowed(
+    env: Environment, clock: Clock
+) -> None:
+    with transaction() as session:
+        add_list(session, "quiet", from_email="quiet@example.com")
+        blog = add_list(session, "blog", from_email="ana@example.com").id
+    pace = Throttle(env)
+
+    def refuse(list_id: int | None) -> list[str]:
+        clock.forward(3 * SECOND)
+        assert pace.note_refused("mx:25", "too fast", list_id=list_id)
+        with transaction() as session:
+            rows = session.scalars(select(Delivery.context))
+            return [str(context["to"]) for context in rows if context]
+
+    assert refuse(None) == [], "a mail of no list"
+    assert refuse(blog) == ["ana@example.com"]
+    assert refuse(blog) == ["ana@example.com"]
