@@ -27,7 +27,7 @@ POLLS_PER_FEED = 12
 
 
 class PollCause(StrEnum):
-    """The reason for which a poll comes now: what anybody may send uses up nothing of the others."""
+    """The reason for which a poll comes now: pings, which anybody sends, use up no other's."""
 
     PING = "ping"
     """Anybody may send one."""
