@@ -241,9 +241,10 @@ def test_m07_a_broken_template_sends_nothing_and_loses_nothing(
         other = add_list(session, "other")
         add_entry(session, add_feed(session, other), "Elsewhere")
         add_reader(session, other, "bob@example.com", cadence="monthly")
-    problems = [row.problem for row in digests.compose_due(env) if row.problem]
-    assert len(problems) == 1
-    assert problems[0].startswith("digest/html.html, line 2: ")
+    [failed] = [row for row in digests.compose_due(env) if row.problem]
+    assert failed.problem.startswith("digest/html.html, line 2: ")
+    assert (failed.list, failed.cadence, failed.campaign_id) == ("blog", "weekly", None)
+    assert (failed.entries, failed.recipients) == (0, 0)
     sending.send_due(env)
     assert sink.accepted == []
     (folder / "html.html").unlink()

@@ -79,6 +79,11 @@ def shown(
             "Tom & Ana went out. …",
         ),
         (
+            '<p><a href="https://b.org/tom">Tom</a> went out.</p><p>Then he came home.</p>',
+            '<a href="https://b.org/tom">Tom</a> went out.',
+            "Tom went out. …",
+        ),
+        (
             "<p>One two three four five nine ten.</p>",
             "One two three four five six.",
             "One two three four five nine …",

@@ -218,6 +218,16 @@ def test_what_is_owed_is_sent_now_or_rehearsed(
     assert campaigns == ([] if dry_run else [list_id] * 2)
 
 
+def test_who_sends_now_waits_for_no_corrections(env: Environment, list_id: int) -> None:
+    with transaction() as session:
+        for entry in session.scalars(select(Entry)):
+            entry.matures_at = START + HOUR
+    assert [row.list for row in digests.compose_due(env)] == []
+    sent = {row.cadence: row for row in digests.send_now(env, "blog")}
+    assert (sent[INSTANT].entries, sent[INSTANT].recipients) == (1, 1)
+    assert sent[INSTANT].campaign_id is not None
+
+
 def test_feeds_are_read_before_a_digest_is_composed(
     env: Environment, list_id: int, fake_fetch: FakeFetch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Hubs on either side of each limit of time and number, beside a feed whose hub asks for nothing."""
+"""Hubs on either side of each limit of time and number, beside a feed whose hub is not asked."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def add_hub(session: Session, name: str, **values: object) -> HubSubscription:
         handle=name,
         hub=f"https://hub.example.net/{name}",
         topic=TOPIC,
-        secret="secret",  # noqa: S106
+        secret="secret",
         **values,
     )
     session.add(row)
@@ -295,6 +295,7 @@ def test_a_hub_that_a_feed_names_anew_is_asked_with_a_secret_of_its_own(
     with reading() as session:
         query = select(HubSubscription).where(HubSubscription.feed_id == feed_id)
         row = session.scalars(query).one_or_none()
+        assert (row is None) is (hub is None)
         assert (row is not None and row.handle == "ana") is is_kept
         if row is not None and hub is not None:
             assert (row.hub, row.topic) == (hub.url, hub.topic)
