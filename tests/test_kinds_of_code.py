@@ -21,7 +21,7 @@ from tests.test_kinds import PACKAGE, find_callers, list_calls, trees
 
 COUNTERS = {
     "services/api_tokens.py:identify_caller": "a token",
-    "services/authors/log_in.py:request_link": "a hash; another spelling is no author's",
+    "services/authors/log_in.py:_count_mail": "a hash; another spelling is no author's",
     "services/authors/passkeys.py:_use_up": "an author",
     "services/counters.py:increment": "as its caller says",
     "services/counters.py:add_count": "as its caller says",
@@ -354,7 +354,7 @@ def test_the_guard_sees_a_command_that_keeps_an_error_to_itself(planted: str) ->
 STRANGERS = ("bounces/", "dns/", "feeds/", "html/", "import_formats/", "mail/mailbox/")
 """Modules that read what strangers wrote."""
 LOOPS = {
-    "dns/dkim.py:_integers": "the position grows by two bytes at least",
+    "dns/dkim.py:_read_integers": "the position grows by two bytes at least",
     "feeds/failures.py:_walk_causes": "each cause once",
     "feeds/fetch.py:Fetcher._read_body": "`max_bytes`, and the deadline",
     "feeds/isolated.py:FeedReader._end_idle": "waits for the reader's end",

@@ -86,7 +86,7 @@ class EntryMail:
     audio: str
     audio_minutes: int
     cut: bool
-    get_direction: str
+    direction: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Presenter:
             audio="" if form == TITLE or _cut_query(entry.audio) in html else entry.audio,
             audio_minutes=round(entry.audio_seconds / 60),
             cut=html != everything,
-            get_direction=find_direction(f"{title} {self.start}", self.language),
+            direction=find_direction(f"{title} {self.start}", self.language),
         )
 
     @cached_property

@@ -34,7 +34,7 @@ class LinkedEntry:
     """An entry with the link that leaves it out."""
 
     title: str
-    get_direction: str
+    direction: str
     leave_out_url: str
 
 
