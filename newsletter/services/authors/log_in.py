@@ -76,7 +76,7 @@ def request_link(
     request_limits.require_room(env, visit)
     with transaction() as session:
         request_limits.count_request(env, session, visit)
-        mails = _count_mail(env, session, hash_address(env, typed.key)[0][:40])
+        mails = _count_mail(env, session, f"log-in/{hash_address(env, typed.key)[0][:40]}")
         author = find_author(session, typed.key)
         login = _add_login(env, session, author.id if author else None, browser, path)
         entitled = author is not None and mails <= MAILS_PER_HOUR
@@ -103,7 +103,7 @@ def _request_known(
 ) -> None:
     """Mail a link to an author who asks for it in a browser that they logged in with."""
     with transaction() as session:
-        if _count_mail(env, session, f"session/{session_id}") > MAILS_PER_HOUR:
+        if _count_mail(env, session, f"log-in/session/{session_id}") > MAILS_PER_HOUR:
             seconds = HOUR - int(env.now.timestamp()) % HOUR
             raise TooMany("too many log-in mails were asked for", retry_after=seconds)
         author = find_author(session, email_key)
@@ -114,7 +114,7 @@ def _request_known(
 
 def _count_mail(env: Environment, session: Session, name: str) -> int:
     now = int(env.now.timestamp())
-    return counters.increment(session, f"log-in/{name}", now=now, seconds=HOUR)
+    return counters.increment(session, name, now=now, seconds=HOUR)
 
 
 def make_link(env: Environment, address: str) -> str:
