@@ -107,6 +107,18 @@ def test_a_digest_moves_those_who_get_it_and_nobody_else(env: Environment, list_
     assert [(row.cursor, len(row.entries)) for row in editions] == [(-1, 3), (0, 3), (1, 1)]
 
 
+def test_whoever_is_further_on_stays_there(env: Environment, list_id: int) -> None:
+    composed = compose.compose(env, make_due(list_id))
+    assert composed is not None
+    with transaction() as session:
+        query = select(Subscription).where(Subscription.list_id == list_id)
+        for row in session.scalars(query):
+            row.cursor = 9 if row.subscriber.email.startswith("some") else 1
+        session.flush()
+        compose._move_cursors(session, session.get_one(Campaign, composed.campaign_id), 3)
+    assert read_cursors() == {"new": 3, "some": 9, "all": 1, "daily": 1}
+
+
 def test_a_campaign_is_named_for_all_that_anybody_gets(env: Environment, list_id: int) -> None:
     with transaction() as session:
         for name, titles in (("rest", ["blog 1"]), ("walk", ["blog 2", "blog 3"])):

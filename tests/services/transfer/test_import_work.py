@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -209,7 +210,8 @@ def test_a_file_whose_bytes_are_gone_is_left_alone(
 ) -> None:
     number = keep()
     other = keep()
-    import_files.delete_bytes(env, number)
+    for _ in range(2):
+        import_files.delete_bytes(env, number)
     import_work.work_on_files(env)
     assert (read_row(number).state, read_row(number).tries) == ("uploaded", 0)
     assert read_row(other).state == "checked"
@@ -239,6 +241,19 @@ def test_a_file_is_kept_with_words_that_can_be_used(
     assert len(view.choices.because) == 500
     assert (view.size, len(view.filename)) == (len(PEOPLE), 80)
     assert [file.name for file in list_kept(env)] == [view.filename]
+
+
+def test_a_file_has_its_size_at_most_and_is_read_by_its_owner_alone(
+    env: Environment, keep: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_files, "BYTES_AT_MOST", 2 << 20)
+    largest = b"x" * (2 << 20)
+    assert import_files.get_file(keep(largest)).size == 2 << 20
+    with pytest.raises(Refused, match="more than 2 MB"):
+        keep(largest + b"x")
+    [file] = list_kept(env)
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent, file.parents[1])]
+    assert modes == [0o600, 0o700, 0o700]
 
 
 def test_an_empty_file_and_one_too_many_are_refused(
@@ -305,10 +320,10 @@ def test_what_may_be_decided_depends_on_the_state(
             {"rows": 7} if name == "approve" else {},
         )
         assert row.slug == ("other" if name == "check" else "blog")
-    kept = {file.parent.name for file in list_kept(env)}
+    folders = {file.parent.name for file in list_kept(env)}
     discarded = {read_row(numbers["discard"]).handle} if "discard" in allowed else set()
     handles = {read_row(number).handle for number in (other, *numbers.values())}
-    assert kept == handles - discarded
+    assert folders == handles - discarded
 
 
 @pytest.mark.parametrize(
