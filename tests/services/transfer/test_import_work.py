@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import stat
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from newsletter.services.authors import authors
 from newsletter.services.runtime import Environment
 from newsletter.services.transfer import import_files, import_work
 from newsletter.services.transfer.import_files import ImportChoices
+from newsletter.services.transfer.import_report import ImportResult
 from tests.fakes import START, Clock
 from tests.people import add_list, add_reader
 
@@ -203,6 +205,46 @@ def test_while_a_file_is_read_its_lease_is_renewed(
     import_work.work_on_files(env, stop=stop)
     minutes = import_work.LEASE + timedelta(minutes=1)
     assert leases == [(None, False), (START + minutes, True)]
+
+
+def test_a_claim_lasts_for_its_lease_and_ends_with_the_wait_of_the_file(
+    env: Environment, clock: Clock, keep: Callable[..., int]
+) -> None:
+    number = keep()
+    other = keep()
+    assert import_work._claim(env, number)
+    assert read_row(number).leased_until == START + import_work.LEASE
+    assert not import_work._claim(env, number)
+    assert read_row(other).leased_until is None
+    clock.forward(import_work.LEASE + SECOND)
+    view = import_files.get_file(number)
+    change(number, state="checked")
+    assert not import_work._claim(env, number)
+    assert not import_work._report(env, view, ImportResult(rows=7))
+    assert (read_row(number).tries, read_row(number).result) == (1, {})
+
+
+def test_a_file_is_read_as_its_author_says_or_refused_with_the_reason(
+    env: Environment, keep: Callable[..., int], caplog: pytest.LogCaptureFixture
+) -> None:
+    columns = b"Email Address,First Name\nana@example.com,Ana\n"
+    numbers = [
+        keep(b"\x00" * 2000),
+        keep(columns, ImportChoices("blog", platform="mailchimp")),
+        keep(columns, ImportChoices("blog")),
+    ]
+    with caplog.at_level(logging.INFO, logger="newsletter.imports"):
+        import_work.work_on_files(env)
+        assert "is imported" not in caplog.text
+        import_files.approve(env, numbers[1])
+        import_work.work_on_files(env)
+    assert caplog.text.count("a subscriber file is imported") == 1
+    refused, asked, plain = map(import_files.get_file, numbers)
+    assert (refused.state, refused.result.rows) == (ImportState.REFUSED, 0)
+    assert refused.problem
+    assert (asked.state, asked.result.platform) == (ImportState.DONE, "mailchimp")
+    assert (plain.state, plain.result.rows) == (ImportState.CHECKED, 1)
+    assert plain.result.platform != "mailchimp"
 
 
 def test_a_file_whose_bytes_are_gone_is_left_alone(
