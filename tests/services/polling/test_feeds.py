@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from newsletter.db.session import reading, transaction
 from newsletter.errors import ChangedMeanwhile, InvalidInput, Refused
+from newsletter.feeds.fetch import Fetched
 from newsletter.models import Entry, Feed
 from newsletter.services.polling import feeds
 from newsletter.services.polling.filters import Filters
@@ -92,6 +93,23 @@ def test_a_feed_is_added_as_it_is_to_be_read(env: Environment) -> None:
     plain = feeds.get(str(feeds.add(env, OTHER, "blog").id))
     assert (plain.leaves_out, plain.page_pictures) == ((), False)
     assert plain.filters == Filters()
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_waits_is_not_hidden_by_an_answer_that_is_the_same(
+    env: Environment, fake_fetch: FakeFetch, waits: bool
+) -> None:
+    page = "https://www.youtube.com/watch?v=abcdefghijk"
+    video = f"""<entry><id>yt:video:abcdefghijk</id><title>Soon</title><link href="{page}"/>
+        <yt:videoId>abcdefghijk</yt:videoId><published>{START.isoformat()}</published></entry>"""
+    body = f"""<feed xmlns:yt="http://www.youtube.com/xml/schemas/2015"
+        xmlns="http://www.w3.org/2005/Atom"><title>Ana</title>{video}</feed>"""
+    url = "https://www.youtube.com/feeds/videos.xml?channel_id=UC" + "a" * 22
+    fake_fetch.pages[url] = Fetched(url, 200, body.encode(), etag="1")
+    fake_fetch.pages[page] = b'<script>"isUpcoming":true</script>' if waits else b"public"
+    added = feeds.add(env, url, "blog")
+    assert added.entries == (0 if waits else 1)
+    assert read_feed(str(added.id)).etag == (None if waits else "1")
 
 
 def test_a_list_has_a_feed_once_under_either_address(

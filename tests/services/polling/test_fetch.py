@@ -31,7 +31,7 @@ def feeds(env: Environment) -> tuple[int, int]:
         for row, title in ((feed, "Known"), (feed, "Moved"), (other, "New")):
             entry = add_entry(session, row, title)
             key = f"blog.example.com/{title.lower()}"
-            entry.identity = "elsewhere" if title == "Moved" else key
+            entry.identity = {"Known": "tag:known", "Moved": "tag:elsewhere"}.get(title, key)
             entry.link_key = "elsewhere" if title == "Known" else key
         return feed.id, other.id
 
@@ -107,7 +107,8 @@ def test_the_pages_of_new_entries_are_fetched_fifteen_at_most(
     env: Environment, feeds: tuple[int, int]
 ) -> None:
     due = DueFeed(feeds[0], URL, page_pictures=True)
-    reading = read(item("Known"), item("Moved"), *(item(f"New {n}") for n in range(20)))
+    stored = (item("Known", guid="tag:known"), item("Moved", guid="tag:moved"))
+    reading = read(*stored, *(item(f"New {n}") for n in range(20)))
     unknown = fetch.list_unknown_entries(due, reading)
     assert [entry.title for entry in unknown] == [f"New {n}" for n in range(15)]
     elsewhere = fetch.list_unknown_entries(replace(due, id=feeds[1]), read(item("New")))

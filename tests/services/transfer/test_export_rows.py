@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import os
+import stat
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from newsletter.db.session import transaction
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, NotFound
 from newsletter.models import ConsentEvent, Subscriber, Suppression, Tag
 from newsletter.services.consent import store_wording
 from newsletter.services.runtime import Environment
@@ -122,7 +123,11 @@ def test_a_file_is_replaced_under_each_of_its_names(tmp_path: Path, names: int) 
     if names == 2:
         os.link(file, twin)
     (tmp_path / "out.csv.part").write_text("left by a run that was killed")
+    file.chmod(0o644)
+    before = file.stat()
     assert export_to_file(file, slug="blog") == 3
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (file.stat().st_ino == before.st_ino) is (names == 2)
     assert len(file.read_text().splitlines()) == 4
     assert sorted(path.name for path in tmp_path.glob("*.csv*")) == sorted(
         ["out.csv", "twin.csv"][:names]
@@ -140,3 +145,37 @@ def test_a_file_that_cannot_be_written_is_unchanged(tmp_path: Path) -> None:
     assert caught.value.hint == "what was written until then is not whole"
     assert not export_subscribers.is_ordinary(Path("/dev/new"))
     assert export_subscribers.is_ordinary(tmp_path / "new.csv")
+
+
+def test_a_link_is_followed_and_a_failed_export_leaves_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "out.csv"
+    link = tmp_path / "link.csv"
+    link.symlink_to(file)
+    assert export_to_file(link, slug="other") == 1
+    before = file.read_text()
+    assert link.is_symlink()
+    with pytest.raises(NotFound):
+        export_to_file(link, slug="nothing")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(NewsletterError) as caught:
+        export_to_file(folder)
+    assert caught.value.hint == "nothing was changed"
+    assert file.read_text() == before
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {name for name in names if "part" in name} == set()
+
+
+def test_a_pipe_is_no_file_that_can_be_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "out.csv"
+    file.touch()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    paths = (file, tmp_path, pipe, Path("/proc/self/x"), Path("/device/x"))
+    assert [export_subscribers.is_ordinary(path) for path in paths] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]

@@ -239,10 +239,10 @@ def test_a_file_is_read_as_its_author_says_or_refused_with_the_reason(
         import_files.approve(env, numbers[1])
         import_work.work_on_files(env)
     assert caplog.text.count("a subscriber file is imported") == 1
-    refused, asked, plain = map(import_files.get_file, numbers)
+    refused, mailchimp, plain = map(import_files.get_file, numbers)
     assert (refused.state, refused.result.rows) == (ImportState.REFUSED, 0)
     assert refused.problem
-    assert (asked.state, asked.result.platform) == (ImportState.DONE, "mailchimp")
+    assert (mailchimp.state, mailchimp.result.platform) == (ImportState.DONE, "mailchimp")
     assert (plain.state, plain.result.rows) == (ImportState.CHECKED, 1)
     assert plain.result.platform != "mailchimp"
 
