@@ -186,6 +186,7 @@ def test_a6_what_is_counted_by_an_address_is_counted_by_its_mailbox() -> None:
                 if words & {"email", "email_key", "address", "recipient", "to", "typed", "key"}:
                     named.add(f"{module}: {ast.unparse(node)}")
     assert named == {
+        "services/authors/log_in.py: f'log-in/{hash_address(env, typed.key)[0][:40]}'",
         "services/sending/requested_tests.py: f'test/to/{mailbox}'",
     }
 
