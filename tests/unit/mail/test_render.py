@@ -64,12 +64,12 @@ def test_each_part_has_its_form(tmp_path: Path) -> None:
     renderer = write(
         tmp_path,
         subject=" A\n {{ name }} ",
-        text="\n{% if name %}\n  {% if name %}\n{{ name }}\n  {% endif %}\n{% endif %}\n\n",
+        text="\na\n{% if name %}\n  {% if name %}\n{{ name }}\n  {% endif %}\n{% endif %}\nb\n\n",
         html="<style>p { color: red } @media print { p { color: blue } }</style>"
         "<title>{{ subject }}</title><p>{{ name }}</p>",
     )
     content = renderer.render("goodbye", {"name": "<b> & c"})
-    assert (content.subject, content.text) == ("A <b> & c", "<b> & c\n")
+    assert (content.subject, content.text) == ("A <b> & c", "a\n<b> & c\nb\n")
     assert '<p style="color: red;">&lt;b&gt; &amp; c</p>' in content.html
     assert "<title>A &lt;b&gt; &amp; c</title>" in content.html
     assert "@media print" in content.html
@@ -107,6 +107,23 @@ def test_a_fault_of_a_template_names_its_line(
     assert why in str(problem.value)
     assert ("parts/none.txt" if not line else "goodbye/text.txt") in str(problem.value)
     assert renderer.render("other", {}).subject == "other"
+
+
+def test_a_fault_of_a_part_names_the_part_and_one_of_a_file_no_line(tmp_path: Path) -> None:
+    renderer = write(tmp_path, text="{% include 'other/text.txt' %}")
+    (tmp_path / "other" / "text.txt").write_text("\n{% if %}")
+    with pytest.raises(TemplateProblem, match=r"other/text\.txt, line 2: Expected"):
+        renderer.render("goodbye", {})
+    (tmp_path / "goodbye" / "text.txt").write_bytes(b"\xff")
+    with pytest.raises(TemplateProblem, match=r"goodbye/text\.txt: .*decode"):
+        renderer.render("goodbye", {})
+
+
+def test_no_style_is_fetched(tmp_path: Path) -> None:
+    link = '<link rel="stylesheet" href="http://127.0.0.1:9/x.css">'
+    renderer = write(tmp_path, html=f"<head>{link}</head><p>x</p>")
+    content = renderer.render("goodbye", {})
+    assert content.html == "<html><head></head><body><p>x</p></body></html>"
 
 
 def test_what_was_rendered_is_current_until_one_of_its_templates_changes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from newsletter.mail.theme import (
     ACCENT,
     FONTS,
+    NIGHT,
     RADIUS_AT_MOST,
     compute_contrast,
     make_legible,
@@ -32,6 +33,8 @@ def test_a_colour_that_is_legible_stays_and_another_changes_as_little_as_it_take
     assert make_legible("#767676", "#ffffff") == "#767676", "4.54 to 1"
     assert make_legible("#777777", "#ffffff") == "#717171", "4.48 to 1, so one step darker"
     assert make_legible("#000000", "#000000") == "#808080", "lighter on a dark background"
+    assert make_legible("#ffff00", "#ffffff") == "#737300", "a part that is not there stays so"
+    assert make_legible("#0000ff", NIGHT) == "#8080ff"
 
 
 def test_wrong_values_of_a_list_get_defaults() -> None:
