@@ -150,7 +150,7 @@ def test_a5_nothing_replaces_text_of_a_finished_mail() -> None:
 COUNTED_BY_ADDRESS = {
     "services/authors/log_in.py:request_link": "another spelling is no author's, and mails nobody",
     "services/mailbox_limits.py:forget_unanswered": "folded",
-    "services/mailbox_limits.py:lock_mailbox": "folded",
+    "services/mailbox_limits.py:start_locking": "folded",
     "services/sending/requested_tests.py:_count": "folded",
 }
 HASHED_FOR_ITSELF = {

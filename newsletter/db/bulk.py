@@ -7,7 +7,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, Table, TypeDecorator, bindparam, insert, text
+from sqlalchemy import Column, Integer, Table, TypeDecorator, bindparam, insert, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -35,6 +35,21 @@ def reserve_ids(session: Session, table: Table, count: int) -> Sequence[int]:
         "SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :count)"
     )
     return list(connection.execute(query, {"name": table.name, "count": count}).scalars())
+
+
+@cache
+def build_reservation(dialect: str, *tables: str) -> Prepared:
+    """Build the statement that returns an id for each of `tables`, under the table's name.
+
+    It is one that no row has or has had, for a write transaction (`reserve_ids`).
+    """
+    next_id = {
+        "sqlite": "(SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = '{0}')",
+        "postgresql": "nextval(pg_get_serial_sequence('{0}', 'id'))",
+    }[dialect]
+    columns = ", ".join(f"{next_id.format(table)} AS {table}" for table in tables)
+    query = text(f"SELECT {columns}")
+    return Prepared(query.columns(**dict.fromkeys(tables, Integer)))
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[Row]) -> None:

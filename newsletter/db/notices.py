@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from newsletter.db.alone import AT_ONCE, run_alone
-from newsletter.db.prepared import Prepared
+from newsletter.db.prepared import PendingRows, Prepared
 
 CHANNEL = "newsletter_changes"
 _TELL = Prepared(
@@ -25,15 +25,14 @@ _IS_WRITTEN = Prepared(
 )
 
 
-def has_news(session: Session) -> bool:
-    """Tell whether a transaction on PostgreSQL has written anything: only then it has a number.
+def ask_for_news(session: Session) -> PendingRows | None:
+    """Ask whether a transaction on PostgreSQL has written anything: only then it has a number.
 
     What an idle worker commits would wake it again without end.
     """
     if session.get_bind().dialect.name != "postgresql":
-        return False
-    [row] = _IS_WRITTEN.run(session, {})
-    return bool(row.is_written)
+        return None
+    return _IS_WRITTEN.start(session, {})
 
 
 def announce_commit(engine: Engine) -> None:

@@ -7,18 +7,49 @@ visitor is built once, at import, and goes straight to the driver.
 
 from __future__ import annotations
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-from sqlalchemy import BindParameter, ClauseElement, Dialect
+from sqlalchemy import BindParameter, ClauseElement, Dialect, Insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 Values = Mapping[str, Any]
 Convert = Callable[[Any], Any]
+GROUP = "group"
+"""The option of a connection that is the group of its transaction (db/groups.py)."""
+
+
+class StatementQueue(Protocol):
+    """Statements of a transaction that are sent together."""
+
+    def add(self, compiled: Compiled, values: Values) -> PendingRows:
+        """Add a statement."""
+
+    def send(self) -> None:
+        """Send what was added."""
+
+
+@dataclass(slots=True)
+class PendingRows:
+    """The rows of a statement, which come when they are read or before."""
+
+    rows: list[Any] | None = None
+    group: StatementQueue | None = None
+
+    def read(self) -> list[Any]:
+        """Return the rows, as named tuples.
+
+        Raises SQLAlchemy's `DBAPIError`.
+        """
+        if self.rows is None and self.group is not None:
+            self.group.send()
+        assert self.rows is not None, "the transaction is over"
+        return self.rows
 
 
 class Prepared:
@@ -29,28 +60,48 @@ class Prepared:
     """
 
     def __init__(self, statement: ClauseElement) -> None:
+        self._has_rows = bool(list(getattr(statement, "exported_columns", ())))
+        if isinstance(statement, Insert) and not self._has_rows:
+            statement = statement.inline()  # SQLAlchemy would ask for the new id otherwise
         self._statement = statement
         self._compiled: dict[str, Compiled] = {}
 
     def run(self, session: Session, values: Values) -> list[Any]:
         """Execute the statement; return its rows as named tuples, none if it returns none.
 
+        Raises SQLAlchemy's `DBAPIError`. In a group a statement without rows is executed later.
+        """
+        answer = self.start(session, values)
+        return answer.read() if answer.rows is not None or self._has_rows else []
+
+    def start(self, session: Session, values: Values) -> PendingRows:
+        """Execute the statement, in a group later: with the next rows that are read.
+
         Raises SQLAlchemy's `DBAPIError`.
         """
         connection = _find_connection(session)
         compiled = self.compile(connection.dialect, values)
         tell_listeners(connection, compiled, [values])
+        if group := connection.get_execution_options().get(GROUP):
+            return cast(StatementQueue, group).add(compiled, values)
         driver = connection.connection.driver_connection
         try:
-            return compiled.execute(driver, values)
+            return PendingRows(compiled.execute(driver, values))
         except connection.dialect.loaded_dbapi.Error as error:
-            raise _give_up(connection, compiled, error) from error
+            raise give_up(connection, compiled, error) from error
 
     def run_many(self, session: Session, rows: Sequence[Values]) -> int:
-        """Execute the statement once for each of `rows`; return how many rows it changed."""
+        """Execute the statement once for each of `rows`; return how many rows it changed.
+
+        In a group they are executed later; none has changed by then.
+        """
         connection = _find_connection(session)
         compiled = self.compile(connection.dialect, rows[0])
         tell_listeners(connection, compiled, rows)
+        if group := connection.get_execution_options().get(GROUP):
+            for row in rows:
+                group.add(compiled, row)
+            return 0
         driver: Any = connection.connection.driver_connection
         try:
             cursor = driver.cursor()
@@ -60,7 +111,7 @@ class Prepared:
                 cursor.executemany(compiled.text, [compiled.bind(row) for row in rows])
             return int(cursor.rowcount)
         except connection.dialect.loaded_dbapi.Error as error:
-            raise _give_up(connection, compiled, error) from error
+            raise give_up(connection, compiled, error) from error
 
     def compile(self, dialect: Dialect, values: Values) -> Compiled:
         """Return the statement as the driver of `dialect` takes it; `values` are any of its own."""
@@ -75,14 +126,16 @@ class Compiled:
     """A statement as a driver takes it.
 
     `fixed` are the values that it brings along, `needed` is how many others it needs, `order` the
-    order of all of them where the driver tells them apart by it. `to_driver` converts values by
-    name, `from_driver` the columns of a row by number.
+    order of all of them where the driver tells them apart by it. `numbered` is the text with
+    parameters as PostgreSQL's protocol has them, $1, $2 …, and their names. `to_driver` converts
+    values by name, `from_driver` the columns of a row by number.
     """
 
     text: str
     needed: int
     fixed: dict[str, Any]
     order: Sequence[str] | None
+    numbered: tuple[bytes, Sequence[str]]
     to_driver: Sequence[tuple[str, Convert]]
     from_driver: Sequence[tuple[int, Convert]]
     make_row: Convert
@@ -90,7 +143,7 @@ class Compiled:
     def execute(self, driver: Any, values: Values) -> list[Any]:
         """Execute the statement on a driver's connection and return its rows."""
         cursor = driver.execute(self.text, self.bind(values))
-        return [self._read(row) for row in cursor.fetchall()] if cursor.description else []
+        return self.read_rows(cursor.fetchall()) if cursor.description else []
 
     def bind(self, values: Values) -> Any:
         """Return all values as the driver takes them."""
@@ -100,6 +153,10 @@ class Compiled:
         for name, write in self.to_driver:
             filled[name] = write(filled[name])
         return filled if self.order is None else tuple([filled[name] for name in self.order])
+
+    def read_rows(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
+        """Return rows of the driver as named tuples."""
+        return [self._read(row) for row in rows]
 
     def _read(self, row: Sequence[Any]) -> Any:
         if self.from_driver:
@@ -133,10 +190,21 @@ def _compile(statement: Any, dialect: Dialect, values: Values) -> Compiled:
         len(values),
         fixed,
         expanded.positiontup,
+        _number_parameters(expanded.statement),
         list(to_driver.items()),
         [(number, read) for number, read in enumerate(from_driver) if read is not None],
         row_type._make,
     )
+
+
+def _number_parameters(statement: str) -> tuple[bytes, Sequence[str]]:
+    """Write the parameters %(name)s of psycopg as $1, $2 …; return their names in order as well."""
+    names: dict[str, int] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return f"${names.setdefault(match[1], len(names) + 1)}" if match[1] else "%"
+
+    return re.sub(r"%(?:\((\w+)\)s|%)", number, statement).encode(), list(names)
 
 
 def _find_writer(parameter: BindParameter[Any], dialect: Dialect) -> Convert | None:
@@ -193,7 +261,8 @@ def make_error(
     return translated
 
 
-def _give_up(connection: Connection, compiled: Compiled, error: Exception) -> DBAPIError:
+def give_up(connection: Connection, compiled: Compiled, error: Exception) -> DBAPIError:
+    """Make SQLAlchemy's error of a driver's, and give the connection up if that is broken."""
     dialect: Any = connection.dialect
     broken = dialect.is_disconnect(error, connection.connection.driver_connection, None)
     if broken:

@@ -39,7 +39,9 @@ from newsletter.db.causes import describe_cause
 from newsletter.db.column_types import UTCDateTime
 from newsletter.db.constraints import name_constraint
 from newsletter.db.fair_lock import FairLock
-from newsletter.db.notices import announce_commit, has_news
+from newsletter.db.groups import start_group
+from newsletter.db.notices import announce_commit, ask_for_news
+from newsletter.db.postgres import check_connection
 from newsletter.db.write_lock import BUSY_TIMEOUT_MS, begin_promptly, set_timeout
 from newsletter.errors import Conflict, DatabaseError
 from newsletter.files import prepare_database
@@ -97,7 +99,12 @@ def make_engine_options(url: str, busy_timeout_ms: int) -> dict[str, Any]:
     """
     if url.startswith("sqlite"):
         return {"hide_parameters": True, "connect_args": {"timeout": busy_timeout_ms / 1000}}
-    return {"hide_parameters": True, "pool_pre_ping": True, "pool_size": 5, "max_overflow": 20}
+    return {
+        "hide_parameters": True,
+        "pool_size": 5,
+        "max_overflow": 20,
+        "pool_events": [(check_connection, "checkout")],
+    }
 
 
 @event.listens_for(Engine, "do_connect")
@@ -108,18 +115,6 @@ def _create_private_file(
     file = arguments[0] if dialect.name == "sqlite" and arguments else ""
     if file and not keywords.get("uri") and not file.startswith((":memory:", "file:")):
         prepare_database(Path(file))
-
-
-@event.listens_for(Engine, "do_connect")
-def _agree_with_pgbouncer(
-    dialect: Dialect, record: object, arguments: list[Any], keywords: dict[str, Any]
-) -> None:
-    """Use no prepared statements where the URL says ``?pgbouncer=1``.
-
-    In its mode of transactions the next one may run on another connection of the server.
-    """
-    if dialect.name == "postgresql" and keywords.pop("pgbouncer", "") in ("1", "true"):
-        keywords["prepare_threshold"] = None
 
 
 @event.listens_for(Engine, "connect")
@@ -142,9 +137,10 @@ def _begin(connection: Connection) -> None:
 
 
 @contextmanager
-def transaction(*, announced: bool = True) -> Iterator[Session]:
+def transaction(*, announced: bool = True, grouped: bool = False) -> Iterator[Session]:
     """Run a write transaction on this thread's session: commit at the end, roll back on errors.
 
+    In one that is `grouped` PostgreSQL gets prepared statements when rows are read (db/groups.py).
     Nobody is woken by one that is not `announced`; SQLite tells other processes of any.
     Raises `DatabaseError` where the database is locked, full, read-only or gone, and `Conflict`
     with the name of the constraint where a change breaks one; nothing of it has been written then.
@@ -156,14 +152,18 @@ def transaction(*, announced: bool = True) -> Iterator[Session]:
         session.rollback()
     with wait_for_turn():
         try:
-            session.info["writes"] = session.connection(execution_options={"writes": True})
+            connection = session.connection(execution_options={"writes": True})
+            session.info["writes"] = connection
+            group = start_group(connection) if grouped else None
             yield session
             session.flush()
-            is_news = announced and has_news(session)
+            news = ask_for_news(session) if announced else None
+            if group is not None:
+                group.send(commit=True)
             session.commit()
             if announced:
                 committed.set()
-            if is_news:
+            if news and news.read()[0].is_written:
                 announce_commit(db.engine)
         except DBAPIError as error:
             session.rollback()

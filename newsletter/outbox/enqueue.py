@@ -30,6 +30,7 @@ from newsletter.outbox.types import deliveries, of_campaign_clause, unsettled_cl
 from newsletter.vocabulary import DeliveryStatus, MailKind
 
 _QUEUED = Prepared(insert(deliveries).returning(deliveries.c.id))
+_QUEUED_AS = Prepared(insert(deliveries))
 
 
 def enqueue(
@@ -40,8 +41,9 @@ def enqueue(
     now: datetime,
     context: dict[str, Any] | None = None,
     held: bool = False,
+    reserved: int | None = None,
 ) -> int:
-    """Queue a single mail (a confirmation, a goodbye). Return its id.
+    """Queue a single mail (a confirmation, a goodbye). Return its id, the `reserved` one if any.
 
     It goes as soon as a worker looks; a `held` one waits until it is let go. Without a subscription
     it is a notice to the list's author, and `context` names the address.
@@ -54,6 +56,9 @@ def enqueue(
         "due_at": None if held else now,
         "context": context or {},
     }
+    if reserved is not None:
+        _QUEUED_AS.run(session, {**row, "id": reserved})
+        return reserved
     [queued] = _QUEUED.run(session, row)
     return int(queued.id)
 

@@ -38,6 +38,7 @@ WORDING_AT_MOST = 5000
 _evidence = cast(Table, ConsentEvent.__table__)
 _wordings = cast(Table, ConsentText.__table__)
 _NOTED = Prepared(insert(_evidence).returning(_evidence.c.id))
+_NOTED_AS = Prepared(insert(_evidence))
 _WORDING = Prepared(select(_wordings.c.text).where(_wordings.c.hash == bindparam("hash")))
 _REMEMBERED = Prepared(
     text(
@@ -87,6 +88,8 @@ def find_wording(session: Session, version: object, otherwise: str) -> str:
 
     A form that was pasted long ago goes on showing a text that the author has changed since.
     """
+    if version == hash_wording(otherwise):
+        return otherwise
     if isinstance(version, str) and len(version) == 64 and version.isascii():
         known = _WORDING.run(session, {"hash": version})
         return str(known[0].text) if known else otherwise
@@ -128,8 +131,12 @@ def note_consent(
     *,
     wording: str = "",
     message_id: str = "",
+    reserved: int | None = None,
 ) -> int:
-    """Add a piece of evidence, which nothing changes later, and return its id."""
+    """Add a piece of evidence, which nothing changes later.
+
+    Return its id, which is the `reserved` one if there is one.
+    """
     event = {
         "subscription_id": subscription_id,
         "kind": kind,
@@ -145,6 +152,9 @@ def note_consent(
         "message_id": message_id,
         "note": to_plain_line(evidence.note, limit=500),
     }
+    if reserved is not None:
+        _NOTED_AS.run(session, {**event, "id": reserved})
+        return reserved
     [noted] = _NOTED.run(session, event)
     return int(noted.id)
 

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import fold_address
-from newsletter.db.prepared import Prepared
+from newsletter.db.prepared import PendingRows, Prepared
 from newsletter.models import Mailbox, Subscription
 from newsletter.outbox import held
 from newsletter.services.runtime import Environment
@@ -153,15 +153,31 @@ def lock_mailbox(env: Environment, session: Session, email_key: str) -> LockedMa
     The same statements for every address; a row stays behind for each, with nothing in it but the
     keyed hash.
     """
+    return start_locking(env, session, email_key).read(session)
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxLock:
+    """A mailbox that is being locked, with what will be read of it."""
+
+    mailbox_hash: str
+    row: PendingRows
+
+    def read(self, session: Session) -> LockedMailbox:
+        """Return the mailbox once it is locked."""
+        [row] = self.row.read()
+        counted = tuple(
+            CountedMail(Allowance(allowance), at, delivery) for allowance, at, delivery in row.mails
+        )
+        waiting = [mail.delivery for mail in counted if mail.allowance is not Allowance.RETURNED]
+        untaken = held.find_untaken(session, waiting)
+        return LockedMailbox(self.mailbox_hash, row.unanswered, counted).without(untaken)
+
+
+def start_locking(env: Environment, session: Session, email_key: str) -> MailboxLock:
+    """Begin what `lock_mailbox` does; what else is asked by then is answered together with it."""
     mailbox_hash = _find_hash(session, hash_address(env, fold_address(email_key)))
-    [row] = _LOCK.run(session, {"hash": mailbox_hash, "now": env.now})
-    counted = tuple(
-        CountedMail(Allowance(allowance), at, delivery) for allowance, at, delivery in row.mails
-    )
-    waiting = [mail.delivery for mail in counted if mail.allowance is not Allowance.RETURNED]
-    return LockedMailbox(mailbox_hash, row.unanswered, counted).without(
-        held.find_untaken(session, waiting)
-    )
+    return MailboxLock(mailbox_hash, _LOCK.start(session, {"hash": mailbox_hash, "now": env.now}))
 
 
 def _find_hash(session: Session, hashes: Sequence[str]) -> str:

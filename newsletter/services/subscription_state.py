@@ -32,7 +32,7 @@ EXPIRED = "expired"
 ENDED = SubscriptionStatus.UNSUBSCRIBED
 
 _subscriptions = cast(Table, Subscription.__table__)
-_PENDING = Prepared(insert(_subscriptions).returning(_subscriptions.c.id))
+_PENDING = Prepared(insert(_subscriptions))
 _REQUESTED = Prepared(
     update(_subscriptions)
     .where(_subscriptions.c.id == bindparam("which"))
@@ -47,13 +47,12 @@ _REQUESTED = Prepared(
 # ── requests ─────────────────────────────────────────────────────────────────
 
 
-def insert_pending(session: Session, values: dict[str, Any]) -> int:
-    """Insert a pending subscription from a row of the other columns' `values`, and return its id.
+def insert_pending(session: Session, values: dict[str, Any]) -> None:
+    """Insert a pending subscription from a row of the other columns' `values`, its id included.
 
     Past the ORM: every visitor of a form may cause it. `record_requested` writes the event.
     """
-    [inserted] = _PENDING.run(session, {**values, "status": SubscriptionStatus.PENDING})
-    return int(inserted.id)
+    _PENDING.run(session, {**values, "status": SubscriptionStatus.PENDING})
 
 
 def mark_requested(session: Session, subscription_id: int, number: int, now: datetime) -> None:

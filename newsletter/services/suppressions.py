@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
-from newsletter.db.prepared import Prepared
+from newsletter.db.prepared import PendingRows, Prepared
 from newsletter.db.session import db, reading, transaction
 from newsletter.errors import NotFound
 from newsletter.models import LastingKey, Subscriber, Subscription, Suppression
@@ -78,10 +78,15 @@ def read_lasting_keys(env: Environment) -> tuple[str, ...]:
 
 def is_suppressed(env: Environment, session: Session, email_key: str) -> bool:
     """Tell whether an address must never be mailed."""
+    [row] = ask_suppressed(env, session, email_key).read()
+    return bool(row.suppressed)
+
+
+def ask_suppressed(env: Environment, session: Session, email_key: str) -> PendingRows:
+    """Ask what `is_suppressed` tells; the answer is `suppressed` of its only row."""
     hashes = hash_address(env, email_key)
     values = {f"hash{number}": hashed for number, hashed in enumerate(hashes)}
-    [row] = _suppressed_query(len(hashes)).run(session, values)
-    return bool(row.suppressed)
+    return _suppressed_query(len(hashes)).start(session, values)
 
 
 @cache

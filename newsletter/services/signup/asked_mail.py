@@ -13,32 +13,51 @@ from newsletter.vocabulary import MailKind
 
 
 def queue_to_nobody(
-    session: Session, email_key: str, visitor: dict[str, Any], sender: str, now: datetime
+    session: Session, email_key: str, visitor: dict[str, Any], now: datetime, reserved: int
 ) -> int:
     """Queue what passes the gate in place of a mail, and is deleted there; return its number."""
     context = {"domain": email_key.rpartition("@")[2], **visitor}
-    return queue_mail(session, MailKind.CONFIRM, None, context, sender, now)[0]
+    mail = MailKind.CONFIRM
+    return outbox.enqueue(
+        session,
+        mail=mail,
+        subscription_id=None,
+        now=now,
+        context=context,
+        held=MAILS[mail].held,
+        reserved=reserved,
+    )
 
 
 def queue_confirmation(
-    session: Session, subscription_id: int, number: int, language: str, sender: str, now: datetime
+    session: Session,
+    subscription_id: int,
+    number: int,
+    language: str,
+    sender: str,
+    now: datetime,
+    *,
+    reserved: int | None = None,
 ) -> tuple[int, str]:
     """Queue the confirmation of a request; return its delivery id and its Message-ID."""
     context: dict[str, Any] = {"round": number}
     if language:
         context["language"] = language
-    return queue_mail(session, MailKind.CONFIRM, subscription_id, context, sender, now)
+    mail = MailKind.CONFIRM
+    return queue_mail(session, mail, subscription_id, context, sender, now, reserved=reserved)
 
 
 def queue_mail(
     session: Session,
     mail: MailKind,
-    subscription_id: int | None,
+    subscription_id: int,
     context: dict[str, Any],
     sender: str,
     now: datetime,
+    *,
+    reserved: int | None = None,
 ) -> tuple[int, str]:
-    """Queue a mail; return its delivery id and the Message-ID that it will have."""
+    """Queue a mail; return its delivery id, and the Message-ID that it will have."""
     queued = outbox.enqueue(
         session,
         mail=mail,
@@ -46,5 +65,6 @@ def queue_mail(
         now=now,
         context=context,
         held=MAILS[mail].held,
+        reserved=reserved,
     )
     return queued, outbox.get_references(session).message_id(queued, sender.rpartition("@")[2])

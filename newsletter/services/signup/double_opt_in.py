@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, exists, insert, select
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import Address
@@ -27,7 +27,6 @@ from newsletter.services.consent import (
 from newsletter.services.mailbox_limits import (
     Allowance,
     LockedMailbox,
-    lock_mailbox,
     record_mail,
 )
 from newsletter.services.request_limits import name_networks
@@ -39,6 +38,11 @@ from newsletter.services.signup.asked_mail import (
     queue_to_nobody,
 )
 from newsletter.services.signup.equal_work import roll_back
+from newsletter.services.signup.known_address import (
+    AddressLookup,
+    SignUpAddress,
+    ask_what_is_known,
+)
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import Cadence, ConsentKind, MailKind, SubscriptionStatus
 
@@ -46,32 +50,7 @@ from newsletter.vocabulary import Cadence, ConsentKind, MailKind, SubscriptionSt
 _subscribers = cast(Table, Subscriber.__table__)
 _subscriptions = cast(Table, Subscription.__table__)
 _requests = cast(Table, SubscriptionRequest.__table__)
-_SUBSCRIBER = Prepared(
-    select(
-        _subscribers.c.id,
-        exists().where(
-            _subscriptions.c.subscriber_id == _subscribers.c.id,
-            _subscriptions.c.status == SubscriptionStatus.ACTIVE,
-        ),
-    )
-    .where(_subscribers.c.email_key == bindparam("key"))
-    .with_for_update(of=_subscribers)
-)
-_SUBSCRIPTION = Prepared(
-    select(
-        _subscriptions.c.id,
-        _subscriptions.c.status,
-        _subscriptions.c.round,
-        exists().where(
-            _requests.c.subscription_id == _subscriptions.c.id,
-            _requests.c.number == _subscriptions.c.round,
-        ),
-    ).where(
-        _subscriptions.c.list_id == bindparam("list"),
-        _subscriptions.c.subscriber_id == bindparam("subscriber"),
-    )
-)
-_NEW_SUBSCRIBER = Prepared(insert(_subscribers).returning(_subscribers.c.id))
+_NEW_SUBSCRIBER = Prepared(insert(_subscribers))
 _NEW_REQUEST = Prepared(insert(_requests))
 
 
@@ -98,30 +77,11 @@ class SignUpRequest:
     proven: bool = False
 
 
-class SignUpAddress(NamedTuple):
-    """An address as one list knows it.
-
-    The ids are None where there is no row; `confirmed` tells whether the address has an active
-    subscription to any list; `has_request` whether the latest request is stored.
-    """
-
-    subscriber_id: int | None = None
-    confirmed: bool = False
-    subscription_id: int | None = None
-    status: SubscriptionStatus = SubscriptionStatus.PENDING
-    round: int = 0
-    has_request: bool = True
-
-    @property
-    def is_new(self) -> bool:
-        """Tell whether the subscription is neither active nor waiting to be confirmed."""
-        return self.subscription_id is None or self.status is SubscriptionStatus.UNSUBSCRIBED
-
-
 def record_request(
     env: Environment,
     session: Session,
     request: SignUpRequest,
+    known: AddressLookup | None = None,
     *,
     suppressed: bool = False,
     from_form: bool = False,
@@ -138,23 +98,25 @@ def record_request(
     came `from_form` uses the allowance of a flood, and of the mailbox's day, in any case: what is
     left for others would tell who is suppressed, or has not answered before.
     """
-    address = _find_address(session, request)
-    mailbox = lock_mailbox(env, session, request.email_key)
+    known = known or ask_what_is_known(env, session, request.list_id, request.email_key)
+    address = known.read_address()
+    mailbox = known.mailbox.read(session)
+    [ids] = known.ids.read()
     refused = suppressed or bool(find_refusal(env, Address(request.email, request.email_key)))
     mailed = not refused and mailbox.allows(Allowance.ASKED, env.now, confirmed=address.confirmed)
     steps = set() if refused else _choose_steps(address, mailed=mailed)
-    after = _RequestWriter(env, session, request, address, mailbox).write(steps, address)
+    after = _RequestWriter(env, session, request, address, mailbox, ids).write(steps, address)
     if from_form and not mailed and mailbox.allows(Allowance.ASKED, env.now):
         visitor = {
             "network": name_networks(request.evidence.ip)[1],
             "proven": request.proven,
         }
-        number = queue_to_nobody(session, request.email_key, visitor, request.sender, env.now)
+        number = queue_to_nobody(session, request.email_key, visitor, env.now, ids.deliveries)
         record_mail(session, mailbox.with_mail(Allowance.ASKED, number, env.now), env.now)
         steps = {*steps, "queue", "count"}
     nobody = replace(request, email_key=new_handle(), name="", language="")
     with roll_back(session):
-        _RequestWriter(env, session, nobody, address, mailbox).write(STEPS - steps, after)
+        _RequestWriter(env, session, nobody, address, mailbox, ids).write(STEPS - steps, after)
 
 
 STEPS = frozenset({"subscriber", "subscription", "change", "queue", "note", "request", "count"})
@@ -187,8 +149,10 @@ class _RequestWriter:
         request: SignUpRequest,
         address: SignUpAddress,
         mailbox: LockedMailbox,
+        ids: Any,
     ) -> None:
         self.session = session
+        self.ids = ids
         self.request = request
         self.mailbox = mailbox
         self.now = env.now
@@ -237,10 +201,12 @@ class _RequestWriter:
             self.now,
             wording=self.request.wording,
             message_id=message_id,
+            reserved=self.ids.consent_events,
         )
 
     def _insert_subscriber(self) -> int:
         row = {
+            "id": self.ids.subscribers,
             "handle": new_handle(),
             "email": self.request.email,
             "email_key": self.request.email_key,
@@ -248,11 +214,12 @@ class _RequestWriter:
             "language": self.request.language,
             "created_at": self.now,
         }
-        [inserted] = _NEW_SUBSCRIBER.run(self.session, row)
-        return int(inserted.id)
+        _NEW_SUBSCRIBER.run(self.session, row)
+        return int(self.ids.subscribers)
 
     def _insert_subscription(self, subscriber_id: int | None) -> int:
         values = {
+            "id": self.ids.subscriptions,
             "handle": new_handle(),
             "list_id": self.request.list_id,
             "subscriber_id": subscriber_id,
@@ -263,7 +230,8 @@ class _RequestWriter:
             "confirmation_at": self.now,
             "created_at": self.now,
         }
-        return subscription_state.insert_pending(self.session, values)
+        subscription_state.insert_pending(self.session, values)
+        return int(self.ids.subscriptions)
 
     def _insert_request(self, subscription_id: int, delivery: int | None, message_id: str) -> None:
         request = self.request
@@ -291,16 +259,21 @@ class _RequestWriter:
         if self.active:
             network = name_networks(self.request.evidence.ip)[1]
             visitor = {"network": network, "proven": self.request.proven}
-            already = MailKind.ALREADY
-            return queue_mail(self.session, already, subscription_id, visitor, sender, self.now)
+            return queue_mail(
+                self.session,
+                MailKind.ALREADY,
+                subscription_id,
+                visitor,
+                sender,
+                self.now,
+                reserved=self.ids.deliveries,
+            )
         return queue_confirmation(
-            self.session, subscription_id, self.number, self.request.language, sender, self.now
+            self.session,
+            subscription_id,
+            self.number,
+            self.request.language,
+            sender,
+            self.now,
+            reserved=self.ids.deliveries,
         )
-
-
-def _find_address(session: Session, request: SignUpRequest) -> SignUpAddress:
-    known = _SUBSCRIBER.run(session, {"key": request.email_key})
-    subscriber_id, confirmed = known[0] if known else (None, False)
-    values = {"list": request.list_id, "subscriber": subscriber_id or 0}
-    subscriptions = _SUBSCRIPTION.run(session, values)
-    return SignUpAddress(subscriber_id, confirmed, *(subscriptions[0] if subscriptions else ()))

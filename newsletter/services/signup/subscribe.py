@@ -29,6 +29,7 @@ from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
 from newsletter.services.signup.form_answers import parse_answers
 from newsletter.services.signup.forms import Form
+from newsletter.services.signup.known_address import ask_what_is_known
 from newsletter.vocabulary import Cadence, EvidenceSource, FieldKind
 
 TOO_FAST = timedelta(seconds=2)
@@ -87,7 +88,7 @@ def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Eviden
     if visitor:
         request_limits.require_room(env, visit)
     try:
-        with transaction() as session:
+        with transaction(grouped=True) as session:
             proven = visitor and request_limits.count_request(env, session, visit)
             if not robot:
                 _take_down(env, session, form, checked, sign_up, evidence, proven=proven)
@@ -194,10 +195,14 @@ def _take_down(
         topics=checked.topics,
         proven=proven,
     )
+    suppression = suppressions.ask_suppressed(env, session, checked.address.key)
+    known = ask_what_is_known(env, session, form.list_id, checked.address.key)
+    [row] = suppression.read()
     record_request(
         env,
         session,
         request,
-        suppressed=suppressions.is_suppressed(env, session, checked.address.key),
+        known,
+        suppressed=row.suppressed,
         from_form=evidence.source is not EvidenceSource.AUTHOR,
     )

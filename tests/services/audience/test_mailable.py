@@ -167,7 +167,7 @@ MAY_ASK_STATUS = {
     "resources.open_resource": "whose link opens a file, after suppression was asked",
     "signup.confirmations._apply": "what a confirmation changes",
     "signup.confirmations.find_withheld": "whose first confirmation is held",
-    "signup.double_opt_in": "what a sign-up comes to",
+    "signup.known_address": "what a sign-up comes to",
     "signup.double_opt_in._RequestWriter.__init__": "what a sign-up comes to",
     "signup.double_opt_in._choose_steps": "what a sign-up comes to",
     "statistics.gather._add_page": "counts for the author",

@@ -26,8 +26,9 @@ from newsletter.services.mailbox_limits import Allowance
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmation_gate, confirmations, held_mails
 from newsletter.services.signup.confirmation_gate import Usage, choose
-from newsletter.services.signup.double_opt_in import SignUpAddress, _choose_steps
+from newsletter.services.signup.double_opt_in import _choose_steps
 from newsletter.services.signup.held_mails import Origin, Selection
+from newsletter.services.signup.known_address import SignUpAddress
 from newsletter.services.signup.subscribe import Submission, subscribe
 from newsletter.vocabulary import EvidenceSource, MailKind, SubscriptionStatus
 from tests.fakes import START, Clock
