@@ -33,6 +33,7 @@ from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sender_state import SERVER, read_states
 from newsletter.services.sending import run as sending
 from newsletter.services.sending.recording import LEASE_SECONDS
+from newsletter.services.sending.run import UNHEARD_AT_MOST
 from newsletter.tokens import make_keyed_hash
 from newsletter.vocabulary import DeliveryStatus, MailKind
 from tests.fakes import Clock, Sink, body
@@ -304,9 +305,17 @@ def test_p02_a_conversation_that_ended_costs_nobody_an_attempt(
 
 def test_a_server_that_never_listens_ends_the_run(env: Environment, sink: Sink) -> None:
     campaign = make_campaign(50)
-    sink.script = lambda o: Outcome(o.id, "unsent", "MAIL", Reply(421, "", "Go away"), "sink")
+    offered: list[int] = []
+
+    def hang_up(outgoing: Outgoing) -> Outcome:
+        offered.append(outgoing.id)
+        return Outcome(outgoing.id, "unsent", "MAIL", Reply(421, "", "Go away"), "sink")  # type: ignore[arg-type]
+
+    sink.script, sink.group = hang_up, 1
     sent = sending.send_due(env)
+    assert (sent.sent, sent.failed, sent.deferred, sent.cancelled) == (0, 0, 20, 0)
     assert sent.problem
+    assert len(offered) == UNHEARD_AT_MOST == 20
     assert totals(campaign) == outbox.Totals(recipients=50, waiting=50)
     assert status(campaign) == "sending"
     with reading() as session:
