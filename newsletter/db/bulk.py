@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from newsletter.db.prepared import Prepared
+from newsletter.db.prepared import GROUP, Prepared
 
 Row = Mapping[str, Any]
 """The values of a row by the names of their columns."""
@@ -118,6 +118,8 @@ def _copy(
     quoted = ", ".join(map(dialect.identifier_preparer.quote, names))
     statement = f"COPY {table.name} ({quoted}) FROM STDIN"
     driver: Any = connection.connection.driver_connection
+    if group := connection.get_execution_options().get(GROUP):
+        group.send()
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             for line in lines:

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Boolean, Engine, Table, column, event, insert, select, text
 
-from newsletter.db.bulk import build_reservation
+from newsletter.db.bulk import build_reservation, insert_rows
 from newsletter.db.looks import look
 from newsletter.db.prepared import Prepared
 from newsletter.db.session import db, reading, transaction
@@ -75,6 +75,16 @@ def test_sqlalchemys_statements_see_what_waits(env: Environment) -> None:
         ADD.run(session, row("dan@example.org"))
         session.execute(text("UPDATE subscribers SET name = 'X'"))
     assert [one.name for one in look(NAMES, {})] == ["X", "X", "X"]
+
+
+def test_many_rows_are_written_after_what_waits(env: Environment) -> None:
+    with transaction(grouped=True) as session:
+        ADD.run(session, row())
+        many = [row(f"n{number}@example.org") for number in range(60)]
+        insert_rows(session, subscribers, many)
+    with reading() as session:
+        first = select(Subscriber.email).order_by(Subscriber.id).limit(2)
+        assert session.scalars(first).all() == ["ana@example.org", "n0@example.org"]
 
 
 def test_nothing_is_kept_of_a_transaction_that_fails(env: Environment) -> None:
