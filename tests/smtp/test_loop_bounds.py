@@ -1,4 +1,4 @@
-"""What the loop pulls, opens and waits for at most."""
+"""Bounds of what the loop pulls, opens and waits for."""
 
 from __future__ import annotations
 

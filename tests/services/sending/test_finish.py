@@ -1,4 +1,4 @@
-"""How the sending of a campaign ends: sent, or paused with a reason that its author hears."""
+"""The end of the sending of a campaign: sent, or paused with a reason that its author hears."""
 
 from __future__ import annotations
 

@@ -152,18 +152,18 @@ def test_a_campaign_that_is_decided_about_at_the_last_moment_is_not_called_sent(
 
 def test_a_campaign_whose_sums_are_not_right_is_not_called_sent(env: Environment) -> None:
     first, second, _ = interleaved(env)
-    own = update(Delivery).where(Delivery.campaign_id == first)
+    of_first = update(Delivery).where(Delivery.campaign_id == first)
     [waiting, *_] = db.session.scalars(select(Delivery.id).where(Delivery.campaign_id == first))
     recipients = db.session.get_one(Campaign, first).recipients
     with transaction() as session:
         session.execute(update(Campaign).values(leased_id=Campaign.last_id))
         session.execute(
-            own.where(Delivery.id != waiting).values(status="sent", finished_at=env.now)
+            of_first.where(Delivery.id != waiting).values(status="sent", finished_at=env.now)
         )
     finish.close(env, first)
     assert status(first) == "sending", "one waits, and no worker knows of it"
     with transaction() as session:
-        session.execute(own.values(status="sent", finished_at=env.now))
+        session.execute(of_first.values(status="sent", finished_at=env.now))
         session.get_one(Campaign, first).recipients = recipients + 1
     finish.close(env, first)
     assert status(first) == "sending", "one is missing"

@@ -1,4 +1,4 @@
-"""What a run counts and logs of its outcomes: enough for figures, nothing that names anybody."""
+"""Counts and lines of the outcomes of a run: enough for figures, nothing that names anybody."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def write(folder: Path, **parts: str) -> Renderer:
     for mail in ("goodbye", "other"):
         (folder / mail).mkdir(exist_ok=True)
         for name in ("subject.txt", "text.txt", "html.html"):
-            own = parts.get(name.partition(".")[0], "x") if mail == "goodbye" else "other"
-            (folder / mail / name).write_text(own)
+            words = parts.get(name.partition(".")[0], "x") if mail == "goodbye" else "other"
+            (folder / mail / name).write_text(words)
     return Renderer([folder])
 
 
