@@ -40,6 +40,8 @@ from newsletter.services.operations import cleanup
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.signup import forms, held_mails
+from newsletter.services.subscribers import admin
+from newsletter.services.transfer import import_subscribers
 from newsletter.tokens import Tokens
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink, body
@@ -620,6 +622,52 @@ def test_b5_a_strangers_request_changes_no_column_of_whoever_is_known(
     }
     asked_anew = {("subscriptions", name) for name in ("status", "round", "confirmation_at")}
     assert changed <= (asked_anew if state in ("left", "pending") else set()), changed
+
+
+@pytest.mark.parametrize("how", ["joins", "added", "imported"])
+def test_b5_no_other_word_takes_a_strangers_request_over(
+    app: Flask, client: FlaskClient, fields: dict[str, str], tmp_path: Path, how: str
+) -> None:
+    """Somebody's pending subscription becomes active without that request's confirmation."""
+    env: Environment = app.extensions[EXTENSION]
+    handle = active(app, "ana@example.com", "talks", name="Ana") if how == "joins" else ""
+    for email in ("ana@example.com", "bob@example.com"):
+        assert sign_up(client, email, **THEIRS) == 303
+    if how == "joins":
+        account = signed(app, "account", handle)
+        assert client.post(account, data={"join-blog": "1"}).status_code == 200
+    elif how == "added":
+        with app.app_context():
+            added = admin.Addition("ana@example.com", "blog", name="Ana", because="told me so")
+            admin.add_subscriber(env, added)
+    else:
+        file = tmp_path / "people.csv"
+        file.write_text("email,name,cadence\nana@example.com,Ana,weekly\n")
+        with app.app_context():
+            import_subscribers.import_file(env, file, slug="blog", because="told me so")
+    assert subscriber(app, "ana@example.com") | {"language": ""} == {
+        "status": "active",
+        "name": "Ana",
+        "language": "",
+        "cadence": "weekly",
+        "answers": {},
+        "topics": "",
+        "agreed": [],
+    }
+    assert subscriber(app, "bob@example.com")["status"] == "pending"
+
+
+def test_b5_the_page_of_a_confirmation_tells_of_its_own_request(
+    app: Flask, client: FlaskClient, sink: Sink, clock: Clock, fields: dict[str, str]
+) -> None:
+    """As it was typed, and not as an earlier request of somebody else."""
+    for values in (HERS, THEIRS):
+        sign_up(client, "ana@example.com", **values | {"language": "en"})
+        work(app)
+        clock.forward(timedelta(days=1))
+    first, second = links(sink, "ana@example.com", "confirm")
+    assert "once a week" in client.get(first).text
+    assert "whenever there is something new" in client.get(second).text
 
 
 def test_b5_a_request_on_another_list_does_not_rename_a_subscriber(

@@ -44,7 +44,13 @@ from newsletter.services.signup.known_address import (
     ask_what_is_known,
 )
 from newsletter.tokens import new_handle
-from newsletter.vocabulary import Cadence, ConsentKind, MailKind, SubscriptionStatus
+from newsletter.vocabulary import (
+    Cadence,
+    ConsentKind,
+    EvidenceSource,
+    MailKind,
+    SubscriptionStatus,
+)
 
 # Past the ORM: anybody may sign up, as often as they like.
 _subscribers = cast(Table, Subscriber.__table__)
@@ -156,6 +162,7 @@ class _RequestWriter:
         self.request = request
         self.mailbox = mailbox
         self.now = env.now
+        self.is_visitors = request.evidence.source is not EvidenceSource.AUTHOR
         self.active = address.status is SubscriptionStatus.ACTIVE
         self.confirmed = address.confirmed
         self.number = address.round + (address.is_new or address.has_request)
@@ -205,12 +212,13 @@ class _RequestWriter:
         )
 
     def _insert_subscriber(self) -> int:
+        """Insert a subscriber; a visitor's request keeps their name to itself until confirmed."""
         row = {
             "id": self.ids.subscribers,
             "handle": new_handle(),
             "email": self.request.email,
             "email_key": self.request.email_key,
-            "name": self.request.name,
+            "name": "" if self.is_visitors else self.request.name,
             "language": self.request.language,
             "created_at": self.now,
         }
@@ -218,6 +226,12 @@ class _RequestWriter:
         return int(self.ids.subscribers)
 
     def _insert_subscription(self, subscriber_id: int | None) -> int:
+        """Insert a pending subscription, without what a visitor said.
+
+        It may become active by another word than its confirmation: its owner joins the list from
+        their account, or the author adds or imports the address. A stranger's consents and answers
+        must not count then.
+        """
         values = {
             "id": self.ids.subscriptions,
             "handle": new_handle(),
@@ -225,8 +239,8 @@ class _RequestWriter:
             "subscriber_id": subscriber_id,
             "round": self.number,
             "cadence": self.request.cadence,
-            "topics": self.request.topics,
-            "answers": self.request.answers,
+            "topics": "" if self.is_visitors else self.request.topics,
+            "answers": {} if self.is_visitors else self.request.answers,
             "confirmation_at": self.now,
             "created_at": self.now,
         }

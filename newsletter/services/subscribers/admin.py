@@ -258,11 +258,12 @@ def _get_or_add(
             handle=new_handle(),
             email=parsed.email,
             email_key=parsed.key,
-            name=to_plain_line(name, limit=200),
             created_at=env.now,
         )
         session.add(subscriber)
         session.flush()
+    if not any(row.confirmed_at for row in subscriber.subscriptions):
+        subscriber.name = subscriber.name or to_plain_line(name, limit=200)
     pair = (Subscription.subscriber_id == subscriber.id, Subscription.list_id == mailing_list.id)
     existing = session.scalar(select(Subscription).where(*pair))
     if existing is not None:
@@ -271,6 +272,8 @@ def _get_or_add(
                 Text("this address has unsubscribed"),
                 hint=Text("only its owner can subscribe again"),
             )
+        if existing.status is SubscriptionStatus.PENDING:  # a stranger may have typed another
+            existing.cadence = cadence or mailing_list.default_cadence
         return existing
     return subscription_state.add_pending(
         session, mailing_list, subscriber.id, env.now, cadence=cadence

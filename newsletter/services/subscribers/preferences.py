@@ -200,6 +200,8 @@ def _join(
         subscription = existing.get(mailing_list.id)
         if subscription is None:
             subscription = add_pending(session, mailing_list, subscriber.id, env.now)
+        elif subscription.confirmed_at is None:  # a stranger may have typed another
+            subscription.cadence = mailing_list.default_cadence
         if subscription.status is not SubscriptionStatus.ACTIVE and not resume(
             session, subscription, ConsentKind.CONFIRMED, evidence, env.now
         ):

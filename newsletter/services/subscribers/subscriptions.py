@@ -85,7 +85,11 @@ def get_request(env: Environment, token: str) -> LinkedSubscription:
     Raises `LinkError`.
     """
     with reading() as session:
-        return describe_subscription(_open_confirm(env, session, token)[0], env.now)
+        subscription, number = _open_confirm(env, session, token)
+        view = describe_subscription(subscription, env.now)
+        request = confirmations.find_request(session, subscription.id, number)
+        waits = request is not None and subscription.status is SubscriptionStatus.PENDING
+        return replace(view, cadence=request.cadence) if request and waits else view
 
 
 def confirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription:
