@@ -367,6 +367,7 @@ LOOPS = {
     "html/reduce.py:_Reducer.reduce": "a tag each; takes an open element each",
     "html/text.py:shorten_text": "as long as one grapheme",
     "html/to_text.py:_TextWriter.handle_endtag": "takes a line each",
+    "html/numbering.py:_write_letters": "a letter each",
     "html/truncate.py:_Cutter.handle_endtag": "takes an open element each",
     "import_formats/archive.py:_copy": "a piece each, up to a limit",
     "import_formats/spool.py:_copy": "a piece each, up to a limit",

@@ -9,7 +9,6 @@ alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -26,8 +25,6 @@ from newsletter.authoring.questions import Question
 from newsletter.html.links import make_absolute
 from newsletter.html.text import to_plain_lines
 from newsletter.i18n import SOURCE, Text, say
-
-_CALL = re.compile(r"tel:\+?[\d().-]{3,25}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +82,7 @@ class _Place:
 
     def add_link(self, written: str) -> str:
         prepared = self.prepare(written)
-        address = (
-            prepared
-            if _CALL.fullmatch(prepared)
-            else make_absolute(prepared, base_url=self.base_url, mail=True) or ""
-        )
+        address = make_absolute(prepared, base_url=self.base_url, mail=True) or ""
         self.links.append(LetterLink(written, address))
         return address
 

@@ -1,7 +1,8 @@
 """Read from a CSS class what it means for a mail: a note for pictures.py and reduce.py. Pure.
 
 "again" marks a link that repeats another; "apart" words that follow others, set off from them;
-"beside" a box that belongs to the post's page alone and is left out.
+"beside" a box that belongs to the post's page alone and is left out; "note" a note that its page
+shows in the margin or when its mark is pointed at.
 """
 
 from __future__ import annotations
@@ -21,10 +22,18 @@ _BESIDE = re.compile(
     r"addtoany_share_save_container|heateor_sss_sharing_container|wp-block-jetpack-sharing-buttons|"
     r"fake-input-wrapper|subscription-widget-wrap(?:-editor)?|shariff|swp_social_panel|ssba|"
     r"essb_links|a2a_kit|wp-block-outermost-social-sharing|ssp-playback|brlbs-cmpnt-cb-main|"
-    r"_brlbs-content-blocker|cookieconsent-optout-\w+|hide-text)(?:$|\s)"
+    r"_brlbs-content-blocker|cookieconsent-optout-\w+|hide-text|"
+    r"wp-block-query-pagination|slideshowlink|jetpack-recipe-print|ez-toc-title-toggle|"
+    r"wprm-checkbox-container|footnote_tooltip|eztoc-hide)(?:$|\s)|"
+    r"(?:^|\s)et_pb_counter_amount\s(?:[\w-]{1,40}\s){0,5}overlay(?:$|\s)"
 )
-"""Boxes around a post that are for its page: share buttons, related posts, a player's clock, and
-the words with which a page asks for consent."""
+"""Boxes around a post that are for its page: share buttons, related posts, a player's clock, pages
+of a list, boxes to tick, and the words with which a page asks for consent."""
+_NOTE = re.compile(r"(?:^|[\s_-])(?:sidenote|marginnote|footnote__note)(?:$|\s)")
+_APART = re.compile(
+    r"kg-bookmark-publisher|(?:^|[\s_-])(?:artist|percentage|counter_amount)(?:$|\s)"
+)
+"""Words that their page shows apart from those before them."""
 _GALLERY = re.compile(
     r"blocks-gallery|gallery-ul|slideshow_swiper-wrapper|splide__list|swiper-wrapper"
 )
@@ -46,13 +55,17 @@ def note_class(tag: str, value: str) -> str | None:
         return "letter" if is_letter_class(value) else None
     if tag == "ul":
         return "gallery" if _GALLERY.search(value) else None
-    if tag in ("div", "aside", "label", "section"):
+    if tag in ("div", "aside", "label", "li", "nav", "section"):
         if _BESIDE.search(value):
             return "beside"
         return "panel" if _PANEL.search(value) else None
     if tag in ("pre", "td", "span"):
-        if "kg-bookmark-publisher" in value:
+        if _BESIDE.search(value):
+            return "beside"
+        if tag == "span" and _APART.search(value):
             return "apart"
+        if tag == "span" and _NOTE.search(value):
+            return "note"
         is_beside = (
             _TOGGLE.search(value)
             if tag == "span" and "icon" in value
@@ -63,6 +76,6 @@ def note_class(tag: str, value: str) -> str | None:
         return "again" if "wp-block-file__embed" in value else None
     if tag == "a" and "skip-link" in value:
         return "again"
-    if "wp-block-file__button" in value:
+    if "wp-block-file__button" in value or "file-embed-button narrow" in value:
         return "again"
     return "button" if _BUTTON.search(value) else None

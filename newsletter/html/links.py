@@ -7,14 +7,19 @@ from urllib.parse import urljoin, urlsplit
 
 from newsletter.html.text import drop_control_characters
 
+_CALL = re.compile(r"tel:\+?[\d().-]{3,25}")
+
 
 def make_absolute(link: str, *, base_url: str, mail: bool = False) -> str | None:
-    """Return `link` as an absolute http(s) address, or (if `mail`) a mailto address.
+    """Return `link` as an absolute http(s) address, or (if `mail`) a mailto or tel address.
 
-    Returns None for any other scheme, and for an address with a user or password in it.
+    A tel address is a plain number, no code that a telephone acts upon. Returns None for any other
+    scheme, and for an address with a user or password in it.
     """
     link = drop_control_characters(re.sub(r"[\t\r\n]", "", link)).strip()
     try:
+        if mail and _CALL.fullmatch(link.replace(" ", "")):
+            return link.replace(" ", "")
         address = urljoin(base_url, link)
         parts = urlsplit(address)
         if mail and parts.scheme == "mailto":

@@ -6,8 +6,9 @@ sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and `sty
 block, the words stay, for a page may show them when it is clicked or searched), `class="button"`,
 `class="again"` (a link repeated), `class="beside"` (for the post's page alone), `class="gallery"`
 (a list of pictures), `class="apart"` (words beside others),
-`class="panel"` (a part that opens when it is clicked), `data-name` (of a form that asks something),
-`href="#place"` (of the same page).
+`class="panel"` (a part that opens when it is clicked), `class="note"` (a note in the margin), the
+notes of style_notes.py, `data-name` (of a form that asks something), `href="#place"` (of the same
+page).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from newsletter.html import video_embeds
 from newsletter.html.links import make_absolute
 from newsletter.html.pictures import is_placeholder
 from newsletter.html.players import MediaKind
+from newsletter.html.style_notes import MEANT
 
 _FRAME_SOURCES = ("data-src", "data-lazy-src", "src")
 _DROPPED = ("again", "beside")
@@ -65,12 +67,13 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _NEEDED = re.compile(
     r"<(?:audio|button|embed|form|iframe|object|select|summary|video|source)[ >]|"
-    r' (?:hidden|style|class)="|</a><a | href="#'
+    r' (?:hidden|style|class)="|</a><a | href="#|<nav>|<span (?:dir|role)='
 )
 _MARK = re.compile(r"\[?(\d{1,3}|[*†‡§a-z])\]?")
 """The words of a link to a footnote."""
 _BACK = re.compile(r"[\s\[\]^↩↵⏎↑⤴\ufe0e\ufe0f]+")
 """The words of a link from a footnote back into the text."""
+_LINE = re.compile(r"\n([ \xa0]{0,40})")
 
 
 @dataclass(slots=True)
@@ -78,13 +81,15 @@ class _Element:
     """An open element.
 
     Where `held`, what is in it is collected in `out` until it is known what becomes of it;
-    `written` is the tag it becomes.
+    `written` is the tag it becomes,
+    `after` what follows its words.
     """
 
     name: str
     attributes: dict[str, str]
     held: bool = False
     written: str = ""
+    after: str = ""
     out: list[str] = field(default_factory=list)
     source: str = ""
 
@@ -96,6 +101,18 @@ def reduce_html(html: str, *, base_url: str = "") -> str:
     the length of `html`.
     """
     return _Reducer(base_url).reduce(html) if _NEEDED.search(html) else html
+
+
+def _choose_tag(name: str, attributes: dict[str, str], *, in_gallery: bool) -> str:
+    """Return the tag that an element becomes: its own, or one that says what it shows."""
+    style = attributes.get("style", "")
+    if attributes.get("class") == "gallery":
+        return "div-list"
+    if name == "li" and in_gallery:
+        return "div"
+    if name == "span":
+        return style if style in MEANT else "bdi" if "dir" in attributes else name
+    return "span" if style == "plain" else name
 
 
 def _is_dim(attributes: dict[str, str]) -> bool:
@@ -112,13 +129,15 @@ class _Reducer:
         self.targets = [self.out]
         self.unseen = 0
         """Open blocks that are hidden by their style: their words stay, their pictures go."""
+        self.lined = 0
+        """Open blocks whose line breaks are shown."""
 
     def reduce(self, html: str) -> str:
         position = 0
         match = _TAG.search(html)
         while match:
             if match.start() > position:
-                self._write(html[position : match.start()])
+                self._write_text(html[position : match.start()])
             position = match.end()
             name = match[2].lower()
             if name == "iframe" and not match[1]:  # what stands in it is raw text, no tags
@@ -138,6 +157,13 @@ class _Reducer:
     def _write(self, text: str) -> None:
         self.targets[-1].append(text)
 
+    def _write_text(self, text: str) -> None:
+        if self.lined and "\n" in text.strip() and not self._is_within({"pre"}):
+            start = len(text) - len(text.lstrip())
+            lines = _LINE.sub(lambda match: "<br>" + "&nbsp;" * len(match[1]), text.strip())
+            text = text[:start] + lines + text[start + len(text.strip()) :]
+        self._write(text)
+
     def _write_start(self, name: str, tag: str, attributes: dict[str, str]) -> None:
         note = attributes.get("class", "")
         hidden = attributes.get("hidden") == "hidden" and note != "panel"
@@ -148,22 +174,31 @@ class _Reducer:
         dim = _is_dim(attributes)
         place = attributes.get("href", "").startswith("#")
         held = hidden or note in _DROPPED or name in _HELD or place or (dim and name in _INLINE)
-        in_gallery = name == "li" and bool(self.open) and self.open[-1].written == "div-list"
-        written = "div-list" if note == "gallery" else "div" if in_gallery else name
-        element = _Element(name, attributes, held, written)
+        in_gallery = bool(self.open) and self.open[-1].written == "div-list"
+        written = _choose_tag(name, attributes, in_gallery=in_gallery)
+        element = _Element(name, attributes, held, written, ")" if note == "note" else "")
         self.open.append(element)
         self.unseen += dim
+        self.lined += attributes.get("style") == "lines"
         if held:
             self.targets.append(element.out)
             return
         if name == "a" and self.targets[-1] and self.targets[-1][-1] == "</a>":
             self._write(" ")  # two links side by side would read as one word
-        if note == "apart" and self.targets[-1] and self.targets[-1][-1].strip():
+        if (note == "apart" or "role" in attributes) and self._follows_words():
             self._write(" · ")
-        plain = re.sub(r' (?:style|class|hidden)="[^"]*"', "", tag)
-        if written != name:
-            plain = "<div>"
+        if note == "note":
+            self._write(" (")
+        plain = re.sub(r' (?:style|class|hidden|role)="[^"]*"', "", tag)
+        if written not in (name, "bdi"):
+            plain = f"<{written.removesuffix('-list')}>"
+        plain = plain.replace("<span", "<bdi", 1) if written == "bdi" else plain
         self._write(plain.replace("<a", '<a class="button"', 1) if note == "button" else plain)
+
+    def _follows_words(self) -> bool:
+        """Tell whether words would stand right behind others."""
+        last = next((part for part in reversed(self.targets[-1]) if part != "<span>"), "")
+        return bool(last.strip()) and (last[0] != "<" or last in ("</span>", "</bdi>"))
 
     def _write_void(self, name: str, tag: str, attributes: dict[str, str]) -> None:
         if name == "source":
@@ -187,11 +222,12 @@ class _Reducer:
 
     def _close(self, element: _Element) -> None:
         self.unseen -= _is_dim(element.attributes)
+        self.lined -= element.attributes.get("style") == "lines"
         if element.held:
             self.targets.pop()
             self._write(self._replace(element))
             return
-        self._write(f"</{element.written.removesuffix('-list')}>")
+        self._write(f"{element.after}</{element.written.removesuffix('-list')}>")
 
     def _replace(self, element: _Element) -> str:
         """Return the replacement of an element that was held back."""
@@ -223,6 +259,8 @@ class _Reducer:
 
     def _replace_jump(self, place: str, inside: str) -> str:
         """Return a link within the post: a footnote's mark as it is, any other to the blog."""
+        if place == "#":  # the post's own scripts would act on it
+            return inside
         words = unescape(re.sub(r"<[^<>]*>", "", inside)).strip()
         if mark := _MARK.fullmatch(words):
             label = f"[{mark[1]}]"

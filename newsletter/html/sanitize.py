@@ -14,6 +14,7 @@ import nh3
 
 from newsletter.html.class_notes import note_class
 from newsletter.html.links import make_absolute
+from newsletter.html.numbering import STYLES
 from newsletter.html.pictures import (
     FILE_SIZES,
     LAZY_ATTRIBUTES,
@@ -24,6 +25,7 @@ from newsletter.html.pictures import (
     rewrite_picture,
 )
 from newsletter.html.reduce import reduce_html
+from newsletter.html.style_notes import note_style
 from newsletter.html.text import UNPRINTABLE, to_plain_line
 from newsletter.html.unfold import unfold_html
 
@@ -36,27 +38,10 @@ _SPACE = re.compile(r"\s+")
 # Each of these stops at the next bracket, so that a million of them without an end stay linear.
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^<>]*?(/?)>")
 _IMG = re.compile(r"<img\b[^<>]*>", re.I)
-_TINY = re.compile(
-    r"(?:^|;)\s*(?:max-)?(?:width|height)\s*:\s*"
-    r"\+?0*(?:[0-2](?:\.\d*)?(?:px|pt|%)?|\.\d+[a-z]*)\s*(?:!|;|$)|"
-    r"(?:^|;)\s*(?:left|top|right|text-indent)\s*:\s*-\d{3}|display\s*:\s*none|"
-    r"visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)",
-    re.I,
-)
-_SHOWN_WIDTH = re.compile(r"(?:^|;)\s*width\s*:\s*(\d{2,4})(?:\.\d{1,9})?px\s*(?:;|$)", re.I)
-_NOT_SHOWN = re.compile(r"display\s*:\s*none", re.I)
 ADDRESS_AT_MOST = 8000
 """Characters: what browsers and servers take as an address (RFC 9110 section 4.1)."""
 LEAD_AT_LEAST = 100
 """Pixels: a narrower picture is not shown beside a post's title."""
-_AS_TEXT = re.compile(
-    r"(?:^|;)\s*(?:max-)?(?:height|width)\s*:\s*(?:1(?:\.\d{1,3})?|0?\.\d{1,3})\s*r?em", re.I
-)
-_CLIPPED = re.compile(
-    r"clip\s*:\s*rect|(?:^|;)\s*(?:left|top)\s*:\s*-\d{3}|"
-    r"display\s*:\s*none|visibility\s*:\s*hidden",
-    re.I,
-)
 FRAME_ADDRESSES = (
     "data-src",
     "data-lazy-src",
@@ -135,7 +120,8 @@ _ATTRIBUTES = {
     "img": {"src", "alt", "width", "height", "style", "hidden"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
-    "ol": {"start"},
+    "ol": {"start", "type", "reversed"},
+    "li": {"value"},
 }
 _HEADINGS = {f"h{level}" for level in range(1, 7)}
 _BLOCKS = {"blockquote", "div", "figcaption", "figure", "p", "pre", "section"}
@@ -149,6 +135,7 @@ _CARRIERS = _TAGS | {
     "form",
     "iframe",
     "label",
+    "nav",
     "object",
     "select",
     "source",
@@ -158,7 +145,9 @@ _CARRIERS = _TAGS | {
 }
 """Tags that are kept until reduce.py has made from them what a mail can show."""
 _CARRIED = {tag: _ATTRIBUTES.get(tag, set()) | {"hidden", "style"} for tag in _CARRIERS}
-for _tag in ("a", "aside", "div", "label", "object", "pre", "section", "span", "td", "ul"):
+_CARRIED["nav"] = {"class"}
+_CARRIED["span"] |= {"dir", "role"}
+for _tag in ("a", "aside", "div", "label", "li", "object", "pre", "section", "span", "td", "ul"):
     _CARRIED.setdefault(_tag, set()).add("class")
 _CARRIED["img"] |= {"class", *LAZY_ATTRIBUTES, *FILE_SIZES}
 _CARRIED["iframe"] |= {"src", "title", "width", "height", *FRAME_ADDRESSES}
@@ -174,7 +163,7 @@ _CLASSES = {"class": {"button"}}
 """The one class that clean HTML has: of a link that its blog shows as a button."""
 _EMPTY_CODE = re.compile(r"<pre>(?:<code>)?(?:</code>)?</pre>")
 """A column of line numbers without them."""
-_SPAN = re.compile(r"</?(?:span|label)>")
+_SPAN = re.compile(r"</?(?:span|label|nav)>")
 _NOT_CONTENT = {
     "script",
     "style",
@@ -196,7 +185,7 @@ _NOT_CONTENT = {
 
 
 def clean_html(html: str, *, base_url: str) -> str:
-    """Return `html` as mail can carry it: allow-listed tags, absolute http(s) and mailto links.
+    """Return `html` with allow-listed tags and with absolute http(s), mailto and tel links.
 
     Scripts, styles, forms, comments and tracking pictures are removed. Frames, films and sounds
     become cards that link to them; pictures of emoji become letters.
@@ -212,7 +201,7 @@ def clean_html(html: str, *, base_url: str) -> str:
         attribute_filter=_make_filter(base_url),
         strip_comments=True,
         link_rel=None,
-        url_schemes={"http", "https", "mailto"},
+        url_schemes={"http", "https", "mailto", "tel"},
     )
     # Once more: an entity ("&#xE000;") is no character before it is parsed, and a slot afterwards;
     # and so is "%EE%80%80" in the address of a frame or file, before its card is named.
@@ -258,12 +247,18 @@ def _make_filter(base_url: str) -> Callable[[str, str, str], str | None]:
         if attribute == "hidden":
             return "found" if value.strip().lower() == "until-found" else "hidden"
         if attribute == "style":
-            return _note_style(tag, value)
+            return note_style(tag, value)
         if attribute == "class":
             return note_class(tag, value)
         if attribute in ("width", "height"):
             return parse_length(value)
-        if attribute in ("colspan", "rowspan", "start"):
+        if attribute == "type":
+            return value if value in STYLES else None
+        if attribute == "reversed":
+            return attribute
+        if attribute == "role":
+            return value if value in ("button", "tab") else None
+        if attribute in ("colspan", "rowspan", "start", "value"):
             return value if value.isascii() and value.isdecimal() and len(value) < 5 else None
         # Without brackets in any attribute, a tag is what stands between two of them (see
         # pictures.py).
@@ -274,21 +269,11 @@ def _make_filter(base_url: str) -> Callable[[str, str, str], str | None]:
 
 def _note_link(value: str, base_url: str) -> str | None:
     """Return the target of a link; a place of the same page as "#place", for reduce.py."""
+    if value.strip() == "#":
+        return "#"
     link = make_absolute(value, base_url=base_url, mail=True)
     page, mark, place = (link or "").partition("#")
     return f"#{place}" if mark and page == base_url.partition("#")[0] else link
-
-
-def _note_style(tag: str, value: str) -> str | None:
-    """Return whether a style hides its element, as a note for pictures.py and reduce.py."""
-    if tag == "img" and _AS_TEXT.search(value) and not _TINY.search(value):
-        return "letter"
-    if tag in ("img", "iframe"):
-        if _TINY.search(value) or (tag == "iframe" and _CLIPPED.search(value)):
-            return "tiny"
-        width = _SHOWN_WIDTH.search(value) if tag == "img" else None
-        return width[1] if width else None
-    return "hidden" if _NOT_SHOWN.search(value) else None
 
 
 def find_first_picture(html: str, *, base_url: str) -> tuple[str, str]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from newsletter.html.numbering import write_number
 from newsletter.html.sanitize import clean_html
 from newsletter.html.text import drop_control_characters
 
 WORDS_A_MINUTE = 220
 """Words read a minute, a little below the average of 238 (Brysbaert 2019)."""
 _SPACE = re.compile(r"\s+")
-_KEPT = re.compile(r" *(?:- |\d+\. )|    ")
+_KEPT = re.compile(r" *(?:- |(?:\d+|[a-z]{1,4}|[A-Z]{1,4})\. )|    ")
 """Lines whose indentation says something: items of lists, and what was written out with spaces."""
-_BULLET = re.compile(r"\n *(?:-|\d+\.) $")
+_BULLET = re.compile(r"\n *(?:-|\w+\.) $")
 QUOTED_AT_MOST = 3
 """Levels of nested quotations that are marked; deeper ones are part of the last."""
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -22,6 +24,19 @@ _BUTTON = re.compile(r'<a class="button"[^<>]*>[^<]*</a>')
 _FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:\?|$)", re.I)
 _POWERS = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
 _ENDS = tuple('.!?…:;。！？؟۔»”"')
+
+
+@dataclass(slots=True)
+class _List:
+    """An open list: the number of its next item (None: bullets), and how numbers are written.
+
+    `items` are the indexes of its numbers in the output, with their indentation.
+    """
+
+    number: int | None
+    style: str = ""
+    reversed: bool = False
+    items: list[tuple[int, str]] = field(default_factory=list)
 
 
 class _TextWriter(HTMLParser):
@@ -50,7 +65,7 @@ class _TextWriter(HTMLParser):
         self.out: list[str] = []
         self.silent = 0
         self.hrefs: list[tuple[str, int]] = []
-        self.lists: list[int | None] = []
+        self.lists: list[_List] = []
         self.captured: list[int] = []
         self.quoted = 0
         self.written_out = 0
@@ -61,21 +76,27 @@ class _TextWriter(HTMLParser):
         if tag in self.SILENT:
             self.silent += 1
         elif tag in ("ul", "ol"):
-            start = values.get("start") or "1"
-            first = int(start) if start.isdecimal() and len(start) < 5 else 1
-            self.lists.append(first if tag == "ol" else None)
+            self.lists.append(_open_list(tag, values))
         elif tag == "a":
             self.hrefs.append((values.get("href") or "", len(self.out)))
         elif tag == "img" and self.links and values.get("alt"):
-            self.out.append(f"[{values['alt']}]")
+            behind_words = self.out and self.out[-1] and not self.out[-1][-1].isspace()
+            self.out.append(f"{' ' if behind_words else ''}[{values['alt']}]")
+        elif tag == "q":
+            self.out.append("“")
         if tag == "li":
-            self.out.append("\n" + self._write_bullet())
+            self.out.append("\n" + self._write_bullet(_read_number(values.get("value"))))
         elif tag == "hr":
             self.out.append("\n\n* * *\n\n")
         elif tag in self.LINES:
             self.out.append("\n")
+        elif self.written_out and tag == "div":  # a line of code
+            if self.out and not self.out[-1].endswith("\n"):
+                self.out.append("\n")
+        elif self.lists and tag in self.BREAKS and self.out and _BULLET.search(self.out[-1]):
+            pass
         elif self.lists and tag in ("p", "div"):
-            if self.out and not _BULLET.search(self.out[-1]):
+            if self.out:
                 self.out.append("\n")
         elif tag in self.BREAKS and len(self.lists) < 2:
             self.out.append("\n\n")
@@ -93,18 +114,32 @@ class _TextWriter(HTMLParser):
             or (tag == "pre" and self.written_out == 1)
         )
 
-    def _write_bullet(self) -> str:
+    def _write_bullet(self, value: int | None) -> str:
         indent = "  " * min(max(len(self.lists) - 1, 0), 5)
-        if self.lists and (number := self.lists[-1]) is not None:
-            self.lists[-1] = number + 1
-            return f"{indent}{number}. "
-        return f"{indent}- "
+        if not self.lists or self.lists[-1].number is None:
+            return f"{indent}- "
+        numbered = self.lists[-1]
+        number = self.lists[-1].number if value is None else value
+        numbered.number = number + 1
+        numbered.items.append((len(self.out), indent))
+        return f"{indent}{write_number(number, numbered.style)}. "
+
+    def _count_down(self, numbered: _List) -> None:
+        """Write the numbers of a list that ends with 1."""
+        number = len(numbered.items)
+        for position, indent in numbered.items:
+            self.out[position] = f"\n{indent}{write_number(number, numbered.style)}. "
+            number -= 1
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self.SILENT:
             self.silent = max(0, self.silent - 1)
         elif tag in ("ul", "ol") and self.lists:
-            self.lists.pop()
+            numbered = self.lists.pop()
+            if numbered.reversed:
+                self._count_down(numbered)
+        elif tag == "q":
+            self.out.append("”")
         elif tag in _HEADINGS and self.captured:
             self._mark("", "== {} ==")
         elif tag == "blockquote":
@@ -134,6 +169,8 @@ class _TextWriter(HTMLParser):
                 if len(self.out) > start:
                     self.out[-1] = self.out[-1].rstrip(" ")
                 self.out.append(f" <{href}>")
+        if self.written_out and tag == "div":
+            return
         if tag in self.BREAKS and not (tag in ("ul", "ol") and self.lists):
             self.out.append("\n\n")
         elif tag in ("td", "th"):
@@ -165,6 +202,18 @@ class _TextWriter(HTMLParser):
             text == " " and self.out and self.out[-1].endswith(("\n", " "))
         ):
             self.out.append(text)
+
+
+def _open_list(tag: str, values: dict[str, str | None]) -> _List:
+    if tag == "ul":
+        return _List(None)
+    start = _read_number(values.get("start"))
+    counts_down = "reversed" in values and start is None
+    return _List(1 if start is None else start, values.get("type") or "", counts_down)
+
+
+def _read_number(value: str | None) -> int | None:
+    return int(value) if value and value.isdecimal() and len(value) < 5 else None
 
 
 def html_to_text(html: str, *, links: bool = True) -> str:
