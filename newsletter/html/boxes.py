@@ -25,6 +25,9 @@ _KINDS = (
     "image-gallery-embed",
     "latex-rendered",
     "tweet",
+    "instagram-embed-wrap",
+    "comment",
+    "native-video-embed",
 )
 """Classes of such boxes."""
 
@@ -72,11 +75,31 @@ def _write_attrs(kind: str, values: dict[str, Any]) -> str:
             writer = _render_link(values.get("url"), values.get("name") or values.get("username"))
             words = _read_text(values.get("full_text"))
             return f"<blockquote><p>{words}</p>{writer}</blockquote>" if words else writer
+        case "instagram-embed-wrap":
+            post = _read_text(values.get("instagram_id"))
+            title = _read_text(values.get("title"))
+            address = f"https://www.instagram.com/p/{post}/"
+            return f'<iframe src="{address}" title="{title}"></iframe>' if post else ""
+        case "comment":
+            note = values.get("comment")
+            return _write_note(note) if isinstance(note, dict) else ""
+        case "native-video-embed":  # its address is known to its page alone
+            return '<p><a href=""><strong>▶ Video</strong></a></p>'
         case "latex-rendered":
             formula = _read_text(values.get("persistentExpression"))
             return f"<p><code>{formula}</code></p>" if formula else ""
         case _:
             return _write_gallery(values.get("gallery"))
+
+
+def _write_note(note: dict[str, Any]) -> str:
+    """Return a short post of Substack's as a quotation."""
+    words = _read_text(note.get("body"))
+    handle = _read_text(note.get("handle"))
+    number = note.get("id")
+    page = f"https://substack.com/@{handle}/note/c-{number}" if isinstance(number, int) else ""
+    writer = _render_link(page, note.get("name")) if handle else ""
+    return f"<blockquote><p>{words}</p>{writer}</blockquote>" if words else writer
 
 
 def _write_gallery(gallery: object) -> str:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Callable
 from html import escape, unescape
-from itertools import islice
 
-FOUND_AT_MOST = 100
-"""Parts of one post that are looked into, so that a hostile one costs no more."""
+from newsletter.html.first_matches import replace_first
+from newsletter.html.pictures import LAZY_ATTRIBUTES, is_placeholder
+
 BLOCKED_AT_MOST = 40_000
 """Characters of an embed in Base64."""
 LOOKED_AT = 20_000
@@ -23,12 +22,39 @@ LOOKED_AT = 20_000
 _LATE = re.compile(r"<(?:img|iframe)\b[^<>]*>", re.I)
 _NAMES = re.compile(
     r"(\s)(?:data-(?:envira-src|orig-src|ezsrc|breeze|pagespeed-lazy-src|opt-src|cfsrc|lazyload|"
-    r"wpfc-original-src|suppressedsrc|cmplz-src|cookieblock-src|src-cmplz)|nitro-lazy-src|"
+    r"wpfc-original-src|suppressedsrc|cmplz-src|cookieblock-src|src-cmplz|tally-src)|"
+    r"nitro-lazy-src|"
     r"consent-original-src-_|uc-src)(?=\s{0,9}=)",
     re.I,
 )
 """Attributes of Envira, Avada, Ezoic, Breeze, PageSpeed, Optimole, Cloudflare, WPBakery, WP Fastest
-Cache, iubenda, Complianz, Cookiebot, NitroPack, Real Cookie Banner and Usercentrics."""
+Cache, iubenda, Complianz, Cookiebot, Tally, NitroPack, Real Cookie Banner and Usercentrics."""
+_SHOWN = re.compile(r"""\ssrc\s{0,9}=\s{0,9}(?:"([^"<>]*)"|'([^'<>]*)')""", re.I)
+_ANY_PICTURE = re.compile(
+    r"""\s([a-z][a-z0-9-]{0,40})(?=\s{0,9}=\s{0,9}["']"""
+    r"""(?:https?:/)?/[^\s"'<>]{1,2000}\.(?:jpe?g|png|gif|webp|avif)(?:\?[^\s"'<>]*)?["'])""",
+    re.I,
+)
+"""An attribute of whatever name with the address of a picture."""
+_ALT = re.compile(r"""\salt\s{0,9}=\s{0,9}(?:"([^"<>]*)"|'([^'<>]*)')""", re.I)
+EMBEDDED_FROM = 2000
+"""Characters of a `data:` address, from which it is a picture and keeps no place of another."""
+_COUNTS_UP = re.compile(
+    r"(<(?:span|div)\b[^<>]*?\sdata-(?:to-value|to|count|end|stop)=[\"']([\d.,]{1,15})[\"']"
+    r"[^<>]*>)\s{0,9}0?(?=\s{0,9}</)",
+    re.I,
+)
+"""A number that a script counts up to when it is seen (Elementor, WPBakery)."""
+_PRICE_WORDS = re.compile(
+    r"(</(?:del|ins)>)\s{0,9}<span\s{1,9}class=[\"']screen-[a-z]{1,9}-text[\"']>[^<>]{0,200}</span>",
+    re.I,
+)
+"""What WooCommerce reads out after the old and after the new price."""
+_DIVI_NUMBER = re.compile(
+    r"(<div\b[^<>]*?\sdata-number-value=[\"']([\d.,]{1,15})[\"'][^<>]*>\s{0,99}<div\b[^<>]*>\s{0,99}"
+    r"<p\b[^<>]*>\s{0,99}<span\b[^<>]*>)(?=\s{0,9}</span)",
+    re.I,
+)
 _FADES_IN = re.compile(r"opacity\s{0,9}:\s{0,9}0\s{0,9}(?=[;\"'])", re.I)
 """A picture that waits for its file is shown by a script (Gatsby)."""
 _SIGN = re.compile(
@@ -91,24 +117,42 @@ def show_late(html: str) -> str:
     lowered = html.lower()
     if "<img" in lowered or "<iframe" in lowered:
         html = _LATE.sub(_rename, html)
+    if "</ins>" in lowered:
+        html = _PRICE_WORDS.sub(r"\1 ", html)
+    if "data-" in lowered:
+        html = _COUNTS_UP.sub(r"\1\2", html)
+        html = _DIVI_NUMBER.sub(r"\1\2", html)
     if "<picture" in lowered:
-        html = _replace(html, _PICTURE, _note_offer)
+        html = replace_first(html, _PICTURE, _note_offer)
     if "borlabs" in lowered:
-        html = _replace(html, _BLOCKED, _unblock)
+        html = replace_first(html, _BLOCKED, _unblock)
     if "wp-block-cover" in lowered and "background-image" in lowered:
-        html = _replace(html, _COVER, _show_background)
+        html = replace_first(html, _COVER, _show_background)
     if "<math" in lowered:
-        html = _replace(html, _MATH, _write_formula)
+        html = replace_first(html, _MATH, _write_formula)
     if "<form" in lowered:
-        html = _replace(html, _FORM, _name_form)
+        html = replace_first(html, _FORM, _name_form)
     return html
 
 
 def _rename(match: re.Match[str]) -> str:
     tag = match[0]
-    if " data-src=" not in tag:
-        return _NAMES.sub(r"\1data-src", tag, count=1)
-    return _FADES_IN.sub("", tag)
+    if " data-src=" in tag:
+        return _FADES_IN.sub("", tag)
+    renamed = _NAMES.sub(r"\1data-src", tag, count=1)
+    if renamed != tag or tag[1:4].lower() != "img":
+        return renamed
+    address = _SHOWN.search(tag)
+    source = (address[1] or address[2] or "") if address else ""
+    if source and not source.startswith("data:") and not is_placeholder(source):
+        return tag
+    other = _ANY_PICTURE.search(tag)
+    if other and other[1].lower() in ("src", *LAZY_ATTRIBUTES):
+        return tag
+    if other:
+        return f"{tag[: other.start(1)]}data-src{tag[other.end(1) :]}"
+    words = _ALT.search(tag)
+    return f"[{words[1] or words[2]}]" if words and len(source) >= EMBEDDED_FROM else tag
 
 
 def _note_offer(html: str, match: re.Match[str]) -> str:
@@ -162,15 +206,3 @@ def _name_form(html: str, match: re.Match[str]) -> str:
     names = (pattern.search(inside) for pattern in _FORM_NAMES)
     name = next((unescape(words[1]).strip() for words in names if words), "")
     return f'<form data-name="{escape(name or "?")}"{match[1]}>'
-
-
-def _replace(
-    html: str, pattern: re.Pattern[str], write: Callable[[str, re.Match[str]], str]
-) -> str:
-    """Return `html` with the first matches of a pattern replaced; the rest stays as it is."""
-    parts: list[str] = []
-    position = 0
-    for match in islice(pattern.finditer(html), FOUND_AT_MOST):
-        parts += [html[position : match.start()], write(html, match)]
-        position = match.end()
-    return "".join([*parts, html[position:]])

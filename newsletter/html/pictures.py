@@ -47,13 +47,21 @@ _CODE = re.compile(r"/([0-9a-f]{2,6}(?:-[0-9a-f]{2,6}){0,9})\.(?:png|svg)(?:$|\?
 _LENGTH = re.compile(r"\s*\+?(\d{1,4})(?!\d)(?:\.\d*)?\s*(%?)")
 _COUNTERS = re.compile(
     r"https?://(?:pixel\.wp\.com|stats\.wordpress\.com|feeds\.wordpress\.com|"
-    r"feeds\.feedburner\.com|"
+    r"feeds\.feedburner\.com|fast\.wistia\.(?:com|net)/embed/medias/\w{1,40}/swatch|"
     r"(?:www\.)?google-analytics\.com|medium\.com/_/stat)\b",
     re.I,
 )
-"""Pictures whose only use is to be fetched."""
+"""Pictures whose only use is to be fetched, or to keep a film's place."""
+_SAYS_NOTHING = re.compile(
+    r"\s*(?:(?:cta |featured |article )?(?:image|img|photo|picture)|"
+    r"[\w-]{1,200}\.(?:jpe?g|png|gif|webp|avif|heic))\s*",
+    re.I,
+)
+"""Alt texts that programs write: "image", or a file's name."""
 _LETTERS = re.compile(
-    r"(?:^|[\s_-])(?:emojis?|twemoji|smil(?:ey|ie)s?|emoticons?|icons?)(?=$|[\s_-])", re.I
+    r"(?:^|[\s_-])(?:emojis?|twemoji|smil(?:ey|ie)s?|emoticons?|icons?|thumbnail-default)"
+    r"(?=$|[\s_-])",
+    re.I,
 )
 _LETTER_HOSTS = re.compile(
     r"https?://(?:s\.w\.org/images/core/emoji|twemoji\.|[\w.-]*\bemoji)", re.I
@@ -75,6 +83,8 @@ def read_attributes(tag: str) -> dict[str, str]:
 def rewrite_picture(match: re.Match[str]) -> str:
     """Return an `<img>` that fits a mail, "" for a tracking pixel, or the letter of an emoji."""
     values = read_attributes(match[0])
+    if _SAYS_NOTHING.fullmatch(values.get("alt", "")):
+        values["alt"] = ""
     sizes: dict[str, int] = {
         side: int(values[side]) for side in ("width", "height") if side in values
     }

@@ -88,6 +88,7 @@ _VIDEO = (
         r"fast\.wistia\.(?:net|com)/embed/iframe/(\w+)",
         "https://fast.wistia.net/embed/iframe/{0}",
     ),
+    ("Streamable", r"streamable\.com/e/(\w+)", "https://streamable.com/{0}"),
     ("Blogger", r"blogger\.com/(video\.g\?token=[\w-]+)", "https://www.blogger.com/{0}"),
     (
         "PeerTube",
@@ -123,24 +124,51 @@ _AUDIO = (
     ("Acast", r"embed\.acast\.com/([\w$-]+/[\w-]+)", "https://play.acast.com/s/{0}"),
     ("Podigee", r"([\w-]+\.podigee\.io/[\w-]+)/embed", "https://{0}"),
     ("Castos", r"([\w-]+\.castos\.com/player/\d+)", "https://{0}"),
+    ("Audioboom", r"embeds\.audioboom\.com/posts/(\d+)", "https://audioboom.com/posts/{0}"),
+    ("Omny", r"omny\.fm/shows/([\w-]+/[\w-]+)/embed", "https://omny.fm/shows/{0}"),
+    ("Blubrry", r"player\.blubrry\.com/", ""),
+    ("Fireside", r"player\.fireside\.fm/", ""),
     ("Podbean", r"podbean\.com/(?:player-v2|media/player)", ""),
     ("Libsyn", r"(?:html5-player|play)\.libsyn\.com/", ""),
     ("Simplecast", r"player\.simplecast\.com/", ""),
     ("Captivate", r"player\.captivate\.fm/", ""),
-    ("Megaphone", r"(?:player|playlist)\.megaphone\.fm/", ""),
+    ("Megaphone", r"(?:player|playlist)\.megaphone\.fm[/?]", ""),
     ("RSS.com", r"player\.rss\.com/", ""),
     ("SoundCloud", r"w\.soundcloud\.com/player", ""),
     ("Bandcamp", r"(?:[\w-]+\.)?bandcamp\.com/(?:EmbeddedPlayer|album/|track/)", ""),
 )
+_PAGES = (
+    (
+        "Bluesky",
+        r"embed\.bsky\.app/embed/(did:[\w:.%-]{1,100})/app\.bsky\.feed\.post/(\w+)",
+        "https://bsky.app/profile/{0}/post/{1}",
+    ),
+    ("Internet Archive", r"archive\.org/embed/([\w.-]+)", "https://archive.org/details/{0}"),
+    ("Giphy", r"giphy\.com/embed/(\w+)", "https://giphy.com/gifs/{0}"),
+    ("Tally", r"tally\.so/(?:embed|r)/(\w+)", "https://tally.so/r/{0}"),
+    ("JotForm", r"form\.jotform\.com/(?:jsform/)?(\d+)", "https://form.jotform.com/{0}"),
+)
 _PLAYERS = tuple(
     _make_player(name, kind, pattern, page)
-    for kind, players in ((MediaKind.VIDEO, _VIDEO), (MediaKind.AUDIO, _AUDIO))
+    for kind, players in (
+        (MediaKind.VIDEO, _VIDEO),
+        (MediaKind.AUDIO, _AUDIO),
+        (MediaKind.PAGE, _PAGES),
+    )
     for name, pattern, page in players
 )
 _SITES = {
+    "airtable.com": "Airtable",
     "calendly.com": "Calendly",
     "docs.google.com": "Google Docs",
+    "slideshare.net": "SlideShare",
+    "speakerdeck.com": "Speaker Deck",
+    "datawrapper.dwcdn.net": "Datawrapper",
+    "public.flourish.studio": "Flourish",
+    "e.infogram.com": "Infogram",
     "facebook.com": "Facebook",
+    "form.typeform.com": "Typeform",
+    "infogram.com": "Infogram",
     "instagram.com": "Instagram",
     "pinterest.com": "Pinterest",
     "reddit.com": "Reddit",

@@ -13,6 +13,7 @@ from html import escape, unescape
 from urllib.parse import unquote
 
 from newsletter.html.boxes import fill_boxes
+from newsletter.html.dialects import read_values, write_plainly
 from newsletter.html.late import show_late
 
 NOSCRIPT_AT_MOST = 4000
@@ -29,17 +30,31 @@ _SOURCE = re.compile(r"""\s(?:data-src|src)\s*=\s*["']([^"'<>]+)["']""", re.I)
 _PICTURE = re.compile(r"(?:-\d{2,4}x\d{2,4})?\.(?:jpe?g|png|gif|webp|avif)$", re.I)
 _RESIZED = re.compile(r"[?&]url=[^&]{1,2000}\.(?:jpe?g|png|gif|webp|avif)(?:&|$)", re.I)
 """A picture that its blog sends through a program of its own (Next.js)."""
-_BUILT = re.compile(r"<(script|blockquote|div|lite-youtube|iframe|a)\s([^<>]*)>", re.I)
-_VALUE = re.compile(
-    r"""(?<![a-z-])([a-z-]{1,40})\s{0,9}=\s{0,9}(?:"([^"<>]*)"|'([^'<>]*)')""", re.I
+_BUILT = re.compile(
+    r"<(script|blockquote|div|lite-youtube|wistia-player|iframe|a)\s([^<>]*)>", re.I
 )
-_GIST = re.compile(r"https://gist\.github\.com/[\w-]+/[0-9a-f]+(?=\.js)")
+_SCRIPTS = tuple(
+    re.compile(pattern, re.I)
+    for pattern in (
+        r"https://gist\.github\.com/[\w-]+/[0-9a-f]+(?=\.js)",
+        r"https://[\w-]{1,60}\.podigee\.io/[\w-]{1,200}/embed",
+        r"https://(?:www\.)?buzzsprout\.com/\d{1,12}/[\w-]{1,200}(?=\.js)",
+        r"https://form\.jotform\.com/jsform/\d{1,20}",
+    )
+)
+"""Pages of which a script writes a part into the post, as they stand in its tag."""
+_WISTIA = re.compile(r"wistia_async_(\w{1,40})")
+_NOWHERE = re.compile(r"""(?:^|\s)src\s{0,9}=\s{0,9}(?:""|'')""", re.I)
+"""A frame without an address (Medium): only the link in it leads somewhere."""
 _FIRST_LINK = re.compile(r"""\s*<a\s[^<>]*?href=["']([^"'<>]+)["']""", re.I)
 _EMBEDS = {
     "instagram-media": "data-instgrm-permalink",
     "tiktok-embed": "cite",
     "fb-post": "data-href",
     "fb-video": "data-href",
+    "typeform-widget": "data-url",
+    "flourish-embed": "data-src",
+    "infogram-embed": "data-id",
     "tumblr-post": "data-href",
     "calendly-inline-widget": "data-url",
     "rll-youtube-player": "data-src",
@@ -47,9 +62,16 @@ _EMBEDS = {
 """Attributes with the page of what a script builds, by the class that the script looks for."""
 
 
+_ADDRESSES = {
+    "flourish-embed": "https://public.flourish.studio/",
+    "infogram-embed": "https://infogram.com/",
+}
+"""What stands before the attribute of such a class."""
+
+
 def unfold_html(html: str) -> str:
     """Return `html` with plain pictures, links and frames for what scripts would show."""
-    html = show_late(fill_boxes(html))
+    html = show_late(fill_boxes(write_plainly(html)))
     lowered = html.lower()
     if "<noscript" in lowered:
         html = _open_noscripts(html)
@@ -133,37 +155,45 @@ def _make_frame(html: str, match: re.Match[str]) -> str:
     name = match[1].lower()
     rest = match[2]
     if name == "script":
-        gist = _GIST.search(rest)
-        return _write_frame(gist[0]) if gist else ""
+        part = next(filter(None, (pattern.search(rest) for pattern in _SCRIPTS)), None)
+        return _write_frame(part[0]) if part else ""
     if name == "iframe":
-        return _name_page(html, match) if "bandcamp.com/" in rest else ""
+        is_known = "bandcamp.com/" in rest or _NOWHERE.search(rest)
+        return _name_page(html, match) if is_known else ""
     if name == "div" and "elementor-widget-video" in rest:
         return _write_frame(_read_elementor(rest))
-    if name not in ("lite-youtube", "a") and not any(word in rest for word in _EMBEDS):
+    if name == "div" and (film := _WISTIA.search(rest)):
+        return _write_frame(f"https://fast.wistia.net/embed/iframe/{film[1]}")
+    if name not in ("lite-youtube", "wistia-player", "a") and not any(
+        word in rest for word in _EMBEDS
+    ):
         return ""
     if name == "a" and "data-pin-do" not in rest:
         return ""
-    values = {key.lower(): first or second for key, first, second in _VALUE.findall(rest)}
+    values = read_values(rest)
+    if name == "wistia-player":
+        film_id = values.get("media-id", "")
+        return _write_frame(f"https://fast.wistia.net/embed/iframe/{film_id}" if film_id else "")
     if name == "lite-youtube":
         video = f"https://www.youtube.com/watch?v={values.get('videoid', '')}"
         return _write_frame(video, values.get("playlabel") or values.get("title", ""))
     if name == "a":
         return _write_frame(values.get("href", ""))
     words = values.get("class", "").split()
-    page = next((values.get(_EMBEDS[word], "") for word in words if word in _EMBEDS), "")
+    word = next((word for word in words if word in _EMBEDS), "")
+    page = values.get(_EMBEDS.get(word, ""), "")
+    page = f"{_ADDRESSES.get(word, '')}{page}" if page else ""
     end = html.find(f"</{name}", match.end(), match.end() + EMBED_AT_MOST)
     return (
         ""
         if "<a " in html[match.end() : max(end, match.end())]
-        else _write_frame(page, values.get("data-alt", ""))
+        else _write_frame(page, values.get("data-alt") or values.get("data-title", ""))
     )
 
 
 def _read_elementor(attributes: str) -> str:
     """Return the address of the video in the settings of Elementor's widget, escaped; or ""."""
-    settings = next(
-        (a or b for key, a, b in _VALUE.findall(attributes) if key == "data-settings"), ""
-    )
+    settings = read_values(attributes).get("data-settings", "")
     try:
         values = json.loads(unescape(settings))
         address = values.get(f"{values.get('video_type')}_url", "")
@@ -175,7 +205,11 @@ def _read_elementor(attributes: str) -> str:
 def _name_page(html: str, match: re.Match[str]) -> str:
     """Return a frame's tag with the page that the link within it leads to."""
     link = _FIRST_LINK.match(html, match.end())
-    return f'<iframe data-page="{link[1]}" {match[2]}>' if link else ""
+    if not link:
+        return ""
+    if _NOWHERE.search(match[2]):
+        return f'<iframe src="{link[1]}">'
+    return f'<iframe data-page="{link[1]}" {match[2]}>'
 
 
 def _write_frame(page: str, title: str = "") -> str:

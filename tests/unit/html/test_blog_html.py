@@ -75,6 +75,43 @@ def test_other_pictures_stay_pictures(tag: str) -> None:
     assert "<img" in clean_html(tag, base_url=BASE)
 
 
+def test_a_picture_within_the_post_itself_leaves_its_words() -> None:
+    source = f"data:image/png;base64,{'A' * 3000}"
+    assert clean_html(f'<p><img src="{source}" alt="A heron"></p>', base_url=BASE) == (
+        "<p>[A heron]</p>"
+    )
+    late = f'<img src="{source}" data-any-name="/up/heron.jpg" alt="A heron">'
+    assert 'src="https://blog.test/up/heron.jpg"' in clean_html(late, base_url=BASE)
+    assert clean_html('<img src="data:image/gif;base64,AA" alt="x">', base_url=BASE) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "alt"),
+    [("CTA Image", ""), ("image", ""), ("IMG_2041.JPG", ""), ("A heron.", "A heron.")],
+)
+def test_alt_texts_that_programs_write_are_left_out(words: str, alt: str) -> None:
+    html = clean_html(f'<img src="/a.jpg" alt="{words}">', base_url=BASE)
+    assert html == f'<img src="https://blog.test/a.jpg" alt="{alt}">'
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("tel:+49 30 123", "tel:+4930123"),
+        ("tel:*%2306%23", None),
+        ("tel:*21*0123456789%23", None),
+        ("TEL:123", None),
+        ("sms:123", None),
+        ("callto:123", None),
+    ],
+)
+def test_telephone_numbers_can_be_called_and_codes_cannot(
+    address: str, expected: str | None
+) -> None:
+    html = clean_html(f'<a href="{address}">x</a>', base_url=BASE)
+    assert html == (f'<a href="{expected}">x</a>' if expected else "<a>x</a>")
+
+
 @pytest.mark.parametrize(
     ("url", "emoji"),
     [

@@ -1,0 +1,22 @@
+"""Replace the first matches of a pattern, so that a hostile text costs no more. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import islice
+
+FOUND_AT_MOST = 100
+"""Parts of one post that are looked into."""
+
+
+def replace_first(
+    html: str, pattern: re.Pattern[str], write: Callable[[str, re.Match[str]], str]
+) -> str:
+    """Return `html` with the first matches of a pattern replaced; the rest stays as it is."""
+    parts: list[str] = []
+    position = 0
+    for match in islice(pattern.finditer(html), FOUND_AT_MOST):
+        parts += [html[position : match.start()], write(html, match)]
+        position = match.end()
+    return "".join([*parts, html[position:]])
