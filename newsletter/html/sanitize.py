@@ -191,6 +191,7 @@ def clean_html(html: str, *, base_url: str) -> str:
     become cards that link to them; pictures of emoji become letters.
     """
     html = unfold_html(UNPRINTABLE.sub("", html[:HTML_AT_MOST]))
+    html = UNPRINTABLE.sub("", html)  # half a character may stand in the JSON of an attribute
     if _is_too_deep(html):
         return f"<p>{escape(_SPACE.sub(' ', _TAG.sub(' ', html)).strip())}</p>"
     cleaned = nh3.clean(

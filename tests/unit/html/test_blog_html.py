@@ -85,6 +85,12 @@ def test_a_picture_within_the_post_itself_leaves_its_words() -> None:
     assert clean_html('<img src="data:image/gif;base64,AA" alt="x">', base_url=BASE) == ""
 
 
+def test_half_a_character_in_an_attribute_ends_nothing() -> None:
+    values = r"{&quot;full_text&quot;:&quot;a\ud83d&quot;}"
+    box = f'<div class="tweet" data-attrs="{values}"></div>'
+    assert "<p>a</p>" in clean_html(box, base_url=BASE)
+
+
 @pytest.mark.parametrize(
     ("words", "alt"),
     [("CTA Image", ""), ("image", ""), ("IMG_2041.JPG", ""), ("A heron.", "A heron.")],
