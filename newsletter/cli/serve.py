@@ -12,6 +12,7 @@ import click
 
 from newsletter import logs, settings, supervisor
 from newsletter.cli.context import open_application
+from newsletter.cli.start_up import share_heaps
 from newsletter.cli.stop_signals import make_stop_event, wait_for_stop
 from newsletter.cli.worker_lock import hold_lock
 from newsletter.errors import NewsletterError
@@ -51,6 +52,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
     from newsletter.web.http_server import create_server
     from newsletter.worker import WorkerProcess
 
+    share_heaps()
     app = open_application(ctx, with_pages=True)
     _log(app)
     stop = make_stop_event()
