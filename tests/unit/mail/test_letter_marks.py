@@ -1,4 +1,4 @@
-"""Where the tags of a letter stand: their elements, their lines, and how they are written."""
+"""Places of the tags of a letter: their elements, their lines, and how they are written."""
 
 from __future__ import annotations
 

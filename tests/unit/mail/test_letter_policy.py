@@ -1,4 +1,4 @@
-"""What a letter's Jinja may hold, at its bounds; anything else is refused by its line."""
+"""Limits of a letter's Jinja, at its bounds; anything else is refused by its line."""
 
 from __future__ import annotations
 
