@@ -158,9 +158,10 @@ def test_a_link_is_followed_and_a_failed_export_leaves_nothing(tmp_path: Path) -
         export_to_file(link, slug="nothing")
     folder = tmp_path / "folder"
     folder.mkdir()
-    with pytest.raises(NewsletterError) as caught:
-        export_to_file(folder)
-    assert caught.value.hint == "nothing was changed"
+    for wrong in (folder, file / "out.csv"):
+        with pytest.raises(NewsletterError) as caught:
+            export_to_file(wrong)
+        assert caught.value.hint == "nothing was changed"
     assert file.read_text() == before
     names = {path.name for path in tmp_path.iterdir()}
     assert {name for name in names if "part" in name} == set()
