@@ -102,8 +102,8 @@ def test_topics_are_chosen_in_the_form(app: Flask, client: FlaskClient) -> None:
     client.post(URL, json={"email": "json@example.com", "topics": ["sleep", str(breath)]})
     client.post(URL, json={"email": "none@example.com", "topics": None})
     with app.app_context():
-        asked = select(Subscriber.email, SubscriptionRequest.topics).select_from(Subscriber)
-        rows = db.session.execute(asked.join(Subscription).join(SubscriptionRequest))
+        query = select(Subscriber.email, SubscriptionRequest.topics).select_from(Subscriber)
+        rows = db.session.execute(query.join(Subscription).join(SubscriptionRequest))
         chosen = {email.partition("@")[0]: unpack_topics(packed) for email, packed in rows}
     both = unpack_topics(pack_topics({sleep, breath}))
     assert chosen == {

@@ -1,4 +1,4 @@
-"""Who is limited to a list learns nothing of other lists: by spelling, order, search or history.
+"""Authors and programs of one list learn nothing of others: by spelling, order, search or history.
 
 One address is known on another list, the other is nobody's. Both are added to the limited one's
 list, and whatever that list's author or program reads has to be the same for both.

@@ -194,7 +194,7 @@ def test_an_author_gets_five_mails_an_hour_and_requests_have_the_ceilings_of_sig
 def test_a_stranger_uses_up_nothing_of_a_browser_that_is_known(
     app: Flask, ana: str, browse: Browse, sink: Sink
 ) -> None:
-    """What needs a fresh log-in could be kept from an author for ever otherwise."""
+    """Strangers could keep an author from what needs a fresh log-in for ever otherwise."""
     laptop = browse("owner", address=ANA)
     home = browse()
     assert enter(app, home, sink) == 1
