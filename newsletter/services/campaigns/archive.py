@@ -33,7 +33,7 @@ END = "<!-- /content -->"
 """What templates/emails/layout.html puts around what a mail says."""
 DESCRIPTION_AT_MOST = 160
 """Characters of a description: what searchers and link previews show of it."""
-_FACTS = re.compile(r"</h1>\s{0,99}<p>[^<.!?]{0,120}</p>")
+_FACTS = re.compile(r"</h1>\s{0,99}<p>(?:</?bdi\b[^<>]{0,20}>|[^<.!?]){0,160}</p>")
 """The line of author, date and length below a post's title, which its address and card tell."""
 _BUTTON = re.compile(
     r"<table>\s{0,9}<tbody><tr><td><a [^<>]{1,3000}>[^<>]{1,99}</a></td></tr>\s{0,9}"

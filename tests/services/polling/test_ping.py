@@ -90,7 +90,7 @@ def test_a_feed_is_brought_forward_twelve_times_in_an_hour(
         change(next_poll_at=LATER)
         ping.poll_soon(env, feeds[ANA])
         assert list_due(env) == ([ANA] if number < ping.POLLS_PER_FEED else [])
-    assert count("ping/feed/") == [ping.POLLS_PER_FEED]
+    assert count("author/feed/") == [ping.POLLS_PER_FEED]
     ping.poll_soon(env, feeds[ZOE])
     assert list_due(env) == [ZOE]
     clock.forward(timedelta(minutes=59, seconds=59))
