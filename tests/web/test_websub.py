@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, event, select
 
 from newsletter.app import create_app
-from newsletter.db.session import reading, transaction
+from newsletter.db.session import db, reading, transaction
 from newsletter.feeds.fetch import Fetched
 from newsletter.feeds.hub import Hub, find_hub
 from newsletter.feeds.parse import parse_feed
@@ -312,6 +312,8 @@ def test_a_hub_in_a_private_network_is_not_asked(
                     row.hub = receiver.url
             assert websub.ask_hubs(app.extensions[EXTENSION]) == 0
             assert world.row.failures == 1
+            db.session.remove()
+            db.engine.dispose()  # PostgreSQL's connections would end in another test
         assert receiver.requests == []
 
 
