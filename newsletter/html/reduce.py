@@ -81,8 +81,7 @@ class _Element:
     """An open element.
 
     Where `held`, what is in it is collected in `out` until it is known what becomes of it;
-    `written` is the tag it becomes,
-    `after` what follows its words.
+    `written` is the tag it becomes, `after` what follows its words.
     """
 
     name: str

@@ -90,7 +90,7 @@ def _read_newest(session: Session, list_ids: Collection[int], before: str) -> li
     ids = [subscriber_id for _, subscriber_id in sorted(places, reverse=True)[: PAGE + 1]]
     rows = session.scalars(_query((), limited=False).where(Subscriber.id.in_(ids)))
     by_id = {row.id: row for row in rows}
-    return [by_id[subscriber_id] for subscriber_id in ids]
+    return [by_id[subscriber_id] for subscriber_id in ids if subscriber_id in by_id]
 
 
 def search(
