@@ -26,7 +26,7 @@ from newsletter.dns.mx import DomainChecker, JudgeDomains, accept_all
 from newsletter.dns.resolver import DnsResolver, Resolver
 from newsletter.services.runtime import EXTENSION, Clock, Environment, utcnow
 from newsletter.settings import Settings
-from newsletter.settings_loader import load_settings
+from newsletter.settings_loader import KeyReader, load_settings
 from newsletter.tokens import Tokens
 from newsletter.urls import Links
 
@@ -80,11 +80,11 @@ def create_app(
         MAX_FORM_MEMORY_SIZE=64 * 1024,
         MAX_FORM_PARTS=100,
     )
-    tokens = Tokens(settings.signing_keys)
+    tokens = Tokens(settings.signing_keys, KeyReader(settings, os.environ))
     app.extensions[EXTENSION] = Environment(
         settings=settings,
         tokens=tokens,
-        puzzles=Puzzles(settings.signing_keys),
+        puzzles=Puzzles(tokens.read_keys),
         links=Links(settings.base_url, tokens),
         make_renderer=cache(lambda: _make_renderer(settings)),
         fetch=fetch or _make_fetch(settings),

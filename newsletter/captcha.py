@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,18 +39,19 @@ class Solved:
 class Puzzles:
     """A maker and checker of challenges.
 
-    `keys[0]` signs; the others still verify, so that a key can be replaced (T06).
+    The first of the keys that `read_keys` returns signs; the others still verify, so that a key can
+    be replaced (T06).
     """
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        self._keys = [_derive_keys(key) for key in keys]
+    def __init__(self, read_keys: Callable[[], Sequence[str]]) -> None:
+        self._read_keys = read_keys
 
     def make(self, now: datetime) -> dict[str, Any]:
         """Return a challenge as ALTCHA's widget reads it (protocol 2)."""
         from altcha import create_challenge  # it costs start-up time that few commands need
 
         counter = TRIES[0] + secrets.randbelow(TRIES[1] - TRIES[0])
-        sign, key_sign = self._keys[0]
+        sign, key_sign = _derive_keys(self._read_keys()[0])
         challenge = create_challenge(
             ALGORITHM,
             cost=COST,
@@ -70,7 +71,7 @@ class Puzzles:
             return None
         from altcha import verify_solution
 
-        for sign, key_sign in self._keys:
+        for sign, key_sign in map(_derive_keys, self._read_keys()):
             if verify_solution(payload, sign, hmac_key_secret=key_sign).verified:
                 return _read_solution(payload, now)
         return None

@@ -215,6 +215,8 @@ class Settings(_Table):
     metrics: Metrics = Metrics()
     keep_deliveries: Annotated[Duration, Field(ge=timedelta(days=30))] = timedelta(days=400)
     folder: Path = Path()
+    file: Path | None = None
+    """The file that was read, if any: no setting, as little as its folder."""
 
     @property
     def signing_keys(self) -> tuple[str, ...]:
@@ -224,10 +226,14 @@ class Settings(_Table):
         )
 
 
+NO_SETTINGS = ("folder", "file")
+"""Fields of `Settings` that say where they were read, and cannot be set."""
+
+
 def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
     """Yield the dotted name of every setting, in the order of docs/settings.md."""
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Table):
             yield from keys(field.annotation, f"{prefix}{name}.")
-        elif name != "folder":
+        elif name not in NO_SETTINGS:
             yield prefix + name

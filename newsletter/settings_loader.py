@@ -9,13 +9,14 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from newsletter.errors import SettingsError
-from newsletter.settings import CONFIG_VARIABLE, DEFAULT_FILE, PREFIX, Settings, keys
+from newsletter.settings import CONFIG_VARIABLE, DEFAULT_FILE, NO_SETTINGS, PREFIX, Settings, keys
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -34,7 +35,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     folder = file.resolve().parent
     values.setdefault("database_url", "sqlite:///newsletter.db")
     try:
-        settings = Settings.model_validate({**values, "folder": folder})
+        settings = Settings.model_validate({**values, "folder": folder, "file": file})
     except ValidationError as error:
         problems.extend(_describe_problem(item, places, file) for item in error.errors())
     if problems:
@@ -57,10 +58,44 @@ def _read_file(file: Path, problems: list[str], *, required: bool) -> dict[str, 
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{file}: not valid TOML: {error}")
         return {}
-    if "folder" in values:
-        problems.append(f"{file}: folder: unknown setting; remove it")
-        del values["folder"]
+    for name in NO_SETTINGS:
+        if name in values:
+            problems.append(f"{file}: {name}: unknown setting; remove it")
+            del values[name]
     return values
+
+
+class KeyReader:
+    """Returns the keys that open links: those of `settings`, and those written down since.
+
+    `key rotate` gives a new key to whoever starts after it, such as a command that mails; a process
+    that runs on signs with the key it has, and opens what the new one has signed. So nobody who
+    leaves by a link is refused before that process is restarted.
+    """
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._keys = settings.signing_keys
+        self._file = settings.file
+        self._environ = environ
+        self._seen: tuple[int, ...] = ()
+
+    def __call__(self) -> tuple[str, ...]:
+        """Return all keys, the one that signs first; reads the file again if it has changed."""
+        state = self._look_at_file()
+        if self._file is not None and state and state != self._seen:
+            with suppress(SettingsError):  # somebody is writing it; what is known still opens
+                written = load_settings(self._file, self._environ).signing_keys
+                self._keys = tuple(dict.fromkeys((*self._keys, *written)))
+            self._seen = state
+        return self._keys
+
+    def _look_at_file(self) -> tuple[int, ...]:
+        """Return what changes with every change of the file; nothing where it cannot be seen."""
+        try:
+            stat = self._file.stat() if self._file is not None else None
+        except OSError:
+            return ()
+        return (stat.st_ino, stat.st_mtime_ns, stat.st_size) if stat is not None else ()
 
 
 def _list_names(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 
@@ -104,23 +104,16 @@ class _Signer(Signer):
 class Tokens:
     """A signer and verifier of links.
 
-    `keys[0]` signs; the others still verify, so that a key can be replaced (T06, T07).
+    `keys[0]` signs; the others still verify, so that a key can be replaced (T06, T07). `reread`
+    returns all keys that verify by now, where another process may have got a new one.
     """
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        # itsdangerous signs with the last key of its list.
-        ordered = list(reversed(keys))
+    def __init__(
+        self, keys: Sequence[str], reread: Callable[[], tuple[str, ...]] | None = None
+    ) -> None:
         self._keys = tuple(keys)
-        self._signers: dict[str, _Signer] = {
-            purpose: _Signer(
-                ordered,
-                salt=f"newsletter.{purpose.value}",
-                key_derivation="hmac",
-                digest_method=hashlib.sha256,
-                algorithm=_Mac(hashlib.sha256),
-            )
-            for purpose in LinkPurpose
-        }
+        self._reread = reread or (lambda: self._keys)
+        self._signers = _make_signers(self._keys)
         self._lifetimes: dict[str, timedelta | None] = {
             purpose: purpose.lifetime for purpose in LinkPurpose
         }
@@ -144,10 +137,7 @@ class Tokens:
         """
         if not _TOKEN.fullmatch(token):
             raise LinkInvalid
-        try:
-            payload = self._signers[purpose].unsign(token).decode("ascii")
-        except BadSignature:
-            raise LinkInvalid from None
+        payload = self._verify(purpose, token)
         lifetime = self._lifetimes[purpose]
         if lifetime is None:
             return payload
@@ -156,6 +146,23 @@ class Tokens:
         if not -LEEWAY <= now - signed_at <= lifetime + LEEWAY:
             raise LinkExpired(signed_at, payload, purpose)
         return payload
+
+    def _verify(self, purpose: LinkPurpose, token: str) -> str:
+        tried = self._keys
+        try:
+            return self._signers[purpose].unsign(token).decode("ascii")
+        except BadSignature:
+            if self.read_keys() == tried:
+                raise LinkInvalid from None
+        return self._verify(purpose, token)
+
+    def read_keys(self) -> tuple[str, ...]:
+        """Return the keys that verify, the one that signs first."""
+        keys = self._reread()
+        if keys != self._keys:
+            self._signers = _make_signers(keys)
+            self._keys = keys
+        return keys
 
     def read_signing_time(self, purpose: LinkPurpose, token: str) -> datetime:
         """Return the moment when a valid token was made; for purposes with a lifetime."""
@@ -168,8 +175,23 @@ class Tokens:
     def check_code(self, handle: str, typed: str) -> bool:
         """Tell whether `typed` is the code of `handle`, in whatever case and grouping."""
         plain = _UNSPOKEN.sub("", typed.upper()).translate(_LOOKALIKES)
-        codes = [_make_code(key, handle) for key in self._keys]
+        codes = [_make_code(key, handle) for key in self.read_keys()]
         return any(hmac.compare_digest(code.encode(), plain.encode()) for code in codes)
+
+
+def _make_signers(keys: Sequence[str]) -> dict[str, _Signer]:
+    """Make the signer of each purpose; the first key signs, and itsdangerous takes the last."""
+    ordered = list(reversed(keys))
+    return {
+        purpose: _Signer(
+            ordered,
+            salt=f"newsletter.{purpose.value}",
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
+            algorithm=_Mac(hashlib.sha256),
+        )
+        for purpose in LinkPurpose
+    }
 
 
 CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

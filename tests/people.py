@@ -133,4 +133,4 @@ def add_upload_ticket(env: Environment) -> str:
         sessions.start_session(env, session, author, replaces=None)
         session.flush()
         opened = session.scalars(select(func.max(AuthorSession.id))).one()
-    return make_ticket(env.settings, opened)
+    return make_ticket(env, opened)

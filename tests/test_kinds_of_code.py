@@ -56,8 +56,6 @@ SIGNING_KEYS = {
     "app.py": "tokens of links, sessions, and the fingerprint",
     "cli/key.py": "counts them",
     "services/authors/passkey_check.py": "challenges of minutes",
-    "services/inbound/identify.py": "addresses to unsubscribe, under every key",
-    "services/inbound/messages.py": "addresses to unsubscribe, under every key",
     "services/installation.py": "the fingerprint",
     "services/operations/backup.py": "the fingerprint",
     "services/operations/key_rotation.py": "adds one",
@@ -66,9 +64,11 @@ SIGNING_KEYS = {
     "services/sending/message_builder.py": "addresses to unsubscribe",
     "settings.py": "puts them together",
     "web/author/browser.py": "tokens of forms, which live as long as a session",
-    "web/uploads.py": "tickets of forms",
+    "settings_loader.py": "reads those that `key rotate` has written since",
 }
-"""Modules that read the keys that sign: nothing that they make outlives a change of the key."""
+"""Modules that read the keys that sign: nothing that they make outlives a change of the key, and
+none verifies with them, because another process may sign with a newer one (`Tokens.read_keys`).
+"""
 HASHING = {
     "services/operations/merge.py:Merger._add_suppression": "lasting keys",
     "services/operations/merge.py:Merger._erase": "the keys of the replaced database",

@@ -23,7 +23,8 @@ def key() -> None:
 def rotate(ctx: click.Context, *, yes: bool) -> None:
     """Write a new key into newsletter.toml; the old one still opens the links that it signed.
 
-    Restart `serve` and `worker` afterwards. Suppressions and erasures have keys of their own.
+    Restart `serve` and `worker` afterwards: until then they sign with the old key, and open what
+    either has signed. Suppressions and erasures have keys of their own.
     """
     file = get_settings_file(ctx)
     ask(f"Replace secret_key in {file}?", yes=yes)

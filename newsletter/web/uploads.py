@@ -16,7 +16,6 @@ from itsdangerous import BadSignature, TimestampSigner
 from newsletter.services import api_tokens
 from newsletter.services.authors import sessions
 from newsletter.services.runtime import Environment
-from newsletter.settings import Settings
 
 PREFIX = "/author/upload/"
 FILE_AT_MOST = 100 << 20
@@ -29,9 +28,9 @@ PROGRAM_BODIES: dict[str, int] = {}
 """Bytes of the bodies of operations that take a file, by path."""
 
 
-def make_ticket(settings: Settings, session_id: int) -> str:
+def make_ticket(env: Environment, session_id: int) -> str:
     """Make a ticket for a page that an author has opened: for 12 hours, as long as the log-in."""
-    return _make_signer(settings).sign(str(session_id)).decode("ascii")
+    return _make_signer(env).sign(str(session_id)).decode("ascii")
 
 
 def may_be_large(path: str) -> bool:
@@ -49,14 +48,14 @@ def find_body_limit(env: Environment, path: str, query: str, authorization: str,
         return usual
     ticket = parse_qs(query[:TICKET_AT_MOST]).get("ticket", [""])[0]
     try:
-        session_id = int(_make_signer(env.settings).unsign(ticket, max_age=TICKET_SECONDS))
+        session_id = int(_make_signer(env).unsign(ticket, max_age=TICKET_SECONDS))
     except BadSignature:
         return usual
     return UPLOAD_AT_MOST if sessions.may_write(env, session_id) else usual
 
 
-def _make_signer(settings: Settings) -> TimestampSigner:
-    keys = list(reversed(settings.signing_keys))  # itsdangerous signs with the last one
+def _make_signer(env: Environment) -> TimestampSigner:
+    keys = list(reversed(env.tokens.read_keys()))  # itsdangerous signs with the last one
     return TimestampSigner(
         keys, salt="newsletter.author-upload", key_derivation="hmac", digest_method=hashlib.sha256
     )

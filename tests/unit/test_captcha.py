@@ -28,7 +28,7 @@ def solve(puzzle: dict[str, Any]) -> str:
     return str(altcha.Payload(challenge, solution).to_base64())
 
 
-PUZZLES = Puzzles([KEY])
+PUZZLES = Puzzles(lambda: [KEY])
 MADE = PUZZLES.make(START)
 SOLVED = solve(MADE)
 
@@ -42,8 +42,8 @@ def test_a_solution_is_known_until_it_is_old() -> None:
 
 
 def test_a_key_can_be_replaced() -> None:
-    assert Puzzles(["another-key-0123456789", KEY]).check(SOLVED, START) is not None
-    assert Puzzles(["another-key-0123456789"]).check(SOLVED, START) is None
+    assert Puzzles(lambda: ["another-key-0123456789", KEY]).check(SOLVED, START) is not None
+    assert Puzzles(lambda: ["another-key-0123456789"]).check(SOLVED, START) is None
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def open_challenge(env: Environment, answer: str, scope: str) -> AnsweredChallen
     value, answered_by = _read_answer(answer)
     plain = value[:24]
     mac = value[24:]
-    expected = [_authenticate(key, scope, plain) for key in env.settings.signing_keys]
+    expected = [_authenticate(key, scope, plain) for key in env.tokens.read_keys()]
     if not any(hmac.compare_digest(mac, one) for one in expected):
         raise PasskeyRefused("the challenge is not this browser's")
     made_at = datetime.fromtimestamp(int.from_bytes(plain[16:], "big"), UTC)

@@ -129,7 +129,7 @@ def _read_handle(env: Environment, target: str) -> str:
     if not target.lower().startswith("mailto:"):
         return ""
     address = read_plus(target[len("mailto:") :].partition("?")[0])
-    return open_unsubscribe_address(env.settings.signing_keys, address)
+    return open_unsubscribe_address(env.tokens.read_keys(), address)
 
 
 def find_by_handle(session: Session, handle: str) -> Owner:

@@ -154,7 +154,7 @@ def _find_unsubscribe_handle(env: Environment, report: Report, evidence: ReportE
     """Return the handle in the unsubscribe address that the mail went to, or ""."""
     if report.from_system:
         return ""
-    keys = env.settings.signing_keys
+    keys = env.tokens.read_keys()
     return next(
         (
             handle

@@ -6,13 +6,19 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from newsletter.errors import Refused
-from newsletter.files import write_private
+from newsletter.files import open_private
 from newsletter.settings import PREFIX, Settings
 from newsletter.settings_loader import load_settings
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _KEY_LINE = re.compile(r"^secret_key[ \t]*=[ \t]*(?:\"[^\"\n]*\"|'[^'\n]*')", re.M)
 _FALLBACKS = re.compile(
@@ -24,8 +30,31 @@ def rotate_key(file: Path, environ: Mapping[str, str]) -> Settings:
     """Write a new key into the settings file and make the old one a fallback.
 
     Returns the new settings. Raises `Refused` where the key stands elsewhere; the file is as it was
-    then.
+    then. Whatever ends the process, the file is the old or the new one.
     """
+    file = file.resolve()
+    with _alone(file.parent) as folder:
+        rotated = _rotate(file, environ)
+        os.fsync(folder)
+    return rotated
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[int]:
+    """Let one rotation at a time read and write in a folder; yields the folder, open.
+
+    Two at once would both keep the key that they have read, and one would lose the other's.
+    """
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        if fcntl is not None:
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def _rotate(file: Path, environ: Mapping[str, str]) -> Settings:
     settings = load_settings(file, environ)
     variables = [name for name in environ if name.startswith(f"{PREFIX}SECRET_KEY")]
     if variables:
@@ -47,7 +76,10 @@ def rotate_key(file: Path, environ: Mapping[str, str]) -> Settings:
     )
     part = file.with_name(f".{file.name}.rotating")
     try:
-        write_private(part, text)
+        with open_private(part) as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
         rotated = load_settings(part, environ)
         if rotated.signing_keys[1:] != settings.signing_keys:
             raise Refused(f"{file} cannot be changed safely", hint="change it by hand")

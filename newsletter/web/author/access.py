@@ -156,7 +156,7 @@ def make_upload_ticket() -> str:
     """Make the ticket of a form with a file, for the log-in of this request."""
     opened = current_browser().opened
     assert opened is not None
-    return make_ticket(environment().settings, opened.id)
+    return make_ticket(environment(), opened.id)
 
 
 def choose_path(path: str | None) -> str:
