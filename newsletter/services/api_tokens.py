@@ -1,4 +1,4 @@
-"""Give programs tokens for the API, and tell whose a token is."""
+"""Create, list and revoke API tokens, and authenticate the programs that send them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from newsletter.services.runtime import Environment
 
 LIFETIME = timedelta(days=365)
 USED_EVERY = timedelta(minutes=1)
-"""The moment of the last use is written at most so often."""
+"""The shortest time between two updates of a token's last use."""
 REQUESTS_PER_MINUTE = 600
 """Requests of one token; an import of thousands takes the file instead."""
 FAILURES_PER_MINUTE = 30
@@ -121,7 +121,7 @@ def list_tokens() -> list[TokenView]:
 
 
 def revoke_token(name: str) -> None:
-    """Revoke a token: it opens nothing from now on.
+    """Revoke a token: requests with it are refused from now on.
 
     Raises `NotFound`.
     """
@@ -135,7 +135,7 @@ def revoke_token(name: str) -> None:
 def identify_caller(
     env: Environment, token: str, ip: str
 ) -> tuple[Caller, RequestAllowance] | None:
-    """Return whose a token is and what it may still ask for, or None for one that opens nothing.
+    """Return the owner of a token and its remaining requests, None if the token is not valid.
 
     Counts the request; one above its ceiling is refused without writing anything, for a flood must
     not slow what is being sent. Raises `TooMany` for a network that tries many wrong tokens.
@@ -161,7 +161,7 @@ def identify_caller(
 
 
 def may_write(env: Environment, token: str) -> bool:
-    """Tell whether a token is valid and covers the scope `write`; nothing is counted."""
+    """Tell whether a token is valid and has the scope `write`, without counting a request."""
     with reading() as session:
         row = _find(env, session, token)
         return row is not None and row.scope.covers(TokenScope.WRITE)

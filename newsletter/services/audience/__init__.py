@@ -1,1 +1,1 @@
-"""Decide who belongs to a segment, and what a letter may say of them."""
+"""Select the subscribers of a segment, and read the values of a letter's merge fields."""

@@ -19,7 +19,7 @@ ANSWER_AT_MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class AnswerField:
-    """The part of one of the author's fields that a condition needs."""
+    """The attributes of a form field that a segment's condition needs."""
 
     kind: FieldKind
     choices: tuple[str, ...]

@@ -43,7 +43,7 @@ def mailable_clause(now: datetime) -> ColumnElement[bool]:
 
 
 def paused_clause(now: datetime) -> ColumnElement[bool]:
-    """Build the condition that a subscriber is on a break at `now`."""
+    """Build the condition that a subscription is paused at `now`."""
     return and_(Subscription.paused_until.is_not(None), Subscription.paused_until > now)
 
 
@@ -59,5 +59,5 @@ def is_mailable(
 
 
 def is_paused(paused_until: datetime | None, now: datetime) -> bool:
-    """Tell whether a subscriber is on a break at `now`."""
+    """Tell whether a subscription is paused at `now`."""
     return paused_until is not None and paused_until > now

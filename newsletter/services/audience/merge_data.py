@@ -1,4 +1,4 @@
-"""Read what a letter may use of each recipient: the values of its merge fields.
+"""Read the values of a letter's merge fields for each recipient.
 
 Merge fields are the author's `{{ subscriber.name }}` (mail/templating/).
 """
@@ -35,9 +35,9 @@ from newsletter.services.runtime import Environment
 from newsletter.stored_texts import Stored
 
 PAGE = 500
-"""Recipients that are read with one query: as many as a lease of the outbox has rows."""
+"""Recipients read with one query: as many as a lease of the outbox has rows."""
 CACHE_SECONDS = 5.0
-"""Seconds for which a recipient that was read is used; a change of name counts after that."""
+"""Seconds for which a recipient is cached; a change of name takes effect after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class MergeProblem:
     example: str
 
     def describe(self, recipients: int = 0) -> Text:
-        """Say how many cannot get the letter, of how many `recipients` if that is known."""
+        """Describe how many of the `recipients` (None: unknown) cannot get the letter."""
         why = Stored(self.why)
         if not recipients:
             return Text("%(count)s subscribers cannot get it: %(why)s", count=self.count, why=why)
@@ -222,7 +222,7 @@ def find_merge_problem(
 
 
 def _iterate_segment(env: Environment, list_id: int, segment: str) -> Iterator[Recipient]:
-    """Read everybody whom a letter would reach now, page by page."""
+    """Yield every recipient whom a letter would reach now, read a page at a time."""
     after = 0
     while True:
         with reading() as session:

@@ -1,4 +1,4 @@
-"""Build the queries for who gets a letter: the subscribers of a list, or a segment of them."""
+"""Build the queries for the recipients of a letter: a list's subscribers, or a segment of them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def count_segment(session: Session, mailing_list: MailingList, segment: str, now
 
 
 def draw_query(query: Select[int], *, first: int, seed: str) -> Select[Any]:
-    """Select `first` subscriptions of `query`, drawn by lot, with edition 0 or 1 in turn.
+    """Select `first` random subscriptions of `query`, with edition 0 or 1 in turn.
 
     The same `seed` (hexadecimal) draws the same subscriptions.
     """

@@ -1,1 +1,1 @@
-"""Authors: who they are, how they log in, and the record of what they do on their pages."""
+"""Authors: their accounts, log-ins and sessions, and the audit log of their acts."""

@@ -1,4 +1,4 @@
-"""Tell an author by mail what happened to their account: a passkey, a log-in from a new browser."""
+"""Mail security notices to authors: changed passkeys, log-ins from new browsers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from newsletter.vocabulary import MailKind
 def queue_passkey_notice(
     env: Environment, session: Session, author_id: int, *, added: bool, language: str
 ) -> None:
-    """Queue the mail in the caller's transaction; it names neither the passkey nor the device."""
+    """Queue a notice of a changed passkey in the caller's transaction."""
     author = session.get_one(Author, author_id)
     _queue(env, session, MailKind.PASSKEY, author, language, added=added)
 
@@ -23,7 +23,7 @@ def queue_passkey_notice(
 def queue_browser_notice(
     env: Environment, session: Session, author: Author, *, language: str
 ) -> None:
-    """Queue the mail in the caller's transaction; it says nothing about the browser or place."""
+    """Queue a notice of a log-in from a new browser in the caller's transaction."""
     _queue(env, session, MailKind.BROWSER, author, language)
 
 

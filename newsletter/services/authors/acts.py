@@ -1,4 +1,4 @@
-"""The record of what authors do on their pages: written before each act, and read by owners."""
+"""Write and list the audit log of authors: each act is recorded before it runs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from newsletter.services.events import KEPT_FOR
 from newsletter.services.runtime import Environment
 
 PAGE = 50
-"""Acts on one page of the record."""
+"""Acts on one page of the audit log."""
 SUBJECT_AT_MOST = 80
-"""Characters of what an act is on; an address may name what does not exist, and be longer."""
+"""Characters of an act's subject; longer ones, from addresses that do not exist, are cut."""
 ONE_ACT_FOR = timedelta(minutes=10)
-"""What an author does again and again within this time, such as saving a draft, is one act."""
+"""The same act repeated within this time, such as saving a draft, is recorded once."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActView:
-    """One act in the record: by whom, what, on what, and how it ended."""
+    """One act in the audit log: its author, action, subject and outcome."""
 
     id: int
     at: datetime
@@ -36,14 +36,14 @@ class ActView:
 
 @dataclass(frozen=True, slots=True)
 class ActPage:
-    """A page of the record, newest first; `next` is the key of the page after it, 0 on the last."""
+    """A page of the audit log, newest first; `next` is the following page's key, 0 on the last."""
 
     acts: tuple[ActView, ...]
     next: int
 
 
 def find_running_act(env: Environment, author_id: int, act: str, subject: str) -> int | None:
-    """Return the number of an author's latest act if it was this very one, a moment ago."""
+    """Return the id of an author's latest act if it was the same one, within `ONE_ACT_FOR`."""
     query = (
         select(AuthorAct)
         .where(AuthorAct.author_id == author_id)
@@ -59,7 +59,7 @@ def find_running_act(env: Environment, author_id: int, act: str, subject: str) -
 
 
 def begin_act(env: Environment, author_id: int, act: str, subject: str) -> int:
-    """Record that an author begins to do something, and return the number of the act."""
+    """Record that an author begins an act, and return its id."""
     with transaction() as session:
         row = AuthorAct(
             at=env.now, author_id=author_id, act=act, subject=subject, outcome=ActOutcome.BEGUN
@@ -76,13 +76,13 @@ def end_act(act_id: int, outcome: ActOutcome) -> None:
 
 
 def has_act(session: Session, author_id: int, act: str) -> bool:
-    """Tell whether an author has done something before, as far back as the record goes."""
+    """Tell whether the audit log holds an earlier act of this kind by an author."""
     query = select(AuthorAct.id).where(AuthorAct.author_id == author_id, AuthorAct.act == act)
     return session.scalar(query.limit(1)) is not None
 
 
 def record_act(session: Session, author_id: int, act: str, subject: str, now: datetime) -> None:
-    """Record something that is done in the same transaction."""
+    """Record an act that the same transaction carries out."""
     session.add(
         AuthorAct(at=now, author_id=author_id, act=act, subject=subject, outcome=ActOutcome.DONE)
     )

@@ -1,4 +1,4 @@
-"""Add, list and revoke authors, and say what each of them may see."""
+"""Add, list and revoke authors with their roles and lists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from newsletter.services.runtime import Environment
 
 @dataclass(frozen=True, slots=True)
 class AuthorView:
-    """An author and what they may do.
+    """An author with their role and lists.
 
     `lists` maps the ids of the lists that they may see to their slugs; `limited` authors see no
     others, whatever lists are added.
@@ -34,14 +34,14 @@ class AuthorView:
     created_at: datetime
 
     def may(self, role: AuthorRole, *, everywhere: bool = False) -> bool:
-        """Tell whether an author may do what `role` may; `everywhere`, on every list there is."""
+        """Tell whether an author has the rights of `role`; with `everywhere`, on every list."""
         return self.role.includes(role) and not (everywhere and self.limited)
 
 
 def add_author(
     env: Environment, address: str, *, role: AuthorRole, slugs: Sequence[str] = ()
 ) -> AuthorView:
-    """Let somebody open the author's pages, or change what they may do.
+    """Add an author, or change the role and lists of an existing one.
 
     `slugs` limits them to these lists; without any they see every list. Raises `InvalidInput`,
     `NotFound` (no such list).
@@ -66,7 +66,7 @@ def add_author(
 
 
 def list_authors() -> list[AuthorView]:
-    """List everybody who may open the author's pages, by address."""
+    """List the authors by address."""
     with reading() as session:
         query = select(Author).where(Author.revoked_at.is_(None)).order_by(Author.email_key)
         return [describe_author(session, author) for author in session.scalars(query)]

@@ -1,4 +1,4 @@
-"""Let authors log in with a link that is mailed to them, or with the code beside it.
+"""Log authors in with a mailed link, or with the code in the same mail.
 
 A link works once, for a quarter of an hour, and in the browser that asked. Every address gets the
 same answer, after the same statements.
@@ -31,19 +31,19 @@ from newsletter.vocabulary import MailKind
 
 LIFETIME = LinkPurpose.LOG_IN.lifetime or timedelta()
 PATH_AT_MOST = 300
-"""Characters of the page that was asked for: more is the first page."""
+"""Characters of the path to open after a log-in; a longer one is replaced by the first page."""
 MAX_TRIES = 5
-"""Codes that may be typed for one log-in: with 40 bits a code, a guess is hopeless."""
+"""Attempts to type the code of one log-in; a code has 40 bits, so that guessing is hopeless."""
 MAILS_PER_HOUR = 5
 """Log-in mails an hour to one address, and to a browser that is known, so that nobody fills an
 author's mailbox."""
 _UNKNOWN = Author(id=0, email="nobody@localhost.invalid", limited=False)
-"""Stands for an address that is no author's, while the same work is done."""
+"""Stands in for the author of an unknown address, for which the same work is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedLogin:
-    """A log-in as its link shows it.
+    """A log-in request, as the page of its link shows it.
 
     `same_browser` tells whether this is the browser that asked.
     """
@@ -101,7 +101,7 @@ def _is_session_of(session_id: int, email_key: str) -> bool:
 def _request_known(
     env: Environment, email_key: str, browser: str, language: str, path: str, session_id: int
 ) -> None:
-    """Mail a link to an author who asks for it in a browser that they logged in with."""
+    """Mail a log-in link to an author whose browser is already known."""
     with transaction() as session:
         if _count_mail(env, session, f"log-in/session/{session_id}") > MAILS_PER_HOUR:
             seconds = HOUR - int(env.now.timestamp()) % HOUR
@@ -118,7 +118,7 @@ def _count_mail(env: Environment, session: Session, name: str) -> int:
 
 
 def make_link(env: Environment, address: str) -> str:
-    """Make a link for an author that works in any browser, for the command line.
+    """Create a log-in link for an author that works in any browser, for the command line.
 
     Raises `InvalidInput`, `NotFound`.
     """
@@ -129,7 +129,7 @@ def make_link(env: Environment, address: str) -> str:
 
 
 def inspect_link(env: Environment, token: str, *, browser: str) -> LinkedLogin:
-    """Look at a link without using it up.
+    """Return the log-in request of a link without using it up.
 
     Raises `LinkInvalid`, `LinkExpired`, `LinkSpent`.
     """
@@ -141,7 +141,7 @@ def inspect_link(env: Environment, token: str, *, browser: str) -> LinkedLogin:
 def use_link(
     env: Environment, token: str, *, browser: str, session_id: int | None, language: str = ""
 ) -> NewSession:
-    """Log an author in with a link, in the browser that asked, and end the session before it.
+    """Log an author in with a link, in the browser that requested it, and end its earlier session.
 
     Raises `LinkInvalid` also in another browser, `LinkExpired`, `LinkSpent`.
     """
@@ -155,7 +155,7 @@ def use_link(
 def use_code(
     env: Environment, typed: str, *, browser: str, session_id: int | None, language: str = ""
 ) -> NewSession | None:
-    """Log an author in with the code of the latest log-in that this browser asked for.
+    """Log an author in with the code of the latest log-in that this browser requested.
 
     Returns None for a wrong code, and for every code once `MAX_TRIES` were typed.
     """
@@ -188,7 +188,7 @@ def use_code(
 
 
 def delete_old_logins(session: Session, now: datetime) -> None:
-    """Delete the log-ins whose time is over, and sessions whose browser is not known any more."""
+    """Delete expired log-in requests, and sessions of browsers that are no longer known."""
     session.execute(delete(AuthorLogin).where(AuthorLogin.expires_at < now - timedelta(days=1)))
     session.execute(delete(AuthorSession).where(AuthorSession.expires_at < now - KNOWN_FOR))
 
@@ -236,7 +236,7 @@ def _get_login(env: Environment, session: Session, token: str) -> AuthorLogin:
 def _enter(
     env: Environment, session: Session, login: AuthorLogin, session_id: int | None, language: str
 ) -> NewSession:
-    """Use a log-in up and start a session for its author.
+    """Mark a log-in request as used and start a session for its author.
 
     Raises `LinkInvalid` if the author has been revoked, or another request was faster.
     """

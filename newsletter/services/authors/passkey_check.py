@@ -1,4 +1,4 @@
-"""Check what a device answers for a passkey (WebAuthn Level 2), and to which challenge.
+"""Create passkey challenges and verify the responses of devices (WebAuthn Level 2).
 
 A challenge is made for one browser and one purpose, and stands nowhere: it carries the time and a
 MAC. `webauthn` judges the answers; it is loaded when it is first needed.
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 LIFETIME = timedelta(minutes=5)
-"""How long a challenge may be answered."""
+"""The lifetime of a challenge."""
 _PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """The site of the passkeys: the host of `base_url`, and its scheme, host and port."""
+    """The relying party of WebAuthn: host and origin (scheme, host, port) of `base_url`."""
 
     id: str
     origin: str
@@ -39,7 +39,7 @@ class RelyingParty:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredChallenge:
-    """A challenge that was answered: its bytes and name, when it was made, and by which passkey."""
+    """A challenge with a response: bytes, name, creation time, and the passkey that responded."""
 
     value: bytes
     name: str
@@ -48,7 +48,7 @@ class AnsweredChallenge:
 
 
 class PasskeyRefused(Refused):
-    """A passkey's answer does not count; `text` is for people, `why` for the log."""
+    """A passkey's response was rejected; `text` is for people, `why` for the log."""
 
     text = Text("This passkey is not known here, or its answer came too late. Try once more.")
 
@@ -58,7 +58,7 @@ class PasskeyRefused(Refused):
 
 
 def find_relying_party(base_url: str) -> RelyingParty | None:
-    """Return whom passkeys are made for; None where `base_url` has a number for a host.
+    """Return the relying party, None where `base_url` has an IP address as its host.
 
     Browsers keep passkeys for names only (WebAuthn section 5.1.3, a valid domain).
     """
@@ -73,7 +73,7 @@ def find_relying_party(base_url: str) -> RelyingParty | None:
 
 
 def get_relying_party(env: Environment) -> RelyingParty:
-    """Return whom passkeys are made for. Raises `Refused` where they cannot be used."""
+    """Return the relying party. Raises `Refused` where passkeys cannot be used."""
     party = find_relying_party(env.settings.base_url)
     if party is None:
         raise Refused(
@@ -84,7 +84,7 @@ def get_relying_party(env: Environment) -> RelyingParty:
 
 
 def make_challenge(env: Environment, scope: str) -> bytes:
-    """Make a challenge that is good for `scope` alone: what for, and in which browser.
+    """Create a challenge that is valid for one `scope`: a purpose and a browser.
 
     40 bytes: 128 random bits, the second, and a MAC of 128 bits.
     """
@@ -93,7 +93,7 @@ def make_challenge(env: Environment, scope: str) -> bytes:
 
 
 def open_challenge(env: Environment, answer: str, scope: str) -> AnsweredChallenge:
-    """Return the challenge that an answer is for.
+    """Return the challenge that a response belongs to.
 
     Raises `PasskeyRefused` for one of another browser, and one that is too old.
     """
@@ -110,7 +110,7 @@ def open_challenge(env: Environment, answer: str, scope: str) -> AnsweredChallen
 
 
 def _read_answer(answer: str) -> tuple[bytes, str]:
-    """Return the challenge that an answer holds, and the id of the passkey that answered."""
+    """Return the challenge in a response, and the id of the passkey that responded."""
     from webauthn.helpers import base64url_to_bytes, parse_client_data_json
 
     try:
@@ -122,7 +122,7 @@ def _read_answer(answer: str) -> tuple[bytes, str]:
 
 
 def verify_new(answer: str, challenge: bytes, party: RelyingParty) -> VerifiedRegistration:
-    """Check the passkey that a device has made. Raises `PasskeyRefused`."""
+    """Verify the passkey that a device has created. Raises `PasskeyRefused`."""
     from webauthn import verify_registration_response
 
     try:
@@ -140,7 +140,7 @@ def verify_new(answer: str, challenge: bytes, party: RelyingParty) -> VerifiedRe
 def verify(
     answer: str, challenge: bytes, party: RelyingParty, passkey: AuthorPasskey, author: Author
 ) -> int:
-    """Check an answer against the passkey that it names, and return the device's counter.
+    """Verify a response against the passkey that it names; return the device's signature counter.
 
     Raises `PasskeyRefused`, also for a counter that did not go up: the passkey was copied.
     """

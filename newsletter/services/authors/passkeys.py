@@ -1,4 +1,4 @@
-"""Let authors log in with passkeys, beside the mailed link.
+"""Manage the passkeys of authors, and log authors in with them.
 
 A passkey is a key pair on a device that asks its owner for a fingerprint, a face or a PIN each
 time, and names its author itself, so that nothing is asked about an address.
@@ -34,7 +34,7 @@ from newsletter.services.authors.sessions import NewSession, start_session
 from newsletter.services.runtime import Environment
 
 AT_MOST = 20
-"""Passkeys of one author."""
+"""The most passkeys that one author may have."""
 NAME_AT_MOST = 60
 
 
@@ -49,7 +49,7 @@ class PasskeyView:
 
 
 def make_log_in_options(env: Environment, *, browser: str) -> dict[str, Any]:
-    """Return what a browser is asked to log in with: any passkey for these pages.
+    """Return the WebAuthn options for a log-in: any passkey of this site is accepted.
 
     Nothing tells whether an author has any. Raises `Refused` where passkeys cannot be used.
     """
@@ -66,7 +66,7 @@ def make_log_in_options(env: Environment, *, browser: str) -> dict[str, Any]:
 
 
 def make_new_options(env: Environment, author_id: int, *, browser: str) -> dict[str, Any]:
-    """Return what a browser is asked to make a passkey by, on a device that has none yet.
+    """Return the WebAuthn options to create a passkey on a device that has none yet.
 
     Raises `Refused` where passkeys cannot be used, or the author has as many as one may have.
     """
@@ -104,7 +104,7 @@ def make_new_options(env: Environment, author_id: int, *, browser: str) -> dict[
 def add_passkey(
     env: Environment, author_id: int, answer: str, name: str, *, browser: str, language: str = ""
 ) -> PasskeyView:
-    """Keep the passkey that a device has made for an author, and tell them by mail.
+    """Store the passkey that a device has created for an author, and notify them by mail.
 
     `answer` is the browser's, as JSON (`RegistrationResponseJSON`). Raises `PasskeyRefused`,
     `Refused`, `InvalidInput` for a name that is empty or too long.
@@ -142,7 +142,7 @@ def add_passkey(
 def log_in(
     env: Environment, answer: str, *, browser: str, session_id: int | None, language: str = ""
 ) -> NewSession:
-    """Log in the author whom a passkey names, and end the session before it.
+    """Log in the author of a passkey, and end their earlier session in this browser.
 
     `answer` is the browser's, as JSON (`AuthenticationResponseJSON`). Nothing is written before it
     is known to be right. Raises `PasskeyRefused`.
@@ -189,7 +189,7 @@ def has_passkeys(author_id: int) -> bool:
 
 
 def rename_passkey(author_id: int, passkey_id: int, name: str) -> None:
-    """Give one of an author's passkeys another name.
+    """Rename one of an author's passkeys.
 
     Raises `NotFound`, `InvalidInput`.
     """
@@ -201,7 +201,7 @@ def rename_passkey(author_id: int, passkey_id: int, name: str) -> None:
 def remove_passkey(
     env: Environment, author_id: int, passkey_id: int, *, language: str = ""
 ) -> None:
-    """Forget one of an author's passkeys, and tell them by mail; sessions go on.
+    """Delete one of an author's passkeys, and notify them by mail; their sessions stay open.
 
     Raises `NotFound`.
     """
@@ -242,7 +242,7 @@ def _check_name(name: str) -> str:
 
 
 def _use_up(session: Session, challenge: AnsweredChallenge) -> None:
-    """Take a challenge for its one answer. Raises `PasskeyRefused` at the second."""
+    """Mark a challenge as used. Raises `PasskeyRefused` if it was used before."""
     at = int(challenge.made_at.timestamp())
     name = f"passkey/{challenge.name}"
     if counters.increment(session, name, now=at, seconds=counters.HOUR) > 1:
@@ -250,7 +250,7 @@ def _use_up(session: Session, challenge: AnsweredChallenge) -> None:
 
 
 def _to_json(options: Any) -> dict[str, Any]:
-    """Write options as browsers read them (`PublicKeyCredentialRequestOptionsJSON`)."""
+    """Serialize options as JSON for browsers (`PublicKeyCredentialRequestOptionsJSON`)."""
     from webauthn import options_to_json
 
     written: dict[str, Any] = json.loads(options_to_json(options))

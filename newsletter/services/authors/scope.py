@@ -1,4 +1,4 @@
-"""Decide whether an author may see a thing: by the list it belongs to."""
+"""Check whether an author may see an object, by the list that it belongs to."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from newsletter.models import Campaign, Entry, Feed, MailingList, Subscriber, Su
 from newsletter.services.authors.authors import AuthorView
 
 HIGHEST_ID = 2**31 - 1
-"""The highest number of a row that every database can be asked for."""
+"""The highest id that every database accepts in a query."""
 
 
 class Scope(StrEnum):
-    """The kind of thing that a page is about; its value is the argument that names it."""
+    """The kind of object that a page shows; its value is the URL argument that names it."""
 
     LIST = "slug"
     CAMPAIGN = "campaign_id"
@@ -29,13 +29,13 @@ class Scope(StrEnum):
 
 
 def require_possible(values: Iterable[object]) -> None:
-    """Raise `NotFound` for a number that no row can have."""
+    """Raise `NotFound` for an id that no row can have."""
     if any(isinstance(value, int) and value > HIGHEST_ID for value in values):
         raise NotFound("there is no such page")
 
 
 def require_visible(author: AuthorView, scope: Scope, value: object) -> None:
-    """Raise `NotFound` unless a thing belongs to a list that the author may see.
+    """Raise `NotFound` unless an object belongs to a list that the author may see.
 
     The answer is the same for what does not exist.
     """

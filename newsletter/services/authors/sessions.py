@@ -1,4 +1,4 @@
-"""Sessions of authors: rows that can be revoked, named by the hash of a cookie's value."""
+"""Start, find, rotate and end the sessions of authors; a cookie's value is stored as a hash."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from newsletter.services.runtime import Environment
 
 LIFETIME = timedelta(days=30)
 LOG_IN_ACT = "log-in"
-"""The name of a log-in in the record of acts."""
+"""The name of a log-in in the audit log."""
 ROTATED_AFTER = timedelta(days=1)
 OVERLAP = timedelta(minutes=1)
-"""The value before a rotation is accepted for this long, for requests that were under way."""
+"""Time for which the cookie's old value is accepted after a rotation, for concurrent requests."""
 KNOWN_FOR = timedelta(days=30)
-"""How long a browser is still known after its session has ended by its age or by a log-out."""
+"""Time for which a browser stays known after its session has expired or was logged out."""
 CONFIRMED_FOR = timedelta(hours=1)
-"""Sending, exporting and erasing ask again when the log-in is older."""
+"""Age of a log-in above which sending, exporting and erasing ask for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that was started, and the value of its cookie, which is stored nowhere.
+    """A new session with the value of its cookie, which is not stored.
 
     `path`: the page that was asked for before the log-in, "" for the first.
     """
@@ -72,7 +72,7 @@ def hash_cookie(value: str) -> str:
 
 
 def make_cookie() -> str:
-    """Make the value of a cookie: 256 random bits."""
+    """Create a cookie's value: 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
@@ -113,7 +113,7 @@ def start_session(
 
 
 def find_session(env: Environment, cookie: str) -> OpenSession | None:
-    """Return the session that a cookie names; its value is replaced once a day.
+    """Return the session of a cookie, with a new cookie value once a day.
 
     A value that was replaced long ago has been stolen, or the other one has: it ends the session.
     """
@@ -149,7 +149,7 @@ def find_session(env: Environment, cookie: str) -> OpenSession | None:
 
 
 def may_write(env: Environment, session_id: int) -> bool:
-    """Tell whether a session is open still, of an author who may write."""
+    """Tell whether a session is still open and its author may write."""
     query = (
         select(Author.role)
         .join(AuthorSession, AuthorSession.author_id == Author.id)
@@ -189,7 +189,7 @@ def _rotate(env: Environment, session_id: int, cookie_hash: str) -> str | None:
 
 
 def find_ended_session(cookie: str) -> int | None:
-    """Return the ended session by which the browser with a cookie is known still, or None."""
+    """Return the ended session by which a cookie's browser is still known, or None."""
     query = select(AuthorSession.id).where(AuthorSession.token_hash == hash_cookie(cookie))
     with reading() as session:
         session_id: int | None = session.scalar(query)

@@ -1,4 +1,4 @@
-"""Gather what an author looks at first: what goes out next, what waits for them, what is sent."""
+"""Gather the author's first page: the next digests, open decisions, campaigns being sent."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import CampaignStatus, EntryStatus
 
 HELD_AT_MOST = 10
-"""Held entries of a list that the first page shows; the others are on the sources' page."""
+"""Held entries of a list that the first page shows; the sources' page shows the others."""
 UNDER_WAY = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
 class ListToday:
-    """One list at a look.
+    """The summary of one list on the first page.
 
     `coming` are its next digests; `held` its newest entries that wait for a decision, `failing` its
     feeds that cannot be read, `paused` its campaigns that were paused, or paused themselves.
@@ -65,7 +65,7 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """An author's lists.
+    """The content of an author's first page.
 
     `hold` tells that nothing is mailed at all, and why; `under_way` is what is being sent.
     `unknown` returned mails were not understood, and `proposals` replies ask to be unsubscribed:
@@ -94,7 +94,7 @@ def read_today(env: Environment, author: AuthorView) -> Today:
 
 
 def read_under_way(author: AuthorView) -> tuple[UnderWay, ...]:
-    """Gather what is being sent on an author's lists: a small page that is looked at often."""
+    """Read the campaigns under way on an author's lists, for a part of the page that is polled."""
     zones = list_time_zones()
     return tuple(
         UnderWay(campaign, zones.get(slug, "UTC"))

@@ -1,4 +1,4 @@
-"""Mail a list's authors once a week: who joined, who left and why, what bounced, what goes next.
+"""Mail a list's authors a weekly report: joins, departures, bounces, and the next digests.
 
 Numbers only: no address and no name. The week that was told is a column of the list, written in the
 transaction that queues the mail, so that each week is told once, whatever restarts.
@@ -35,7 +35,7 @@ MONDAY = 0
 
 @dataclass(frozen=True, slots=True)
 class _DueNote:
-    """A list whose note is due, for the week that ended before `period`."""
+    """A list whose weekly report is due, for the week that ended before `period`."""
 
     list_id: int
     slug: str
@@ -43,7 +43,7 @@ class _DueNote:
 
 
 def send_notes(env: Environment) -> int:
-    """Queue the note of every list whose Monday, at its hour, has come. Return how many lists.
+    """Queue the weekly report of every list on Monday at its hour; return the number of lists.
 
     Nothing happens while mail is held after a restore. A list that goes wrong keeps no other from
     its note.
@@ -72,7 +72,7 @@ def _find_due(env: Environment, row: MailingList) -> _DueNote | None:
 
 
 def _queue(env: Environment, note: _DueNote) -> bool:
-    """Queue a note to each author of a list; False if another worker did."""
+    """Queue the weekly report to each author of a list; return False if another worker did."""
     outlooks = [row for row in explain_list.explain(env, note.slug).outlooks if row.subscribers]
     with transaction() as session:
         if not _claim_week(session, note):
@@ -91,7 +91,7 @@ def _queue(env: Environment, note: _DueNote) -> bool:
 
 
 def _claim_week(session: Session, note: _DueNote) -> bool:
-    """Set a list's noted week; return False where another worker has set it."""
+    """Claim a list's week for this worker; return False if another one has claimed it."""
     claim = (
         update(MailingList)
         .where(MailingList.id == note.list_id, MailingList.noted_week < note.period.key)
@@ -108,7 +108,7 @@ def _describe(
     period: Period,
     outlooks: list[Outlook],
 ) -> dict[str, object]:
-    """Return the variables of the mail, in words of the list's language."""
+    """Return the variables of the mail's templates, in the list's language."""
     last = period.due_at.astimezone(row.zone).date() - timedelta(days=1)
     first = last - timedelta(days=6)
     sums = figure_reading.sum_of_list(session, row.id, str(first), str(last))
