@@ -1,1 +1,1 @@
-"""Campaigns after they exist: identify, report, pause, archive, explain."""
+"""Campaigns: identify, report, pause, archive and explain them."""

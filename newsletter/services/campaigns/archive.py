@@ -1,4 +1,4 @@
-"""Show everybody what was mailed: pages of the archive and entries of its feed.
+"""Read campaigns for the public archive: its pages, its feed and the sitemap.
 
 Nothing of a subscriber is in them.
 """
@@ -30,23 +30,23 @@ from newsletter.vocabulary import CampaignKind
 
 BEGIN = "<!-- content -->"
 END = "<!-- /content -->"
-"""What templates/emails/layout.html puts around what a mail says."""
+"""The marks that templates/emails/layout.html puts around the content of a mail."""
 DESCRIPTION_AT_MOST = 160
 """Characters of a description: what searchers and link previews show of it."""
 _FACTS = re.compile(r"</h1>\s{0,99}<p>(?:</?bdi\b[^<>]{0,20}>|[^<.!?]){0,160}</p>")
-"""The line of author, date and length below a post's title, which its address and card tell."""
+"""The line of author, date and length below a post's title, which a description leaves out."""
 _BUTTON = re.compile(
     r"<table>\s{0,9}<tbody><tr><td><a [^<>]{1,3000}>[^<>]{1,99}</a></td></tr>\s{0,9}"
     r"</tbody></table>\s{0,9}\Z"
 )
-"""The button below a post, whose words describe nothing."""
+"""The button below a post, which a description leaves out."""
 SITEMAP_AT_MOST = 5000
 """Newest campaigns in the sitemap; the protocol's limit is 50,000 addresses a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedContent:
-    """A campaign as the archive's feed carries it: `html` without the frame of the mail."""
+    """A campaign in the archive's feed; `html` is its content without the layout of the mail."""
 
     handle: str
     name: str
@@ -57,7 +57,7 @@ class ArchivedContent:
 
 @dataclass(frozen=True, slots=True)
 class ArchivePage:
-    """A campaign as its page in the archive shows it, and as it describes itself to searchers.
+    """A campaign's page in the archive, with the metadata for search engines.
 
     `canonical` is the address that searchers are to list: the post's own where the campaign is one
     post. `picture` is its lead picture, else the list's logo, else empty. `indexed`: searchers may
@@ -78,14 +78,14 @@ class ArchivePage:
 
 @dataclass(frozen=True, slots=True)
 class SitemapEntry:
-    """A public page that searchers may list: its path, and when it was made, if that is known."""
+    """A public page in the sitemap: its path, and its date if that is known."""
 
     path: str
     made_at: datetime | None
 
 
 def find_path(slug: str, handle: str) -> str:
-    """Return the path of the page of the campaign known outside by `handle`, or an empty text."""
+    """Return the path of the archive page of the campaign with a `handle`, or ""."""
     query = (
         _select_public(slug)
         .with_only_columns(Campaign.archive_name)
@@ -97,7 +97,7 @@ def find_path(slug: str, handle: str) -> str:
 
 
 def get_page(env: Environment, slug: str, name: str) -> tuple[ArchivePage, str]:
-    """Return the page of the campaign with this name, and its content as HTML.
+    """Return the archive page of the campaign with this name, and its content as HTML.
 
     Raises `NotFound`, for what went to a segment, too: it was not for everybody.
     """
@@ -144,7 +144,7 @@ def list_newest(env: Environment, slug: str, *, limit: int = 20) -> list[Archive
 
 
 def list_sitemap() -> list[SitemapEntry]:
-    """Return the public pages that searchers may list: lists, their archives, and campaigns."""
+    """Return the public pages of the sitemap: lists, their archives, and campaigns."""
     with reading() as session:
         slugs = session.scalars(select(MailingList.slug).order_by(MailingList.id)).all()
         rows = session.execute(
@@ -165,7 +165,7 @@ def list_sitemap() -> list[SitemapEntry]:
 
 
 def render_mail(env: Environment, slug: str, handle: str) -> str:
-    """Return a campaign as it was mailed, but for its subscriber: a whole page.
+    """Return the whole HTML of a campaign's mail, without any subscriber's data.
 
     Raises `NotFound`, for what went to a segment, too: it was not for everybody.
     """
@@ -190,7 +190,7 @@ def _get_public(session: Session, slug: str, condition: ColumnElement[bool]) -> 
 
 
 def _list_posts(session: Session, campaign: Campaign) -> list[tuple[str, str]]:
-    """Return address and title of each post that a digest carried, in its order; a letter has none.
+    """Return the URL and title of each post in a digest, in its order; none for a letter.
 
     An address of another kind than a page's is empty.
     """
@@ -225,7 +225,7 @@ def _describe(preheader: str, html: str) -> str:
 
 @lru_cache(maxsize=64)
 def _extract_content(html: str, base_url: str) -> str:
-    """Return the content of a mail, without its frame and styles.
+    """Return the content of a mail, without its layout and styles.
 
     Cached: what was mailed never changes, and anybody may ask.
     """
@@ -233,7 +233,7 @@ def _extract_content(html: str, base_url: str) -> str:
 
 
 def _make_impersonal_values(env: Environment, slug: str) -> Mapping[str, str]:
-    """Return the values of slots where there is no subscriber: links for everybody."""
+    """Return the values of slots for a page without a subscriber: public links."""
     anybody = env.links.to("/link")
     links = {
         "preferences_url": anybody,

@@ -1,4 +1,4 @@
-"""Page through campaigns, and sum up who did not get one, for pages in a browser."""
+"""List campaigns page by page, and group the failures of one, for pages in a browser."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAILURES_AT_MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class CampaignPage:
-    """Campaigns, newest first; `next` is the key of the page after it, 0 on the last."""
+    """A page of campaigns, newest first; `next` is the key of the following page, 0 on the last."""
 
     campaigns: tuple[CampaignView, ...]
     next: int
@@ -50,7 +50,7 @@ def list_page(list_ids: Collection[int], *, before: int = 0) -> CampaignPage:
 
 @dataclass(frozen=True, slots=True)
 class CampaignChoice:
-    """A campaign to choose, with the slug and time zone of its list."""
+    """A campaign to choose from, with the slug and time zone of its list."""
 
     id: int
     subject: str
@@ -79,7 +79,7 @@ def list_started(list_ids: Collection[int]) -> list[CampaignChoice]:
 
 
 def group_failures(campaign_id: int) -> tuple[FailureGroup, ...]:
-    """Group the recipients who did not get a campaign, the largest group first.
+    """Group a campaign's failed deliveries by status, code and domain, the largest group first.
 
     Raises `NotFound`.
     """

@@ -28,7 +28,7 @@ from newsletter.vocabulary import CampaignKind, CampaignStatus
 
 @dataclass(frozen=True, slots=True)
 class SubjectView:
-    """One of two subjects that are tried out.
+    """One of the two subjects of an A/B test.
 
     `sent` counts those who tried it out and got it, `left` those of them who have left the list
     since; whoever gets the better subject later is in neither.
@@ -43,7 +43,7 @@ class SubjectView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignView:
-    """A campaign and where its recipients are."""
+    """A campaign with its recipients counted by delivery status."""
 
     id: int
     list: str
@@ -63,7 +63,7 @@ class CampaignView:
 
     @property
     def undecided(self) -> bool:
-        """Tell whether it waits only for its author to pick the better of two subjects."""
+        """Tell whether an A/B test waits for its author to pick the better subject."""
         tried = (
             self.status is CampaignStatus.PAUSED
             and self.started_at is not None
@@ -76,7 +76,7 @@ class CampaignView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignFilter:
-    """The campaigns that a listing shows; `since` is the time they were made after.
+    """The filter of a listing; `since` is the earliest creation time.
 
     `before_id` is the campaign that the page before ended with.
     """
@@ -161,7 +161,7 @@ def get_content(campaign_id: int) -> MailContent:
 
 
 def pause(env: Environment, campaign_id: int) -> CampaignView:
-    """Stop sending within a second or two; nobody is left out once it is resumed.
+    """Pause a campaign: sending stops within two seconds, and `resume` continues with the rest.
 
     Raises `NotFound`, `Refused`.
     """
@@ -172,7 +172,7 @@ def pause(env: Environment, campaign_id: int) -> CampaignView:
 
 
 def resume(env: Environment, campaign_id: int) -> CampaignView:
-    """Go on where a campaign stopped.
+    """Resume a paused campaign where it stopped.
 
     Raises `NotFound`, and `Refused` for a letter whose better subject has to be picked first.
     """
@@ -195,7 +195,7 @@ def resume(env: Environment, campaign_id: int) -> CampaignView:
 
 
 def take_back(env: Environment, campaign_id: int) -> CampaignView:
-    """Make a letter that waits for its moment a draft again: nobody is mailed.
+    """Unschedule a letter: it becomes a draft again, and nobody is mailed.
 
     Raises `NotFound`, and `Refused` where the first message may have left.
     """
@@ -206,7 +206,7 @@ def take_back(env: Environment, campaign_id: int) -> CampaignView:
 
 
 def cancel(env: Environment, campaign_id: int) -> CampaignView:
-    """End a campaign for good; whoever has not been mailed will not be.
+    """Cancel a campaign for good: remaining recipients are not mailed.
 
     Raises `NotFound`, `Refused`.
     """
@@ -219,7 +219,7 @@ def cancel(env: Environment, campaign_id: int) -> CampaignView:
 
 
 def retry(env: Environment, campaign_id: int) -> CampaignView:
-    """Send once more to those it failed for or who were left in doubt, and to nobody else.
+    """Queue a campaign again for recipients whose delivery failed or is in doubt.
 
     Raises `Refused` where there are none.
     """
@@ -236,7 +236,7 @@ def retry(env: Environment, campaign_id: int) -> CampaignView:
 
 
 def describe_campaigns(session: Session, rows: Sequence[Campaign]) -> list[CampaignView]:
-    """Return campaigns and where their recipients are; what came back is counted together."""
+    """Describe several campaigns with their recipients' counts, read in a few queries."""
     returned = count_returned_of(session, [row.id for row in rows])
     return [describe_campaign(session, row, returned[row.id]) for row in rows]
 
@@ -244,7 +244,7 @@ def describe_campaigns(session: Session, rows: Sequence[Campaign]) -> list[Campa
 def describe_campaign(
     session: Session, row: Campaign, returned: Returned | None = None
 ) -> CampaignView:
-    """Return a campaign and where its recipients are."""
+    """Describe one campaign with its recipients' counts."""
     session.flush()
     return CampaignView(
         id=row.id,
@@ -266,7 +266,7 @@ def describe_campaign(
 
 
 def _describe_subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
-    """Return the two subjects that a letter tries out, with their counts."""
+    """Describe the two subjects of a letter's A/B test with their counts."""
     if not row.subject_b:
         return ()
     counts = outbox.count_by_edition(session, row)

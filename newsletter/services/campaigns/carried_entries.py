@@ -1,4 +1,4 @@
-"""Name the entries that a campaign carries."""
+"""List the entries that a campaign carries."""
 
 from __future__ import annotations
 

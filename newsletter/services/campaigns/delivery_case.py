@@ -1,4 +1,4 @@
-"""Name the facts about a campaign and one address, and the finding that follows from them."""
+"""Data types for explaining a delivery: the facts about a campaign and an address, the finding."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ _OPEN = frozenset(
         DeliveryFinding.REMOVED_SINCE,
     }
 )
-"""Findings after which nobody knows (yet) whether the address has got the campaign."""
+"""Findings that leave open whether the address received the campaign."""
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignFacts:
-    """A campaign as its judge sees it; `removed` counts recipients who were removed since."""
+    """The facts about a campaign; `removed` counts recipients who were removed since."""
 
     id: int
     list: str
@@ -94,7 +94,7 @@ class CampaignFacts:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFacts:
-    """A subscription as its judge sees it.
+    """The facts about a subscription.
 
     `in_segment` and `is_mailable` say whether the campaign would reach it now. `nothing_new` says
     why a digest had nothing for it, if that is so.
@@ -114,7 +114,7 @@ class SubscriptionFacts:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionFacts:
-    """The suppression of an address."""
+    """The facts about the suppression of an address."""
 
     reason: SuppressionReason
     since: datetime
@@ -122,7 +122,7 @@ class SuppressionFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReturnFacts:
-    """A message that came back, or was reported as spam."""
+    """The facts about a message that bounced or was reported as spam."""
 
     is_complaint: bool
     words: str
@@ -154,5 +154,5 @@ class DeliveryJudgement:
 
     @property
     def has_received(self) -> bool | None:
-        """Tell whether the address got the campaign; None while that is open or not known."""
+        """Tell whether the address received the campaign; None while that is open or unknown."""
         return None if self.finding in _OPEN else self.finding in _GOT

@@ -1,4 +1,4 @@
-"""Explain why one address got a campaign, or did not: gather the facts, and let them be judged."""
+"""Explain why an address received a campaign, or did not: read the facts and judge them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from newsletter.vocabulary import CampaignKind, CampaignStatus, MailKind
 
 @dataclass(frozen=True, slots=True)
 class DeliveryExplanation:
-    """The reason why an address got a campaign, or did not, with the next step.
+    """The reason why an address received a campaign, or did not, with the next step.
 
     `has_received` is None while it is open; `case` names the finding; `facts` are moments, oldest
     first.
@@ -62,7 +62,7 @@ class DeliveryExplanation:
 
 
 def explain_delivery(env: Environment, campaign_id: int, address: str) -> DeliveryExplanation:
-    """Explain why `address` got a campaign, or did not.
+    """Explain why `address` received a campaign, or did not.
 
     Raises `NotFound`, `InvalidInput`.
     """

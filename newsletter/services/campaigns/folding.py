@@ -1,4 +1,4 @@
-"""Fold the deliveries of campaigns that ended long ago, while mail goes on (outbox/fold.py).
+"""Fold the deliveries of old campaigns into totals, in small transactions (outbox/fold.py).
 
 Of mails of no campaign those that prove no consent are deleted.
 """
@@ -18,12 +18,11 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Folded
 
 ROWS_AT_ONCE = 1_000
-"""Deliveries folded in one transaction: whoever else writes waits no longer than for these."""
+"""Deliveries folded in one transaction: other writers wait for these at most."""
 STEPS_AT_ONCE = 500
-"""Transactions in one run of the clean-up; the rest follows an hour later."""
+"""Transactions in one run of the clean-up; the next run, an hour later, continues."""
 FAILURES_TIMES = 2
-"""Failed deliveries are kept so many times as long as the others: they may be retried, and say
-why."""
+"""Factor by which failed deliveries are kept longer: they may be retried, and hold the reason."""
 
 
 def fold_old_deliveries(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> int:
@@ -63,7 +62,7 @@ def _delete_old_mails(env: Environment, stop: Callable[[], bool]) -> None:
 
 
 def _fold_step(env: Environment, campaign_id: int, after_id: int) -> Sequence[int]:
-    """Fold some of a campaign in a transaction of its own, and return the ids.
+    """Fold a batch of a campaign's deliveries in one transaction, and return their ids.
 
     Of one that is sent once more meanwhile it folds nothing.
     """

@@ -1,4 +1,4 @@
-"""Find the campaign that is meant: by its number, by the file it was made of, by its content.
+"""Find a campaign by its number, by the file it was created from, or by its content.
 
 Also tells whether a campaign can still be changed.
 """
@@ -19,11 +19,11 @@ from newsletter.models import Campaign
 from newsletter.vocabulary import CampaignKind, CampaignStatus
 
 OPEN = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
-"""A campaign in one of these states can still be changed."""
+"""The statuses in which a campaign can still be changed."""
 
 
 def get_campaign_id(source: int | Path, slug: str | None = None, *, to_change: bool = False) -> int:
-    """Return the id of the campaign that was made of a file; a number is returned as it is.
+    """Return the id of the campaign created from a file; a number is returned unchanged.
 
     With `to_change`, only campaigns that can still be changed are looked at.
     Raises `NotFound`, and `Refused` where there are several or none any more.
@@ -66,7 +66,7 @@ def _explain_ambiguity(
 
 
 def _make_stored_path(file: Path) -> str:
-    """Return a file's path as it is stored with its campaign."""
+    """Return the path of a file in the form that is stored with its campaign."""
     return os.path.realpath(file)[:1000]
 
 
@@ -77,7 +77,7 @@ def is_changeable(campaign: Campaign) -> bool:
 
 
 def require_changeable(campaign: Campaign) -> Campaign:
-    """Return `campaign` if it can still be changed.
+    """Return `campaign`, or raise `Refused` if it can no longer be changed.
 
     Raises `Refused`.
     """
@@ -110,7 +110,7 @@ def find_twin(
 
 
 def find_earlier(session: Session, list_id: int, letter: Letter, file: str) -> list[Campaign]:
-    """Return the campaigns of a list that sent this letter, or are to: by its content or its file.
+    """List the campaigns of a list that have sent or will send this letter, by content or file.
 
     Drafts, and what was cancelled before anybody got it, do not count.
     """

@@ -1,4 +1,4 @@
-"""Decide why a campaign reached a subscriber, or did not. Pure.
+"""Decide from the facts why a campaign reached an address, or did not. Pure.
 
 A campaign's recipients are fixed at the moment it starts. Somebody who has no message is judged by
 their state at that moment, and somebody who has one by what has become of it.
@@ -40,7 +40,7 @@ def judge(case: Case) -> DeliveryJudgement:
 def judge_wait(
     status: CampaignStatus, reason: str, hold: str, states: tuple[State, ...]
 ) -> DeliveryJudgement | None:
-    """Explain what keeps all waiting messages of a campaign back; None if only their turn does.
+    """Explain what keeps all of a campaign's messages waiting; None if they only wait their turn.
 
     Reports of a whole campaign and of one subscriber share this.
     """
@@ -170,7 +170,7 @@ def _judge_waiting(case: Case, row: DeliveryRow, words: str) -> DeliveryJudgemen
 
 
 def _judge_absence(case: Case) -> DeliveryJudgement:
-    """Judge an address that the campaign has no message for."""
+    """Judge an address to which the campaign has no message."""
     campaign = case.campaign
     if campaign.began is None:
         if campaign.status == CampaignStatus.CANCELLED:
@@ -303,7 +303,7 @@ def _judge_pending(subscription: SubscriptionFacts) -> DeliveryJudgement:
 
 
 def _say_reply(row: DeliveryRow) -> str:
-    """Return a sentence with the reply that a message got and its code, "" where it got none."""
+    """Return a sentence with the server's reply and code, or "" if there was none."""
     if not row.text:
         return ""
     return Text(" The server said: %(reply)s", reply=f"{row.code or ''} {row.text}".strip())

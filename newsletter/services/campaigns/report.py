@@ -1,4 +1,4 @@
-"""Report what became of a campaign: its numbers, and who did not get it and why."""
+"""Report the results of a campaign: its numbers, and its failed deliveries with reasons."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from newsletter.services.sender_state import State
 from newsletter.vocabulary import CampaignStatus, DeliveryStatus
 
 NOT_DELIVERED = (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT, DeliveryStatus.CANCELLED)
-"""A report names these recipients; whoever still waits is only counted."""
+"""Statuses whose recipients a report lists; waiting ones are only counted."""
 PAGE = 1000
-"""Deliveries that are read at once."""
+"""Deliveries read with one query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def report_campaign(
 
 
 def iterate_deliveries(campaign_id: int, *, everybody: bool = False) -> Iterator[DeliveryView]:
-    """Yield who did not get a campaign and why, or all its recipients, read a page at a time.
+    """Yield a campaign's undelivered recipients with reasons, or all recipients, a page at a time.
 
     Raises `NotFound`.
     """
@@ -101,7 +101,7 @@ def iterate_deliveries(campaign_id: int, *, everybody: bool = False) -> Iterator
 def list_deliveries(
     campaign_id: int, *, after_id: int = 0, limit: int
 ) -> list[tuple[int, DeliveryView]]:
-    """List the deliveries of a campaign with their ids: the page behind `after_id`.
+    """List a page of a campaign's deliveries with their ids, those after `after_id`.
 
     Raises `NotFound`.
     """

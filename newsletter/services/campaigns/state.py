@@ -1,4 +1,4 @@
-"""Change where a campaign stands, and record every change as an event.
+"""Change the status of campaigns, and record every change as an event.
 
 This is the only module that assigns `Campaign.status` (tests/services/campaigns/test_state.py).
 Every function works inside the caller's transaction.
@@ -23,9 +23,9 @@ from newsletter.services.events import NewEvent, record_event
 from newsletter.vocabulary import Actor, CampaignKind, CampaignStatus, EventKind, Folded
 
 REASON_AT_MOST = 500
-"""Characters of a reason: the length of its column."""
+"""Characters of a reason, as many as its column holds."""
 UNFINISHED = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING)
-"""A campaign in one of these states mails somebody without another word of its author."""
+"""Statuses in which a campaign sends mail without another decision by its author."""
 
 
 class PauseCause(StrEnum):
@@ -33,16 +33,16 @@ class PauseCause(StrEnum):
 
     AUTHOR = "author"
     REFUSALS = "refusals"
-    """Servers refused messages for reasons that no recipient is to blame for."""
+    """Servers refused messages for reasons unrelated to their recipients."""
     RETURNS = "returns"
-    """Too many messages came back."""
+    """Too many messages bounced."""
     ALL_FAILED = "all_failed"
     SUBJECT = "subject"
-    """Both subjects are tried, and the author has to pick one."""
+    """The A/B test is over, and the author has to pick a subject."""
     FIELDS = "fields"
-    """A personal field cannot be filled in for somebody."""
+    """A merge field has no value for some recipient."""
     HOLD = "hold"
-    """All mail is held, such as after a restore."""
+    """All mail is held, for example after a restore."""
 
 
 def add_campaign(
@@ -63,7 +63,7 @@ def add_campaign(
 
 
 def schedule(session: Session, campaign: Campaign, at: datetime, now: datetime) -> None:
-    """Let a draft start at `at`.
+    """Schedule a draft for `at`.
 
     Raises `Refused` where it is no draft.
     """
@@ -73,7 +73,7 @@ def schedule(session: Session, campaign: Campaign, at: datetime, now: datetime) 
 
 
 def unschedule(session: Session, campaign: Campaign, now: datetime) -> None:
-    """Make a letter that has not started a draft again.
+    """Return a scheduled letter to draft status.
 
     Raises `Refused` where it neither waits for its moment nor is paused before it.
     """
@@ -91,7 +91,7 @@ def unschedule(session: Session, campaign: Campaign, now: datetime) -> None:
 
 
 def start(session: Session, campaign: Campaign, now: datetime, actor: Actor) -> None:
-    """Begin to send a draft, or a campaign whose moment has come.
+    """Start sending a draft, or a scheduled campaign that is due.
 
     Raises `Refused` where it has started already.
     """
@@ -105,7 +105,7 @@ def start(session: Session, campaign: Campaign, now: datetime, actor: Actor) -> 
 def pause(
     session: Session, campaign: Campaign, reason: str, cause: PauseCause, now: datetime
 ) -> None:
-    """Stop a campaign until its author resumes it; `reason` is shown to them.
+    """Pause a campaign until its author resumes it; `reason` is shown to them.
 
     Raises `Refused` where it neither is being sent nor is to start.
     """
@@ -115,7 +115,7 @@ def pause(
 
 
 def pause_unfinished(session: Session, reason: str, cause: PauseCause, now: datetime) -> int:
-    """Pause every campaign that is being sent or is to start.
+    """Pause every campaign that is being sent or is scheduled.
 
     Returns how many there are.
     """
@@ -127,7 +127,7 @@ def pause_unfinished(session: Session, reason: str, cause: PauseCause, now: date
 
 
 def resume(session: Session, campaign: Campaign, now: datetime) -> None:
-    """Go on with a paused campaign: send it, or let it wait for its moment.
+    """Resume a paused campaign: continue sending, or wait for its scheduled time.
 
     Raises `Refused` where it is not paused.
     """
@@ -138,7 +138,7 @@ def resume(session: Session, campaign: Campaign, now: datetime) -> None:
 
 
 def resume_picked(session: Session, campaign: Campaign, letter: str, now: datetime) -> None:
-    """Go on with the subject (``a`` or ``b``) that the author has picked.
+    """Resume a paused A/B test with the subject (``a`` or ``b``) that the author picked.
 
     Raises `Refused` where there is nothing to pick any more.
     """
@@ -151,7 +151,7 @@ def resume_picked(session: Session, campaign: Campaign, letter: str, now: dateti
 
 
 def reopen(session: Session, campaign: Campaign, now: datetime) -> None:
-    """Send once more to some of a campaign's recipients.
+    """Reopen a finished campaign to retry some of its recipients.
 
     Raises `Refused` where it was cancelled or has not started.
     """
@@ -164,7 +164,7 @@ def reopen(session: Session, campaign: Campaign, now: datetime) -> None:
 
 
 def finish(session: Session, campaign: Campaign, now: datetime, reason: str = "") -> None:
-    """End a campaign of which nobody is left to be mailed, and store its numbers.
+    """Mark a campaign without remaining recipients as sent, and store its totals.
 
     Raises `Refused` where it is not being sent.
     """

@@ -1,4 +1,4 @@
-"""Count the answers to a letter's one-tap questions: one a subscriber and question, the last one.
+"""Count answers to a letter's one-tap questions; the last of each subscriber counts.
 
 Whose an answer was is known for as long as its link works, and for good where the author asked for
 names. Then it is a part of the total, which holds nothing personal.
@@ -27,11 +27,11 @@ from newsletter.tokens import LEEWAY
 from newsletter.vocabulary import SubscriptionStatus
 
 KEPT_FOR = timedelta(days=7)
-"""So long after an answer is it known whose it was."""
+"""Time for which an answer is stored together with its subscriber."""
 FOLDED_AT_ONCE = 500
-"""Answers that become a part of the totals in one transaction."""
+"""Answers that are added to the totals in one transaction."""
 NAMES_AT_MOST = 200
-"""Answers that are shown with their names at once, the latest ones."""
+"""The most answers that are listed with names, the latest first."""
 
 _ADD_TO_TOTAL = sql_text(
     "INSERT INTO tapped_totals (campaign_id, question, choice, count) "
@@ -39,12 +39,12 @@ _ADD_TO_TOTAL = sql_text(
     "ON CONFLICT (campaign_id, question, choice) "
     "DO UPDATE SET count = tapped_totals.count + excluded.count"
 )
-"""In one statement, so that two who fold do not both begin a total; both databases know it."""
+"""An upsert, so that two workers do not both create a total."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskedQuestion:
-    """A question as the page of one answer shows it; nothing in it is its subscriber's.
+    """A question on the page of one answer; it holds no data of the subscriber.
 
     `title` is the list's. The languages decide in which language the page is.
     """
@@ -59,7 +59,7 @@ class AskedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class QuestionResult:
-    """A question of a campaign, and how often each choice was its subscribers' last one."""
+    """A question of a campaign with the number of answers for each choice."""
 
     text: str
     choices: tuple[tuple[str, int], ...]
@@ -81,7 +81,7 @@ class NamedAnswer:
 
 
 def get_question(env: Environment, token: str) -> AskedQuestion:
-    """Return the question of a link; nothing changes.
+    """Return the question of a link, without counting an answer.
 
     Raises `LinkError`.
     """
@@ -90,7 +90,7 @@ def get_question(env: Environment, token: str) -> AskedQuestion:
 
 
 def give_answer(env: Environment, token: str) -> AskedQuestion:
-    """Count the answer of a link, instead of an earlier one to the same question.
+    """Store the answer of a link, in place of an earlier answer to the same question.
 
     Raises `LinkError`.
     """
@@ -115,7 +115,7 @@ def give_answer(env: Environment, token: str) -> AskedQuestion:
 def _open(
     env: Environment, session: Session, token: str, *, lock: bool = False
 ) -> tuple[AskedQuestion, TappedAnswer]:
-    """Read a link: its question, and its answer, which is not counted yet."""
+    """Return the question and the answer of a link, without storing the answer."""
     subscription, rest = open_subscription(env, session, LinkPurpose.ANSWER, token, lock=lock)
     handle, *numbers = rest.split(".")
     campaign = session.scalar(select(Campaign).where(Campaign.handle == handle))
@@ -157,7 +157,7 @@ def _open(
 
 
 def read_results(campaign_id: int) -> tuple[QuestionResult, ...]:
-    """Return the questions of a campaign with their answers, none where it asks nothing."""
+    """Return the questions of a campaign with their counts of answers."""
     with reading() as session:
         campaign = session.get(Campaign, campaign_id)
         return read_results_of(session, [campaign])[campaign_id] if campaign else ()
@@ -166,7 +166,7 @@ def read_results(campaign_id: int) -> tuple[QuestionResult, ...]:
 def read_results_of(
     session: Session, campaigns: Sequence[Campaign]
 ) -> dict[int, tuple[QuestionResult, ...]]:
-    """Return the same for each of some campaigns, by its id."""
+    """Return the questions and counts of several campaigns, by campaign id."""
     counts = _count(session, [row.id for row in campaigns if row.questions])
     return {
         row.id: tuple(
@@ -184,7 +184,7 @@ def read_results_of(
 
 
 def count_answers(campaign_ids: Collection[int]) -> dict[int, int]:
-    """Return how many answers each of some campaigns has, those without a question left out."""
+    """Count the answers of several campaigns; campaigns without a question are left out."""
     with reading() as session:
         query = select(Campaign).where(Campaign.id.in_(campaign_ids))
         results = read_results_of(session, session.scalars(query).all())
@@ -196,7 +196,7 @@ def count_answers(campaign_ids: Collection[int]) -> dict[int, int]:
 
 
 def _count(session: Session, campaign_ids: Sequence[int]) -> Counter[tuple[int, int, int]]:
-    """Count answers by campaign, question and choice, known and folded ones."""
+    """Count answers by campaign, question and choice, folded ones included."""
     if not campaign_ids:
         return Counter()
     names = (TappedAnswer.campaign_id, TappedAnswer.question, TappedAnswer.choice)
@@ -216,7 +216,7 @@ def _count(session: Session, campaign_ids: Sequence[int]) -> Counter[tuple[int, 
 
 
 def list_named(campaign_id: int, *, limited: bool = False) -> list[NamedAnswer]:
-    """Return the latest answers with their givers; none where the author asked for no names.
+    """List the latest answers with their subscribers, for questions that ask for names.
 
     With `limited` no address is spelt as it may have been typed on another list.
     """
@@ -253,7 +253,7 @@ def _find_words(campaign: Campaign, question: int, choice: int) -> tuple[str, st
 
 
 def export_answers(session: Session, subscription_id: int) -> list[dict[str, Any]]:
-    """Return the answers of a subscription that are known to be its own, as JSON."""
+    """Return the stored answers of a subscription as JSON."""
     query = (
         select(TappedAnswer, Campaign)
         .join(Campaign, Campaign.id == TappedAnswer.campaign_id)
@@ -271,7 +271,7 @@ def export_answers(session: Session, subscription_id: int) -> list[dict[str, Any
 
 
 def fold_old_answers(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> None:
-    """Make those answers a part of the totals whose givers are not to be known any more.
+    """Fold the answers older than `KEPT_FOR` into the totals, without their subscribers.
 
     A page at a time, each in its own transaction: whatever ends this loses and doubles nothing.
     """
@@ -284,12 +284,12 @@ def fold_old_answers(env: Environment, *, stop: Callable[[], bool] = lambda: Fal
 
 
 def fold_answers_of(session: Session, subscription_ids: Sequence[int]) -> None:
-    """Make the answers of subscriptions that are being erased a part of the totals."""
+    """Fold the answers of subscriptions that are being erased into the totals."""
     _fold(session, TappedAnswer.subscription_id.in_(subscription_ids))
 
 
 def _fold(session: Session, *which: ColumnElement[bool]) -> int:
-    """Delete these answers, add them to the totals, and return how many they were."""
+    """Delete these answers, add them to the totals, and return their number."""
     folded = session.execute(
         delete(TappedAnswer)
         .where(*which)

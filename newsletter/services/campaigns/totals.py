@@ -1,4 +1,4 @@
-"""Read how many recipients of a campaign were mailed; numbers of a finished campaign are stored."""
+"""Read and store a campaign's totals: recipients by delivery status."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from newsletter.vocabulary import CampaignStatus
 
 FINISHED = (CampaignStatus.SENT, CampaignStatus.CANCELLED)
 RECOUNTED_FOR = timedelta(days=2)
-"""A message that was on its way when its campaign ended is settled within this time."""
+"""Time after a campaign's end in which its last messages get their outcome."""
 
 
 def read_totals(session: Session, campaign: Campaign) -> Totals:
-    """Return a campaign's numbers: those stored when it finished, else counted now."""
+    """Return a campaign's totals: those stored when it finished, else counted now."""
     if campaign.final_totals is not None:
         return Totals(**campaign.final_totals)
     return outbox.count_totals(session, campaign)
 
 
 def store_totals(session: Session, campaign: Campaign) -> None:
-    """Count a finished campaign's recipients and keep the numbers with it."""
+    """Count a finished campaign's recipients and store the totals."""
     campaign.final_totals = asdict(outbox.count_totals(session, campaign))
 
 
 def recount_finished(session: Session, now: datetime) -> None:
-    """Store the numbers of campaigns that finished lately, or that have none stored yet."""
+    """Store the totals of campaigns that finished recently or have none stored yet."""
     lately = Campaign.finished_at > now - RECOUNTED_FOR
     query = select(Campaign).where(Campaign.status.in_(FINISHED))
     for campaign in session.scalars(query.where(lately | Campaign.final_totals.is_(None))):

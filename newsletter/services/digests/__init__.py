@@ -1,1 +1,1 @@
-"""Digests: when they are due, who receives what, how they look."""
+"""Digests: schedule, select, compose, render, review and explain them."""

@@ -1,4 +1,4 @@
-"""Plan a mail with one entry alone, for those who are owed it; all else waits for its digest.
+"""Plan a mail with a single entry for the subscribers who have not received it.
 
 Their cursors stay where they are, so who has had the entry is told by the campaigns that carried
 it, as of one that came back (`plan.missed_clause`).

@@ -1,4 +1,4 @@
-"""Mail a post now, because a program asked for it: that post, to everybody who is owed it.
+"""Compose mails with one post that a program has asked to send immediately.
 
 The request is a moment in the entry's row, so that nothing is composed inside a web request and a
 worker that dies loses nothing. Who was mailed the post is not owed it any more, so twice is once.
@@ -22,13 +22,13 @@ from newsletter.services.unforeseen import describe_error
 from newsletter.vocabulary import Cadence
 
 RETRY_AFTER = timedelta(minutes=5)
-"""Time after which a post that could not be composed is tried again."""
+"""Delay before a failed request is retried."""
 TRIED_FOR = timedelta(minutes=10)
-"""A request of which something is left for so long is over."""
+"""Time after which an unfinished request is given up."""
 
 
 def send_asked(env: Environment) -> list[ComposedDigest]:
-    """Compose each post that was asked for, for every cadence of its list.
+    """Compose each requested post for every cadence of its list.
 
     What changed while it was composed is composed again the next time. What the authors hold or
     review is theirs to send.
@@ -77,7 +77,7 @@ def _find_owed(env: Environment, list_id: int, entry_id: int) -> list[Cadence]:
 
 
 def _settle(entry_id: int, asked_at: datetime, again_at: datetime | None) -> None:
-    """Note that a request is done, or when it is tried again; one made since then stays."""
+    """Mark a request as done or set its next try, unless it was made again meanwhile."""
     with transaction() as session:
         session.execute(
             update(Entry)

@@ -1,4 +1,4 @@
-"""Compose one digest in one transaction, which the lock on the list's row makes the only one.
+"""Compose one digest in one transaction, under a lock on the list's row.
 
 It renders an edition for each set of entries that somebody is owed, writes down who gets which, and
 moves the cursors.
@@ -46,13 +46,13 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Actor, Cadence, CampaignKind, CampaignStatus, MailKind
 
 NOTHING_NEW = Text("nothing new since the last one")
-"""The reason of a digest that was due and carried nothing."""
+"""The reason why a due digest was not sent: it had no entries."""
 ALL_LEFT_OUT = "nobody is owed any of what was reviewed"
-"""The reason of a digest whose entries were left out, held, skipped or withdrawn in its review."""
+"""The reason why a digest was not sent: none of its entries was left after its review."""
 
 
 class _Changed(Exception):
-    """The database changed since the digest was planned: nothing of this plan is kept.
+    """The database changed since the digest was planned: the plan is discarded.
 
     Another worker composed the same digest, or an entry was held.
     """
@@ -60,7 +60,7 @@ class _Changed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DueDigest:
-    """A digest whose moment has come.
+    """A digest that is due.
 
     `key` names its period. `following` is the next period of its cadence; without one the digest
     does not wait for more entries. A `hasty` instant mail does not wait for corrections either.
@@ -150,7 +150,7 @@ def _make_plan(
 
 
 def _render(env: Environment, session: Session, plan: DigestPlan) -> list[_RenderedEdition]:
-    """Render the page in the archive, and each share in each of its languages."""
+    """Render the archive's page, and each edition in each of its languages."""
     editor = Editor(env, session, plan.list, plan.style, plan.intro.text if plan.intro else "")
     entries = select_candidates(plan, plan.decision.entries)
     editions = [
@@ -170,7 +170,7 @@ def select_candidates(plan: DigestPlan, ids: Collection[int]) -> list[Candidate]
 
 
 def settle_owed_nothing(env: Environment, session: Session, plan: DigestPlan) -> None:
-    """Move the cursors of subscribers who are owed nothing, so that they are not read again."""
+    """Advance the cursors of subscribers who are owed nothing, so that they are not read again."""
     if plan.decision.settled:
         subscriptions = settled_query(plan, env.now).subquery()
         session.execute(
@@ -188,7 +188,7 @@ def _freeze(
     due: DueDigest,
     editions: list[_RenderedEdition],
 ) -> ComposedDigest | None:
-    """Write the campaign with its recipients, or the reason why there is none."""
+    """Store the campaign with its recipients, or the reason why there is none."""
     if not editions:
         return note_nothing(env, session, plan, due)
     period = DigestPeriod(
@@ -221,7 +221,7 @@ def _freeze(
 def note_nothing(
     env: Environment, session: Session, plan: DigestPlan, due: DueDigest
 ) -> ComposedDigest | None:
-    """Write down that a period has no digest, and why; instant mails have no period."""
+    """Store that a period has no digest, and why; instant mails have no period."""
     if due.cadence is Cadence.INSTANT:
         return None
     why = _explain_nothing(plan.decision, due.review)
@@ -273,7 +273,7 @@ def _write_campaign(
 
 
 def _are_archived(session: Session, entries: Collection[int]) -> bool:
-    """Tell whether each of these entries stands in the archive with another campaign."""
+    """Tell whether each of these entries is in the archive with another campaign."""
     query = (
         select(CampaignEntry.entry_id)
         .join(Campaign)
@@ -287,7 +287,7 @@ def _are_archived(session: Session, entries: Collection[int]) -> bool:
 def _carry_entries(
     env: Environment, session: Session, plan: DigestPlan, campaign: Campaign
 ) -> list[int]:
-    """Write down which entries the campaign carries, and return their ids.
+    """Store the entries that the campaign carries, and return their ids.
 
     Raises `_Changed` if one was held, skipped or numbered anew since it was read.
     """

@@ -1,4 +1,4 @@
-"""Report the digests that were composed, or could not be; nothing of it names a subscriber."""
+"""Log digests that were composed, or could not be, without naming a subscriber."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger("newsletter.worker")
 
 
 def report_composed(env: Environment, digests: Iterable[ComposedDigest]) -> None:
-    """Log each digest that was made, or went wrong, which `status` shows as well."""
+    """Log each digest that was composed or failed; `status` shows failures as well."""
     states = sender_state.SenderStates(env)
     for composed in digests:
         if composed.problem:

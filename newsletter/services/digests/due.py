@@ -1,4 +1,4 @@
-"""Digests from outside: compose those that are due, preview the next, send it without waiting.
+"""The interface of this package: compose digests that are due, preview the next, send it now.
 
 A subscriber is owed the entries numbered after their cursor, as far as they belong to their topics:
 each once, whatever cadence they switch to.
@@ -61,14 +61,14 @@ __all__ = [
 ]
 
 NOBODY = Text("nobody has this cadence")
-"""The reason why no digest of a cadence is sent that no active subscriber has."""
+"""The reason why no digest of a cadence is sent: no active subscriber has chosen it."""
 HELD = "held until it is released, or sent by its cadence"
-"""Reasons why a digest is not sent with the others."""
+"""The reason why `send_now` does not send a held digest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A digest as it would be if it were composed now: the edition with most entries.
+    """The next digest as it would be composed now: the edition with the most entries.
 
     `editions` counts them all; `languages` maps each language other than the list's to the number
     of subscribers who get theirs in it.
@@ -87,7 +87,7 @@ RETRY_BROKEN_AFTER = timedelta(minutes=5)
 the list's feeds, and only the author can mend a template."""
 
 Postponed = MutableMapping[tuple[int, Cadence], datetime]
-"""Digests (list and cadence) that could not be composed, with the moment to try them again."""
+"""Digests (list and cadence) that could not be composed, with the time of their next try."""
 
 
 def compose_due(
@@ -96,7 +96,7 @@ def compose_due(
     stop: polling.Stop = polling.never,
     postponed: Postponed | None = None,
 ) -> list[ComposedDigest]:
-    """Compose every digest whose moment has come, and note where there was nothing to mail.
+    """Compose every digest that is due, and store the reason where there is nothing to mail.
 
     None is begun once `stop` says that the process is to end. Digests in `postponed` are left
     alone until their time, and those that could not be composed are added to it.
@@ -198,7 +198,7 @@ def preview(
 def _list_preview_entries(
     session: Session, mailing_list: MailingList, plan: DigestPlan
 ) -> list[Candidate]:
-    """Return the entries of the largest edition; of a list without subscribers, what is ready.
+    """Return the entries of the largest edition, or all ready ones if the list has no subscribers.
 
     Raises `Refused` if there are none.
     """
@@ -221,7 +221,7 @@ def plan_now(
     slug: str | None = None,
     cadence: Cadence | None = None,
 ) -> list[ComposedDigest]:
-    """Count what `send_now` would send to whom, before it asks; renders nothing."""
+    """Count the recipients and entries that `send_now` would send, without rendering."""
     with reading() as session:
         list_id = get_list(session, slug).id
     planned = _plan_now(env, list_id, cadence)
@@ -235,7 +235,7 @@ def send_now(
     *,
     dry_run: bool = False,
 ) -> list[ComposedDigest]:
-    """Compose what is owed now, without waiting for its hour or for more.
+    """Compose all entries owed now, without waiting for the scheduled hour or for more entries.
 
     This is done for one `cadence`, or for all but those that are held. What is reviewed goes as it
     was reviewed. The feeds are read first. With `dry_run` everything else is done and rolled back.
@@ -256,7 +256,7 @@ def send_now(
 def _plan_now(
     env: Environment, list_id: int, cadence: Cadence | None
 ) -> list[tuple[ComposedDigest, DueDigest | None]]:
-    """Plan each cadence: what would be sent, and what to compose if that is anything."""
+    """Plan each cadence: what would be sent, and the digest to compose, if any."""
     digests: list[tuple[ComposedDigest, DueDigest | None]] = []
     with reading() as session:
         mailing_list = session.get_one(MailingList, list_id)

@@ -1,4 +1,4 @@
-"""Describe the fate of an entry: what keeps it back, and with which campaigns it was mailed."""
+"""Describe the fate of an entry: what keeps it from being mailed, and its campaigns."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import CampaignStatus, EntryStatus
 
 ENTRIES_SHOWN = 20
-"""The newest entries that are explained: a screen of a terminal."""
+"""The number of newest entries that are explained: one screen of a terminal."""
 CAMPAIGNS_SHOWN = 5
-"""The latest campaigns that are named for an entry: more than an author mails it with."""
+"""The number of latest campaigns that are named for an entry."""
 
 
 class Course(StrEnum):
@@ -33,7 +33,7 @@ class Course(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EntryOutlook:
-    """The fate of one entry: in a word (`course`) and in a sentence."""
+    """The fate of one entry, as a code (`course`) and as a sentence."""
 
     id: int
     title: str
@@ -43,13 +43,13 @@ class EntryOutlook:
 
 
 def list_newest_entries(session: Session, mailing_list: MailingList) -> list[Entry]:
-    """Return the entries that are explained, newest first."""
+    """Return the list's newest entries, newest first."""
     query = select(Entry).where(Entry.list_id == mailing_list.id)
     return list(session.scalars(query.order_by(Entry.id.desc()).limit(ENTRIES_SHOWN)))
 
 
 def find_obstacle(entry: Entry) -> tuple[Course, str] | None:
-    """Return the obstacle that keeps an entry from every subscriber, or None."""
+    """Return the reason why an entry is mailed to no subscriber, or None."""
     match entry.fate:
         case EntryStatus.NEW | EntryStatus.HELD | EntryStatus.SKIPPED:
             course = Course.NEVER if entry.fate is EntryStatus.SKIPPED else Course.WAITS
@@ -70,7 +70,7 @@ def find_obstacle(entry: Entry) -> tuple[Course, str] | None:
 def find_grace(
     env: Environment, mailing_list: MailingList, entry: Entry
 ) -> tuple[Course, str] | None:
-    """Return until when instant mails wait for corrections of an entry, or None."""
+    """Return the end of an entry's grace period for instant mails, or None."""
     if entry.matures_at is None or entry.matures_at <= env.now:
         return None
     clock = format_clock(mailing_list, entry.matures_at)
@@ -78,7 +78,7 @@ def find_grace(
 
 
 def explain_campaigns(session: Session, entry: Entry) -> str:
-    """Say with which campaigns an entry was mailed; "" if it was in none."""
+    """Name the campaigns that carried an entry; "" if none did."""
     query = (
         select(Campaign)
         .join(CampaignEntry, CampaignEntry.campaign_id == Campaign.id)

@@ -1,4 +1,4 @@
-"""Make an entry ready for mail: whole, cut, as an excerpt, or as a link."""
+"""Present an entry in a mail: in full, cut, as an excerpt, or as a link."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ EXCERPT_WORDS = 60
 SHORT_WORDS = 20
 """Words of an excerpt in a digest that would otherwise be too long."""
 EXCERPT_HTML = 20_000
-"""Characters of HTML that an excerpt is looked for in, so that a long post costs no more."""
+"""Characters of HTML that are read for an excerpt, to bound the cost of long posts."""
 STILLS = re.compile(r"https://i\.ytimg\.com/vi/")
-"""Addresses of the still pictures of YouTube's videos."""
+"""URLs of the still pictures of YouTube's videos."""
 VIDEO_HEIGHT = 402
 """Pixels: the height of YouTube's still pictures (4:3) at the width of a mail."""
 CUT_BY_BLOGS = 50
-"""A summary of so many words was cut by the blog (WordPress: 55); a shorter one is its author's."""
+"""Words from which a summary counts as cut by the blog (WordPress: 55), not as its author's."""
 CUTS = (60_000, 40_000, 25_000, 12_000, 5_000)
 """The lengths that one long post is cut to, in bytes before styles."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryForm:
-    """The amount of an entry that is shown.
+    """The form in which an entry is shown.
 
     `whole`: all its text, cut to `limit` bytes if that is not 0. Otherwise `words` of an excerpt,
     or the title alone (0).
@@ -98,7 +98,7 @@ class SectionMail:
 
 
 class Presenter:
-    """Shows one entry in several forms and cleans it once; `language` is its blog's."""
+    """Presents one entry in several forms, sanitizing it once; `language` is its blog's."""
 
     def __init__(self, entry: Entry, *, zone: ZoneInfo, language: str, site_url: str) -> None:
         self.entry = entry
@@ -121,7 +121,7 @@ class Presenter:
 
     @cached_property
     def start(self) -> str:
-        """Return the text that an excerpt is made from, as one line."""
+        """Return the beginning of the text as one line, from which excerpts are made."""
         if self.entry.own_excerpt:
             return to_plain_line(self.entry.own_excerpt, limit=OWN_EXCERPT_AT_MOST)
         summary = make_excerpt(self.entry.summary_html[:EXCERPT_HTML], words=EXCERPT_WORDS)
@@ -137,7 +137,7 @@ class Presenter:
         )
 
     def present(self, form: EntryForm, *, language: str, level: int = 2) -> EntryMail:
-        """Show the entry in one of its forms, for a mail in `language`.
+        """Return the entry in one of its forms, for a mail in `language`.
 
         Its title is a heading of this level.
         """
@@ -184,12 +184,12 @@ class Presenter:
 
 
 def _cut_query(address: str) -> str:
-    """Return an address without its query, as it stands in HTML."""
+    """Return a URL, escaped as in HTML, without its query."""
     return escape(address.partition("?")[0])
 
 
 def _find_picture(image: str) -> str:
-    """Return the address of a picture to show beside a title; "" for an emoji or icon."""
+    """Return the URL of a picture to show beside the title; "" for an emoji or icon."""
     address = make_absolute(image, base_url="") or ""
     return "" if is_letter_address(address) else address
 
@@ -211,7 +211,7 @@ def _is_beginning_of(summary: str, content: str) -> bool:
 
 
 def find_direction(text: str, language: str) -> str:
-    """Return the direction of a text, by its first strong character (UAX 9, rule P2).
+    """Return the writing direction of a text, by its first strong character (UAX 9, rule P2).
 
     A text without one has the direction of `language`.
     """

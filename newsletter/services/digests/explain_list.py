@@ -1,4 +1,4 @@
-"""Explain a list's next digests: when, to how many, with what; and the fate of its entries."""
+"""Explain a list's next digests (time, recipients, entries), and the fate of its entries."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 COUNTED_AT_MOST = 10_000
-"""Subscribers of a cadence whom a page counts: more take longer than a page may."""
+"""Subscribers of a cadence that a page counts at most, to bound its response time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A list's digests; `problems` keep all of them from going out: no feed, a failing one."""
+    """A list's next digests; `problems` (no feed, a failing feed) block all of them."""
 
     list: str
     timezone: str
@@ -107,7 +107,7 @@ def explain_cadences(
 
 
 def explain_newest(env: Environment, slug: str) -> dict[int, str]:
-    """Map the ids of a list's newest entries to what becomes of each."""
+    """Map the ids of a list's newest entries to their outlooks."""
     return {entry.id: entry.verdict for entry in explain(env, slug).entries}
 
 
@@ -189,7 +189,7 @@ class _Explainer:
         return f"{format_moment(last.composed_at, self.list.zone)}: {last.why}"
 
     def _explain_review(self, plan: _CadencePlan) -> Text:
-        """Describe what goes out, and its review."""
+        """Describe the digest that goes out, and its review."""
         verdict = self._explain_decision(plan)
         if plan.review is None:
             return verdict
@@ -214,7 +214,7 @@ class _Explainer:
         return say_nothing_new(plan.subscribers)
 
     def _find_corrections_end(self, through: int) -> str:
-        """Return until when corrections of the entries up to a number are waited for, or "".
+        """Return the end of the grace period of the entries up to a number, or "".
 
         Instant mails keep the order of numbers, so that the last of them decides.
         """
@@ -228,7 +228,7 @@ class _Explainer:
         return format_clock(self.list, moment) if moment else ""
 
     def explain_entry(self, entry: Entry) -> EntryOutlook:
-        """Describe the fate of an entry, and with which campaigns it was mailed."""
+        """Describe the fate of an entry, and the campaigns that carried it."""
         course, verdict = self._find_course(entry)
         mailed = explain_campaigns(self.session, entry)
         if mailed and course is Course.NEVER:
@@ -268,7 +268,7 @@ class _Explainer:
         return Course.NEVER, self._explain_nobody()
 
     def _name_course(self, counts: dict[Cadence, int], entry: Entry) -> Course:
-        """Return the course of an entry: in a digest that is held it waits."""
+        """Return the course of an entry; an entry in a held digest waits."""
         stopped = {plan.cadence for plan in self.plans if plan.review and plan.review.stopped}
         if counts.keys() - stopped:
             return Course.GOES
@@ -276,7 +276,7 @@ class _Explainer:
         return Course.NEVER if left_out and not counts else Course.WAITS
 
     def _find_left_out(self, entry: Entry) -> str:
-        """Say which digests that are reviewed leave an entry out, or come before it."""
+        """Name the reviewed digests that leave an entry out, or that precede it."""
         fixed = [plan for plan in self.plans if plan.review and plan.review.entries is not None]
         names = [plan.cadence for plan in fixed if plan.review and entry.id in plan.review.left_out]
         if names:

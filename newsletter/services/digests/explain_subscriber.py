@@ -1,4 +1,4 @@
-"""Explain to the author what has become of each entry for one subscriber, or will."""
+"""Explain to the author, for one subscriber, the past and future of each entry."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def explain_entries(env: Environment, slug: str | None, address: str) -> list[En
 
 
 class _SubscriptionExplainer:
-    """One subscription, and what has been and would be composed for it."""
+    """Explains entries for one subscription, by its past editions and its next digest."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class _SubscriptionExplainer:
         return Course.GOES, f"goes with the next {self.subscription.cadence} digest {when}"
 
     def _describe_wait(self, few: int) -> str:
-        """Say how many entries a digest has and needs, and until when it waits for more."""
+        """Describe how many entries a digest has and needs, and how long it waits for more."""
         least = self.list.digest_min_entries
         latest = format_moment(self.standing.get_latest(self.list), self.list.zone)
         return f"for more: {few} of {least} entries; goes on {latest} at the latest"
@@ -131,7 +131,7 @@ class _SubscriptionExplainer:
 
 
 def _explain_editions(session: Session, subscription_id: int) -> dict[int, str]:
-    """Map the entries that were made into mails for a subscription to what became of them."""
+    """Map the entries of a subscription's past editions to the outcome of their delivery."""
     verdicts: dict[int, str] = {}
     for campaign_id, number, status, settled_at in outbox.list_editions(session, subscription_id):
         query = select(Edition.entries).where(

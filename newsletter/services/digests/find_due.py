@@ -1,4 +1,4 @@
-"""Find which digests of a list are to be composed now, or reviewed."""
+"""Find the digests of a list that are due to be composed or reviewed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 
 def list_cadences(session: Session, mailing_list: MailingList) -> list[Cadence]:
-    """Return the cadences a list offers, those its subscribers have from earlier, and reviews'."""
+    """List the cadences of a list: those it offers, and those in use by subscribers or reviews."""
     return [
         cadence
         for cadence in CADENCES
@@ -40,7 +40,7 @@ def has_subscriber(session: Session, list_id: int, cadence: Cadence) -> bool:
 
 
 def find_due(env: Environment, list_id: int, cadence: Cadence) -> DueDigest | DueReview | None:
-    """Return the digest of a cadence that is to be composed or reviewed now, None if none is."""
+    """Return the digest of a cadence that is due to be composed or reviewed, or None."""
     with reading() as session:
         return _find_due(env, session, session.get_one(MailingList, list_id), cadence)
 
@@ -66,7 +66,7 @@ def _find_due(
 
 
 def make_due(env: Environment, mailing_list: MailingList, review: Review) -> DueDigest:
-    """Return the digest that a review is about, to be composed now."""
+    """Return the digest of a review, to be composed now."""
     following = None
     key = make_key(env, review.through)
     if review.entries is not None:
@@ -89,7 +89,7 @@ def _find_instant(
 
 
 def make_key(env: Environment, through: int) -> str:
-    """Return the name of a digest that belongs to no period.
+    """Return a key for a digest that belongs to no period.
 
     The number alone is not enough: subscribers who come back from a pause at different times are
     owed the same entries. The cursors see to it that nobody is mailed twice.

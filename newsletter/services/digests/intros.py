@@ -1,4 +1,4 @@
-"""Keep what an author writes at the head of the next digest of a cadence until it is mailed."""
+"""Store, list and delete the author's introductions to the next digests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Intro:
 def write_intro(
     env: Environment, slug: str | None, text: str, cadence: Cadence | None = None
 ) -> list[Intro]:
-    """Put `text` at the head of the next digest of one cadence, or of each that the list offers.
+    """Store an introduction for the next digest of one cadence, or of each that the list offers.
 
     It replaces what waited there before. Returns what waits now. Raises `InvalidInput`.
     """
@@ -68,7 +68,7 @@ def write_intro(
 
 
 def clear_intros(slug: str | None, cadence: Cadence | None = None) -> int:
-    """Delete what waits for one cadence or for all, and return for how many it was."""
+    """Delete the introductions of one cadence or of all, and return their number."""
     with transaction() as session:
         list_id = get_list(session, slug).id
         before = len(_list_waiting(session, list_id))
@@ -90,7 +90,7 @@ def find_intro(session: Session, list_id: int, cadence: Cadence) -> Intro | None
 
 
 def delete_carried(session: Session, intro: Intro) -> None:
-    """Delete an introduction that a digest carries; one written in its place meanwhile stays."""
+    """Delete an introduction once a digest carries it, unless it was rewritten meanwhile."""
     session.execute(delete(DigestIntro).where(DigestIntro.id == intro.id))
 
 

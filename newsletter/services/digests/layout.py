@@ -1,4 +1,4 @@
-"""Arrange and render the entries of a digest, and shorten them until the mail arrives whole."""
+"""Arrange and render the entries of a digest, shortened until the mail is small enough."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from newsletter.services.mail_context import ANY_SUBSCRIBER, ListContext
 from newsletter.services.runtime import Environment
 
 SHOWN_AT_MOST = 25
-"""The entries that one mail shows; the others are named with a link, or counted."""
+"""The most entries that one mail shows; the others are linked or counted."""
 LINKED_AT_MOST = 50
-"""The entries that one mail names with a link below those shown; the rest is in the archive."""
+"""The most entries that one mail links below those shown; the archive has the rest."""
 ROOM = ((SHOWN_AT_MOST, LINKED_AT_MOST), (SHOWN_AT_MOST, 0), (10, 0), (2, 0))
-"""Numbers of entries that are shown and named, from the usual to what fits with long titles."""
+"""Numbers of entries that are shown and linked, from the usual to what fits with long titles."""
 ON_THE_WEB_AT_MOST = 500
-"""The entries that a page of the archive shows: a digest after a long sleep of the program."""
+"""The most entries that a page of the archive shows, as after a long downtime."""
 JUMPS_FROM = 5
-"""So many entries have a list of headlines above them, which lead to each."""
+"""Number of entries from which a digest begins with a linked list of headlines."""
 PREHEADER_AT_MOST = 150
-"""Characters of the preheader: as many as the widest list of mails shows beside a subject."""
+"""Characters of the preheader: as many as the widest mail client shows beside a subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def read_style(session: Session, mailing_list: MailingList) -> DigestStyle:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Entries in their places.
+    """The entries of a digest grouped under headings.
 
     `sections` hold the ids shown under each title; `also` are named with a link; `more` counts the
     rest.
@@ -108,7 +108,7 @@ def arrange(
     ceiling: int = SHOWN_AT_MOST,
     linked: int = LINKED_AT_MOST,
 ) -> Arrangement:
-    """Put the newest `ceiling` entries under the headings of a style, in its order.
+    """Group the newest `ceiling` entries under the headings of a style, in its order.
 
     Entries without a heading come first.
     """
@@ -252,7 +252,7 @@ class Editor:
         return shorten_text(rest, PREHEADER_AT_MOST)
 
     def _load(self, ids: Sequence[int]) -> None:
-        """Read the entries that are not read yet."""
+        """Load the entries that are not loaded yet."""
         missing = [key for key in ids if key not in self._presenters]
         if missing:
             site_url = self.list.site_url or self.list.url

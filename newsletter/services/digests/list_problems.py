@@ -1,4 +1,4 @@
-"""Describe what keeps a list's digests from going out: no feed, a failing one, held entries."""
+"""Describe the problems that block a list's digests: no feed, a failing feed, held entries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newsletter.vocabulary import EntryStatus, FeedStatus
 
 
 def list_problems(session: Session, mailing_list: MailingList) -> tuple[str, ...]:
-    """List the problems that keep a list's digests from going out, a line each."""
+    """List the problems that block a list's digests, a line each."""
     feeds = session.scalars(select(Feed).where(Feed.list_id == mailing_list.id)).all()
     problems = [
         f"feed {feed.url}: {feed.error} ({feed.failures} times in a row)"

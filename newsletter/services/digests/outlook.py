@@ -1,4 +1,4 @@
-"""The next digest of a cadence in words and numbers, as pages and commands show it."""
+"""Data type of the next digest of a cadence, for pages and commands."""
 
 from __future__ import annotations
 

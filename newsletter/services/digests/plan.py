@@ -1,4 +1,4 @@
-"""Read from the database what a digest would carry now and to whom; selection.decide decides.
+"""Plan a digest: read candidates and groups of subscribers, and have selection.decide select.
 
 Nothing here changes the database.
 """
@@ -59,12 +59,12 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
 LOOKED_AT_MOST = 1_000
-"""The newest entries that a page looks at: one subscriber may have been away for years."""
+"""The most entries that a page reads: a subscriber may have been paused for years."""
 
 
 @dataclass(frozen=True, slots=True)
 class DigestPlan:
-    """A digest that may be composed.
+    """A planned digest: its entries, editions and recipients.
 
     It carries entries up to number `through`. `missed` is SQL: the entries that came back which a
     subscription is owed (`missed_clause`). `moment`: who may be mailed then is counted.
@@ -95,7 +95,7 @@ def make_plan(
     moment: datetime | None = None,
     count_at_most: int | None = None,
 ) -> DigestPlan:
-    """Plan the digest as it would be composed now.
+    """Plan the digest of a cadence as it would be composed now.
 
     It waits for more entries only if `following`, the period after this one, is given. An instant
     mail waits for its entries to mature, unless it is `hasty`. A `review` says what it may carry.
@@ -175,7 +175,7 @@ def _count_groups(
 def missed_clause(
     session: Session, list_id: int, *, after: int, through: int
 ) -> ColumnElement[str]:
-    """Build the SQL for the entries that came back which a subscription is owed.
+    """Build the condition for returned entries that a subscription is still owed.
 
     These entries were mailed, withdrawn and found again. A subscription is owed those that were
     numbered first after it began and that none of its editions carried. The value is ids, each
@@ -258,7 +258,7 @@ def recipients_clause(list_id: int, cadence: Cadence, now: datetime) -> ColumnEl
 
 
 def find_matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
-    """Return the number up to which entries may go into instant mails.
+    """Return the number up to which entries are past their grace period.
 
     It stops before the first entry that still waits for corrections and that one of the subscribers
     has not had.
@@ -274,12 +274,12 @@ def find_matured(session: Session, mailing_list: MailingList, now: datetime) -> 
 
 
 def recipients_query(plan: DigestPlan, now: datetime) -> Select[int, int]:
-    """Select who gets the digest and which edition: (subscription id, number of the share)."""
+    """Select the recipients of the digest: (subscription id, number of the edition)."""
     return _members_query(plan, [share.groups for share in plan.decision.shares], now)
 
 
 def settled_query(plan: DigestPlan, now: datetime) -> Select[int, int]:
-    """Select the subscriptions that are owed nothing of what there is: (subscription id, 0)."""
+    """Select the subscriptions that are owed none of the candidates: (subscription id, 0)."""
     return _members_query(plan, [plan.decision.settled], now)
 
 

@@ -1,4 +1,4 @@
-"""Hold, release and skip a digest that has not gone, and leave entries out of one under review.
+"""Hold, release and skip the next digest, and leave entries out of one under review.
 
 Whoever has a link from a review's mail can only make less go out: hold, and leave out.
 """
@@ -35,14 +35,14 @@ from newsletter.vocabulary import Actor, Cadence, EntryStatus
 MARK_LENGTH = 16
 """Characters of an author's mark in a link: the MAC of the token keeps it from being guessed."""
 UNDO = timedelta(minutes=1)
-"""Time in which a digest that is to be sent now can be held all the same."""
+"""Time in which a digest that was told to go now can still be held."""
 SKIPPED = Text("skipped by its author: its entries wait for the next")
 """The reason of a period whose digest the author skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewedEntry:
-    """An entry of a digest under review; `gone`: it was left out, held, skipped or withdrawn."""
+    """An entry of a digest under review; `gone` if it was left out, held, skipped or withdrawn."""
 
     id: int
     title: str
@@ -130,7 +130,7 @@ def hold(env: Environment, slug: str | None, cadence: Cadence) -> Review:
 def send_soon(
     env: Environment, slug: str | None, cadence: Cadence, *, key: str | None = None
 ) -> Review:
-    """Let a worker send what is owed, or what was reviewed, in a minute; until then it can be held.
+    """Schedule the digest to be sent in a minute; until then it can be held.
 
     `key` names the digest that the author has seen: another one is not sent. Raises `NotFound`,
     `Refused`.
@@ -153,7 +153,7 @@ def _require_seen(
     cadence: Cadence,
     key: str | None,
 ) -> None:
-    """Refuse what was meant for a digest that has gone."""
+    """Refuse a change that was meant for a digest already sent."""
     if key is not None and key != find_key(env, session, mailing_list, cadence):
         raise Refused(
             Text("this digest has gone out, or was skipped"), hint=Text("look at the next one")
@@ -163,7 +163,7 @@ def _require_seen(
 def find_key(
     env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence
 ) -> str:
-    """Return the name of the digest that goes next; "" for instant mails that nobody reviews."""
+    """Return the key of the next digest; "" for instant mails without a review."""
     row = find_row(session, mailing_list.id, cadence)
     if row is not None and row.entries is not None:
         return row.key
@@ -197,7 +197,7 @@ def _get_or_add(
 
 
 def release(env: Environment, slug: str | None, cadence: Cadence) -> Review:
-    """Let a digest that is held, or waits for its author's word, go out at its time.
+    """Release a digest that is held or waits for approval, so that it goes out at its time.
 
     If that is over it goes as soon as a worker runs. Raises `NotFound`, `Refused` (none is held).
     """
@@ -243,7 +243,7 @@ def leave_out(env: Environment, slug: str | None, cadence: Cadence, entry_id: in
 
 
 def skip(env: Environment, slug: str | None, cadence: Cadence, *, key: str | None = None) -> str:
-    """Skip the next scheduled digest of a cadence, and return the name of its period.
+    """Skip the next scheduled digest of a cadence, and return the key of its period.
 
     Its entries wait for the one after it. `key` names the digest that the author has seen: another
     one is not skipped. Raises `NotFound`, `Refused` (instant mails).
@@ -305,7 +305,7 @@ def mark_author(env: Environment, address: str) -> str:
 
 
 def _open_link(env: Environment, session: Session, token: str) -> DigestReview:
-    """Return the review that a link names, while whom it was mailed to is an author of the list.
+    """Return the review of a link, if its recipient is still an author of the list.
 
     Raises `LinkInvalid`, `NotFound`.
     """

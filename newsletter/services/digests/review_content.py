@@ -1,4 +1,4 @@
-"""Describe a digest under review for the mail to its authors: facts, links, how it will look."""
+"""Describe a digest under review for the mail to its authors: facts, links, a preview."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from newsletter.stored_texts import say_stored
 
 BEGIN = "<!-- content -->"
 END = "<!-- /content -->"
-"""The marks of `layout.html` around what a mail says."""
+"""The marks of `layout.html` around the content of a mail."""
 FOOT = "\n--\n"
-"""The mark of `foot.txt` below it."""
+"""The mark of `foot.txt` below the content of a mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedEntry:
-    """An entry with the link that leaves it out."""
+    """An entry with the link that leaves it out of the digest."""
 
     title: str
     direction: str
@@ -94,7 +94,7 @@ def describe_review(
 
 
 def _isolate(title: str, language: str) -> str:
-    """Keep a title that runs the other way from turning the quotation marks around it (UAX 9)."""
+    """Isolate a title of the other writing direction from the text around it (UAX 9)."""
     if find_direction(title, language) == get_direction(language):
         return title
     return f"\u2068{title}\u2069"
@@ -107,7 +107,7 @@ def _say_moment(review: Review, language: str, zone: ZoneInfo) -> str:
 def _render(
     env: Environment, session: Session, mailing_list: MailingList, review: Review
 ) -> tuple[MailContent, str]:
-    """Render the digest in its list's language, with nobody's links; and what is wrong with it."""
+    """Render the digest in its list's language without personal links; return problems as well."""
     plan = make_plan(env, session, mailing_list, review.cadence, review=review)
     entries = select_reviewed(plan, review)
     if not entries:
@@ -129,7 +129,7 @@ def _render(
 
 
 def select_reviewed(plan: DigestPlan, review: Review) -> list[Candidate]:
-    """Select what a digest under review still carries, in the order of numbers."""
+    """Select the entries that a digest under review still carries, in the order of numbers."""
     return [
         entry
         for entry in plan.candidates
@@ -138,7 +138,7 @@ def select_reviewed(plan: DigestPlan, review: Review) -> list[Candidate]:
 
 
 class _Nobody(dict[str, str]):
-    """The values of slots in a mail that is shown to its author: none."""
+    """The empty values of slots in a mail that is shown to its author."""
 
     def __missing__(self, name: str) -> str:
         return ""

@@ -1,4 +1,4 @@
-"""Mail a digest to a list's authors before it goes: what it carries is fixed then.
+"""Fix the entries of a digest and mail it to the list's authors for review.
 
 The digest goes at its hour all the same. A review that is mailed late keeps three quarters of its
 time at least, and the digest goes later for that.
@@ -33,7 +33,7 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence, MailKind
 
 KEPT_SHARE = 0.75
-"""The share of its time that a review has at least, however late it was mailed."""
+"""The least share of the review time that authors get, even if the mail is late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class DueReview:
 
 
 def mail_review(env: Environment, due: DueReview) -> ComposedDigest | None:
-    """Fix what a digest carries, and queue its review to the list's authors.
+    """Fix the entries of a digest, and queue its review to the list's authors.
 
     Where nothing is owed its period is settled. Returns None if another worker did it meanwhile, or
     the digest was held.
@@ -138,7 +138,7 @@ def _add_review(
 
 
 def give_time(env: Environment, review: Review) -> bool:
-    """Let a digest wait whose review could not be mailed yet, so that its authors have their time.
+    """Postpone a digest whose review could not be mailed yet, so that authors get the review time.
 
     Returns whether it waits.
     """

@@ -18,12 +18,12 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
 KEPT_FOR = timedelta(days=30)
-"""Time for which a settled review is kept: its mail's links say meanwhile that the digest went."""
+"""Retention of a closed review, so that its links can say that the digest was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A digest that is reviewed or held, as it was read.
+    """The state of a digest that is reviewed or held.
 
     `entries` are the ids that it may carry, None where nothing is fixed (it is only held).
     `mailed`: its authors were mailed it.
@@ -48,14 +48,14 @@ class Review:
     settled: bool
 
     def is_due(self, now: datetime) -> bool:
-        """Tell whether the digest goes out now."""
+        """Tell whether the digest is due."""
         if self.stopped or (self.entries is None and not self.released):
             return False
         return self.go_at is not None and self.go_at <= now
 
     @property
     def stopped(self) -> bool:
-        """Tell whether the digest stays until its author releases it."""
+        """Tell whether the digest waits until its author releases it."""
         return self.held or (self.waits and not self.released)
 
 
@@ -68,7 +68,7 @@ def find_open(session: Session, list_id: int, cadence: Cadence) -> Review | None
 def claim(
     env: Environment, session: Session, list_id: int, cadence: Cadence, review: Review | None
 ) -> bool:
-    """Settle a review because its digest is being composed; the list's row is locked.
+    """Close a review because its digest is being composed; the list's row is locked.
 
     Return False if the author has said something since `review` was read.
     """
@@ -82,7 +82,7 @@ def claim(
 
 
 def settle_row(env: Environment, session: Session, row: DigestReview) -> None:
-    """Close a review: its links stop working, its queued mails are cancelled."""
+    """Close a review: its links expire and its queued mails are cancelled."""
     row.settled_at = env.now
     row.version += 1
     outbox.cancel_mails(session, row.mails, now=env.now, why="its digest has gone out")
@@ -90,7 +90,7 @@ def settle_row(env: Environment, session: Session, row: DigestReview) -> None:
 
 
 def delete_old_reviews(session: Session, now: datetime) -> None:
-    """Delete the reviews that were settled long enough ago (`KEPT_FOR`)."""
+    """Delete the reviews that were closed more than `KEPT_FOR` ago."""
     session.execute(delete(DigestReview).where(DigestReview.settled_at < now - KEPT_FOR))
 
 

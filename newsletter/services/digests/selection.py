@@ -1,4 +1,4 @@
-"""Select which entries each group of subscribers receives in a digest, and who waits. Pure.
+"""Select the entries that each group of subscribers receives in a digest, and who waits. Pure.
 
 Subscribers at the same cursor who chose the same topics are one group. Groups that are owed the
 same entries share an edition, so that a mail is rendered once however many receive it.
@@ -33,7 +33,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberGroup:
-    """Subscribers who stand at the same place in a list.
+    """Subscribers with the same cursor and the same choice of topics.
 
     `topics` is their choice as `Subscription.topics` stores it; `language` is empty for the list's
     own. `missed` names the entries that came back which they were owed and did not get.
@@ -60,7 +60,7 @@ class WaitRule:
     zone: tzinfo = UTC
 
     def waits(self, owed: Sequence[Candidate]) -> bool:
-        """Tell whether these entries stay for the next digest.
+        """Tell whether these entries wait for the next digest.
 
         They do not if the oldest of them would then have waited too long.
         """
@@ -72,7 +72,7 @@ class WaitRule:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """The entries (ids) that a digest under review may carry, and those of them that it does not.
+    """The ids of the entries that a digest under review may carry, and of those left out.
 
     Whoever is owed another one waits for the next digest, which carries all that they are owed:
     nothing goes out unseen, and nobody misses anything.
@@ -136,7 +136,7 @@ def decide(
     rule: WaitRule,
     fixed: Fixed | None = None,
 ) -> DigestDecision:
-    """Decide which of `candidates` (in the order of their numbers) each group gets."""
+    """Decide for each group which of the `candidates`, in the order of numbers, it receives."""
     groups_by_entries: dict[tuple[int, ...], list[SubscriberGroup]] = {}
     settled: list[SubscriberGroup] = []
     waiting: list[SubscriberGroup] = []
@@ -163,7 +163,7 @@ def decide(
 
 
 def select_owed(group: SubscriberGroup, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Select what a group has not had of the candidates that its topics let through."""
+    """Select the candidates of a group's topics that it has not received yet."""
     missed = set(unpack_topics(group.missed))
     first = bisect_right(candidates, group.cursor, key=lambda entry: entry.seq)
     return [entry for entry in candidates[first:] if not entry.again or entry.id in missed]

@@ -1,4 +1,4 @@
-"""Find where one subscriber stands: which entries they are owed, and when the next mail goes."""
+"""Find the standing of one subscription: the entries it is owed and its next mail."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from newsletter.services.digests.timing import (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The entries that one subscription wants and is owed, and what is decided of them.
+    """The entries that a subscription wants and is owed, and its next digest's decision.
 
     `digest` is None for instant mails, which have no schedule. `review` is what the list's author
     says about the next digest, if anything; `departure` heeds it, `owed` and `decision` do not.
@@ -46,7 +46,7 @@ class Standing:
 
     @property
     def goes_later(self) -> bool:
-        """Tell whether the next digest is reviewed without all that is owed, which then waits."""
+        """Tell whether owed entries are missing from the reviewed digest and wait for the next."""
         review = self.review
         if review is None or review.entries is None:
             return False
@@ -54,7 +54,7 @@ class Standing:
         return any(entry.id not in known for entry in self.owed)
 
     def get_latest(self, mailing_list: MailingList) -> datetime:
-        """Return the latest moment of the digest, however few entries there are."""
+        """Return the latest time of the digest, however few entries there are."""
         if self.digest is None:
             raise ValueError("instant mails wait for no digest")
         period = self.digest.period

@@ -1,4 +1,4 @@
-"""Find when the next digest of a cadence goes out. Composing and explaining both ask here."""
+"""Compute when the next digest of a cadence goes out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class NextDigest:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """The moment of a digest: `at` is None for instant mails that nobody reviews.
+    """The departure time of a digest; `at` is None for instant mails without a review.
 
     `overdue`: as soon as a worker runs. `stopped`: not before its author releases it, whatever `at`
     says.
@@ -45,7 +45,7 @@ class Departure:
 
 
 def find_departure(digest: NextDigest | None, review: Review | None, now: datetime) -> Departure:
-    """Return the moment of the next digest of a cadence, by its schedule and its review."""
+    """Return the departure of the next digest of a cadence, by its schedule and its review."""
     if review is None:
         due_at = digest.period.due_at if digest else None
         return Departure(due_at, overdue=bool(digest and digest.overdue), stopped=False)
@@ -78,7 +78,7 @@ def find_next_digest(
 
 
 def find_review_time(mailing_list: MailingList, cadence: Cadence) -> timedelta:
-    """Return the time before its moment at which a digest is mailed to its authors; 0: never.
+    """Return how long before its departure a digest is mailed for review; 0 for no review.
 
     A digest of every day is reviewed for a day at most.
     """
@@ -89,14 +89,14 @@ def find_review_time(mailing_list: MailingList, cadence: Cadence) -> timedelta:
 
 
 def composed_clause(list_id: int, cadence: Cadence, key: str) -> ColumnElement[bool]:
-    """Build the condition that a period has had its digest, or that there was nothing to mail."""
+    """Build the condition that the digest of a period was composed, or had nothing to mail."""
     return exists().where(
         DigestPeriod.list_id == list_id, DigestPeriod.cadence == cadence, DigestPeriod.key == key
     )
 
 
 def make_wait_rule(mailing_list: MailingList, following: Period | None) -> WaitRule:
-    """Return the rule by which a list's digests wait; without a `following` one they do not."""
+    """Return the wait rule of a list's digests; without a `following` digest they do not wait."""
     return WaitRule(
         mailing_list.digest_min_entries,
         mailing_list.digest_max_wait,
@@ -111,7 +111,7 @@ def make_rule(
     fixed: Fixed | None,
     candidates: Sequence[Candidate],
 ) -> WaitRule:
-    """Return the time that the digest waits for more entries.
+    """Return the wait rule of this digest.
 
     One that was reviewed goes also if some of its entries are gone since: it was announced.
     """

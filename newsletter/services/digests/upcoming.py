@@ -1,4 +1,4 @@
-"""Gather what an author looks at before a digest goes: when, to whom, which entries, its intro."""
+"""Describe the next digest for its page: time, recipients, entries, introduction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
 SHOWN_AT_MOST = 50
-"""Entries that are named on the page, the newest of them: more are too many to decide about."""
+"""The most entries, the newest, that the page lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class UpcomingDigest:
 
 
 def read_upcoming(env: Environment, slug: str, cadence: Cadence) -> UpcomingDigest:
-    """Gather the next digest of a cadence as it would go out now.
+    """Describe the next digest of a cadence as it would go out now.
 
     Raises `NotFound`.
     """
@@ -70,7 +70,7 @@ def read_upcoming(env: Environment, slug: str, cadence: Cadence) -> UpcomingDige
 
 
 def count_recipients(env: Environment, slug: str, cadence: Cadence) -> int:
-    """Count whom the next digest of a cadence would reach now, however long it takes."""
+    """Count the recipients of the next digest of a cadence, without a time limit."""
     with reading() as session:
         mailing_list = get_list(session, slug)
         review = reviews.find_open(session, mailing_list.id, cadence)

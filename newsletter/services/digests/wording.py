@@ -1,4 +1,4 @@
-"""Say numbers, moments and enumerations in what is explained about digests."""
+"""Format numbers, times and enumerations for the explanations of digests."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def join_words(words: Sequence[str]) -> str:
 
 
 def format_moment(moment: datetime, zone: tzinfo) -> str:
-    """Return a moment of the near past or future, like "Mon 07 Dec, 08:00"."""
+    """Format a moment of the near past or future, like "Mon 07 Dec, 08:00"."""
     return f"{moment.astimezone(zone):%a %d %b, %H:%M}"
 
 
 def say_new(entries: int, subscribers: int, total: int, *, cut: bool) -> Text:
-    """Say how many entries are new for how many of a cadence's subscribers, or for more (`cut`)."""
+    """Describe how many entries are new for how many subscribers of a cadence, or more (`cut`)."""
     count: str = f"{subscribers:,}"
     if cut:
         count = Text("at least %(count)s", count=count)
@@ -45,14 +45,14 @@ def say_new(entries: int, subscribers: int, total: int, *, cut: bool) -> Text:
 
 
 def say_nothing_new(total: int) -> Text:
-    """Say that there is nothing new for a cadence's subscribers."""
+    """Describe that there is nothing new for a cadence's subscribers."""
     if total == 1:
         return Text("nothing goes out: nothing new for 1 subscriber")
     return Text("nothing goes out: nothing new for %(total)s subscribers", total=f"{total:,}")
 
 
 def say_corrections(clock: str, verdict: Text) -> Text:
-    """Say that corrections are waited for, until a time of day ("": not known), and what then."""
+    """Describe the wait for corrections, until a time of day ("" for unknown), and what follows."""
     if not clock:
         return Text("waits for corrections: %(verdict)s", verdict=verdict)
     return Text("waits for corrections until %(clock)s: %(verdict)s", clock=clock, verdict=verdict)

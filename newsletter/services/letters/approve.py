@@ -1,4 +1,4 @@
-"""Send a letter as its author approves it in a browser: checked, and with time to take it back."""
+"""Schedule a letter that its author approves in a browser, after its preflight."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.runtime import Environment
 
 UNDO = timedelta(seconds=60)
-"""The time between a press on "Send" and the first message."""
+"""Delay between "Send" and the first message, in which the author can undo."""
 FIELDS_AT_MOST = 20_000
-"""Recipients for whom fields are filled in while somebody waits for the page: that takes a second.
+"""The most recipients whose merge fields are tested within a request; they take a second.
 
 For more, the worker does it before the first message, and pauses the letter if it fails for one.
 """
@@ -23,7 +23,7 @@ For more, the worker does it before the first message, and pauses the letter if 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """The outcome of an approval: the campaign that waits for its moment, or why there is none.
+    """The result of an approval: the scheduled campaign, or the reason why there is none.
 
     `checks` are what the preflight found; `mild` tells that it can be sent all the same.
     """
@@ -41,7 +41,7 @@ def approve_letter(
     again: bool = False,
     anyway: bool = False,
 ) -> Approval:
-    """Schedule a letter for `at`, or for the end of `UNDO`, unless its preflight forbids it.
+    """Schedule a letter for `at`, or after the delay `UNDO`, if its preflight passes.
 
     It is refused for the same reasons as by the command. No other server is asked.
     """

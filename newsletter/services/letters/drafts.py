@@ -1,4 +1,4 @@
-"""Prepare letters before they are sent: create drafts from Markdown files, render and edit them.
+"""Create drafts of letters from Markdown files, render and edit them.
 
 A draft keeps the file's text and the pictures it named. It is rendered afresh until it is scheduled
 or sent (services/letters/send.py); from then on every subscriber gets its stored editions.
@@ -31,7 +31,7 @@ from newsletter.vocabulary import CampaignKind, CampaignStatus
 
 @dataclass(frozen=True, slots=True)
 class EditableLetter:
-    """A letter that can be changed, and the file that it was made from ("" for none).
+    """A letter that can be changed, and the file that it was created from ("" for none).
 
     `folder` is where its pictures lie; None if it was changed elsewhere since, in a browser.
     """
@@ -42,7 +42,7 @@ class EditableLetter:
 
     @property
     def text(self) -> str:
-        """Return its Markdown with front matter."""
+        """Return the letter's Markdown with front matter."""
         return self.stored.text
 
 
@@ -67,12 +67,12 @@ class LetterDraft:
 
     @property
     def slug(self) -> str:
-        """Return the slug of its list."""
+        """Return the slug of the letter's list."""
         return self.prepared.list.slug
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """Return its subject, or both, as the archive shows them: without anybody's name."""
+        """Return the subject or both, without personal data, as the archive shows them."""
         return tuple(version.page.subject for version in self.prepared.versions)
 
 
@@ -183,7 +183,7 @@ def create_draft(env: Environment, file: Path, slug: str | None = None) -> tuple
 
 
 def add_draft(env: Environment, letter: Letter, slug: str | None = None) -> int:
-    """Make a draft of a letter that lies in no file, and return its number.
+    """Create a draft of a letter without a file, and return its id.
 
     Nobody else's server is asked. Raises as `load_draft`.
     """

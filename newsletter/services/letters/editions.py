@@ -1,4 +1,4 @@
-"""Write the editions of a letter: what its subscribers get, in each of their languages."""
+"""Store the editions of a letter: its content in each language of its subscribers."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def read_letter_text(file: Path) -> str:
 
 
 def write_starter(file: Path) -> None:
-    """Write a file to start a letter from. Never overwrites.
+    """Write a starter file for a new letter. Never overwrites.
 
     Raises `Refused` if the file cannot be written.
     """
@@ -57,7 +57,7 @@ def write_starter(file: Path) -> None:
 
 
 def write_beside(file: Path, text: str) -> Path:
-    """Write a text into a new file of this name, or of one like it that is free; return its path.
+    """Write a text to a new file with this name or a similar free one; return its path.
 
     Raises `Refused` if it cannot be written.
     """
@@ -75,7 +75,7 @@ def write_beside(file: Path, text: str) -> Path:
 
 
 def update_file(file: str, before: str, after: str) -> bool | None:
-    """Write a draft's new text into the file it was made from.
+    """Write a draft's new text to the file that it was created from.
 
     Returns False if the file has changed meanwhile, and None if it does not exist; nothing is
     written then. Raises `Refused` if it cannot be written.

@@ -1,4 +1,4 @@
-"""Check where a letter's links and pictures lead, as part of its preflight.
+"""Check a letter's links and pictures for its preflight.
 
 Every problem is reported with its line in the author's file.
 """
@@ -23,15 +23,15 @@ from newsletter.services.runtime import Environment
 from newsletter.setup_vocabulary import CheckVerdict
 
 LINKS_AT_MOST = 100
-"""Links of a letter that are requested; a letter with more is a list of links."""
+"""The most links of a letter that are requested."""
 AT_ONCE = 8
-"""Requests at the same time, which no server takes for an attack."""
+"""Concurrent requests: few enough for any server."""
 REQUESTS_AT_MOST = 60.0
-"""Seconds for all requests together, because somebody waits for the result."""
+"""Seconds for all requests together, since an author waits for the result."""
 REPORTED_AT_MOST = 10
-"""Problems of one kind that are reported; the rest is a number."""
+"""Problems of one kind that are reported one by one; the rest is counted."""
 HEAVY = 3_000_000
-"""Bytes of pictures in one letter; on a train, more take a minute to load."""
+"""Bytes of pictures in one letter above which a check warns: slow connections need a minute."""
 _ABSOLUTE = ("http://", "https://", "mailto:", "tel:")
 # Bounded, so that a run without an end costs little time.
 _CODE = re.compile(r"(?<!`)(`+)(?!`).{0,20000}?(?<!`)\1(?!`)", re.S)
@@ -43,22 +43,22 @@ _HTML = re.compile(
 _LEFT_OVER = re.compile(r"\]\([^)\n]{0,80}\)?")
 
 Progress = Callable[[int, int], None]
-"""A function that is called with how many of how many links have answered."""
+"""A callback with the numbers of links checked and of all links."""
 
 
 class LinkState(StrEnum):
-    """The state of an address that was requested."""
+    """The result of requesting a URL."""
 
     ALIVE = "alive"
     DEAD = "dead"
     UNREACHABLE = "unreachable"
-    """No server answered for it: it, or this machine, is not there."""
+    """No server answered: the host, or this machine's network, is down."""
     UNSURE = "unsure"
-    """Its server refuses programs, or there was no time."""
+    """The server refuses programs, or the time was over."""
 
 
 def check_pictures(env: Environment, draft: LetterDraft) -> Iterator[Check]:
-    """Check for pictures without description, without address, or served by others."""
+    """Check for pictures without a description, without a URL, or from other hosts."""
     pictures = draft.prepared.shown_pictures
     report = _Reporter(draft.prepared.letter)
     undescribed = [picture.written for picture in pictures if not picture.alt.strip()]
@@ -108,7 +108,7 @@ def check_pictures(env: Environment, draft: LetterDraft) -> Iterator[Check]:
 
 
 def check_links(env: Environment, draft: LetterDraft) -> Iterator[Check]:
-    """Check for links without a usable address, and for HTML, which is shown as it is written."""
+    """Check for links with unusable URLs, and for HTML tags, which are shown as text."""
     report = _Reporter(draft.prepared.letter)
     links = {link.written: link for link in draft.prepared.links if not is_field(link.url)}.values()
     lost = [link.written for link in links if not link.url]
@@ -138,7 +138,7 @@ def check_links(env: Environment, draft: LetterDraft) -> Iterator[Check]:
 
 
 class _Reporter:
-    """Makes checks of addresses in a letter: each once, with its line, and not too many."""
+    """Reports problems with URLs: each URL once, with its line, up to `REPORTED_AT_MOST`."""
 
     def __init__(self, letter: Letter) -> None:
         self._letter = letter
@@ -151,7 +151,7 @@ class _Reporter:
         say: Callable[[str, str], Text],
         hint: str,
     ) -> Iterator[Check]:
-        """Report `addresses` as written, each in the words of `say`.
+        """Report `addresses` as written, each described by `say`.
 
         That is called with the place of an address, and with its note if `addresses` is a mapping.
         """
@@ -175,7 +175,7 @@ def _say_unsure(at: str, reason: str) -> Text:
 
 
 def _is_valid_mailto(url: str) -> bool:
-    """Tell whether a link is no mailto link, or one that names valid addresses."""
+    """Tell whether a link is valid as far as it is a mailto link."""
     if not url.lower().startswith("mailto:"):
         return True
     try:
@@ -187,7 +187,7 @@ def _is_valid_mailto(url: str) -> bool:
 
 
 def _check_html(letter: Letter) -> Iterator[Check]:
-    """Yield a check for each HTML tag outside code, which is shown as it is written."""
+    """Yield a check for each HTML tag outside of code, which is shown as text."""
     source = _CODE.sub(lambda code: "\n" * code[0].count("\n"), letter.markdown)
     tags = list(_HTML.finditer(source))
     for tag in tags[:REPORTED_AT_MOST]:
@@ -204,7 +204,7 @@ def _check_html(letter: Letter) -> Iterator[Check]:
 
 
 def check_leftovers(env: Environment, draft: LetterDraft) -> Iterator[Check]:
-    """Check for Markdown signs that are left in the finished text."""
+    """Check for Markdown syntax left in the rendered text."""
     letter = draft.prepared.letter
     code = " ".join(match[0] for match in _CODE.finditer(letter.markdown))
     matches = _LEFT_OVER.finditer(draft.prepared.content.text)
@@ -222,7 +222,7 @@ def check_leftovers(env: Environment, draft: LetterDraft) -> Iterator[Check]:
 
 
 def request_links(env: Environment, draft: LetterDraft, progress: Progress) -> Iterator[Check]:
-    """Request every address once, with the bounds of the feeds' fetcher and no private network."""
+    """Request every URL once, within the limits of the feeds' fetcher and never privately."""
     written = {
         link.url.partition("#")[0]: link.written
         for link in draft.prepared.links
@@ -293,7 +293,7 @@ def _request_all(
 
 
 def _request(env: Environment, url: str) -> tuple[LinkState, str]:
-    """Request an address and return its state, with the reason why it is not alive."""
+    """Request a URL and return its state, with the reason for a failure."""
     try:
         env.fetch(url)
     except FeedUnavailable as error:

@@ -1,4 +1,4 @@
-"""Keep the pictures of drafts that are written in a browser, by the rules for pictures of letters.
+"""Store the pictures of drafts that are written in a browser.
 
 They lie in no folder: the draft says by which name in its text it means which stored picture.
 """
@@ -18,7 +18,7 @@ from newsletter.services.letters import manuscripts, pictures
 from newsletter.services.runtime import Environment
 
 PICTURES_AT_MOST = 100
-"""Pictures of one draft."""
+"""The most pictures of one draft."""
 NAME_AT_MOST = 40
 """Characters of a picture's name in the text, without its ending."""
 DESCRIPTION_AT_MOST = 300
@@ -27,7 +27,7 @@ DESCRIPTION_AT_MOST = 300
 def add_picture(
     env: Environment, campaign_id: int, data: bytes, *, called: str, description: str = ""
 ) -> str:
-    """Keep a picture for a draft, and return the Markdown that shows it.
+    """Store a picture of a draft, and return the Markdown that shows it.
 
     It is recognised by its content; of `called`, the name of its file, letters and digits are kept.
     Raises `InvalidInput` if it is no picture that a mail can show, `Refused` if the draft has too
@@ -52,7 +52,7 @@ def add_picture(
 
 
 def _choose_name(called: str, picture: MailPicture, stored: Mapping[str, str]) -> str:
-    """Return a name that stands for no other picture of the draft."""
+    """Return a name that no other picture of the draft has."""
     plain = unicodedata.normalize("NFKD", called.rpartition(".")[0] or called)
     stem = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower())
     stem = stem.strip("-")[:NAME_AT_MOST].strip("-") or "picture"

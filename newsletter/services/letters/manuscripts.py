@@ -1,4 +1,4 @@
-"""Write drafts in a browser: every text is kept as it stands, finished or not.
+"""Store drafts that are written in a browser, valid or not.
 
 What the command line and the API store was rendered before; this is not, so that nobody loses half
 a sentence. What is wrong with it is said by the preflight, and nothing of it can be sent.
@@ -27,12 +27,12 @@ from newsletter.vocabulary import CampaignKind, CampaignStatus
 
 PAGE = 25
 WAITING = (CampaignStatus.SCHEDULED, CampaignStatus.PAUSED)
-"""A letter in one of these states that has not started can be taken back."""
+"""Statuses in which a letter that has not started can be unscheduled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manuscript:
-    """A letter that has not started, as it is written.
+    """A letter that has not started, with its text for an editor.
 
     `revision` is the number of its last change; `pictures` are the names of those it may show.
     """
@@ -70,7 +70,7 @@ class ManuscriptLine:
 
 @dataclass(frozen=True, slots=True)
 class ManuscriptPage:
-    """Letters, newest first; `next` is the key of the page after it, 0 on the last."""
+    """A page of letters, newest first; `next` is the key of the following page, 0 on the last."""
 
     letters: tuple[ManuscriptLine, ...]
     next: int
@@ -107,7 +107,7 @@ def list_page(list_ids: Collection[int], *, before: int = 0) -> ManuscriptPage:
 
 
 def get_manuscript(campaign_id: int) -> Manuscript:
-    """Return a letter as it is written.
+    """Return a letter with its text.
 
     Raises `NotFound` for what is no letter, or was sent; `InvalidInput` if its front matter cannot
     be read.
@@ -117,7 +117,7 @@ def get_manuscript(campaign_id: int) -> Manuscript:
 
 
 def start_draft(env: Environment, slug: str, fields: LetterFields | None = None) -> int:
-    """Begin a draft for a list, and return its number.
+    """Create an empty draft for a list, and return its id.
 
     Raises `NotFound`, `InvalidInput` by field.
     """
@@ -134,7 +134,7 @@ def start_draft(env: Environment, slug: str, fields: LetterFields | None = None)
 
 
 def save_draft(campaign_id: int, fields: LetterFields, revision: int) -> int:
-    """Store the text of a draft in place of the one that `revision` names.
+    """Replace the text of a draft, if it is still at `revision`.
 
     Returns the number of the new one. Raises `ChangedMeanwhile` if it was changed since, `Refused`
     if it is no draft any more, `NotFound`, and `InvalidInput` by field; nothing is overwritten
@@ -153,7 +153,7 @@ def save_draft(campaign_id: int, fields: LetterFields, revision: int) -> int:
 
 
 def discard_draft(env: Environment, campaign_id: int) -> None:
-    """Cancel a draft: it is in no listing any more, and nobody is mailed.
+    """Cancel a draft, which removes it from listings.
 
     Raises `NotFound`, `Refused` if it is no draft any more.
     """
@@ -162,7 +162,7 @@ def discard_draft(env: Environment, campaign_id: int) -> None:
 
 
 def append_text(campaign_id: int, markdown: str) -> None:
-    """Put a paragraph at the end of a draft.
+    """Append a paragraph to a draft.
 
     Raises as `save_draft` does.
     """
@@ -201,7 +201,7 @@ def _lock(session: Session, campaign_id: int) -> Campaign:
 
 
 def _require_letter(campaign: Campaign) -> Campaign:
-    """Return a campaign that is a letter which has not started.
+    """Return `campaign` if it is a letter that has not started.
 
     Raises `NotFound`.
     """
@@ -228,7 +228,7 @@ def _describe(campaign: Campaign) -> Manuscript:
 
 
 def _store(campaign: Campaign, text: str, fields: LetterFields) -> None:
-    """Write a text, finished or not, and what the columns beside it say of it."""
+    """Store a text, valid or not, and the columns derived from it."""
     campaign.source = text
     campaign.subject = fields.subject[:500]
     campaign.preheader = fields.preheader[:500]

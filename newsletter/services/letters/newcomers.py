@@ -1,4 +1,4 @@
-"""Send a letter once more, to those of its list who have not had it."""
+"""Send a letter again, to subscribers who have not received it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_draft_to_new(
     segment: str | None = None,
     offline: bool = False,
 ) -> LetterDraft:
-    """Return a letter as it would go now to those of its list who have not had it.
+    """Return the draft of a letter for subscribers who have not received it.
 
     `source` is a file or a campaign, also one that was sent; `segment` stands in place of the
     letter's own. Raises as `load_draft`, and `Refused` if a campaign of this letter waits to
@@ -65,7 +65,7 @@ def load_draft_to_new(
 
 
 def _narrow(text: str, segment: str, ids: str) -> str:
-    """Return a letter's text for those of a segment who were not sent the campaigns `ids`."""
+    """Return a letter's text with a segment of the subscribers not sent the campaigns `ids`."""
     parts = (segment and f"({segment})", ids and f"not had({ids})")
     return replace_lines(text, {"segment": " and ".join(filter(None, parts))})
 

@@ -1,4 +1,4 @@
-"""Keep letters of those who are limited to lists from asking for what belongs to all lists.
+"""Refuse letters of list-limited authors and tokens that use data shared by all lists.
 
 A count of recipients, or a letter that fails for some of them, would tell what the pages hide.
 """
@@ -34,7 +34,7 @@ HIDDEN_FROM_TOKENS = frozenset({"tags", "name", "language"})
 
 
 def require_own_facts(segment: str, texts: Collection[str], hidden: Collection[str]) -> None:
-    """Refuse a letter whose segment asks for what is `hidden`, or whose texts hold tags.
+    """Refuse a letter whose segment uses `hidden` attributes, or whose texts use tags.
 
     Raises `InvalidInput`. What cannot be read yet is no letter that could be counted or sent.
     """
@@ -58,7 +58,7 @@ def _read_asked(segment: str) -> set[str]:
 
 
 def _list_asked(term: Term) -> set[str]:
-    """List what is asked of a subscriber that no single list knows."""
+    """List the attributes of a text that belong to no single list."""
     match term:
         case Joined(terms=terms):
             return set().union(*(_list_asked(part) for part in terms))

@@ -1,4 +1,4 @@
-"""Gather, fit, store and load the pictures of letters."""
+"""Collect, resize, store and load the pictures of letters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VIDEO = "video:"
 
 @dataclass(slots=True)
 class GatheredPictures:
-    """The pictures of a letter, and its address in the archive ("" if it has none).
+    """The pictures of a letter, and its URL in the archive ("" if it has none).
 
     `placed` says where each is served, by its address as written; `fresh` are not stored yet;
     `names` are the names under which they are stored; `notes` say what went less than well.
@@ -48,7 +48,7 @@ def gather_pictures(
     offline: bool,
     web_url: str,
 ) -> GatheredPictures:
-    """Fit every picture of a letter for mail; use those in `stored` where the file is gone."""
+    """Resize every picture of a letter for mail; use those in `stored` where a file is missing."""
     gathered = GatheredPictures(web_url)
     for written in find_pictures(letter.markdown):
         if written.startswith(VIDEO):
@@ -72,7 +72,7 @@ def gather_pictures(
 
 
 def _is_beside_letter(written: str) -> bool:
-    """Tell whether a picture lies beside the letter."""
+    """Tell whether a picture's file is in the letter's folder."""
     parts = urlsplit(written)
     return bool(written) and not (
         parts.scheme or parts.netloc or written.startswith(("/", "#", "?"))
@@ -118,7 +118,7 @@ def _open_local(letter: Letter, written: str) -> MailPicture | None:
 def _find_still(
     env: Environment, video: str, gathered: GatheredPictures, *, offline: bool
 ) -> MailPicture | None:
-    """Fetch a video's still picture, so that opening a letter tells the video's host nothing."""
+    """Fetch a video's still picture, so that opening the mail requests nothing from its host."""
     if offline:
         hint = "`newsletter campaign edit` fetches it"
         gathered.notes.append(f"the video {video} is shown without its picture; {hint}")
@@ -154,7 +154,7 @@ def _load_width(name: str) -> int:
 
 
 def save_pictures(session: Session, env: Environment, pictures: Sequence[MailPicture]) -> None:
-    """Store pictures, each content once, in the caller's transaction.
+    """Store pictures in the caller's transaction, each content once.
 
     One that is stored already counts as stored now: see `unused_pictures`.
     """
@@ -177,7 +177,7 @@ def save_pictures(session: Session, env: Environment, pictures: Sequence[MailPic
 
 
 def store_pictures(env: Environment, pictures: Sequence[MailPicture]) -> None:
-    """Store pictures, so that test mails and previews can show them."""
+    """Store pictures in a transaction of their own, for test mails and previews."""
     if pictures:
         with transaction() as session:
             save_pictures(session, env, pictures)

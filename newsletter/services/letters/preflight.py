@@ -1,4 +1,4 @@
-"""Check a letter before it is sent: what would fail, what would look bad, whom it would reach."""
+"""Check a letter before it is sent: its content, links, sender and recipients."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import CampaignStatus
 
 HARD = ("recipients", "fields", "again", "send")
-"""Checks that `--anyway` does not pass over."""
+"""Checks that `--anyway` cannot override."""
 UNFINISHED = (InvalidInput, TemplateProblem, Refused, NotFound)
-"""What is raised for a letter that cannot be rendered; `NotFound` for a resource that it names."""
+"""Errors of a letter that cannot be rendered; `NotFound` for a resource that it names."""
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
-"""Domains for examples and tests (RFC 2606, RFC 6761), which no DNS knows."""
+"""Reserved domains for examples and tests (RFC 2606, RFC 6761), which the DNS does not have."""
 
 
 def check_letter(
@@ -50,7 +50,7 @@ def check_letter(
     send_at: datetime | None = None,
     with_fields: bool = True,
 ) -> list[Check]:
-    """Run every check of a letter, in the order in which they matter.
+    """Run every check of a letter, the most important first.
 
     Without `with_fields` they are not filled in for everybody. If `offline`, no other server is
     asked. `progress` is called with how many links have answered.
@@ -70,7 +70,7 @@ def check_letter(
 
 
 def check_text(env: Environment, draft: LetterDraft) -> list[Check]:
-    """Run the checks of what is written, which take milliseconds on the largest list.
+    """Run the fast checks of a letter's text, independent of the list's size.
 
     Nobody is looked up or counted, and no other server is asked.
     """
@@ -79,7 +79,7 @@ def check_text(env: Environment, draft: LetterDraft) -> list[Check]:
 
 
 def check_stored(env: Environment, campaign_id: int) -> list[Check]:
-    """Run `check_text` for a draft that may be unfinished: why it cannot be rendered is a check.
+    """Run `check_text` for a draft; an error that prevents rendering is reported as a check.
 
     Raises `NotFound` where there is no such campaign.
     """
@@ -92,7 +92,7 @@ def check_stored(env: Environment, campaign_id: int) -> list[Check]:
 
 
 def find_open(checks: list[Check], *, again: bool, later: bool) -> list[Check]:
-    """Return the checks to look at before a letter is sent.
+    """Return the checks that need attention before a letter is sent.
 
     Sending it `again`, or `later` to whoever there will be, passes over what it means.
     """
@@ -102,7 +102,7 @@ def find_open(checks: list[Check], *, again: bool, later: bool) -> list[Check]:
 
 
 def find_refusal(open_checks: list[Check], *, anyway: bool) -> Check | None:
-    """Return the check that forbids to send; the mild ones are passed over with `anyway`."""
+    """Return the check that forbids sending, or None; `anyway` overrides mild ones."""
     bad = [check for check in open_checks if check.verdict == BAD]
     hard = [check for check in bad if check.id in HARD]
     return next(iter(hard or ([] if anyway else bad)), None)
@@ -186,7 +186,7 @@ def _check_repetition(env: Environment, draft: LetterDraft) -> Iterator[Check]:
 def _check_rehearsal(
     env: Environment, draft: LetterDraft, send_at: datetime | None
 ) -> Iterator[Check]:
-    """Run the sending itself and roll it back; report what it would refuse."""
+    """Rehearse sending in a transaction that is rolled back, and report a refusal."""
     try:
         if draft.is_step:
             series.rehearse_addition(env, draft)
@@ -253,7 +253,7 @@ def _check_sender(env: Environment, draft: LetterDraft) -> Iterator[Check]:
 
 
 def _is_reserved(domain: str) -> bool:
-    """Tell whether a domain is reserved for examples and tests, so that no DNS knows it."""
+    """Tell whether a domain is reserved for examples and tests."""
     return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)
 
 

@@ -1,4 +1,4 @@
-"""Render a letter for its list: fit its pictures, render Markdown and templates, make slots.
+"""Render a letter for its list: pictures, Markdown, templates and merge fields.
 
 Nothing is sent or written; the campaign or the series that the letter belongs to is the caller's.
 """
@@ -45,7 +45,7 @@ HTML_AT_MOST = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class LetterVersion:
-    """A letter rendered with one of its subjects.
+    """A rendered letter with one of its subjects.
 
     `content` has slots for every subscriber's links and fields, which `personal` fills; `page` is
     for the archive and holds nothing personal.
@@ -59,7 +59,7 @@ class LetterVersion:
 
 @dataclass(frozen=True, slots=True)
 class PreparedLetter:
-    """A letter rendered for its list, in one version or two (one for each subject it tries out)."""
+    """A letter rendered for its list, in two versions if it has two subjects."""
 
     list: ListContext
     letter: Letter
@@ -71,7 +71,7 @@ class PreparedLetter:
 
     @property
     def fresh(self) -> tuple[MailPicture, ...]:
-        """Return the pictures that are not stored yet."""
+        """The pictures that are not stored yet."""
         return tuple(self.gathered.fresh)
 
     @property
@@ -130,14 +130,14 @@ def prepare_letter(
 
 
 def _vary_subject(letter: Letter) -> list[Letter]:
-    """Return the letter with its second subject, if it has one."""
+    """Return the letter with its second subject, or None."""
     return [replace(letter, subject=letter.subject_b)] if letter.subject_b else []
 
 
 def render_in_language(
     env: Environment, prepared: PreparedLetter, language: str
 ) -> tuple[LetterVersion, ...]:
-    """Render a letter with the program's own words, around the author's, in another language."""
+    """Render a letter with the program's own texts in another language."""
     mailing_list = prepared.list.in_language(language)
     variants = (prepared.letter, *_vary_subject(prepared.letter))
     return tuple(
@@ -204,12 +204,12 @@ def load_personal(fields: Mapping[str, Any] | None) -> MergeTemplates | None:
 def fill_version(
     env: Environment, version: LetterVersion, recipient: Recipient | None
 ) -> MailContent:
-    """Fill in a version's fields for a subscriber, or for nobody; slots for links stay."""
+    """Fill in the merge fields of a version for a subscriber, or for nobody; keep link slots."""
     return _fill(env, version.content, version.personal, recipient, version.archive_url)
 
 
 def show_to_nobody(env: Environment, version: LetterVersion) -> MailContent:
-    """Return a version as a preview shows it, with an ellipsis for what is each subscriber's."""
+    """Return a version for a preview, with an ellipsis in place of each subscriber's data."""
     content = fill_version(env, version, None)
     return MailContent(
         hide_slots(content.subject), hide_slots(content.text), hide_slots(content.html)
@@ -233,14 +233,14 @@ def _fill(
 
 
 class _LetterSlots(dict[str, str]):
-    """Values of the slots of a letter; any other slot stays as it is."""
+    """The values of a letter's slots; any other slot stays unfilled."""
 
     def __missing__(self, name: str) -> str:
         return make_slot(name)
 
 
 def inline_pictures(env: Environment, html: str, prepared: PreparedLetter) -> str:
-    """Return `html` with its pictures embedded, to show it where nothing serves them yet."""
+    """Return `html` with its pictures embedded as data URLs, for previews."""
     fresh = {picture.name: picture for picture in prepared.fresh}
     for name in dict.fromkeys(prepared.names.values()):
         picture = fresh.get(name) or get_picture(name)

@@ -1,4 +1,4 @@
-"""Keep two who change one letter from overwriting each other: in browsers, and beside its file."""
+"""Detect conflicting changes of a letter, in browsers and in its file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from newsletter.services.campaigns import identify
 
 
 def require_revision(campaign: Campaign, revision: int | None) -> None:
-    """Raise `ChangedMeanwhile` if a letter was changed since `revision`; None stands for any."""
+    """Raise `ChangedMeanwhile` if a letter was changed since `revision`; None skips the check."""
     if revision is not None and campaign.revision != revision:
         raise ChangedMeanwhile(
             Text("campaign %(id)s was changed by somebody else meanwhile", id=campaign.id),
@@ -22,7 +22,7 @@ def require_revision(campaign: Campaign, revision: int | None) -> None:
 
 
 def find_folder(campaign: Campaign) -> Path | None:
-    """Return the folder of a letter's file; None if it has none, or was changed elsewhere since.
+    """Return the folder of a letter's file; None without a file, or if it was changed elsewhere.
 
     Whoever writes in a browser must not mail the files of somebody else's folder.
     """
@@ -31,7 +31,7 @@ def find_folder(campaign: Campaign) -> Path | None:
 
 
 def find_file_draft(session: Session, list_id: int, file: str, text: str) -> Campaign | None:
-    """Return the draft that was made of the same file, which this text may replace.
+    """Return the draft of the same file, if this text may replace it.
 
     Raises `ChangedMeanwhile` if it was changed elsewhere since: both texts are somebody's work.
     """

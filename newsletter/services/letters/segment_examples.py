@@ -1,4 +1,4 @@
-"""Offer conditions for the segment of a letter, so that nobody has to know how they are written."""
+"""List example conditions for the segment of a letter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TAGS_AT_MOST = 20
 
 
 def list_examples(slug: str, hidden: Collection[str]) -> list[str]:
-    """List conditions that fit a list: its cadences and topics, and tags unless they are hidden.
+    """List example conditions for a list: its cadences, topics, and tags unless they are hidden.
 
     Raises `NotFound`.
     """
@@ -32,7 +32,7 @@ def list_examples(slug: str, hidden: Collection[str]) -> list[str]:
 
 
 def _read_first_tags(session: Session) -> list[str]:
-    """Read the first tags of the alphabet, one after the other: each look costs one step."""
+    """Read the first tags in alphabetical order, each with one index look-up."""
     tags: list[str] = []
     while len(tags) < TAGS_AT_MOST:
         query = select(func.min(Tag.tag))

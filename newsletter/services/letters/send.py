@@ -1,4 +1,4 @@
-"""Send letters once, now or at their moment, to a list or a segment.
+"""Send letters to a list or a segment, now or at a scheduled time, each once.
 
 Who gets a letter is decided when it starts, and a field that cannot be filled in for somebody stops
 it before anybody has got it. Two subjects are first tried out on a share of the recipients.
@@ -33,7 +33,7 @@ from newsletter.vocabulary import Actor, CampaignStatus, MailKind
 parse = parse_letter
 
 REHEARSED_AT_MOST = 200_000
-"""Characters of HTML above which a letter is rehearsed in its list's language only.
+"""Characters of HTML above which a rehearsal renders the list's language only.
 
 Rendering more than that in all languages takes half a minute.
 """
@@ -47,7 +47,7 @@ def send_letter(
     send_at: datetime | None = None,
     again: bool = False,
 ) -> int:
-    """Send a letter that is no draft yet; works as `dispatch_letter` and returns the same."""
+    """Create a campaign from a letter and send it as `dispatch_letter` does."""
     return dispatch_letter(
         env, drafts.prepare_draft(env, letter, slug, None, ""), send_at=send_at, again=again
     )
@@ -61,7 +61,7 @@ def dispatch_letter(
     again: bool = False,
     fields_checked: bool = False,
 ) -> int:
-    """Schedule a letter for `send_at`, or freeze its recipients now, for any worker to send.
+    """Schedule a letter for `send_at`, or start it by freezing its recipients now.
 
     With `fields_checked` its fields are not filled in for everybody once more. Returns the
     campaign's id. Raises `Refused` if this very letter went to this list before (and
@@ -93,7 +93,7 @@ def dispatch_letter(
 def rehearse_dispatch(
     env: Environment, draft: LetterDraft, send_at: datetime | None = None
 ) -> None:
-    """Schedule or start a letter as `dispatch_letter` does, and roll it back.
+    """Run `dispatch_letter` in a transaction that is rolled back.
 
     Raises whatever `dispatch_letter` would raise about the letter. Its recipients, and whether it
     was sent before, are checked on their own (letters/preflight.py).
@@ -109,7 +109,7 @@ def rehearse_dispatch(
 
 
 def _require_new(session: Session, draft: LetterDraft, campaign: Campaign) -> None:
-    """Raise `Refused` where the list has had this letter, or this file waits to be sent already."""
+    """Raise `Refused` if the list was sent this letter, or its file is already scheduled."""
     twin = identify.find_twin(session, campaign.list_id, draft.prepared.letter, campaign.id)
     if twin is not None:
         raise Refused(
@@ -142,7 +142,7 @@ def _queue(
     versions: VersionsByLanguage,
     send_at: datetime | None,
 ) -> bool:
-    """Write everything about a letter and schedule it, or start it if `send_at` is None.
+    """Store a letter and schedule it, or start it if `send_at` is None.
 
     Returns False if nobody gets it.
     """
@@ -181,7 +181,7 @@ def _require_fields(env: Environment, draft: LetterDraft) -> None:
 
 
 def start_due_letters(env: Environment) -> list[int]:
-    """Start the letters whose moment has come, and return their campaigns' ids.
+    """Start the scheduled letters that are due, and return their campaigns' ids.
 
     A letter that goes wrong, or whose fields cannot be filled in for somebody, is paused instead.
     """
@@ -204,7 +204,7 @@ def _start_or_pause(env: Environment, campaign_id: int) -> bool:
 
 
 def _start_if_due(env: Environment, campaign_id: int, problem: str) -> bool:
-    """Start a letter, or pause it for a `problem`. Return whether it was started."""
+    """Start a letter, or pause it because of a `problem`; return whether it was started."""
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
         if campaign.status != CampaignStatus.SCHEDULED or (
@@ -239,7 +239,7 @@ def _find_obstacle(env: Environment, campaign_id: int) -> str:
 
 
 def _start(env: Environment, session: Session, campaign: Campaign, actor: Actor) -> int:
-    """Freeze the recipients of a letter (of two subjects only of the trial) and count them."""
+    """Freeze and count the recipients of a letter, with two subjects only those of the A/B test."""
     now = env.now  # rows of the start are told from later ones by this moment
     mailing_list = session.get_one(MailingList, campaign.list_id)
     chosen = segments.segment_query(mailing_list, campaign.segment, now)
@@ -259,12 +259,12 @@ def _start(env: Environment, session: Session, campaign: Campaign, actor: Actor)
 
 
 def count_trial(recipients: int, share: int) -> int:
-    """Return the number of recipients that try out two subjects, of a share in percent."""
+    """Return the number of recipients of an A/B test, from its share in percent."""
     return min(recipients, max(2, -(-recipients * share // 100)))
 
 
 def pick_subject(env: Environment, campaign_id: int, letter: str) -> int:
-    """Send the better of two subjects (``a`` or ``b``) to everybody who has had neither.
+    """Send the better subject (``a`` or ``b``) to everybody who was not in the A/B test.
 
     Returns how many these are. Raises `Refused` if there is nothing to pick (any more).
     """
@@ -296,7 +296,7 @@ def pick_subject(env: Environment, campaign_id: int, letter: str) -> int:
 
 
 def count_undecided(env: Environment, campaign_id: int) -> int:
-    """Count the subscribers who would get the better subject now."""
+    """Count the subscribers who were not in the A/B test and would get the better subject."""
     with reading() as session:
         campaign = identify.get_campaign(session, campaign_id)
         remaining = segments.segment_query(campaign.mailing_list, campaign.segment, env.now).where(
@@ -306,7 +306,7 @@ def count_undecided(env: Environment, campaign_id: int) -> int:
 
 
 def _show_in_archive(session: Session, campaign: Campaign, page: MailContent) -> None:
-    """Make `page` the edition that the archive shows."""
+    """Store `page` as the edition that the archive shows."""
     edition = session.scalars(
         select(Edition).where(Edition.campaign_id == campaign.id, Edition.cursor == WEB)
     ).one()

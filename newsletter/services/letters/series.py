@@ -1,4 +1,4 @@
-"""Manage a list's series: the letters that every new subscriber gets, each once and in order.
+"""Manage a list's series: the letters sent once, in order, to every new subscriber.
 
 Which of them is due to whom is decided in services/letters/series_progress.py.
 """
@@ -29,7 +29,7 @@ from newsletter.services.runtime import Environment
 
 @dataclass(frozen=True, slots=True)
 class SeriesLetterView:
-    """A letter of a series; `subscribers` counts those for whom it was queued."""
+    """A letter of a series; `subscribers` counts those it was queued for."""
 
     id: int
     list: str
@@ -84,7 +84,7 @@ def add_letter(
 
 
 def _require_other(step: SeriesLetter, slug: str, letter: Letter, after: timedelta) -> None:
-    """Refuse a letter that is the same as one of the series, and a second welcome letter."""
+    """Refuse a letter that the series has already, and a second welcome letter."""
     same = step.digest == letter.digest
     if same or not (after or step.after_seconds):
         raise Refused(
@@ -107,7 +107,7 @@ def _append(
 
 
 def rehearse_addition(env: Environment, draft: LetterDraft) -> None:
-    """Add a letter to its series as `add_letter` does, and roll it back.
+    """Run `add_letter` in a transaction that is rolled back.
 
     Raises whatever `add_letter` would raise.
     """
@@ -149,7 +149,7 @@ def edit_letter(
     file: str = "",
     after: timedelta | None = None,
 ) -> SeriesLetterView:
-    """Change a letter's text or moment for those who have not had it; nobody gets it again."""
+    """Change a letter's text or delay for subscribers who have not received it."""
     with reading() as session:
         step = _get_step(session, step_id)
         slug = step.mailing_list.slug
@@ -202,7 +202,7 @@ def get_letter(step_id: int) -> SeriesLetterView:
 
 
 def get_letter_id(source: int | Path, slug: str | None = None) -> int:
-    """Return the id of the letter that was made from a file; an id is returned as it is.
+    """Return the id of the letter created from a file; an id is returned unchanged.
 
     Raises `NotFound`, and `Refused` if there are several.
     """
@@ -219,7 +219,7 @@ def get_letter_id(source: int | Path, slug: str | None = None) -> int:
 
 
 def get_text(step_id: int) -> tuple[str, str]:
-    """Return a letter's text, and the file it was made from."""
+    """Return a letter's text, and the file that it was created from."""
     with reading() as session:
         step = _get_step(session, step_id)
         return step.source, step.file

@@ -1,4 +1,4 @@
-"""Queue the letters of series when their moment has come.
+"""Queue the letters of series that are due.
 
 Due-ness is a column: `series_due_at` says when to look at a subscription again, and is set to now
 for those whom a change of the series may concern. A letter that is queued is recorded in the same
@@ -22,9 +22,9 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import MailKind, SubscriptionStatus
 
 BATCH = 200
-"""Subscriptions that are looked at in one transaction, so that none lasts long."""
+"""Subscriptions processed in one transaction, so that none lasts long."""
 LOOK_AGAIN = timedelta(minutes=10)
-"""Time until a subscription is looked at again whose earlier letter is still in the outbox."""
+"""Delay before the next check of a subscription whose earlier letter is still in the outbox."""
 
 
 def begin_series(session: Session, subscription: Subscription, now: datetime) -> bool:
@@ -40,7 +40,7 @@ def begin_series(session: Session, subscription: Subscription, now: datetime) ->
 
 
 def advance_due(env: Environment) -> int:
-    """Queue every letter of a series whose moment has come, and return how many."""
+    """Queue every letter of a series that is due, and return their number."""
     queued = 0
     while True:
         with transaction() as session:
@@ -93,7 +93,7 @@ def _advance(
     sent: dict[int, datetime],
     now: datetime,
 ) -> bool:
-    """Queue a subscription's next letter if it is due, and note when to look again.
+    """Queue a subscription's next letter if it is due, and schedule the next check.
 
     Returns whether a letter was queued.
     """
@@ -137,7 +137,7 @@ def list_steps(session: Session, list_id: int) -> list[SeriesLetter]:
 
 
 def look_again(session: Session, step: SeriesLetter, *, since: datetime, now: datetime) -> None:
-    """Make each subscription whose moment for `step` is after `since` due for a look."""
+    """Schedule a check of each subscription whose letter `step` is due after `since`."""
     begun = Subscription.series_at >= since - timedelta(seconds=step.after_seconds)
     concerned = update(Subscription).where(
         Subscription.list_id == step.list_id,

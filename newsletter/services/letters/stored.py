@@ -1,4 +1,4 @@
-"""Read a letter as it is stored, without rendering it, and tell whether it is still the same."""
+"""Read stored letters without rendering them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsletter.vocabulary import CampaignKind, CampaignStatus
 
 @dataclass(frozen=True, slots=True)
 class StoredLetter:
-    """All of a letter that somebody can change; `text` is its Markdown with front matter."""
+    """The editable content of a letter; `text` is its Markdown with front matter."""
 
     id: int
     list: str
@@ -58,7 +58,7 @@ def _explain_missing(campaign_id: int) -> NotFound:
 
 
 def count_recipients(env: Environment, campaign_id: int, segment: str) -> int:
-    """Count those whom a letter reached, or would reach now if it has not been sent.
+    """Count the recipients of a sent letter, or those an unsent one would reach now.
 
     Raises `NotFound`.
     """

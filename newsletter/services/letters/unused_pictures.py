@@ -1,4 +1,4 @@
-"""Delete pictures that were stored and are shown nowhere, such as those of discarded drafts."""
+"""Delete stored pictures that nothing shows, such as those of discarded drafts."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import CampaignStatus
 
 KEPT_FOR = timedelta(days=30)
-"""A picture that nothing shows is kept for so long after it was last stored."""
+"""Retention of a picture that nothing shows, counted from when it was last stored."""
 AT_ONCE = 50
-"""Pictures that one run looks for in what was mailed; the rest follow in the next."""
+"""Pictures that one run searches for in mailed content; the next run continues."""
 _IS_KEPT = or_(Campaign.status != CampaignStatus.CANCELLED, Campaign.started_at.is_not(None))
-"""A letter that is no discarded draft."""
+"""Condition for letters that are not discarded drafts."""
 
 
 def delete_unused(env: Environment) -> int:
-    """Delete the pictures that nothing has shown for `KEPT_FOR`; return how many they were.
+    """Delete the pictures that nothing has shown for `KEPT_FOR`; return their number.
 
     Drafts, letters, series, editions (what was mailed, and the archive), intros of digests and
     logos show pictures.
@@ -41,14 +41,14 @@ def delete_unused(env: Environment) -> int:
 
 
 def _read_named(session: Session) -> set[str]:
-    """Return the names of the pictures that drafts, letters and series name as theirs."""
+    """Return the names of the pictures that drafts, letters and series refer to."""
     queries = (select(Campaign.pictures).where(_IS_KEPT), select(SeriesLetter.pictures))
     rows = (row for query in queries for row in session.scalars(query) if row)
     return {name for row in rows for name in row.values()}
 
 
 def _is_shown(session: Session, name: str) -> bool:
-    """Tell whether a picture stands in a letter, in what was mailed, in an intro or as a logo."""
+    """Tell whether a picture is used in a letter, mailed content, an introduction or as a logo."""
     places = (
         select(Edition.id).where(or_(Edition.html.contains(name), Edition.text.contains(name))),
         select(DigestIntro.id).where(DigestIntro.text.contains(name)),
@@ -60,5 +60,5 @@ def _is_shown(session: Session, name: str) -> bool:
 
 
 def _keep_longer(session: Session, names: list[str], now: datetime) -> None:
-    """Let pictures be looked for again only after `KEPT_FOR`: that reads all that was mailed."""
+    """Postpone the next search for pictures by `KEPT_FOR`, since it reads all mailed content."""
     session.execute(update(Picture).where(Picture.name.in_(names)).values(created_at=now))

@@ -1,4 +1,4 @@
-"""Check the words of a letter: what would look bad, or be cut off, whoever gets it."""
+"""Check the text of a letter for its preflight: subject, size, questions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.runtime import Environment
 
 CUT_AT = 102 * 1024
-"""Bytes of HTML that Gmail shows; it hides the rest, with the link to unsubscribe."""
+"""Bytes of HTML that Gmail shows; it hides the rest, including the unsubscribe link."""
 FEW_WORDS = 20
-"""Words below which a letter with pictures looks to filters like pictures alone."""
+"""Words below which spam filters rate a letter with pictures as pictures alone."""
 SUBJECT_AT_MOST = 70
 """Characters of a subject; desktop inboxes show no more."""
 _LOUD = re.compile(
@@ -40,7 +40,7 @@ def _check_subject(env: Environment, draft: LetterDraft) -> Iterator[Check]:
 
 
 def _judge_subject(subject: str) -> Iterator[str]:
-    """Yield what makes a subject look like spam."""
+    """Yield the problems that make a subject look like spam."""
     letters = [character for character in subject if character.isalpha()]
     if len(letters) > 5 and sum(character.isupper() for character in letters) > 0.7 * len(letters):
         yield Text("the subject is in capitals")
@@ -78,13 +78,13 @@ def _check_text(env: Environment, draft: LetterDraft) -> Iterator[Check]:
 
 
 def _get_body(env: Environment, draft: LetterDraft) -> str:
-    """Return the letter's own text, without the footer that every mail has."""
+    """Return the letter's own text, without the footer."""
     text = rendering.fill_version(env, draft.prepared.versions[0], None).text
     return SLOT_PATTERN.sub("", text.rpartition("\n--\n")[0] or text)
 
 
 def _check_questions(env: Environment, draft: LetterDraft) -> Iterator[Check]:
-    """Show the questions of a letter; a mistake in one stops the rendering, with its line."""
+    """Yield a check that lists the letter's questions; mistakes in them are errors of rendering."""
     letter = draft.prepared.letter
     count = len(draft.prepared.questions)
     if count:
@@ -125,4 +125,4 @@ PARTS: tuple[Part, ...] = (
     link_check.check_links,
     link_check.check_leftovers,
 )
-"""The checks of what is written."""
+"""The checks of a letter's text."""

@@ -1,4 +1,4 @@
-"""List the campaigns of a mailing list that stand in its public archive."""
+"""List the campaigns in the public archive of a mailing list."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from newsletter.vocabulary import CampaignStatus
 PAGE_LENGTH = 50
 """Campaigns on one page of the archive: a year of weekly mail."""
 SEARCH_AT_MOST = 100
-"""Characters of a search; no subject is found by more."""
+"""The most characters of a search: no subject is longer."""
 
 PUBLIC = (
     # Only what went to the whole list, and is no request to confirm again, has a name.
@@ -42,7 +42,7 @@ _NEWEST = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class ArchiveOwner:
-    """The list whose archive is shown, without numbers: to count them costs each visitor time."""
+    """The list of an archive page, without counts, which would slow each request down."""
 
     slug: str
     title: str
@@ -54,7 +54,7 @@ class ArchiveOwner:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedCampaign:
-    """A campaign as the archive names it: `name` is the last part of its page's address."""
+    """A campaign in the archive; `name` is the last part of its page's URL."""
 
     handle: str
     name: str
@@ -64,7 +64,7 @@ class ArchivedCampaign:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveListing:
-    """A page of the archive, newest first; `older` is where the next page begins, if there is one.
+    """A page of the archive, newest first; `older` is the beginning of the next page, if any.
 
     `complete`: it holds the whole archive.
     """
@@ -76,7 +76,7 @@ class ArchiveListing:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The campaigns sent before and after one, where there are any."""
+    """The campaigns before and after one in the archive, if any."""
 
     previous: ArchivedCampaign | None
     next: ArchivedCampaign | None
@@ -90,7 +90,7 @@ def list_archived(slug: str, *, limit: int = 20) -> tuple[ArchivedCampaign, ...]
 def list_page(
     slug: str, *, before: str = "", search: str = "", limit: int = PAGE_LENGTH
 ) -> ArchiveListing:
-    """Return a page of the archive: what was sent `before` the campaign of that name.
+    """Return a page of the archive: the campaigns sent `before` the one of that name.
 
     `search`: only subjects that contain it. Raises `NotFound` for the list; a name that there is
     not begins at the newest.
@@ -125,7 +125,7 @@ def get_archive_owner(slug: str) -> ArchiveOwner:
 
 
 def get_archived_html(slug: str, handle: str) -> str:
-    """Return the HTML of a public campaign of a list: its widest edition, with slots.
+    """Return the HTML of a public campaign: its largest edition, with slots.
 
     Raises `NotFound`.
     """

@@ -1,4 +1,4 @@
-"""Parse how a list's digests look and when they are worth sending, into columns of the list."""
+"""Parse the settings of a list's digests into columns of the list."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from newsletter.mail.theme import FONTS, RADIUS_AT_MOST
 from newsletter.setting_types import parse_duration
 
 INDEXED = ("letters", "all")
-"""What search engines may list: letters and single posts, or digests of several posts, too."""
+"""The setting for search engines: index letters and single posts, or all digests as well."""
 ON_SILENCE = ("send", "wait")
-"""What becomes of a digest whose review nobody answers."""
+"""The setting for a digest whose review nobody answers."""
 REVIEW_INSTANT = ("no", "yes")
-"""Whether instant mails are reviewed, too."""
+"""The setting for reviewing instant mails as well."""
 WEEKLY_NOTE = ("on", "off")
-"""Whether authors are mailed the numbers of each week."""
+"""The setting for the weekly report to authors."""
 REVIEW_AT_LEAST = timedelta(minutes=5)
 REVIEW_AT_MOST = timedelta(days=3)
-"""The longest review: entries that are found meanwhile wait for the next digest."""
+"""The longest review time; entries found meanwhile wait for the next digest."""
 ENTRIES_AT_MOST = 20
-"""The most entries that a digest may wait for: more are cut to links in one mail."""
+"""The most entries that a digest may wait for; one mail shows more only as links."""
 DAYS_AT_MOST = 366
-"""The longest wait of an entry, in days: nobody expects a post after a year."""
+"""The longest wait of an entry, in days."""
 
 
 def parse_option(name: str, text: str) -> dict[str, object]:

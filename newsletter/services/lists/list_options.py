@@ -18,7 +18,7 @@ from newsletter.vocabulary import Cadence
 
 
 def parse_settings(values: Mapping[str, object]) -> dict[str, Any]:
-    """Return the columns for settings; a value of None is left out.
+    """Return the columns for settings, without those whose value is None.
 
     Raises `InvalidInput` with every problem, by the name of its setting.
     """

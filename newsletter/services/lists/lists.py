@@ -25,7 +25,7 @@ from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 _SCHEDULE = {"send_hour", "send_weekday", "send_monthday", "timezone"}
-"""The columns that say when digests go out."""
+"""The columns of the schedule of digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class ListSettings:
 
 
 def add(env: Environment, slug: str, values: Mapping[str, object]) -> ListSettings:
-    """Make a list.
+    """Create a list.
 
     `values` are settings as in `edit`; `from` is required. Raises `InvalidInput`, `Refused`.
     """
@@ -116,7 +116,7 @@ def edit(
     expected: ListSettings | None = None,
     keep_domain: bool = False,
 ) -> ListSettings:
-    """Change settings of a list; with `keep_domain` it goes on writing from its own domain.
+    """Change settings of a list; with `keep_domain`, refuse a sender at another domain.
 
     These are: title, description, site_url, from, reply_to, address, language, timezone, cadence,
     cadences, hour, day, monthday, grace, min_entries, max_wait, show, order, sections, indexed,
@@ -184,7 +184,7 @@ def show(slug: str, *, count: bool = True) -> ListSettings:
 
 
 def remove(slug: str) -> ListSettings:
-    """Remove a list with its feeds, subscriptions and campaigns, and return what it was."""
+    """Remove a list with its feeds, subscriptions and campaigns, and return its description."""
     with transaction() as session:
         mailing_list = get_list(session, slug)
         settings = _describe(session, mailing_list)
@@ -248,5 +248,5 @@ def _describe_minutes(minutes: int) -> str:
 
 
 def to_json(settings: ListSettings) -> dict[str, object]:
-    """Return a list as programs read it."""
+    """Return a list as `--json` prints it."""
     return asdict(settings)

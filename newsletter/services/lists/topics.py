@@ -1,4 +1,4 @@
-"""Topics: an author groups categories and feeds; subscribers choose among the topics.
+"""Manage a list's topics: groups of categories and feeds that subscribers choose from.
 
 A subscriber who chose none gets everything. What belongs to no topic is for everybody.
 """
@@ -20,12 +20,12 @@ from newsletter.services.lookup import get_feed, get_list
 from newsletter.vocabulary import SubscriptionStatus
 
 TOPICS_AT_MOST = 40
-"""Topics of one list: more are no choice, and their ids must fit into `Subscription.topics`."""
+"""The most topics of one list; their ids must fit into `Subscription.topics`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicOffer:
-    """A topic as a form offers it."""
+    """A topic in a form."""
 
     id: int
     name: str
@@ -33,7 +33,7 @@ class TopicOffer:
 
 @dataclass(frozen=True, slots=True)
 class TopicView:
-    """A topic as its author sees it; `subscribers` counts those who chose it by name."""
+    """A topic as its author sees it; `subscribers` counts those who chose it explicitly."""
 
     id: int
     name: str
@@ -70,7 +70,7 @@ def find_chosen_topics(session: Session, subscription: Subscription) -> tuple[To
 
 
 def choose_topics(session: Session, subscription: Subscription, words: Iterable[object]) -> bool:
-    """Set a subscriber's topics, by id or name, and return whether that changed anything.
+    """Set a subscription's topics, by id or name, and return whether they changed.
 
     All or none of them means everything, also topics that are added later. What is owed already
     goes by the new choice. Raises `InvalidInput` for an unknown one.
@@ -112,7 +112,7 @@ def split_topics(value: object) -> list[object]:
 def add(
     slug: str | None, name: str, *, categories: Sequence[str] = (), feeds: Sequence[str] = ()
 ) -> TopicView:
-    """Make a topic, or add categories and feeds (by number or address) to one.
+    """Create a topic, or add categories and feeds (by number or URL) to one.
 
     Raises `InvalidInput`, `NotFound`.
     """
@@ -183,7 +183,7 @@ def remove(slug: str | None, name: str) -> int:
 
 
 def order(slug: str | None, names: Sequence[str]) -> list[TopicView]:
-    """Put the topics named first, in that order; the others follow as they were."""
+    """Move the named topics to the front, in that order."""
     with transaction() as session:
         mailing_list = get_list(session, slug)
         first = [_get_topic(session, mailing_list, name).id for name in names]
@@ -256,7 +256,7 @@ def _describe(session: Session, topic: Topic) -> TopicView:
 
 
 def pack_topics(topics: Collection[int]) -> str:
-    """Return a choice of topics as it is stored: ids, ascending, with commas between."""
+    """Return a choice of topics as it is stored: ascending ids, separated by commas."""
     return ",".join(map(str, sorted(set(topics))))
 
 
