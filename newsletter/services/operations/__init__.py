@@ -1,1 +1,1 @@
-"""Run an installation: set up, check, back up, clean up."""
+"""Operate an installation: set up, check, back up, restore, clean up."""

@@ -1,4 +1,4 @@
-"""Check that `base_url`, with which every link in every mail begins, leads to this program."""
+"""Check that `base_url`, the beginning of every link in mails, leads to this program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.stored_texts import Stored
 
 
 def check_base_url(env: Environment) -> Iterator[Check]:
-    """Check that the address is a public one, over https, that leads here."""
+    """Check that `base_url` is public, uses https, and leads to this program."""
     url = env.settings.base_url
     parts = urlsplit(url)
     why = Text("mail programs offer their button to unsubscribe only for https (RFC 8058 §3.1)")
@@ -41,7 +41,7 @@ def check_base_url(env: Environment) -> Iterator[Check]:
 
 
 def _check_reachable(env: Environment, url: str) -> Iterator[Check]:
-    """Check that the address in mails leads here, as far as it can be seen from inside."""
+    """Check that `base_url` leads to this program, as far as this machine can tell."""
     why = Text(
         "every link in every mail begins with it, and one-click unsubscription must not be "
         "redirected (RFC 8058 section 3.2)"

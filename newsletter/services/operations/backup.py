@@ -1,4 +1,4 @@
-"""Write everything that another machine needs into one file (its form: backup_archive.py)."""
+"""Write a backup of the whole installation to one file (format: backup_archive.py)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PATTERN = "newsletter-????-??-??T??????Z.backup"
 
 @dataclass(slots=True)
 class _Parts:
-    """Writes the parts of an archive, and their sums."""
+    """Writes the parts of an archive, and their checksums."""
 
     archive: zipfile.ZipFile
     sums: dict[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class _Parts:
 
 
 class _Summing:
-    """Passes on what is written and keeps its SHA-256."""
+    """A file object that passes writes on and computes their SHA-256."""
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
@@ -72,7 +72,7 @@ class _Summing:
 
 
 def choose_name(target: str, now: datetime) -> Path:
-    """Return the file to write: `target`, or a name with the moment inside of a folder.
+    """Return the file to write: `target`, or a file named by the time if it is a folder.
 
     A folder that ends with a slash is made.
     """
@@ -84,7 +84,7 @@ def choose_name(target: str, now: datetime) -> Path:
 
 
 def remove_old(folder: Path, keep: int) -> list[Path]:
-    """Delete all but the newest `keep` backups that `choose_name` named in a folder."""
+    """Delete all but the newest `keep` backups of a folder, known by the names of `choose_name`."""
     old = sorted(folder.glob(PATTERN))[:-keep] if keep else []
     for file in old:
         file.unlink(missing_ok=True)
@@ -127,7 +127,7 @@ def make_backup(
 
 
 def _record(url: str, now: datetime) -> None:
-    """Note in a database of any revision when its last backup was made, for `doctor`."""
+    """Record the time of the last backup in a database of any revision, for `doctor`."""
     engine = create_engine(url, poolclass=NullPool)
     with (
         suppress(DBAPIError),
@@ -180,7 +180,7 @@ def _write_rows(out: _Summing, rows: Iterator[Row]) -> int:
 
 
 def _write_settings(parts: _Parts, settings: Settings, settings_file: Path) -> None:
-    """Add the settings file as it is, and the keys in use, which the environment may hold."""
+    """Add the settings file unchanged, and the keys in use, which may come from the environment."""
     with suppress(FileNotFoundError):
         content = settings_file.read_bytes()
         with parts.open_part(SETTINGS) as out:
@@ -192,7 +192,7 @@ def _write_settings(parts: _Parts, settings: Settings, settings_file: Path) -> N
 
 
 def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the ordinary files of an installation's folders, with their names in the archive."""
+    """Yield the regular files of an installation's folders, with their names in the archive."""
     for name in FOLDERS:
         for file in sorted((folder / name).rglob("*")):
             if file.is_file() and not file.is_symlink() and not file.name.endswith(".partial"):
@@ -200,7 +200,7 @@ def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _finish(out: IO[bytes], file: Path) -> None:
-    """Add the sum of everything before, and put the file onto the disk."""
+    """Append the checksum of everything before, and flush the file to disk."""
     out.flush()
     out.write(sum_of(file))
     out.flush()

@@ -1,4 +1,4 @@
-"""The form of a backup: check every byte of one, and read what is in it.
+"""Read the archive format of backups, after verifying the checksum of every part.
 
 A ZIP archive stands behind a line that names the form and before a SHA-256 of all of it, so that a
 byte that changed and an end that is missing are found before anything is read. Inside: the tables
@@ -27,7 +27,7 @@ from newsletter.services.operations.table_copy import Row, TableShape
 MAGIC = b"newsletter backup 1\n"
 DIGEST = 32
 FOLDERS = ("resources", "templates", "dkim")
-"""Folders beside the settings that are part of an installation."""
+"""Folders beside the settings file that are part of an installation."""
 MANIFEST = "manifest.json"
 SETTINGS = "settings/newsletter.toml"
 KEYS = "settings/keys.json"
@@ -36,7 +36,7 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The description that a backup carries.
+    """The manifest of a backup: what was backed up, when, by which version.
 
     `rows`: the number of rows of each table; `files`: the SHA-256 of each part.
     """
@@ -65,7 +65,7 @@ def sum_of(file: Path, length: int | None = None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class OpenBackup:
-    """A backup that was checked."""
+    """A backup whose checksums were verified."""
 
     manifest: Manifest
     archive: zipfile.ZipFile
@@ -83,12 +83,12 @@ class OpenBackup:
         return self.archive.read(SETTINGS).decode("utf-8-sig")
 
     def read_keys(self) -> tuple[str, ...]:
-        """Return the key that signed, and those that only verified."""
+        """Return the signing key, and the keys that only verify."""
         keys = json.loads(self.archive.read(KEYS))
         return (keys["secret_key"], *keys["secret_key_fallbacks"])
 
     def extract(self, folder: Path) -> list[str]:
-        """Write resources and templates below `folder`; return the names of their folders."""
+        """Extract resources and templates below `folder`; return the names of their folders."""
         names = [name for name in self.manifest.files if name.partition("/")[0] in FOLDERS]
         for name in names:
             file = folder / name
@@ -99,7 +99,7 @@ class OpenBackup:
 
 
 def is_backup(file: Path) -> bool:
-    """Tell whether a file says that it is a backup of this form.
+    """Tell whether a file is a backup in this format, by its header.
 
     Raises `Refused` where it cannot be read.
     """
@@ -119,7 +119,7 @@ def needs_passphrase(file: Path) -> bool:
 
 @contextmanager
 def open_backup(file: Path, *, passphrase: str = "") -> Iterator[OpenBackup]:
-    """Open a backup whose every byte has been checked.
+    """Open a backup after verifying its checksums.
 
     Raises `Refused` for a file that is none, was changed, or is not whole.
     """
@@ -176,7 +176,7 @@ def _read_manifest(archive: zipfile.ZipFile, *, sealed: bool) -> Manifest:
 
 
 def _require_parts(archive: zipfile.ZipFile, manifest: Manifest, file: Path) -> None:
-    """Refuse parts that the manifest does not name, that lie elsewhere, or whose sum differs."""
+    """Refuse parts that are not in the manifest, at another offset, or with another checksum."""
     names = archive.namelist()
     if sorted(names) != sorted([*manifest.files, MANIFEST]):
         raise _make_damage_error(file, "its parts are not those of its manifest")

@@ -36,17 +36,16 @@ from newsletter.services.transfer.import_files import delete_old_files
 from newsletter.services.unforeseen import do_each
 
 UNCONFIRMED_FOR = timedelta(days=14)
-"""A request that nobody confirmed is kept for so long."""
+"""Retention of requests that nobody has confirmed."""
 COUNTERS_FOR = timedelta(days=2)
-"""Twice the longest window that a counter has."""
+"""Retention of counters: twice the longest window of one."""
 PERMANENT = ("warmup", "backup/last")
-"""Counters that are kept: when the first message went, when the last backup was made."""
+"""Counters that are never deleted: times of the first message and of the last backup."""
 PERMANENT_KINDS = ("metrics/", "told/", "backfill/")
-"""The same by the beginning of their names: numbers for Prometheus, troubles that were told, how
-far older events are counted.
+"""Prefixes of counters that are never deleted: metrics, reported troubles, progress of backfills.
 """
 WAITING_AT_ONCE = 500
-"""Subscribers who may be asked for another list in one run; the rest follow in the next."""
+"""Withheld confirmations that one run queues at most; the next run continues."""
 
 
 def clean_up(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> None:
@@ -108,7 +107,7 @@ def _shorten_addresses(env: Environment) -> None:
 
 
 def _ask_withheld(env: Environment) -> None:
-    """Mail the confirmations that a mailbox's daily limit held back, one a day."""
+    """Queue confirmations that a mailbox's daily limit had withheld, one a day for each mailbox."""
     with transaction() as session:
         for subscriber in confirmations.find_withheld(session, limit=WAITING_AT_ONCE):
             confirmations.queue_withheld(env, session, subscriber, Allowance.ASKED)

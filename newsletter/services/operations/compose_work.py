@@ -1,4 +1,4 @@
-"""Make everything whose moment has come: digests, letters, letters of series."""
+"""Compose everything that is due: digests, letters, letters of series."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("newsletter.worker")
 
 
 def compose_all(env: Environment, *, stop: polling.Stop, postponed: digests.Postponed) -> None:
-    """Make what is due of each kind, whatever goes wrong with another kind."""
+    """Compose what is due of each kind; an error in one kind does not stop the others."""
     do_each(
         partial(entries.promote_due, env),
         partial(_compose_digests, env, stop, postponed),

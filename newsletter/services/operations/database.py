@@ -1,4 +1,4 @@
-"""Manage the database as a whole: upgrade it, refuse one that does not fit, copy it."""
+"""Upgrade the database, refuse one of another version, and back up an SQLite file."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from newsletter.files import open_private, prepare_database
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 UPGRADE = "run `newsletter db upgrade`"
 BEFORE_FIRST_RELEASE = frozenset(f"{number:04}" for number in range(1, 13))
-"""Revisions of development versions; their migrations are gone (docs/design.md)."""
+"""Revisions of development versions, whose migrations were removed (docs/design.md)."""
 _REVISION = re.compile(r"^((?:down_)?revision)\b[^=\n]*= \"(\w+)\"", re.M)
-"""The lines of a migration that name its revision and the one before."""
+"""Pattern of the lines of a migration with its revision and the previous one."""
 
 
 @cache
 def _read_migrations() -> dict[str, str]:
-    """Map each revision to the one that it upgrades from, "" for the first.
+    """Map each revision to its predecessor, "" for the first.
 
     Read from the files' text: importing Alembic takes half as long as a short command.
     """
@@ -37,14 +37,14 @@ def _read_migrations() -> dict[str, str]:
 
 
 def find_newest_revision() -> str:
-    """Return the revision that this program works on."""
+    """Return the revision that this version of the program needs."""
     migrations = _read_migrations()
     [newest] = migrations.keys() - set(migrations.values())
     return newest
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Create the tables, or bring them up to date; to an older `revision` for a backup of it.
+    """Create or upgrade the tables, to the newest revision or the given one.
 
     Raises `DatabaseError` where the database cannot be reached, or is at a revision that this
     program has no migration for.
@@ -74,7 +74,7 @@ def _read_revision_at(url: str) -> str:
 
 
 def read_revision(connection: Connection) -> str | None:
-    """Return the revision of a database, None if it holds no tables of this program."""
+    """Return the revision of a database, None if it has no tables of this program."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -82,7 +82,7 @@ def read_revision(connection: Connection) -> str | None:
 
 
 def _describe(error: DBAPIError | sqlite3.DatabaseError, url: str) -> str:
-    """Describe why the database at `url` cannot be used."""
+    """Describe the reason why the database at `url` cannot be used."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return describe_cause(cause, Path(make_url(url).database or "").parent)
 
@@ -92,7 +92,7 @@ def _describe_place(url: str) -> str:
 
 
 def find_revision() -> str | None:
-    """Return the revision of the database, None if it holds no tables of this program.
+    """Return the revision of this installation's database, None if it has no tables.
 
     Raises `DatabaseError`.
     """
@@ -107,7 +107,7 @@ def find_revision() -> str | None:
 
 
 def require_current() -> None:
-    """Refuse to work on a database that is missing, older, newer or broken (D06)."""
+    """Raise `DatabaseError` if the database is missing, older, newer or broken (D06)."""
     file = db.engine.url.database
     if db.engine.dialect.name == "sqlite" and file and not Path(file).exists():
         raise DatabaseError(
@@ -122,7 +122,7 @@ def require_current() -> None:
 
 
 def explain_revision(revision: str, *, subject: str = "the database") -> DatabaseError:
-    """Explain why a database at `revision` is of no use to this program, and what to do."""
+    """Explain why a database at `revision` cannot be used by this program, and what to do."""
     if revision in BEFORE_FIRST_RELEASE:
         return DatabaseError(
             f"{subject} was made by a version before 0.1.0 and cannot be upgraded",
@@ -138,12 +138,12 @@ def explain_revision(revision: str, *, subject: str = "the database") -> Databas
 
 
 def list_revisions() -> set[str]:
-    """Return every revision that this program can upgrade from, and its own."""
+    """List the revisions that this program can upgrade, including its own."""
     return set(_read_migrations())
 
 
 def close() -> None:
-    """Close every connection, so that the database's file can be moved or replaced.
+    """Close every connection, so that the database file can be moved or replaced.
 
     The last connection that closes an SQLite file empties and removes its write-ahead log.
     """
@@ -168,7 +168,7 @@ def get_sqlite_file(url: str) -> Path:
 
 
 def backup(url: str, target: Path) -> None:
-    """Write a consistent copy of an SQLite database, while it is in use, to a new file.
+    """Copy an SQLite database to a new file, consistently, while it is in use.
 
     The database may be of any revision. Raises `Refused` if `target` exists, `DatabaseError` if
     there is nothing to copy or no room.

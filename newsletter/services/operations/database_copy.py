@@ -1,4 +1,4 @@
-"""Copy a database to another one, SQLite or PostgreSQL, and count every table on both sides."""
+"""Copy a database to another one, SQLite or PostgreSQL, and compare the counts of all tables."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from newsletter.services.operations.file_users import read_command
 from newsletter.services.operations.table_copy import Row, TableShape
 
 SILENT_FOR = timedelta(minutes=3)
-"""A worker on another machine that has ticked since may still run; it ticks once a minute."""
+"""Time since its last tick after which a worker on another machine counts as stopped."""
 LOCK_TIMEOUT = "10s"
-"""Time for which a lock on a table of PostgreSQL is waited for."""
+"""Time to wait for a lock on a PostgreSQL table."""
 
 
 def copy_database(source_url: str, target_url: str, now: datetime) -> dict[str, int]:
-    """Copy every row to a database that holds none; return the number of rows of each table.
+    """Copy every row to an empty database; return the number of rows of each table.
 
     Ids and the numbers given out so far stay. Raises `Refused` where a worker runs or the target
     is not empty, `DatabaseError` where either cannot be used; the target is as it was then.
@@ -60,7 +60,7 @@ def fill_new(
     rows_of: Callable[[TableShape], Iterable[Row]],
     sequences: Mapping[str, int],
 ) -> dict[str, int]:
-    """Make the tables at `url` and fill them; nothing of it is left after an error."""
+    """Create the tables at `url` and fill them; leave nothing behind after an error."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         prepare_postgresql(url)
@@ -103,7 +103,7 @@ def fill_all(
 
 
 def prepare_postgresql(url: str) -> None:
-    """Make the tables where there are none; refuse those of another version."""
+    """Create the tables where there are none; refuse tables of another version."""
     revision = find_revision(url)
     if revision is None:
         database.upgrade(url)
@@ -112,7 +112,7 @@ def prepare_postgresql(url: str) -> None:
 
 
 def find_revision(url: str) -> str | None:
-    """Return the revision of the database at `url`, None if it holds no tables of this program."""
+    """Return the revision of the database at `url`, None if it has no tables of this program."""
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         return database.read_revision(connection)
@@ -130,7 +130,7 @@ def require_empty(url: str) -> None:
 
 
 def require_no_worker(connection: Connection, now: datetime) -> None:
-    """Refuse if a worker runs: what it sends meanwhile would be missing from the copy."""
+    """Refuse while a worker runs: mail sent meanwhile would be missing from the copy."""
     for name, ticked_at in connection.execute(text("SELECT name, ticked_at FROM workers")):
         if not workers.is_name(name):
             continue

@@ -1,4 +1,4 @@
-"""Check for `doctor` whether the DNS publishes the keys that sign mail, and note those it does."""
+"""Check for `doctor` that the DNS publishes the signing keys, and record those it does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from newsletter.services.sending import dkim_keys
 
 
 def check_keys(env: Environment, domain: str) -> Iterator[Check]:
-    """Check each key of this installation for a domain that a list is sent from."""
+    """Check each DKIM key of this installation for a sender's domain."""
     named = env.settings.dkim.selectors
     stored = [key.selector for key in dkim_keys.list_keys(env)]
     for selector in dict.fromkeys((*named, *stored)):

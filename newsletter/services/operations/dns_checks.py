@@ -58,13 +58,13 @@ INCLUDES = {
     "mandrillapp.com": "spf.mandrillapp.com",
     "sparkpostmail.com": "_spf.sparkpostmail.com",
 }
-"""The domain that a provider asks to be included in SPF, by the end of its SMTP host's name."""
+"""The SPF include of each provider, by the suffix of its SMTP host."""
 
 
 def check_sender(
     env: Environment, domain: str, *, selector: str = "", sample: dkim.Sample | None = None
 ) -> Iterator[Check]:
-    """Yield every check of a domain that a list is sent from."""
+    """Yield every DNS check of a sender's domain."""
     if domain in FREE_MAIL:
         hint = Text("write from an address of a domain of your own")
         why = Text("its owner tells receivers to refuse such mail from anywhere else (DMARC)")
@@ -87,7 +87,7 @@ def check_sender(
 
 
 def run_checks(id_: str, domain: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
-    """Yield the checks of `look`, or one that says that DNS did not answer."""
+    """Yield the checks of `look`, or one reporting that the DNS did not answer."""
     try:
         yield from list(look())
     except CouldNotAsk as error:
@@ -186,7 +186,7 @@ def _check_dmarc(domain: str, ask: Resolver) -> Iterator[Check]:
 
 
 def check_mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:
-    """Tell whether mail to a domain can arrive."""
+    """Check that mail to a domain can be delivered: MX, A or AAAA records."""
     records = ask(domain, RecordKind.MX)
     if records and all(is_null_mx(entry) for entry in records):
         yield Check(
@@ -223,7 +223,7 @@ def check_mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:
 
 
 def check_host_name(env: Environment, host: str) -> Iterator[Check]:
-    """Check that the name of this host and its address lead to each other."""
+    """Check that this host's name and IP address resolve to each other."""
     if host in LOCAL_HOSTS or not env.settings.smtp.url:
         return
     if not any(server in LOCAL_HOSTS for server in list_smtp_hosts(env)):

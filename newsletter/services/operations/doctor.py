@@ -1,4 +1,4 @@
-"""Check an installation: what is right, what will cause trouble, and what to do about it."""
+"""Check an installation: settings, database, lists, DNS, SMTP, feeds, workers."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from newsletter.services.runtime import Environment
 from newsletter.stored_texts import Stored
 
 LATE = timedelta(minutes=15)
-"""Mail that has been due for so long waits for a worker, or for a server."""
+"""Age of a due mail above which `doctor` reports a delay."""
 SILENT = timedelta(minutes=5)
-"""A worker reports itself every 20 seconds."""
+"""Time since its last tick after which a worker counts as stopped; it ticks every 20 seconds."""
 SMTP_SECONDS = 10.0
 """Seconds to wait for the SMTP server."""
 
@@ -36,7 +36,7 @@ SMTP_SECONDS = 10.0
 def examine(
     env: Environment, *, selector: str = "", sample: bytes | None = None, send_to: str = ""
 ) -> list[Check]:
-    """Run every check, in the order in which they matter.
+    """Run every check, the most important first.
 
     `selector` and `sample` (a mail that was sent) say how mail is signed, for DKIM. `send_to` gets
     a test message. A check that fails raises nothing: it is in the result.
@@ -51,7 +51,7 @@ Part = Callable[[], list[Check]]
 def list_parts(
     env: Environment, *, selector: str = "", sample: bytes | None = None, send_to: str = ""
 ) -> list[tuple[str, Part]]:
-    """List the checks that `examine` runs, each with a name; none of them needs another."""
+    """List the independent checks that `examine` runs, each with a name."""
     plain: tuple[Callable[[Environment], Iterator[Check]], ...] = (
         _check_settings,
         _check_database,

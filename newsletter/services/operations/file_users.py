@@ -1,4 +1,4 @@
-"""Find out which other processes have a file open, so that it is not replaced under them."""
+"""Find the processes that have a file open, before it is replaced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Inode = tuple[int, int]
 
 @dataclass(frozen=True, order=True, slots=True)
 class FileUser:
-    """A process that has the file open."""
+    """A process that has the file open or locked."""
 
     pid: int
     command: str
@@ -27,7 +27,7 @@ class FileUser:
 
 
 def find_users(files: Iterable[Path]) -> list[FileUser]:
-    """Return the other processes that have one of `files` open or locked, by their number.
+    """Return the other processes that have one of `files` open or locked, by pid.
 
     The files of another user's processes are visible to root only, their locks to everybody.
     Systems without /proc show none.
@@ -92,7 +92,7 @@ def _find_lockers(inodes: dict[Inode, str]) -> Iterator[int]:
 
 
 def read_command(pid: int) -> str:
-    """Return the command line of a process, cut for messages.
+    """Return the command line of a process, shortened for messages.
 
     Return "" if it cannot be read.
     """

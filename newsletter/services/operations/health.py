@@ -1,4 +1,4 @@
-"""Show how an installation is, without waiting: what the database knows, and checks in time."""
+"""Read the health of an installation from its database, and run checks within a time limit."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
 
 SECONDS = 20.0
-"""How long a page waits for servers; what is not known by then is said to be unknown."""
+"""Seconds that a page waits for checks; unfinished ones are reported as unknown."""
 AT_ONCE = 4
-"""Checks that run at the same time."""
+"""Concurrent checks."""
 _busy = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """An installation at one look.
+    """The health of an installation.
 
     When a worker was last seen and whether it is `late`; messages that wait, and when the next is
     due; why nothing is mailed, or mail leaves slowly; when the last backup was made.
@@ -68,7 +68,7 @@ def read_health(env: Environment) -> Health:
 
 
 def examine_within(env: Environment, seconds: float = SECONDS) -> list[Check]:
-    """Run the checks of `doctor` side by side, for so many seconds.
+    """Run the checks of `doctor` concurrently, within a time limit in seconds.
 
     Raises `Refused` while somebody else does: they ask other servers, who should not be asked more
     often than needed.

@@ -1,4 +1,4 @@
-"""Hold all mail of an installation: nothing leaves, and every open campaign is paused."""
+"""Hold all mail of an installation, and pause every open campaign."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsletter.services.runtime import Environment
 
 
 def hold_all(session: Session, because: str, now: datetime) -> int:
-    """Let no mail leave, and pause every open campaign.
+    """Hold all mail and pause every open campaign, in the caller's transaction.
 
     Returns how many campaigns were paused.
     """
@@ -25,7 +25,7 @@ def hold_all(session: Session, because: str, now: datetime) -> int:
 
 
 def hold_installation(env: Environment, because: str) -> Hold:
-    """Hold all mail of a running installation, in a transaction of its own.
+    """Hold all mail and pause every open campaign, in a transaction of its own.
 
     Raises `Refused` where it is held already.
     """

@@ -1,4 +1,4 @@
-"""Replace the key that signs links: the new one signs, the old ones still open what they signed."""
+"""Rotate the key that signs links: a new key signs, the old ones still verify."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _rotate(file: Path, environ: Mapping[str, str]) -> Settings:
 
 
 def _keep_owner(part: Path, file: Path) -> None:
-    """Leave the file to its owner, where root changes it."""
+    """Restore the owner of the settings file, where root rewrites it."""
     if os.geteuid() == 0:
         stat = file.stat()
         os.chown(part, stat.st_uid, stat.st_gid)

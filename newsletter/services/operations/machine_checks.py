@@ -1,4 +1,4 @@
-"""Check the machine: who can read the files, how much space is left, whether the clock is right."""
+"""Check the machine: permissions of files, free disk space, the clock."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from newsletter.services.runtime import Environment
 from newsletter.settings import DEFAULT_FILE
 
 ROOM_ENOUGH = 1 << 30
-"""Bytes of free space; with less a warning is given."""
+"""Bytes of free space below which a check warns."""
 ROOM_AT_LEAST = 200 << 20
-"""Bytes: with less, sending may have to stop at any moment."""
+"""Bytes of free space below which a check fails: sending may stop at any moment."""
 CLOCK_OFF = timedelta(minutes=2)
-"""The largest difference of two clocks that does no harm."""
+"""The largest harmless difference between two clocks."""
 
 
 def check_files(env: Environment) -> Iterator[Check]:
-    """Check that nobody else can read files with personal data or with the signing key."""
+    """Check that only their owner can read files with personal data or keys."""
     files = [env.settings.folder / DEFAULT_FILE]
     url = make_url(env.settings.database_url)
     if url.get_backend_name() == "sqlite":
@@ -76,7 +76,7 @@ def check_disk(env: Environment) -> Iterator[Check]:
 
 
 def check_clock(env: Environment) -> Iterator[Check]:
-    """Compare the clock of this machine with the database's, which may be another machine's."""
+    """Check the clock of this machine against the database's."""
     with reading() as session:
         theirs = float(session.scalar(select(outbox.seconds_now_clause(session))) or 0)
     off = abs(env.now.timestamp() - theirs)

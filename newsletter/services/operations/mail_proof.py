@@ -1,4 +1,4 @@
-"""Prove that mail arrives: send one plain message to an address, without the outbox."""
+"""Send one plain test message to an address, without the outbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXT = (
 
 
 def check_arrival(env: Environment, to: str) -> Check:
-    """Send a test message to `to` from the first list, and say what the server answered."""
+    """Send a test message to `to` from the first list; return a check with the server's reply."""
     with reading() as session:
         slug = session.scalar(select(MailingList.slug).order_by(MailingList.id))
     if slug is None:

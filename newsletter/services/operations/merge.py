@@ -1,4 +1,4 @@
-"""Take over what must only grow when a restore replaces a database.
+"""Merge suppressions, departures and erasures of the replaced database into a restored one.
 
 That is: unsubscriptions, suppressions, erasures, changes of address, consents withdrawn, breaks,
 access that was ended, and what was counted for each mailbox. Writes into the restored database,
@@ -31,13 +31,13 @@ from newsletter.tokens import make_keyed_hash
 from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus, SuppressionReason
 
 YES = (ConsentKind.CONFIRMED, ConsentKind.REAFFIRMED, ConsentKind.RESUBSCRIBED)
-"""Evidence that a subscriber agreed to be mailed (again)."""
+"""Evidence with which a subscriber agrees, or agrees again, to be mailed."""
 TAKEN_OVER = Evidence(EvidenceSource.RESTORE, note="taken over from the database that was replaced")
 
 
 @dataclass(slots=True)
 class Merged:
-    """The numbers of what was taken over.
+    """The numbers of merged items.
 
     `unread` is the reason why something of the replaced database could not be read.
     """
@@ -50,7 +50,7 @@ class Merged:
 
 
 class Merger:
-    """Takes over from the database `old` into `session`.
+    """Merges the database `old` into the restored one of `session`.
 
     `signing_keys` made hashes before lasting keys were there.
     """
@@ -68,7 +68,7 @@ class Merger:
         self.keys = list(session.scalars(select(LastingKey.key).order_by(LastingKey.id)))
 
     def __call__(self) -> Merged:
-        """Take over everything that can be read; what cannot be stops nothing else."""
+        """Merge everything that can be read; an unreadable table does not stop the others."""
         steps: tuple[Callable[[], None], ...] = (
             self._take_keys,
             self._suppress,
@@ -90,7 +90,7 @@ class Merger:
     # ───────────────────────────────────────────────────────────────────────────────────────
 
     def _take_keys(self) -> None:
-        """Keep the replaced database's keys, so that the hashes it alone knows are recognised."""
+        """Copy the replaced database's hash keys, so that its hashes are recognised."""
         self.old_keys = [
             row["key"] for row in self.old.read_rows("lasting_keys", ["id", "key"]) if row["key"]
         ]
@@ -149,7 +149,7 @@ class Merger:
         self.merged.suppressed += 1
 
     def _erase(self) -> None:
-        """Delete whoever is known to the replaced database by a hash alone."""
+        """Erase subscribers whom the replaced database knows by a hash alone."""
         rows = self.old.read_rows("suppressions", ["email_hash", "email_key"])
         gone = {row["email_hash"] for row in rows if not row["email_key"]}
         if not gone:
@@ -167,7 +167,7 @@ class Merger:
         self.merged.erased += len(erased)
 
     def _remember_erased(self, email_key: str) -> None:
-        """Keep a hash that our own keys recognise."""
+        """Store the hash of an erased address under the restored database's keys."""
         hashes = [make_keyed_hash(key, email_key) for key in self.keys]
         if not self._find_suppressions(Suppression.email_hash, hashes):
             self.session.add(
@@ -180,7 +180,7 @@ class Merger:
     # ──────────────────────────────────────────────────────────────────────────────────
 
     def _move(self) -> None:
-        """Take over changes of address, confirmed or requested, and the handles in newer mails."""
+        """Merge changes of address, confirmed or requested, and newer handles."""
         if not self.same:
             return
         columns = ["id", "created_at", "handle", "email", "email_key", "new_email", "new_email_key"]
@@ -252,23 +252,23 @@ class Merger:
                         self._end(subscription, left_at or self.now, row["round"] or 1)
 
     def _keep_pause(self, row: OldRow, subscription: Subscription) -> None:
-        """Keep the later end of a break, which may have been asked for since the backup."""
+        """Keep the later end of a pause, which may have been set since the backup."""
         paused_until = parse_stored_moment(row["paused_until"])
         if paused_until and paused_until > (subscription.paused_until or self.now):
             subscription.paused_until = paused_until
 
     def _end_access(self) -> None:
-        """End what authors and programs may, as it was ended; keep the handles of old mailboxes."""
+        """Merge ended access of authors and programs, and the handles of old mailboxes."""
         if self.same:
             merge_access.keep_retired_handles(self.session, self.old)
             merge_access.end_access(self.session, self.old, self.now)
 
     def _keep_counts(self) -> None:
-        """Keep what was counted for each mailbox since the backup."""
+        """Merge the mails counted for each mailbox since the backup."""
         merge_mailboxes(self.session, self.old, self.now)
 
     def _match_rows(self, rows: list[OldRow]) -> Iterator[tuple[OldRow, Subscription]]:
-        """Pair old rows with restored subscriptions.
+        """Match old rows to restored subscriptions.
 
         Within one installation they match by id, else by list and address.
         """
@@ -300,7 +300,7 @@ class Merger:
         return {row.id: row for row in self.session.scalars(query)}
 
     def _has_agreed_since(self, subscription: Subscription, left_at: datetime) -> bool:
-        """Tell whether the restored database holds a yes that is newer than the withdrawal."""
+        """Tell whether the restored database has consent given after the withdrawal."""
         query = select(func.max(ConsentEvent.at)).where(
             ConsentEvent.subscription_id == subscription.id, ConsentEvent.kind.in_(YES)
         )

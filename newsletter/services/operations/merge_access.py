@@ -1,4 +1,4 @@
-"""Take over what was ended since the backup: consents of a form, access, webhooks, old links.
+"""Merge withdrawals since the backup: consents, access, webhooks, retired handles.
 
 A restore must give nobody back what the database that is replaced had taken from them.
 """
@@ -45,7 +45,7 @@ def withdraw_consents(
     evidence: Evidence,
     now: datetime,
 ) -> None:
-    """Withdraw the consents of forms that were withdrawn since."""
+    """Withdraw the consents of forms that were withdrawn since the backup."""
     query = select(FormField.list_id, FormField.name).where(FormField.kind == FieldKind.CONSENT)
     consents = {(row.list_id, row.name) for row in session.execute(query)}
     for row, subscription in pairs:
@@ -62,7 +62,7 @@ def withdraw_consents(
 
 
 def end_access(session: Session, old: ReplacedDatabase, now: datetime) -> None:
-    """End the access of authors and programs that had been ended, and every log-in.
+    """End access of authors and programs that was revoked since the backup, and every log-in.
 
     Of one installation only. What was made after the replaced database last changed was not ended
     in it.
@@ -91,7 +91,7 @@ def _remove_tokens(session: Session, old: ReplacedDatabase, changed_at: datetime
 
 
 def _narrow_access(session: Session, old: ReplacedDatabase, author: Author, row: OldRow) -> None:
-    """Give an author the lesser of two roles, and those lists only that both databases allow."""
+    """Reduce an author to the lesser of both roles, and to the lists that both databases allow."""
     if row["role"] and author.role.includes(role := AuthorRole(row["role"])):
         author.role = role
     if not row["limited"]:
@@ -111,7 +111,7 @@ def _narrow_access(session: Session, old: ReplacedDatabase, author: Author, row:
 
 
 def _remove_passkeys(session: Session, old: ReplacedDatabase, changed_at: datetime) -> None:
-    """Remove passkeys that were removed, and keep the higher count of each, which tells copies."""
+    """Remove passkeys removed since the backup, and keep the higher signature counter of each."""
     columns = ["credential_id", "sign_count"]
     counts = {
         row["credential_id"]: row["sign_count"] or 0
@@ -138,13 +138,13 @@ def _pause_webhooks(
 
 
 def _find_last_change(old: ReplacedDatabase) -> datetime | None:
-    """Return when something last happened in the replaced database, None if that is not known."""
+    """Return the time of the last change in the replaced database, None if it is unknown."""
     moments = (row["at"] for row in old.read_rows("events", ["at"]))
     return parse_stored_moment(max(moments, default=None))
 
 
 def keep_retired_handles(session: Session, old: ReplacedDatabase) -> None:
-    """Keep the handles that changes of address have retired: mails with them lie in old mailboxes.
+    """Copy the handles that changes of address have retired: old mails contain them.
 
     Only within one installation, where the ids of subscriptions mean the same.
     """

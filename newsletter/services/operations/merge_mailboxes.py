@@ -1,4 +1,4 @@
-"""Take over what the replaced database counted for each mailbox, so that no ceiling starts anew."""
+"""Merge the mails counted for each mailbox, so that no limit is reset by a restore."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from newsletter.services.operations.replaced_database import (
 )
 
 NO_DELIVERY = 0
-"""The outbox id of a mail whose message the restored database does not have: it counts as taken."""
+"""The outbox id for a mail that the restored database lacks; it counts as accepted."""
 
 
 def merge_mailboxes(session: Session, old: ReplacedDatabase, now: datetime) -> None:
-    """Keep the higher count of each mailbox, and the mails that either database counted."""
+    """Keep the higher count of each mailbox, and the counted mails of both databases."""
     for rows in old.read_batches("mailboxes", ["mailbox_hash", "unanswered", "mails", "last_at"]):
         hashes = [row["mailbox_hash"] for row in rows]
         query = select(Mailbox).where(Mailbox.mailbox_hash.in_(hashes))

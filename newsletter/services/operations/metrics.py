@@ -1,4 +1,4 @@
-"""The numbers of an installation for Prometheus: gauges from the database, counters of all workers.
+"""Export metrics for Prometheus: gauges from the database, counters of all processes.
 
 Each process writes its tally down once a minute (`write_tally`), so that pages and workers in
 different processes are seen together.
@@ -36,14 +36,14 @@ COUNTERS = {
     "logins": ("Log-ins of authors.", ("outcome",)),
     "campaigns": ("Campaigns that were composed or started.", ("kind",)),
 }
-"""The counters, each with its help and the names of its labels."""
+"""The counters, each with its help text and label names."""
 DURATION = "smtp_seconds"
 MESSAGES = "Messages that wait, by state."
 OLDEST = "Seconds since the oldest message in this state was queued."
 
 
 def write_tally(env: Environment) -> None:
-    """Add this process's numbers to those of the installation; keep them where that fails."""
+    """Add this process's counters to the stored ones; keep them for the next try if that fails."""
     write_sightings(env.sightings)
     counts = env.tally.take()
     if not counts:
@@ -58,7 +58,7 @@ def write_tally(env: Environment) -> None:
 
 
 def write_exposition(env: Environment) -> bytes:
-    """Write every metric in the text format of Prometheus."""
+    """Return every metric in the text format of Prometheus."""
     from prometheus_client import CollectorRegistry, generate_latest
 
     class Collector:
@@ -91,7 +91,7 @@ def _collect(env: Environment) -> Iterator[Any]:
 
 
 def _describe_queue(depths: Mapping[QueueState, QueueDepth], now: datetime) -> Iterator[Any]:
-    """Yield how many messages wait in each state, and for how long the oldest has."""
+    """Yield the metrics of the queue: waiting messages by state, and the age of the oldest."""
     from prometheus_client.core import GaugeMetricFamily
 
     messages = GaugeMetricFamily("newsletter_queue_messages", MESSAGES, labels=("state",))

@@ -1,4 +1,4 @@
-"""Log a problem that several kinds of work meet at once, such as a locked database, one time."""
+"""Log a problem of several jobs, such as a locked database, once."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import logging
 
 
 class ProblemLog:
-    """The problem that each kind of work has now; one that all share is one line in the log."""
+    """The current problem of each job; a problem that several jobs share is logged once."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
         self._problems: dict[str, str] = {}
 
     def note(self, work: str, problem: str) -> None:
-        """Keep the problem of `work`, and log it unless some work has the same one already."""
+        """Record the problem of the job `work`, and log it unless another job has the same one."""
         if problem not in self._problems.values():
             self._log.error("%s: %s", work, problem)
         self._problems[work] = problem
 
     def forget(self, work: str) -> None:
-        """Record that `work` has no problem any more."""
+        """Record that the job `work` has no problem any more."""
         self._problems.pop(work, None)

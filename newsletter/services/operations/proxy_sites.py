@@ -1,4 +1,4 @@
-"""The site of a web server in front of the program: TLS, forwarded headers, time-outs, a cache.
+"""Write the configuration of a reverse proxy: TLS, forwarded headers, time-outs, a cache.
 
 What may be cached the program says itself (`web/shared_cache.py`); the site only keeps to it. No
 address of a page goes into a log whole: the links in mails are as good as a password.
@@ -135,13 +135,13 @@ CADDY = """\
 """
 
 SITES = {"nginx": NGINX, "caddy": CADDY}
-"""The web servers that a site is written for."""
+"""The web servers for which a configuration can be written."""
 
 
 def write_site(
     settings: Settings, server: str, *, port: int, certificate: str = "", key: str = ""
 ) -> str:
-    """Write the site of `server` for this installation, whose pages listen on `port`.
+    """Return the configuration of `server` for an installation that listens on `port`.
 
     Raises `Refused` where base_url is not the https address of a host.
     """

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 ROWS_AT_ONCE = 500
-"""Rows that are looked up in one query; SQLite takes at least 999 parameters."""
+"""Rows looked up with one query; SQLite takes at least 999 parameters."""
 
 OldRow = dict[str, Any]
 """A row of the replaced database, by the names of its columns."""

@@ -1,4 +1,4 @@
-"""Put a backup in the place of an SQLite database, whatever state that is in.
+"""Replace an SQLite database, in whatever state it is, by a backup.
 
 The order keeps either the old or the new state at every moment: check the file, prepare a private
 copy of it beside the database (newest revision, merged, held), lock the old database, keep a copy
@@ -34,7 +34,7 @@ from newsletter.services.runtime import utcnow
 from newsletter.settings import Settings
 
 LOCK_SECONDS = 1.0
-"""Seconds to wait for the lock of the database: a command that is just ending lets go by then."""
+"""Seconds to wait for the database's lock, so that a command that is just ending can finish."""
 SILENT_FOR = timedelta(minutes=3)
 """A worker on another machine that has ticked since may still run; it ticks once a minute."""
 HELD_BECAUSE = "restored from a backup"
@@ -83,7 +83,7 @@ def _require_unused(target: Path) -> None:
 
 @contextmanager
 def _lock_database(target: Path) -> Iterator[sqlite3.Connection | None]:
-    """Hold the old database so that nobody opens it meanwhile.
+    """Lock the old database, so that no other process opens it.
 
     Yield None if there is none that can be read. Its write-ahead log is moved into it, and its side
     files are gone then.
@@ -109,7 +109,7 @@ def _lock_database(target: Path) -> Iterator[sqlite3.Connection | None]:
 
 
 def _lock(connection: sqlite3.Connection) -> None:
-    """Take the lock that is kept until the connection is closed.
+    """Take an exclusive lock that is held until the connection is closed.
 
     See sqlite.org/pragma.html, locking_mode.
     """
@@ -121,7 +121,7 @@ def _lock(connection: sqlite3.Connection) -> None:
 
 
 def _require_no_worker(connection: sqlite3.Connection, target: Path) -> None:
-    """Refuse if a worker runs.
+    """Refuse while a worker runs.
 
     One of this machine is found by its process, one of another by its last report.
     """
@@ -143,7 +143,7 @@ def _require_no_worker(connection: sqlite3.Connection, target: Path) -> None:
 
 
 def _require_ended(name: str, target: Path) -> None:
-    """Refuse if a worker of this machine runs, even one that holds no connection at this moment."""
+    """Refuse while a worker of this machine runs, even one without an open connection."""
     if workers.is_alive(name):
         pid = workers.parse_pid(name)
         raise Refused(
@@ -157,7 +157,7 @@ def _require_ended(name: str, target: Path) -> None:
 
 
 def _own_like(staged: Path, target: Path) -> None:
-    """Give the new file the owner of the old one, or of the folder.
+    """Set the owner of the new file to that of the old one, or of the folder.
 
     Root restores for the service's user.
     """
@@ -167,7 +167,7 @@ def _own_like(staged: Path, target: Path) -> None:
 
 
 def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
-    """Copy the old database to a new name.
+    """Copy the old database to a new file.
 
     A damaged one is copied byte by byte, with its log.
     """
@@ -194,7 +194,7 @@ def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
 
 
 def _make_lasting(target: Path, left: int | None) -> None:
-    """Write the rename to the disk, and empty the old file."""
+    """Flush the rename to disk, and empty the old file."""
     try:
         folder = os.open(target.parent, os.O_RDONLY)
         try:
@@ -211,7 +211,7 @@ def _make_lasting(target: Path, left: int | None) -> None:
 
 
 def _swap(staged: Path, target: Path) -> None:
-    """Put the prepared file in the place of the old one, in one step.
+    """Replace the old file by the prepared one atomically.
 
     A process that opened the old file a moment ago and waits for its lock finds it empty, and says
     so; it would write where nobody reads any more otherwise.
@@ -235,7 +235,7 @@ def _remove(staged: Path) -> None:
 
 
 def _remove_abandoned(target: Path) -> None:
-    """Remove what a restore left that was killed."""
+    """Remove the temporary files of a restore that was killed."""
     for file in target.parent.glob(f".{target.name}.restoring-*"):
         with suppress(OSError, ValueError):
             pid = int(file.name.rpartition(".restoring-")[2].partition("-")[0])

@@ -1,4 +1,4 @@
-"""Check that a file is a backup of this program, and copy it beside the database.
+"""Check that an SQLite file is a backup of this program, and copy it beside the database.
 
 Nothing of the installation is touched before the file has been checked.
 """
@@ -41,7 +41,7 @@ def check_file(file: Path, target: Path) -> None:
 
 
 def stage_backup(file: Path, staged: Path) -> None:
-    """Copy a backup to `staged`, with the log that SQLite may have left beside it."""
+    """Copy a backup to `staged`, with SQLite's write-ahead log if there is one."""
     for source, copy in zip(
         (file, *list_side_files(file)), (staged, *list_side_files(staged)), strict=True
     ):
@@ -51,7 +51,7 @@ def stage_backup(file: Path, staged: Path) -> None:
 
 
 def check_contents(file: Path, staged: Path) -> None:
-    """Refuse a damaged file, another program's, and one of a newer version.
+    """Refuse a database that is damaged, of another program, or of a newer version.
 
     An older one is upgraded in `staged`.
     """
@@ -91,7 +91,7 @@ def _read_revision(connection: sqlite3.Connection) -> str | None:
 
 
 def _list_missing(connection: sqlite3.Connection) -> Iterator[str]:
-    """Name the tables and columns that a database of this version has and this one has not."""
+    """List the tables and columns that a database of this version must have and this one lacks."""
     for table in Base.metadata.sorted_tables:
         columns = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table.name})")}
         if not columns:

@@ -33,7 +33,7 @@ _SECRET_LINE = re.compile(r"^secret_key(_fallbacks)?\s*=.*\n?", re.M)
 
 
 def compare_key(settings: Settings, file: Path, passphrase: str) -> KeyState:
-    """Tell whether the key of the settings signed the links of the backup."""
+    """Compare the key of the settings with the key that signed the backup's links."""
     if not backup_archive.is_backup(file):
         return KeyState.SAME
     with backup_archive.open_backup(file, passphrase=passphrase) as opened:
@@ -84,7 +84,7 @@ def restore_installation(
 
 
 def write_settings_text(opened: OpenBackup) -> str:
-    """Return the settings of a backup, with the keys that were in use."""
+    """Return the settings file of a backup, with the keys that were in use."""
     text = opened.read_settings() or ""
     current, *fallbacks = opened.read_keys()
     keys = f"secret_key = {json.dumps(current)}\n"
@@ -94,7 +94,7 @@ def write_settings_text(opened: OpenBackup) -> str:
 
 
 def _put(staged: Path, target: Path) -> None:
-    """Put a file or folder into its place; what was there before gets another name."""
+    """Move a file or folder to its place, renaming what was there before."""
     if target.exists():
         number = 1
         while (renamed := target.with_name(f"{target.name}.before-restore{number}")).exists():
@@ -105,7 +105,7 @@ def _put(staged: Path, target: Path) -> None:
 
 
 def _own_like(path: Path, folder: Path) -> None:
-    """Give what root restores to the owner of the folder."""
+    """Set the owner of restored files to that of the folder, where root restores."""
     if os.geteuid() != 0:
         return
     stat = folder.stat()

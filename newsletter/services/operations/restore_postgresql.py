@@ -1,4 +1,4 @@
-"""Put a backup in the place of a PostgreSQL database, in one transaction.
+"""Replace the contents of a PostgreSQL database by a backup, in one transaction.
 
 The rows are prepared in an SQLite file (merged with what must only grow, held), as for SQLite. The
 database that is replaced is copied to such a file first, which can be restored in the same way.
@@ -51,7 +51,7 @@ def restore_postgresql(settings: Settings, file: Path, passphrase: str) -> Resto
 
 
 def _keep(settings: Settings, url: str) -> Path | None:
-    """Copy what is replaced to an SQLite file; return None where there were no tables."""
+    """Copy the replaced database to an SQLite file; return None where there were no tables."""
     if database_copy.find_revision(url) is None:
         database.upgrade(url)
         return None

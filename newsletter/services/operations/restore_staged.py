@@ -1,4 +1,4 @@
-"""Prepare the database that a restore puts in place: unpack, upgrade, merge, hold."""
+"""Prepare the database of a restore: unpack, upgrade, merge, hold mail."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Restored:
 
 
 def stage(file: Path, staged: Path, passphrase: str) -> None:
-    """Make an SQLite database of the newest revision from a backup, at `staged`.
+    """Create an SQLite database of the newest revision from a backup, at `staged`.
 
     Raises `Refused` for a file that is damaged, of another program, or of a newer version.
     """
@@ -69,7 +69,7 @@ def _unpack(file: Path, staged: Path, passphrase: str) -> None:
 def prepare(
     settings: Settings, staged: Path, old: sqlite3.Connection | None, now: datetime
 ) -> tuple[Merged, int, int, bool]:
-    """Take over what must only grow, and hold everything else."""
+    """Merge from the replaced database, and hold all mail."""
     engine = create_engine(f"sqlite:///{staged}", poolclass=NullPool, hide_parameters=True)
     with Session(engine) as session, session.begin():
         session.connection(execution_options={"writes": True})
@@ -95,7 +95,7 @@ def prepare(
 
 
 def find_free_name(target: Path) -> Path:
-    """Return a name beside `target` for what a restore replaces."""
+    """Return a free name beside `target` for the replaced file."""
     names = [
         f"{target.name}.before-restore",
         *(f"{target.name}.before-restore.{n}" for n in range(2, 10_000)),
@@ -104,7 +104,7 @@ def find_free_name(target: Path) -> Path:
 
 
 def sync(file: Path) -> None:
-    """Make a file private, and put it onto the disk."""
+    """Make a file private, and flush it to disk."""
     descriptor = os.open(file, os.O_RDWR)
     try:
         os.fchmod(descriptor, PRIVATE)

@@ -1,4 +1,4 @@
-"""Encrypt a file with a passphrase: scrypt makes the key, AES-256-GCM seals chunks of 64 KiB.
+"""Encrypt files with a passphrase: key by scrypt, chunks of 64 KiB in AES-256-GCM.
 
 A chunk's nonce is its number and whether it is the last, so that chunks can neither be exchanged
 nor left out, and a file that was cut does not open. The head is authenticated with every chunk.
@@ -17,9 +17,9 @@ SALT = 16
 CHUNK = 65_536
 TAG = 16
 SCRYPT = {"n": 2**16, "r": 8, "p": 1}
-"""64 MiB and a fifth of a second for each guess (RFC 7914)."""
+"""Parameters of scrypt (RFC 7914): 64 MiB and a fifth of a second for each guess."""
 SHORTEST = 12
-"""Characters of a passphrase: an archive can be guessed at for ever."""
+"""The least characters of a passphrase, since an archive can be attacked offline."""
 
 
 def is_sealed(head: bytes) -> bool:
@@ -28,7 +28,7 @@ def is_sealed(head: bytes) -> bool:
 
 
 def require_passphrase(passphrase: str) -> str:
-    """Return a passphrase that is long enough.
+    """Return the passphrase, or raise `Refused` if it is too short.
 
     Raises `Refused`.
     """
@@ -50,7 +50,7 @@ def _make_nonce(number: int, *, last: bool) -> bytes:
 
 
 def seal(source: IO[bytes], target: IO[bytes], passphrase: str) -> None:
-    """Encrypt what `source` holds into `target`."""
+    """Encrypt the contents of `source` into `target`."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     salt = os.urandom(SALT)
@@ -62,7 +62,7 @@ def seal(source: IO[bytes], target: IO[bytes], passphrase: str) -> None:
 
 
 def unseal(source: IO[bytes], target: IO[bytes], passphrase: str) -> None:
-    """Decrypt what `seal` wrote.
+    """Decrypt a file that `seal` wrote.
 
     Raises `Refused` for another passphrase and for a file that is damaged or not whole.
     """

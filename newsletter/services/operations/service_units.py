@@ -1,4 +1,4 @@
-"""The units with which systemd runs an installation, shut off from the rest of the machine."""
+"""Write systemd units for an installation, sandboxed from the rest of the machine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
 """
-"""Rights that the program does not need.
+"""Directives of systemd that remove rights the program does not need.
 
 It sets limits for the process that parses feeds, so that the calls of @resources stay.
 """
@@ -88,14 +88,14 @@ WantedBy=timers.target
 """
 
 WATCHDOG = "WatchdogSec=300\n"
-"""A worker whose ticks stay out for so long is started anew. gunicorn watches its own processes."""
+"""Time without a tick after which systemd restarts a worker; gunicorn watches its own."""
 WEB_WORKERS = 2
 WEB_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """The way in which an installation is run.
+    """The user, files, port and processes of an installation's service.
 
     `settings_file` names it, `program` is the `newsletter` command, `port` where pages listen.
     `apart`: pages by gunicorn and a worker of its own, instead of `serve`.
@@ -109,7 +109,7 @@ class ServicePlan:
 
 
 def write_units(plan: ServicePlan) -> dict[str, str]:
-    """Write the units of `plan`: their text by the name of each.
+    """Return the text of each unit of `plan`, by name.
 
     Raises `Refused` where the user does not exist or cannot read the settings.
     """
@@ -141,7 +141,7 @@ def write_units(plan: ServicePlan) -> dict[str, str]:
 
 
 def list_superseded(plan: ServicePlan, folder: Path) -> list[str]:
-    """List the units in `folder` that ran the same installation in the other way."""
+    """List the units in `folder` that ran the same installation with the other process layout."""
     other = _list_commands(replace(plan, apart=not plan.apart), "")
     files = [folder / f"{name}.service" for name in other]
     settings_file = str(plan.settings_file)

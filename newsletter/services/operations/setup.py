@@ -25,7 +25,7 @@ database_url = {database_url}
 url = {smtp_url}    # smtp://host:587, smtp+starttls://… or smtps://…
 """
 PROBE_SECONDS = 10.0
-"""Seconds to wait for each reply of a server that is tried."""
+"""Seconds to wait for each reply of a mail server that is tested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class NewSmtp:
 
     @property
     def needs_login(self) -> bool:
-        """Tell whether user and password are still missing, as far as it can be known."""
+        """Tell whether user and password are probably still missing."""
         parts = urlsplit(self.url)
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
         return not (self.user and self.password) and not parts.username and not local
@@ -70,7 +70,7 @@ def parse_smtp(text: str) -> NewSmtp:
 
 
 def find_smtp_problem(smtp: NewSmtp, base_url: str) -> str:
-    """Connect and log in; return what is wrong, "" where the server can be used."""
+    """Connect and log in to a mail server; return the problem, "" if there is none."""
     from newsletter.mail.smtp.transport import SmtpTransport, parse_server
 
     try:
@@ -92,7 +92,7 @@ def require_new(file: Path) -> None:
 
 
 def write_settings(file: Path, values: NewSettings) -> None:
-    """Make the settings file, readable by its owner only.
+    """Create the settings file, readable by its owner only.
 
     Raises `Refused` where it exists.
     """
@@ -141,5 +141,5 @@ def _write_smtp_lines(smtp: NewSmtp) -> Iterator[str]:
 
 
 def _quote(text: str) -> str:
-    """Quote a text for TOML, whose strings are JSON's."""
+    """Quote a text as a TOML string, by JSON's rules."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Find the names of lists and campaigns for a shell's Tab key, straight from an SQLite file.
+"""Complete names of lists and campaigns for a shell, read directly from the SQLite file.
 
 A shell waits a third of a second: no settings are checked and no engine is started. Where anything
 is wrong, and for any other database, there are no names, and nothing is said.

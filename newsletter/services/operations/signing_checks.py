@@ -1,4 +1,4 @@
-"""Check by DNS whether a domain publishes the keys that sign its mail, whoever signs it."""
+"""Check by DNS that a domain publishes the DKIM keys that sign its mail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WHY_DKIM = Text(
 def check_signing(
     domain: str, selector: str, sample: dkim.Sample | None, ask: Resolver
 ) -> Iterator[Check]:
-    """Yield the checks of the keys that a domain publishes, or that signed a mail of it."""
+    """Yield the checks of a domain's DKIM keys, or of those that signed a sample of its mail."""
     if sample is not None:
         yield from _check_sample(domain, sample, ask)
         return
@@ -60,7 +60,7 @@ def _check_key(domain: str, key: dkim.Key) -> Check:
 
 
 def _check_sample(domain: str, sample: dkim.Sample, ask: Resolver) -> Iterator[Check]:
-    """Check a mail that was sent.
+    """Check the signatures of a mail that was sent.
 
     It must be signed for this domain, with a published key, and over the one-click headers.
     """

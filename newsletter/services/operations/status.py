@@ -1,4 +1,4 @@
-"""Summarise each list: its subscribers and their growth, what goes out next, what is wrong."""
+"""Summarise each list: subscribers, growth, next digests, campaigns and problems."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The last 30 days, today last: how many joined each day, and how many of all left.
+    """Subscribers who joined on each of the last 30 days, today last, and the number who left.
 
     Whoever had left already where they were imported from did not leave here.
     """
@@ -62,7 +62,7 @@ class Coming:
 
 @dataclass(frozen=True, slots=True)
 class CampaignSummary:
-    """A campaign under way, waiting for its moment, or the last one sent."""
+    """A campaign that is being sent, scheduled, or was sent last."""
 
     id: int
     kind: CampaignKind
@@ -75,7 +75,7 @@ class CampaignSummary:
 
 @dataclass(frozen=True, slots=True)
 class ListStatus:
-    """A list at one look.
+    """The status of one list.
 
     `failing`: its feeds that cannot be read, each with the reason.
     """
@@ -97,7 +97,7 @@ class ListStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An installation at one look.
+    """The status of an installation.
 
     `ticked_at`: when a worker was last seen; bounces and complaints of 30 days; `hold`: nothing is
     mailed, and why; `sending`: why mail leaves slowly or not at all; `unknown` returned mails are
@@ -167,7 +167,7 @@ def read_status(env: Environment, slug: str | None = None) -> Status:
 
 
 def _never_active_clause() -> Exists:
-    """Build the condition that a suppressed address never was active here."""
+    """Build the condition for suppressed addresses that never were active subscribers."""
     same_address = (
         Subscriber.email_key == Suppression.email_key,
         Subscription.subscriber_id == Subscriber.id,
@@ -242,7 +242,7 @@ def _summarize(session: Session, row: Campaign) -> CampaignSummary:
 
 
 def _count_growth(env: Environment, session: Session, row: MailingList) -> Growth:
-    """Count joins and departures by the days of the list's time zone."""
+    """Count joins and departures by day, in the list's time zone."""
     today = env.now.astimezone(row.zone).date()
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -2, -1)]
     starts = [datetime.combine(day, time(), row.zone).astimezone(UTC) for day in days]

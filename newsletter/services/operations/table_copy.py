@@ -1,4 +1,4 @@
-"""Read every table from one snapshot, and fill an empty database with it: SQLite or PostgreSQL.
+"""Copy all tables from a snapshot of one database to another, SQLite or PostgreSQL.
 
 A row is a list of plain values that JSON holds, the same for both databases: a moment is text in
 UTC as SQLite stores it, JSON is its text, bytes are in base64. Tables and columns are reflected, so
@@ -33,7 +33,7 @@ from sqlalchemy.schema import Table
 from newsletter.errors import DatabaseError, Refused
 
 ROWS_AT_ONCE = 2000
-"""Rows that are read or written in one batch, so that memory does not grow with a table."""
+"""Rows read or written in one batch, so that memory does not grow with a table."""
 REVISION_TABLE = "alembic_version"
 
 Row = list[Any]
@@ -41,7 +41,7 @@ Row = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class TableShape:
-    """A table as a copy holds it: the names of its columns, and the kind of each."""
+    """The names of a table's columns, and the kind of each."""
 
     name: str
     columns: tuple[str, ...]
@@ -50,7 +50,7 @@ class TableShape:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A database at one moment.
+    """A consistent snapshot of a database.
 
     `sequences` holds the last number given out in each table, so that none is used twice.
     """
@@ -89,7 +89,7 @@ class Snapshot:
 
 @contextmanager
 def open_snapshot(url: str) -> Iterator[Snapshot]:
-    """Open a database for reading at one moment, while it is in use.
+    """Open a consistent snapshot of a database that is in use.
 
     Raises `Refused` where it holds no tables of this program.
     """
@@ -123,7 +123,7 @@ def fill(
     rows_of: Callable[[TableShape], Iterable[Row]],
     sequences: Mapping[str, int],
 ) -> dict[str, int]:
-    """Replace the rows of every table, in the caller's transaction; return how many each has.
+    """Replace the rows of every table, in the caller's transaction; return their numbers.
 
     The tables exist, at the revision that the rows are of.
     """
@@ -169,7 +169,7 @@ def _find_key(connection: Connection, table: str) -> list[str]:
 
 
 def _write_moment(value: object) -> str:
-    """Write a moment as SQLite stores it; text from there is so already."""
+    """Format a moment as SQLite stores it; text from SQLite stays unchanged."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     return str(value)
@@ -222,7 +222,7 @@ def _insert(connection: Connection, table: TableShape, rows: Iterable[Row]) -> N
 
 
 def _copy_in(connection: Connection, table: TableShape, rows: Iterable[Row]) -> None:
-    """Fill a table by COPY: one statement, so that rows may refer to later ones of the table."""
+    """Fill a table with one COPY, so that rows may refer to later ones of the same table."""
     decode = [_FOR_POSTGRESQL[kind] for kind in table.kinds]
     names = ", ".join(map(_quote, table.columns))
     driver: Any = connection.connection.driver_connection

@@ -1,4 +1,4 @@
-"""Bring the database up to date, after a backup of it as it was."""
+"""Upgrade the database after backing it up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from newsletter.settings import Settings
 
 
 def upgrade_safely(settings: Settings, settings_file: Path, now: datetime) -> Path | None:
-    """Upgrade the database; return the backup that was made first, None where none was needed.
+    """Back up and upgrade the database; return the backup's path, None if none was needed.
 
     A new database and one that is up to date need none. Raises `DatabaseError`.
     """

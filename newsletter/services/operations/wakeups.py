@@ -1,4 +1,4 @@
-"""Compute when the work that a change of the database may make due is done next.
+"""Schedule jobs that a change of the database may make due.
 
 It is done when somebody has written, when something becomes due, and every so often in any case;
 behind PgBouncer, where changes are not noticed, every second.
@@ -18,15 +18,15 @@ from newsletter.services.runtime import Environment, utcnow
 from newsletter.services.signup import confirmation_gate
 
 SOON = timedelta(seconds=1)
-"""Time between two looks where something waits, or where changes are not noticed."""
+"""Interval of checks while something waits, or where changes are not noticed."""
 PAUSE_SECONDS = 0.05
-"""Seconds after a look before the next: what many visitors write meanwhile is one change."""
+"""Shortest time between two checks in seconds, so that many writes count as one change."""
 LOOK_AGAIN = timedelta(seconds=60)
-"""Time between two looks where nothing waits: a change that was not noticed costs so much."""
+"""Interval of checks while nothing waits, the longest delay of an unnoticed change."""
 
 
 class Wakeups:
-    """The moments at which the work `names` is done; `move` changes that of one.
+    """Schedules the jobs `names`; `move` sets the next run of one.
 
     Without `changes` nothing is planned.
     """
@@ -47,7 +47,7 @@ class Wakeups:
         self._plans: dict[str, datetime] = {}
 
     def watch(self, stopping: threading.Event) -> None:
-        """Have work done when the database has changed, and when it was planned.
+        """Run jobs when the database has changed, and at their planned times.
 
         Only this thread moves anything: a scheduler that ends holds its lock until all work has.
         """
@@ -67,7 +67,7 @@ class Wakeups:
 
     @contextmanager
     def working(self, name: str) -> Iterator[None]:
-        """Record that work is being done; it is done once more if something changes meanwhile."""
+        """Mark a job as running; it runs once more if the database changes meanwhile."""
         with self._guard:
             self._running.add(name)
             self._wanted.discard(name)
@@ -81,20 +81,20 @@ class Wakeups:
                 self.plan(name, utcnow())
 
     def plan(self, name: str, moment: datetime) -> None:
-        """Have work done at a moment, where it is among the `names`."""
+        """Plan a job's next run, if it is one of `names`."""
         if name in self._names:
             with self._guard:
                 self._plans[name] = moment
             self.wake()
 
     def wake(self) -> None:
-        """Have the thread that watches look at its plans."""
+        """Wake the watching thread to read the plans."""
         if self._changes is not None:
             self._changes.wake()
 
 
 def find_mail_moment(env: Environment) -> datetime:
-    """Compute when to look for mail next: soon, where some is due and was not sent."""
+    """Compute when to check for due mail next: soon, if some is due and was not sent."""
     wait = LOOK_AGAIN
     with reading() as session:
         if outbox.find_due_campaigns(session, now=env.now):
@@ -105,6 +105,6 @@ def find_mail_moment(env: Environment) -> datetime:
 
 
 def find_gate_moment() -> datetime:
-    """Compute when to open the gate next: soon, where somebody waits."""
+    """Compute when to open the gate next: soon, if a mail waits."""
     with reading() as session:
         return utcnow() + (SOON if confirmation_gate.read_held(session) else LOOK_AGAIN)

@@ -1,4 +1,4 @@
-"""Notice what will cause trouble, and tell it once: in the log, and by mail to the author.
+"""Detect problems of the installation, and report each once: in the log and by mail.
 
 The worker looks every hour. A trouble is told once, until it has ended; `status` lists those that
 there are now, and `doctor` explains them.
@@ -31,11 +31,11 @@ TOLD = "told/"
 LAST_BACKUP = "backup/last"
 BACKUP_AFTER = timedelta(days=7)
 CERTIFICATE_BEFORE = timedelta(days=14)
-"""Certificates are renewed 30 days before their end: with 14 left that does not work."""
+"""Time before its end at which a certificate is reported: renewal at 30 days has failed."""
 
 
 def list_troubles(env: Environment) -> list[Check]:
-    """Return the problems that can be seen without the network."""
+    """List the problems that can be detected without the network."""
     parts = (
         proxy_headers.check_proxy,
         machine_checks.check_disk,
@@ -48,7 +48,7 @@ def list_troubles(env: Environment) -> list[Check]:
 
 
 def watch(env: Environment) -> list[Check]:
-    """Look at everything, and tell what is new: a line in the log and a mail to the author."""
+    """Run every check, and report new problems in the log and by mail to the author."""
     troubles = [*list_troubles(env), *check_certificate(env)]
     troubles = [check for check in troubles if check.verdict in (WARN, BAD)]
     with transaction() as session:
@@ -89,7 +89,7 @@ def check_ceilings(env: Environment) -> Iterator[Check]:
 
 
 def check_backup(env: Environment) -> Iterator[Check]:
-    """Check that a backup was made within a week, once there is something to lose."""
+    """Check that a backup was made within a week, if there is a list."""
     with reading() as session:
         made_at = session.scalar(
             select(func.max(Counter.starts_at)).where(Counter.name == LAST_BACKUP)
@@ -114,7 +114,7 @@ def check_backup(env: Environment) -> Iterator[Check]:
 
 
 def check_certificate(env: Environment) -> Iterator[Check]:
-    """Check that the certificate of base_url is not about to end."""
+    """Check that the certificate of base_url is not about to expire."""
     url = env.settings.base_url
     parts = urlsplit(url)
     if parts.scheme != "https" or parts.hostname in LOCAL_HOSTS:
