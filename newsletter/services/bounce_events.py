@@ -1,4 +1,4 @@
-"""Show bounce events: those of a subscriber, of a campaign, and those that wait for a person."""
+"""List, count and delete bounce events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAILURES = (
 )
 
 KEPT_FOR = timedelta(days=30)
-"""Time for which unproved reports and quotations from reports are kept, to find mistakes."""
+"""Retention of unproved reports, and of quotations from reports, for debugging."""
 
 _NOT_PROVED = (BounceProof.ADDRESS, BounceProof.NONE)
 
@@ -49,7 +49,7 @@ class BounceView:
     campaign: int | None
 
     def as_json(self) -> dict[str, object]:
-        """Give the event as `newsletter bounce ls --json` prints it."""
+        """Return the event as `newsletter bounce ls --json` prints it."""
         return {
             "id": self.id,
             "at": self.at,
@@ -75,7 +75,7 @@ class Returned:
 
 
 UNKNOWN = (BounceEffect.UNKNOWN, BounceEffect.ADVISORY)
-"""Effects of events that were not understood or not proved: they wait for a person."""
+"""Effects of events that were not understood or not proved: an author has to look at them."""
 
 
 def list_bounces(
@@ -123,7 +123,7 @@ def _read_views(session: Session, query: object) -> list[BounceView]:
 
 
 def read_content(event_id: int) -> bytes:
-    """Return what is kept of a report that was not understood, or of a reply.
+    """Return the stored content of a report that was not understood, or of a reply.
 
     Raises `NotFound`.
     """
@@ -149,7 +149,7 @@ def list_of_subscriber(session: Session, subscriber_id: int) -> list[BounceView]
 
 
 def find_of_delivery(session: Session, delivery_id: int) -> BounceView | None:
-    """Find the last failure or complaint that a delivery came back with."""
+    """Find the last failure or complaint reported about a delivery."""
     query = select(BounceEvent).where(
         BounceEvent.delivery_id == delivery_id,
         BounceEvent.bounce_class.in_((*FAILURES, BounceClass.COMPLAINT)),
@@ -168,12 +168,12 @@ def find_of_campaign(session: Session, campaign_id: int, subscription_id: int) -
 
 
 def count_returned(session: Session, campaign_id: int) -> Returned:
-    """Count a campaign's messages that came back, each once for each of the three."""
+    """Count a campaign's messages that bounced, were reported as spam, or were answered."""
     return count_returned_of(session, [campaign_id])[campaign_id]
 
 
 def count_returned_of(session: Session, campaign_ids: Sequence[int]) -> dict[int, Returned]:
-    """Count the same of several campaigns, in one statement."""
+    """Count the returned messages of several campaigns, in one statement."""
     kind = case(
         (BounceEvent.bounce_class.in_(FAILURES), BounceClass.HARD.value),
         else_=type_coerce(BounceEvent.bounce_class, String),
@@ -200,7 +200,7 @@ def scrub(session: Session, subscriber_id: int) -> None:
 
 
 def delete_old(session: Session, now: datetime) -> None:
-    """Delete unproved events after 30 days, and empty what the proved ones quote."""
+    """Delete unproved events older than `KEPT_FOR`, and the quotations of proved ones."""
     old = BounceEvent.at < now - KEPT_FOR
     session.execute(delete(BounceEvent).where(old, BounceEvent.proof.in_(_NOT_PROVED)))
     quoted = BounceEvent.content.is_not(None)

@@ -14,7 +14,7 @@ GOOD = CheckVerdict.GOOD
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at.
+    """One check: its verdict, a sentence, and a hint.
 
     `hint` says what to do where it is not good, `why` what comes of it, and `record` is the line to
     publish in the DNS, where that is the mend.

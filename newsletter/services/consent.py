@@ -1,6 +1,6 @@
-"""The consent record: what happened to a subscription, on whose word, with which wording.
+"""Write and read the consent record: evidence of each change of a subscription.
 
-Only ever added to.
+Evidence is only ever added.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _REMEMBERED = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The origin of a statement of consent.
+    """The origin of a piece of evidence: source, page, IP address, time.
 
     `form` is which of our forms it was (page, form, script, iframe).
     """
@@ -72,7 +72,7 @@ def make_wording(*, consent_text: str, title: str, language: str) -> str:
 
 
 def hash_wording(text: str) -> str:
-    """Return the name of a wording: the SHA-256 of its content."""
+    """Return the key of a wording: the SHA-256 of its content."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -84,7 +84,7 @@ def store_wording(session: Session, text: str, now: datetime) -> str:
 
 
 def find_wording(session: Session, version: object, otherwise: str) -> str:
-    """Return the wording that a form names by its version, `otherwise` if it is not known.
+    """Return the wording of a version sent by a form, or `otherwise` if it is unknown.
 
     A form that was pasted long ago goes on showing a text that the author has changed since.
     """
@@ -97,7 +97,7 @@ def find_wording(session: Session, version: object, otherwise: str) -> str:
 
 
 def strip_secrets(url: str) -> str:
-    """Cut the address of a page to what the record needs.
+    """Remove query values and tokens from a page's URL before it is recorded.
 
     User, query and fragment are removed: they hold tokens, addresses and search terms. Of a page of
     ours behind a signed link only its purpose stays.
@@ -113,7 +113,7 @@ def strip_secrets(url: str) -> str:
 
 
 def _leave_out_tokens(segments: Sequence[str]) -> Iterator[str]:
-    """Leave out what comes after a signed link's purpose, and whatever else looks signed."""
+    """Remove the token of a signed link, and any other part that looks like one."""
     for number, segment in enumerate(segments):
         if number and segments[number - 1] in PATHS and segment:
             yield "…"
@@ -133,7 +133,7 @@ def note_consent(
     message_id: str = "",
     reserved: int | None = None,
 ) -> int:
-    """Add a piece of evidence, which nothing changes later.
+    """Append a piece of evidence to the record.
 
     Return its id, which is the `reserved` one if there is one.
     """
@@ -161,7 +161,7 @@ def note_consent(
 
 @dataclass(frozen=True, slots=True)
 class ProofEvent:
-    """A piece of evidence as a regulator reads it.
+    """A piece of evidence in the proof of consent.
 
     `wording` is the text itself, `wording_version` the SHA-256 of it.
     """
@@ -182,7 +182,7 @@ class ProofEvent:
 
 @dataclass(frozen=True, slots=True)
 class ProofMail:
-    """A mail that belongs to the record, and the server's answer to it."""
+    """A mail in the proof of consent, with the mail server's reply."""
 
     list: str
     mail: str
@@ -193,7 +193,7 @@ class ProofMail:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Everything that shows how an address came to be mailed.
+    """The proof of consent: all evidence about an address, and the mails that belong to it.
 
     `standing` maps each list to the subscription's status.
     """
@@ -207,7 +207,7 @@ class Proof:
 
 
 def get_proof(env: Environment, address: str) -> Proof:
-    """Return the consent record of an address, oldest first.
+    """Return the proof of consent of an address, oldest evidence first.
 
     Raises `InvalidInput`, `NotFound`.
     """
@@ -261,7 +261,7 @@ def _read_events(session: Session, slugs: dict[int, str]) -> tuple[ProofEvent, .
 
 
 def _list_mails(session: Session, slugs: dict[int, str]) -> tuple[ProofMail, ...]:
-    """Return the mails that belong to the record."""
+    """List the mails that belong to a proof of consent."""
     return tuple(
         ProofMail(slug, row.mail, row.status, row.finished_at, row.text or "")
         for subscription_id, slug in slugs.items()
@@ -271,7 +271,7 @@ def _list_mails(session: Session, slugs: dict[int, str]) -> tuple[ProofMail, ...
 
 
 def cut_to_network(ip: str) -> str:
-    """Return the network of an address: /24, or /64 for IPv6; ``unknown`` if it is not one."""
+    """Return the network of an IP address: /24, or /64 for IPv6; ``unknown`` if it is invalid."""
     try:
         address = ip_address(ip.partition("%")[0])
         address = getattr(address, "ipv4_mapped", None) or address
@@ -281,7 +281,7 @@ def cut_to_network(ip: str) -> str:
 
 
 def shorten_old_addresses(session: Session, *, kept_for: timedelta, now: datetime) -> int:
-    """Cut the IP addresses of a batch of old evidence to their network, and return its size."""
+    """Shorten the IP addresses of a batch of old evidence to networks; return the batch's size."""
     old = (
         select(ConsentEvent)
         .where(

@@ -1,4 +1,4 @@
-"""Count events in windows of time, in the database, for every process on it.
+"""Count events in time windows, in database rows shared by all processes.
 
 What is counted, and how much is too much, is decided by others: `request_limits.py` first of all.
 """
@@ -19,11 +19,11 @@ from newsletter.models import Counter
 HOUR = 3600
 A_DAY = 86_400
 NAMES_AT_ONCE = 500
-"""Counters that one query asks for, far below what either database takes as parameters."""
+"""Counters read with one query, far below the parameter limits of both databases."""
 
 
 def increment(session: Session, name: str, *, now: int, seconds: int) -> int:
-    """Count one more of `name` in the window that holds `now`, and return the number.
+    """Increment the counter `name` in the window of `now`, and return the new count.
 
     `now` in seconds since 1970.
     """
@@ -31,14 +31,14 @@ def increment(session: Session, name: str, *, now: int, seconds: int) -> int:
 
 
 def add_count(session: Session, name: str, by: int, *, now: int, seconds: int) -> int:
-    """Count `by` more of `name` and return the number."""
+    """Add `by` to the counter `name`, and return the new count."""
     return increment_all(session, [name], now - now % seconds, by=by)[name]
 
 
 def increment_all(
     session: Session, names: Sequence[str], starts_at: int, *, by: int = 1
 ) -> dict[str, int]:
-    """Count `by` more of each, in one statement.
+    """Add `by` to each of several counters, in one statement.
 
     Give the narrow before the wide, so that two processes lock them in the same order.
     """
@@ -50,7 +50,7 @@ def increment_all(
 def increment_shared(
     session: Session, names: Sequence[str], starts_at: int, *, by: int = 1
 ) -> dict[str, int]:
-    """Count `by` more of each of the counters that the requests of all visitors change.
+    """Add `by` to counters that the requests of all visitors share.
 
     On PostgreSQL this is a transaction of its own, so that no visitor waits until another's request
     is on the disk: it stays counted whatever becomes of the caller's, and if the server crashes the
@@ -67,7 +67,7 @@ def increment_shared(
 
 @cache
 def _build_statement(rows: int, more: str = "") -> Prepared:
-    """Build the statement that counts `rows` names, and returns `more`."""
+    """Build the upsert of `rows` counters."""
     listed = ", ".join(f"(:name{number}, :starts_at, :by)" for number in range(rows))
     statement = text(
         # Only numbers and a constant are inserted into the text.
@@ -81,7 +81,7 @@ def _build_statement(rows: int, more: str = "") -> Prepared:
 
 
 def count_since(session: Session, names: Sequence[str], *, since: int) -> dict[str, int]:
-    """Return how often each of `names` happened since a moment, in seconds since 1970.
+    """Return the counts of `names` since a moment, given in seconds since 1970.
 
     Only whole windows count, those that began at `since` or later.
     """

@@ -1,4 +1,4 @@
-"""Count what becomes of subscriptions: asked, joined, left, slower; see services/figures.py.
+"""Count requests, joins, departures and cadence changes of subscriptions (services/figures.py).
 
 Called by what owns the life cycle, in its transaction. Whatever is counted holds no address: a
 number, a day, a form, a page.
@@ -24,14 +24,14 @@ from newsletter.statistics_vocabulary import Figure
 from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource
 
 ATTRIBUTED_FOR = timedelta(days=7)
-"""A departure is counted for the last campaign that was sent so lately."""
+"""Time after a campaign in which a departure is attributed to it."""
 BY_SUBSCRIBER = (
     EvidenceSource.LINK,
     EvidenceSource.ONE_CLICK,
     EvidenceSource.MAIL,
     EvidenceSource.PREFERENCES,
 )
-"""Doors that stand in a mail: what comes through them is an answer to one."""
+"""Evidence sources that are links in a mail, so that an act is attributed to that mail."""
 
 
 def count_asked(session: Session, list_id: int, evidence: Evidence, now: datetime) -> None:
@@ -48,7 +48,7 @@ def count_asked(session: Session, list_id: int, evidence: Evidence, now: datetim
 
 
 def name_page(url: str) -> str:
-    """Name a page without its scheme, as people write it; "" where it is not known."""
+    """Return a page's URL without its scheme, "" where it is not known."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -83,7 +83,7 @@ _CONFIRMED = ConsentKind.CONFIRMED
 def _find_origin(
     session: Session, subscription_id: int, message_id: str
 ) -> tuple[str, EvidenceSource, str] | None:
-    """Find the form, door and page of the request that a confirmation answers."""
+    """Find the form, source and page of the request that a confirmation belongs to."""
     query = select(ConsentEvent.form, ConsentEvent.source, ConsentEvent.page).where(
         ConsentEvent.subscription_id == subscription_id,
         ConsentEvent.kind == ConsentKind.REQUESTED,
@@ -129,7 +129,7 @@ def count_removed(
 
 
 def count_reason(session: Session, subscription: Subscription, reason: str, now: datetime) -> None:
-    """Count why a subscriber left, as they chose it."""
+    """Count the reason that a subscriber chose for leaving."""
     figures.note(session, [Counted(subscription.list_id, Figure.REASON, now, reason)])
 
 
@@ -155,7 +155,7 @@ def count_cadence(
 def _count_for_campaign(
     session: Session, subscription: Subscription, figure: Figure, now: datetime, name: str
 ) -> list[Counted]:
-    """Count once more for the last campaign that the subscriber was sent, if it is a week old."""
+    """Count for the last campaign that the subscriber was sent within `ATTRIBUTED_FOR`."""
     campaign_id = outbox.find_last_campaign(session, subscription.id, since=now - ATTRIBUTED_FOR)
     if campaign_id is None:
         return []

@@ -1,4 +1,4 @@
-"""Let a recipients' domain rest that refuses us for our own sake."""
+"""Back off from recipients' domains that refuse this sender: they rest for a while."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.services import notifications
 from newsletter.services.runtime import Environment
 
 REFUSALS = 3
-"""Refusals of a domain, in a row or returned within a day, after which it rests."""
+"""Refusals by a domain, in a row or returned within a day, after which it rests."""
 REST_FIRST = timedelta(minutes=15)
 REST_AT_MOST = timedelta(hours=4)
 """The longest rest of a domain; it doubles from `REST_FIRST` with each further refusal."""
@@ -22,7 +22,7 @@ REST_AT_MOST = timedelta(hours=4)
 
 @dataclass(frozen=True, slots=True)
 class RestingDomain:
-    """A recipients' domain that no campaign is mailed to `until` then, and what it answered."""
+    """A resting domain: no campaign is mailed to it `until` then; with its last reply."""
 
     domain: str
     until: datetime
@@ -38,7 +38,7 @@ def list_resting(session: Session, now: datetime) -> tuple[RestingDomain, ...]:
 def rest_domain(
     env: Environment, session: Session, domain: str, why: str, *, campaign_id: int
 ) -> datetime:
-    """Let a domain rest, longer each time, and tell the author once.
+    """Let a domain rest, longer each time, and notify the author once.
 
     Returns until when.
     """

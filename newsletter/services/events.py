@@ -1,4 +1,4 @@
-"""Record what happens to subscriptions, campaigns and entries, in the transaction that does it.
+"""Record events about subscriptions, campaigns and entries, in the transaction that causes them.
 
 History, webhooks, statistics and the author's pages read these rows. Only the modules that own a
 life cycle write them (services/subscription_state.py, services/campaigns/state.py,
@@ -23,7 +23,7 @@ from newsletter.services.webhook_queue import queue_messages
 from newsletter.vocabulary import Actor, EventKind
 
 KEPT_FOR = timedelta(days=800)
-"""Two years and a season, so that a year can be compared with the one before it."""
+"""Retention of events: two years and a season, so that years can be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ _events = cast(Table, Event.__table__)
 
 
 def record_events(session: Session, events: Iterable[NewEvent]) -> None:
-    """Add rows for `events` in one statement, and tell the webhooks that want them."""
+    """Insert `events` in one statement, and queue messages for the webhooks that want them."""
     rows = [_to_row(event) for event in events]
     if rows:
         insert_rows(session, _events, rows)
@@ -62,7 +62,7 @@ def _to_row(event: NewEvent) -> dict[str, Any]:
 
 
 def record_event(session: Session, event: NewEvent) -> None:
-    """Add one row for `event`."""
+    """Insert one event, and queue its messages for webhooks."""
     record_events(session, [event])
 
 

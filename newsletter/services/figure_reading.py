@@ -15,7 +15,7 @@ Sums = dict[Figure, Counter[str]]
 
 
 def sum_of_list(session: Session, list_id: int, first: str, last: str) -> Sums:
-    """Sum the figures of a list by name, from one day to another; without states."""
+    """Sum the figures of a list by name over a range of days, without states."""
     query = select(DailyFigure.figure, DailyFigure.name, func.sum(DailyFigure.count)).where(
         *_list_clauses(list_id), DailyFigure.day.between(first, last)
     )
@@ -31,7 +31,7 @@ def sum_of_list(session: Session, list_id: int, first: str, last: str) -> Sums:
 def sum_by_day(
     session: Session, list_id: int, figures: Collection[Figure], first: str
 ) -> dict[Figure, Counter[str]]:
-    """Sum figures of a list by day, from a day to the newest."""
+    """Sum figures of a list by day, from a first day on."""
     query = (
         select(DailyFigure.figure, DailyFigure.day, func.sum(DailyFigure.count))
         .where(*_list_clauses(list_id), DailyFigure.day >= first, DailyFigure.figure.in_(figures))
@@ -46,7 +46,7 @@ def sum_by_day(
 def read_states(
     session: Session, list_id: int, figure: Figure, last: str
 ) -> tuple[str, Counter[str]]:
-    """Read a state as it was counted on the newest day up to `last`: that day, and the counts."""
+    """Read a state's latest counts up to the day `last`; return the day and the counts."""
     of_figure = (*_list_clauses(list_id), DailyFigure.figure == figure)
     day: str | None = session.scalar(
         select(func.max(DailyFigure.day)).where(*of_figure, DailyFigure.day <= last)
@@ -60,7 +60,7 @@ def read_states(
 
 
 def find_first_day(session: Session, list_id: int) -> str:
-    """Return the first day of which a list has a total, or an empty text."""
+    """Return the first day for which a list has totals, or ""."""
     day: str | None = session.scalar(
         select(func.min(DailyFigure.day)).where(*_list_clauses(list_id))
     )
@@ -70,7 +70,7 @@ def find_first_day(session: Session, list_id: int) -> str:
 def sum_of_campaigns(
     session: Session, campaigns: Collection[tuple[int, int]], figures: Collection[Figure]
 ) -> dict[int, Counter[Figure]]:
-    """Sum figures of campaigns, given as (list, campaign); each has a counter."""
+    """Sum figures of campaigns, given as (list id, campaign id), one counter for each."""
     sums: dict[int, Counter[Figure]] = {campaign_id: Counter() for _, campaign_id in campaigns}
     query = (
         select(DailyFigure.campaign_id, DailyFigure.figure, func.sum(DailyFigure.count))
@@ -89,7 +89,7 @@ def sum_of_campaigns(
 def read_of_campaign(
     session: Session, list_id: int, campaign_id: int, figure: Figure
 ) -> list[tuple[str, str, int]]:
-    """Read a figure of a campaign: (day, name, count), the oldest day first."""
+    """Read a figure of a campaign as (day, name, count), oldest day first."""
     query = (
         select(DailyFigure.day, DailyFigure.name, DailyFigure.count)
         .where(

@@ -1,4 +1,4 @@
-"""Count what happens by day: note it with what is counted, and add the notes up later.
+"""Count events by day: write notes in the transaction that counts, add them to totals later.
 
 A note is written in the transaction of what it counts, so that neither a crash nor a deletion
 loses it; `fold` adds notes to the totals and deletes them in one transaction, so that none counts
@@ -25,16 +25,16 @@ from newsletter.schedule import zone_of
 from newsletter.statistics_vocabulary import Figure
 
 QUARTER = 900
-"""Seconds; no time zone differs from another by less."""
+"""Seconds of a quarter of an hour, the smallest difference between time zones."""
 NAME_AT_MOST = 120
 NOTES_AT_ONCE = 2000
-"""Notes that are added up in one transaction."""
+"""Notes that are added to the totals in one transaction."""
 NAMES_A_DAY = 100
-"""Names that visitors give (`BY_VISITORS`) and that are told apart on one day."""
+"""Different names from visitors (`BY_VISITORS`) that are counted separately on one day."""
 OTHERS = "…"
-"""The name of all that are too many to be told apart; of a state, they are left out."""
+"""The name that stands for all names beyond `NAMES_A_DAY`; a state leaves these out."""
 BY_VISITORS = (Figure.ASKED_PAGE, Figure.CONFIRMED_PAGE, Figure.FEED_READERS)
-"""Figures with names that anybody may make up: pages of forms, fetchers of feeds."""
+"""Figures whose names come from visitors: pages of forms, fetchers of feeds."""
 
 _notes = cast(Table, FigureNote.__table__)
 _NOTED = Prepared(insert(_notes))
@@ -49,7 +49,7 @@ _REPLACE = text(_ADDED.format(count=":count"))
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """So many more of a figure of a list, or of one of its campaigns (`campaign_id`)."""
+    """An increment of a figure of a list, or of one of its campaigns (`campaign_id`)."""
 
     list_id: int
     figure: Figure
@@ -60,7 +60,7 @@ class Counted:
 
 
 def note(session: Session, counted: Iterable[Counted]) -> None:
-    """Add to the figures, in the caller's transaction and in one statement."""
+    """Write notes of figures, in the caller's transaction and in one statement."""
     sums: Counter[tuple[int, int, datetime, Figure, str]] = Counter()
     for row in counted:
         name = shorten_text(row.name, NAME_AT_MOST)
@@ -81,25 +81,25 @@ def note(session: Session, counted: Iterable[Counted]) -> None:
 
 
 def cut(moment: datetime) -> datetime:
-    """Cut a moment to its quarter of an hour."""
+    """Round a moment down to its quarter of an hour."""
     seconds = moment.minute * 60 + moment.second
     return moment.replace(minute=seconds // QUARTER * (QUARTER // 60), second=0, microsecond=0)
 
 
 def name_minutes(moment: datetime) -> str:
-    """Name the ten minutes of a moment in UTC, like ``2026-11-29 08:1``."""
+    """Return the ten-minute interval of a moment in UTC, like ``2026-11-29 08:1``."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"[:15]
 
 
 def drop_removed(session: Session, rows: Sequence[Counted]) -> list[Counted]:
-    """Leave out what was counted of lists that have been removed since."""
+    """Return the notes without those of lists that have been removed since."""
     ids = {row.list_id for row in rows}
     present = set(session.scalars(select(MailingList.id).where(MailingList.id.in_(ids))))
     return [row for row in rows if row.list_id in present]
 
 
 def fold(limit: int = NOTES_AT_ONCE) -> int:
-    """Add up to `limit` notes to the totals, and return how many."""
+    """Add up to `limit` notes to the totals, and return their number."""
     with transaction() as session:
         rows = session.execute(
             select(_notes).order_by(_notes.c.id).limit(limit).with_for_update(skip_locked=True)
@@ -113,7 +113,7 @@ def fold(limit: int = NOTES_AT_ONCE) -> int:
 def replace_states(
     session: Session, list_id: int, now: datetime, sums: Mapping[Figure, Mapping[str, int]]
 ) -> None:
-    """Store what a list's subscribers were counted as today, in place of an earlier count."""
+    """Store today's counts of a list's subscribers, replacing an earlier count of today."""
     day = now.astimezone(_read_zones(session, {list_id})[list_id]).date().isoformat()
     of_day = (DailyFigure.list_id == list_id, DailyFigure.campaign_id == 0, DailyFigure.day == day)
     session.execute(delete(DailyFigure).where(*of_day, DailyFigure.figure.in_(sums)))
@@ -169,7 +169,7 @@ def _read_zones(session: Session, list_ids: set[int]) -> dict[int, ZoneInfo]:
 def _limit_names(
     session: Session, counts: Counter[tuple[int, int, str, str, str]]
 ) -> Counter[tuple[int, int, str, str, str]]:
-    """Put the names that visitors give together where a day has too many of them."""
+    """Replace names from visitors by `OTHERS` where a day has more than `NAMES_A_DAY`."""
     known: dict[tuple[int, str, str], set[str]] = {}
     grouped: Counter[tuple[int, int, str, str, str]] = Counter()
     for (list_id, campaign_id, day, figure, name), count in counts.items():
@@ -201,7 +201,7 @@ def _read_names(session: Session, list_id: int, day: str, figure: Figure) -> set
 
 
 def is_anything_counted(session: Session) -> bool:
-    """Tell whether anything was ever noted."""
+    """Tell whether any note or total exists."""
     return any(
         session.scalar(select(func.count()).select_from(select(table).limit(1).subquery()))
         for table in (FigureNote.id, DailyFigure.list_id)

@@ -1,4 +1,4 @@
-"""Do once what a program asks for several times with the same key, and repeat the answer.
+"""Run a request once for each idempotency key, and repeat its response to later requests.
 
 The row of a key is written before the request runs, so that of a hundred at once one runs.
 """
@@ -31,12 +31,12 @@ from newsletter.vocabulary import ConsentKind
 
 KEPT_FOR = timedelta(hours=24)
 RUNS_AT_MOST = timedelta(minutes=5)
-"""A request that has not ended after so long died with its process; the next one runs again."""
+"""Time after which an unfinished request counts as crashed, so that the next one runs again."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """The answer to a request that ran before."""
+    """The stored response to an earlier request."""
 
     status: int
     headers: dict[str, str]
@@ -45,7 +45,7 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to run the request of a key, from `claimed_at` on, and to keep its answer."""
+    """The right to run the request of a key, since `claimed_at`, and to store its response."""
 
     token_id: int
     key: str
@@ -53,19 +53,19 @@ class Claim:
 
 
 class AnswerForgotten(Exception):
-    """The request has run, but its answer was not kept: somebody was deleted meanwhile."""
+    """The request has run, but its response was deleted together with a subscriber's data."""
 
 
 class StillRunning(Exception):
-    """The first request with this key has not been answered yet."""
+    """The first request with this key is still running."""
 
 
 class OtherRequest(Exception):
-    """The key belongs to a request with another method, address or body."""
+    """The key was used by a request with another method, URL or body."""
 
 
 def hash_request(token: str, method: str, path: str, body: bytes) -> str:
-    """Return a hash of a request, by which one is told from another.
+    """Return a hash of a request's method, URL and body.
 
     It is keyed with the `token`, of which the database holds a hash only: whoever reads the
     database does not learn by trying which address a request named.
@@ -75,7 +75,7 @@ def hash_request(token: str, method: str, path: str, body: bytes) -> str:
 
 
 def begin(env: Environment, token_id: int, key: str, request_hash: str) -> StoredAnswer | Claim:
-    """Claim a key where the request is to run; return the answer that it has already otherwise.
+    """Claim a key, or return the stored response if its request has run already.
 
     Raises `StillRunning`, `OtherRequest`, `AnswerForgotten`.
     """
@@ -106,7 +106,7 @@ def begin(env: Environment, token_id: int, key: str, request_hash: str) -> Store
 
 
 def _share_token(session: Session, token_id: int) -> None:
-    """Wait until nobody is being deleted (`forget_answers`), and let nobody be until the end."""
+    """Take a shared lock, so that no subscriber is deleted (`forget_answers`) until the end."""
     token = select(ApiToken.id).where(ApiToken.id == token_id)
     session.execute(token.with_for_update(read=True, key_share=True))
 
@@ -127,7 +127,7 @@ def _read_answer(row: IdempotencyKey, request_hash: str) -> StoredAnswer:
 
 
 def finish(claim: Claim, answer: StoredAnswer) -> None:
-    """Keep the answer to a request, unless another one holds the key by now.
+    """Store the response to a request, unless another one has claimed the key meanwhile.
 
     Of an answer that may name somebody who was deleted while the request ran, nothing is kept but
     that it was given.
@@ -148,7 +148,7 @@ def finish(claim: Claim, answer: StoredAnswer) -> None:
 
 
 def abandon(claim: Claim) -> None:
-    """Forget a request that failed on our side, so that it can be tried again."""
+    """Release the key of a request that failed with an internal error, for a retry."""
     with transaction() as session:
         session.execute(
             delete(IdempotencyKey).where(
@@ -160,7 +160,7 @@ def abandon(claim: Claim) -> None:
 
 
 def forget_answers(session: Session, subscriber: Subscriber) -> None:
-    """Delete the answers that name a subscriber who is being deleted.
+    """Delete the responses that name a subscriber who is being deleted.
 
     They may hold any of the addresses, in small letters or capitals. Requests that run now may have
     read the subscriber already: their answers are not kept (`finish`). One that begins meanwhile
@@ -176,12 +176,12 @@ def forget_answers(session: Session, subscriber: Subscriber) -> None:
 
 
 def _write(word: str) -> str:
-    """Write a word as it stands in JSON: an address may hold quotes."""
+    """Return a text as it is escaped in JSON; an address may hold quotes."""
     return json.dumps(word)[1:-1]
 
 
 def _list_names(session: Session, subscriber: Subscriber) -> set[str]:
-    """List what answers call a subscriber: by the API's name, and by each address they have had."""
+    """List the names of a subscriber in responses: the API's name, and each of their addresses."""
     changed = select(AddressChange.old_email).where(AddressChange.subscriber_id == subscriber.id)
     moved = (
         select(ConsentEvent.note)
@@ -203,5 +203,5 @@ def _list_names(session: Session, subscriber: Subscriber) -> set[str]:
 
 
 def delete_old_answers(session: Session, now: datetime) -> None:
-    """Delete the answers that were kept for long enough (`KEPT_FOR`)."""
+    """Delete the responses older than `KEPT_FOR`."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEPT_FOR))

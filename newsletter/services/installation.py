@@ -1,4 +1,4 @@
-"""Keep the state of the installation: the key that signs links, and a hold after a restore."""
+"""Read and change the installation's state: the fingerprint of its signing key, a hold on mail."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ FOREIGN_KEY_HINT = Text(
 
 
 class KeyState(StrEnum):
-    """The relation of the configured key to the one that the database knows."""
+    """The relation of the configured signing key to the one recorded in the database."""
 
     NEW = "new"
-    """The database knows none yet."""
+    """No key is recorded yet."""
     SAME = "same"
     ROTATED = "rotated"
-    """The known key is a fallback now."""
+    """The recorded key is configured as a fallback."""
     FOREIGN = "foreign"
-    """The known key is not configured: links in mails sent so far do not open."""
+    """The recorded key is not configured: links in mails sent so far do not open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Nothing is mailed since `at`.
+    """A hold on all mail since `at`.
 
     `waiting` messages and `paused` campaigns wait for the author.
     """
@@ -61,7 +61,7 @@ class Hold:
 
 
 def compare_keys(stored: str, signing_keys: tuple[str, ...]) -> KeyState:
-    """Compare the stored fingerprint with the keys of the settings.
+    """Compare the recorded fingerprint with the keys of the settings.
 
     Pure.
     """
@@ -74,14 +74,14 @@ def compare_keys(stored: str, signing_keys: tuple[str, ...]) -> KeyState:
 
 
 def find_key_state(env: Environment) -> KeyState:
-    """Tell whether `secret_key` is the key that this database knows; changes nothing."""
+    """Return how `secret_key` relates to the recorded key, without changing it."""
     with reading() as session:
         row = session.get(Installation, 1)
         return compare_keys(row.key_fingerprint if row else "", env.settings.signing_keys)
 
 
 def record_key(env: Environment) -> KeyState:
-    """Store the fingerprint of the key that signs, if it is the first or replaces a known one.
+    """Record the signing key's fingerprint, if it is the first or replaces a recorded one.
 
     A known one is a fallback of the settings.
     """
@@ -92,7 +92,7 @@ def record_key(env: Environment) -> KeyState:
 
 
 def accept_key(env: Environment) -> None:
-    """Remember the key that signs now, whatever signed before."""
+    """Record the current signing key, whatever key signed before."""
     with transaction() as session:
         _get_or_add(session).key_fingerprint = fingerprint(env.settings.signing_keys[0])
 
@@ -102,19 +102,19 @@ def accept_key(env: Environment) -> None:
 
 
 def hold_mail(session: Session, because: str, now: datetime) -> None:
-    """Hold everything that is due; campaigns are paused by services/operations/hold.py."""
+    """Hold all mail; campaigns are paused by services/operations/hold.py."""
     row = _get_or_add(session)
     row.held_at = now
     row.held_because = because[:500]
 
 
 def is_held(session: Session) -> bool:
-    """Tell whether nothing may be mailed."""
+    """Tell whether all mail is held."""
     return session.scalar(select(Installation.held_at).where(Installation.id == 1)) is not None
 
 
 def find_hold() -> Hold | None:
-    """Find out since when and why mail is held, and how much; None where it is not."""
+    """Return the hold on mail with its reason and the number of waiting mails, or None."""
     with reading() as session:
         row = session.get(Installation, 1)
         if row is None or row.held_at is None:
@@ -127,19 +127,19 @@ def find_hold() -> Hold | None:
 
 
 def list_waiting_mails(*, limit: int | None = None) -> list[DeliveryRow]:
-    """List the mails of no campaign that go out on release, oldest first."""
+    """List the single mails that go out on release, oldest first."""
     with reading() as session:
         return single_mails.list_waiting_mails(session, limit=limit)
 
 
 def count_waiting_mails() -> int:
-    """Count the mails of no campaign that go out on release."""
+    """Count the single mails that go out on release."""
     with reading() as session:
         return single_mails.count_waiting_mails(session)
 
 
 def drop_waiting_mails(env: Environment, ids: Collection[int] | None) -> int:
-    """Cancel mails of no campaign while mail is held, all or those of `ids`; return how many.
+    """Cancel held single mails, all or those of `ids`; return their number.
 
     Raises `Refused` where nothing is held, `NotFound` if one of `ids` does not wait.
     """
@@ -159,7 +159,7 @@ def drop_waiting_mails(env: Environment, ids: Collection[int] | None) -> int:
 
 
 def release_mail() -> None:
-    """Let mail leave again; paused campaigns stay paused.
+    """End the hold on mail; paused campaigns stay paused.
 
     Raises `Refused` where nothing is held.
     """

@@ -1,4 +1,4 @@
-"""Log that a ceiling is reached, once a minute, and keep it for `doctor` and `status`.
+"""Log reached ceilings once a minute, and store them for `doctor` and `status`.
 
 Behind it may be a flood, or a ceiling that is too low for a day of fame: the author may want to
 know.
@@ -25,7 +25,7 @@ _lines = Throttled(60.0)
 
 
 def note_limit(env: Environment, endpoint: str) -> None:
-    """Count a request that was turned away."""
+    """Count a refused request, and log its ceiling."""
     kind = "limited" if endpoint in SIGN_UP else "limited-elsewhere"
     env.tally.count("signups", kind)
     if _lines.is_due():
@@ -37,7 +37,7 @@ def note_limit(env: Environment, endpoint: str) -> None:
 
 
 def find_reached_ceilings(env: Environment) -> list[str]:
-    """Name the ceilings over all visitors that were reached within a day."""
+    """List the ceilings over all visitors that were reached within a day."""
     settings = env.settings.signup
     most = {
         "list": ("signup.per_list", settings.per_list),

@@ -1,4 +1,4 @@
-"""Find whom a signed link is about, as its purpose's scope allows.
+"""Return the subscription or subscriber of a signed link, as its purpose's scope allows.
 
 The only place that opens a handle.
 """
@@ -17,7 +17,7 @@ from newsletter.services.runtime import Environment
 def open_subscription(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool = False
 ) -> tuple[Subscription, str]:
-    """Return the subscription that a link names, and the rest of its payload.
+    """Return the subscription of a link, and the rest of its payload.
 
     A handle that was retired by a change of address opens nothing (`find_retired`). Raises
     `LinkError`.
@@ -43,7 +43,7 @@ def open_subscriber(
 def find_retired(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool = False
 ) -> tuple[Subscription, str] | None:
-    """Return the subscription of a link from a mail to an address that its subscriber has left.
+    """Return the subscription of a link that was mailed to its subscriber's earlier address.
 
     With the rest of its payload; None for every other link. Raises `LinkError` where the token
     itself opens nothing.

@@ -1,4 +1,4 @@
-"""Describe the look of a list's public pages: the author's site, logo, colour and font."""
+"""Describe the look of a list's public pages: site, logo, colour and font."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class ListLook:
-    """The settings of a list that its pages show or are coloured by; empty where not set."""
+    """The settings of a list's look; empty where not set."""
 
     slug: str
     site_url: str
@@ -19,7 +19,7 @@ class ListLook:
 
     @property
     def site(self) -> str:
-        """Return the name of the author's site: its host."""
+        """The host of the author's site."""
         return (urlsplit(self.site_url).hostname or "").removeprefix("www.")
 
     @property

@@ -1,4 +1,4 @@
-"""Look up what a command or request names: a mailing list by its slug, a feed by number or address.
+"""Look up a mailing list by its slug, or a feed by its number or URL.
 
 `get_x` raises an error that tells the author which names there are. Public pages have statements of
 their own (signup/forms.py, lists/archived_campaigns.py), which tell a visitor nothing of the sort.
@@ -56,7 +56,7 @@ def check_slug(slug: str | None) -> str | None:
 
 
 def get_feed(session: Session, reference: str) -> Feed:
-    """Return the feed with this number or address.
+    """Return the feed with this number or URL.
 
     Raises `NotFound`.
     """

@@ -1,4 +1,4 @@
-"""Describe lists and subscribers for mail templates, and compile the mail of a list."""
+"""Build the template variables of mails (list, subscriber), and compile a list's mails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CADENCE_TEXT: dict[str, Text] = {
     Cadence.WEEKLY: Text("once a week, if there is something new"),
     Cadence.MONTHLY: Text("once a month, if there is something new"),
 }
-"""The frequency of mail for each cadence, as the end of a sentence."""
+"""The description of each cadence, as the end of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ListContext:
     theme: Theme
 
     def in_language(self, language: object) -> ListContext:
-        """Return the list for a mail in `language`, or in the list's own if there is no such."""
+        """Return the list's attributes for a mail in `language`, else in the list's own."""
         return replace(self, language=find_language(language) or self.own_language)
 
 
@@ -75,14 +75,14 @@ ANY_SUBSCRIBER = SubscriberContext(
     make_slot("unsubscribe_url"),
     make_slot("why_url"),
 )
-"""The subscriber of a mail that is rendered once and filled in for each recipient."""
+"""The placeholder subscriber of a mail that is rendered once and filled in for each recipient."""
 
 OWN_LINKS: dict[str, Callable[[Links, str, datetime], str]] = {
     "unsubscribe_url": Links.unsubscribe,
     "preferences_url": Links.preferences,
     "why_url": Links.why,
 }
-"""The links about one subscription that may stand in its mails, by their slots."""
+"""The links of one subscription that its mails may contain, by their slots."""
 
 
 def make_list_context(env: Environment, mailing_list: MailingList) -> ListContext:
@@ -143,7 +143,7 @@ def compile_single(mailing_list: ListContext, content: MailContent) -> CompiledM
 
 
 def make_sender(mailing_list: ListContext) -> Sender:
-    """Return the name and addresses that a list writes under."""
+    """Return the sender of a list's mail: name, From address and Reply-To address."""
     return Sender(mailing_list.from_name, mailing_list.from_email, mailing_list.reply_to)
 
 
@@ -160,5 +160,5 @@ def _format_second(second: int) -> str:
 def make_own_links(
     links: Links, handle: str, now: datetime, slots: Collection[str] = OWN_LINKS.keys()
 ) -> dict[str, str]:
-    """Make those of a subscription's own links that a mail has `slots` for."""
+    """Sign the links of a subscription that a mail has `slots` for."""
     return {name: make(links, handle, now) for name, make in OWN_LINKS.items() if name in slots}

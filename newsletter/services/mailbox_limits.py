@@ -1,4 +1,4 @@
-"""Keep to the mails a day that web requests may cause to one mailbox.
+"""Limit the mails that web requests may cause to one mailbox.
 
 Every such mail passes here.
 
@@ -29,23 +29,22 @@ from newsletter.services.suppressions import hash_address
 from newsletter.vocabulary import MailKind
 
 UNCONFIRMED_AT_MOST = 3
-"""So many confirmations go to a mailbox that answers none of them; then silence."""
+"""The most unanswered confirmations that are mailed to a mailbox."""
 RETURNED_AT_MOST = 3
-"""So many mails a day may be asked for again because no server took them: a refusal is no licence
-to go on for ever.
+"""The most mails a day that may be requested again because no server accepted the earlier ones.
 """
 DAY = timedelta(days=1)
 FORGOTTEN_AFTER = timedelta(days=365)
-"""A mailbox that did not answer is left alone for a year after the last mail."""
+"""Time after its last mail for which a mailbox that answered none is remembered."""
 EMPTY_FOR = timedelta(days=7)
-"""Longer than a mail is tried (`smtp.patience` is at most four days)."""
+"""Time after which a row without counted mails is deleted: longer than `smtp.patience`."""
 REMEMBERED = 20
-"""Latest mails that are kept of a mailbox: more than a day's, those that no server took included.
+"""The most mails stored for a mailbox: more than a day's, refused ones included.
 """
 
 
 class Allowance(StrEnum):
-    """The reason for which a mail is counted."""
+    """The kind of request that causes a mail, each with its own limit."""
 
     ASKED = "asked"
     """Somebody typed the address into a form: a confirmation, or word that it is subscribed
@@ -90,7 +89,7 @@ _RECORD = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class CountedMail:
-    """A mail that was counted: `at` in seconds since 1970, `delivery` its id in the outbox."""
+    """A counted mail: `at` in seconds since 1970, `delivery` its id in the outbox."""
 
     allowance: Allowance
     at: int
@@ -99,14 +98,14 @@ class CountedMail:
 
 @dataclass(frozen=True, slots=True)
 class LockedMailbox:
-    """A mailbox that no other request can count at this moment."""
+    """A mailbox whose row this transaction has locked."""
 
     mailbox_hash: str
     unanswered: int = 0
     mails: tuple[CountedMail, ...] = ()
 
     def allows(self, allowance: Allowance, now: datetime, *, confirmed: bool = True) -> bool:
-        """Tell whether a mail may be caused now.
+        """Tell whether the limit allows another mail now.
 
         `confirmed`: the address subscribes to something. Pure.
         """
@@ -122,7 +121,7 @@ class LockedMailbox:
         )
 
     def without(self, returned: set[int]) -> LockedMailbox:
-        """Count those deliveries as mails that no server took.
+        """Return the mailbox with these deliveries counted as mails that no server accepted.
 
         Pure.
         """
@@ -138,7 +137,7 @@ class LockedMailbox:
     def with_mail(
         self, allowance: Allowance, delivery: int, now: datetime, *, confirmed: bool = True
     ) -> LockedMailbox:
-        """Count one more.
+        """Return the mailbox with one more counted mail.
 
         Pure.
         """
@@ -148,7 +147,7 @@ class LockedMailbox:
 
 
 def lock_mailbox(env: Environment, session: Session, email_key: str) -> LockedMailbox:
-    """Read what was counted for the mailbox of an address, and hold it until the transaction ends.
+    """Lock the row of an address' mailbox until the transaction ends, and return it.
 
     The same statements for every address; a row stays behind for each, with nothing in it but the
     keyed hash.
@@ -158,7 +157,7 @@ def lock_mailbox(env: Environment, session: Session, email_key: str) -> LockedMa
 
 @dataclass(frozen=True, slots=True)
 class MailboxLock:
-    """A mailbox that is being locked, with what will be read of it."""
+    """A pending lock on a mailbox's row."""
 
     mailbox_hash: str
     row: PendingRows
@@ -175,13 +174,13 @@ class MailboxLock:
 
 
 def start_locking(env: Environment, session: Session, email_key: str) -> MailboxLock:
-    """Begin what `lock_mailbox` does; what else is asked by then is answered together with it."""
+    """Begin `lock_mailbox`, so that other statements can be sent in the same round trip."""
     mailbox_hash = _find_hash(session, hash_address(env, fold_address(email_key)))
     return MailboxLock(mailbox_hash, _LOCK.start(session, {"hash": mailbox_hash, "now": env.now}))
 
 
 def _find_hash(session: Session, hashes: Sequence[str]) -> str:
-    """Return the hash that a mailbox is stored under; the first one if it is not stored.
+    """Return the hash under which a mailbox is stored, else the hash for a new row.
 
     There are several only where a restore has brought the keys of another database along.
     """
@@ -193,7 +192,7 @@ def _find_hash(session: Session, hashes: Sequence[str]) -> str:
 
 
 def record_mail(session: Session, mailbox: LockedMailbox, now: datetime) -> None:
-    """Write down what is counted for a mailbox."""
+    """Store the counted mails of a mailbox."""
     mails = [[mail.allowance.value, mail.at, mail.delivery] for mail in mailbox.mails]
     values: dict[str, Any] = {"unanswered": mailbox.unanswered, "mails": mails, "last_at": now}
     _RECORD.run(session, {"hash": mailbox.mailbox_hash, **values})
@@ -207,7 +206,7 @@ def queue_mail(
     allowance: Allowance,
     context: dict[str, Any] | None = None,
 ) -> bool:
-    """Queue a mail that a web request caused, if the mailbox has allowance today.
+    """Queue a mail that a web request caused, if the mailbox's limit allows it.
 
     Return whether it was queued.
     """
@@ -222,7 +221,7 @@ def queue_mail(
 
 
 def forget_unanswered(env: Environment, session: Session, email_key: str) -> None:
-    """Reset the counter of unanswered confirmations of a mailbox whose owner has answered.
+    """Reset the counter of unanswered confirmations of a mailbox whose owner has confirmed.
 
     Mails of today still count.
     """
@@ -231,6 +230,6 @@ def forget_unanswered(env: Environment, session: Session, email_key: str) -> Non
 
 
 def delete_old_mailboxes(session: Session, now: datetime) -> None:
-    """Delete mailboxes with nothing counted any more, and those that were silent for a year."""
+    """Delete rows of mailboxes without counted mails, and of those not mailed for a year."""
     empty = (Mailbox.unanswered == 0) & (Mailbox.last_at < now - EMPTY_FOR)
     session.execute(delete(Mailbox).where(or_(empty, Mailbox.last_at < now - FORGOTTEN_AFTER)))

@@ -1,4 +1,4 @@
-"""Say a notice in the language of its list, and queue it to the list's author."""
+"""Render a notice in its list's language, and queue it to the list's authors."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def queue_notice(
 
 
 def _say(text: Text, values: Mapping[str, object], language: str) -> str:
-    """Say a text in a language, with its own values or else these; each is one line."""
+    """Translate a text, filled with its own values or else these, each cut to one line."""
     filled = text.values or values
     return say(
         text.refill({name: _say_value(value, language) for name, value in filled.items()}), language
@@ -75,7 +75,7 @@ def _say_value(value: object, language: str) -> object:
 
 
 def list_authors(session: Session, mailing_list: MailingList) -> list[str]:
-    """List the addresses of a list's owners and editors, or else the one that notices go to."""
+    """List the addresses of a list's owners and editors, or else its notification address."""
     addresses = _find_authors(session, mailing_list)
     return addresses or [mailing_list.reply_to or mailing_list.from_email]
 

@@ -1,4 +1,4 @@
-"""The notices to authors as data: what each one says, what to type, and which page helps."""
+"""The notices to authors: subject, text, suggested command and documentation page of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from newsletter.i18n import PluralText, Text
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A mail about a problem that only the author can fix, before anything is filled in.
+    """The template of a notice about a problem that only the author can fix.
 
     `commands` are what to type. `page` is the page of the author that helps, below /author/.
     """

@@ -18,12 +18,12 @@ from newsletter.stored_texts import Stored, say_stored
 from newsletter.vocabulary import FeedStatus
 
 FAILING_FOR = timedelta(days=1)
-"""Servers stumble for hours and get up again; YouTube's feeds do for days."""
+"""Time for which a feed fails before its author is notified: many servers recover in hours."""
 FAILURES = 3
 
 
 def notify_feed_failing(env: Environment, session: Session, feed: Feed) -> None:
-    """Tell the author that a feed has failed for a day, or is gone; once until it answers again."""
+    """Notify the author once that a feed keeps failing or is gone."""
     since = feed.failing_since or env.now
     is_gone = feed.status == FeedStatus.GONE
     lasting = feed.failures >= FAILURES and env.now - since >= FAILING_FOR
@@ -46,7 +46,7 @@ def notify_feed_failing(env: Environment, session: Session, feed: Feed) -> None:
 def notify_entries_held(
     env: Environment, session: Session, feed: Feed, reasons: Sequence[str]
 ) -> None:
-    """Ask the author whether held entries are to be mailed; `reasons` has one for each."""
+    """Notify the author of held entries, with a reason for each."""
     mailing_list = feed.mailing_list
     sentences = dict.fromkeys(say_stored(reason, mailing_list.language) for reason in reasons)
     is_protected = set(reasons) == {PROTECTED}
@@ -62,12 +62,12 @@ def notify_entries_held(
 
 
 def notify_flood(env: Environment, session: Session, mailing_list: MailingList, count: int) -> None:
-    """Tell the author that confirmations are held, because many sign up and few confirm."""
+    """Notify the author that confirmations are held because of a flood of sign-ups."""
     queue_notice(env, session, mailing_list, texts.FLOOD, count=count)
 
 
 def notify_campaign_paused(env: Environment, session: Session, campaign: Campaign) -> None:
-    """Tell the author that a campaign has paused itself, and why."""
+    """Notify the author that a campaign was paused automatically, and why."""
     queue_notice(
         env,
         session,
@@ -82,7 +82,7 @@ def notify_campaign_paused(env: Environment, session: Session, campaign: Campaig
 def notify_domain_resting(
     env: Environment, session: Session, campaign: Campaign, domain: str, why: str
 ) -> None:
-    """Tell the author that a domain refuses the messages of this sender."""
+    """Notify the author that a domain refuses the messages of this sender."""
     mailing_list = campaign.mailing_list
     notice = texts.DOMAIN_RESTING
     queue_notice(env, session, mailing_list, notice, id=campaign.id, domain=domain, why=why)
@@ -98,7 +98,7 @@ def notify_sender_resting(
     until: datetime,
     setting: str,
 ) -> None:
-    """Tell the author that the mail server lets no more mail through for now, in its own words."""
+    """Notify the author that the mail server accepts no more mail for now, quoting its reply."""
     queue_notice(
         env,
         session,
@@ -119,7 +119,7 @@ def notify_pace_learnt(
     why: str,
     rate: float,
 ) -> None:
-    """Tell the author that the mail server takes fewer messages a second than it was given."""
+    """Notify the author that the sending rate was lowered because the mail server refused it."""
     queue_notice(
         env,
         session,
@@ -135,7 +135,7 @@ def notify_pace_learnt(
 def notify_message_refused(
     env: Environment, session: Session, campaign: Campaign, why: str
 ) -> None:
-    """Tell the author that servers refuse a campaign for its content or sender."""
+    """Notify the author that servers refuse a campaign for its content or sender."""
     queue_notice(
         env,
         session,
@@ -172,7 +172,7 @@ def notify_webhook_paused(
     why: str,
     kept_for: timedelta,
 ) -> None:
-    """Tell the author that a webhook is paused, because its receiver takes nothing."""
+    """Notify the author that a webhook was paused because its receiver fails."""
     queue_notice(
         env,
         session,
@@ -188,7 +188,7 @@ def notify_webhook_paused(
 def notify_troubles(
     env: Environment, session: Session, mailing_list: MailingList, troubles: Sequence[Check]
 ) -> None:
-    """Tell the author what will cause trouble, and what to do about it."""
+    """Notify the author of problems of the installation, with the next step for each."""
     commands = [check.hint for check in troubles if not isinstance(check.hint, Text | Stored)]
     paragraphs = [_describe_trouble(check) for check in troubles]
     notice = texts.Notice(
@@ -200,7 +200,7 @@ def notify_troubles(
 
 
 def _describe_trouble(check: Check) -> Text:
-    """Say what is wrong, what comes of it, and what to do where that is no command."""
+    """Describe a problem, its consequence, and what to do where that is not a command."""
     what: Text = Text("%(what)s.", what=check.what)
     if check.why:
         what = Text("%(what)s (%(why)s).", what=check.what, why=check.why)

@@ -72,7 +72,7 @@ def name_mailbox(address: MailboxAddress) -> str:
 
 
 def never_stop() -> bool:
-    """Stop for nothing."""
+    """Return False: the default `stop`, which never ends a session early."""
     return False
 
 

@@ -67,7 +67,7 @@ Answer = FeedReading | NewsletterError | Unparsed
 
 
 def never() -> bool:
-    """Return False: nothing asks this process to end."""
+    """Return False: the default `stop`, which never ends a run early."""
     return False
 
 

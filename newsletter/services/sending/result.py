@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The deliveries of a run so far, by what became of them.
+    """The number of deliveries of a run so far, by outcome.
 
     `deferred` are tried again later; `problem` says why the run ended early.
     """
@@ -20,7 +20,7 @@ class SendResult:
     problem: str = ""
 
     def describe(self) -> str:
-        """Say in a line what became of the run."""
+        """Describe the result of the run in one line."""
         return f"{self.sent} sent, {self.failed} failed, {self.deferred} to be tried again"
 
 
@@ -29,9 +29,9 @@ Stop = Callable[[], bool]
 
 
 def never_stop() -> bool:
-    """Let a run go on until its end."""
+    """Return False: the default `stop`, which never ends a run early."""
     return False
 
 
 def ignore_progress(result: SendResult) -> None:
-    """Show the progress of a run to nobody."""
+    """Do nothing: the default callback for progress."""
