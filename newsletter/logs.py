@@ -87,10 +87,15 @@ def name_event(event: str) -> dict[str, str]:
 
 
 def to_stderr(*, level: int = logging.INFO, as_json: bool = False) -> None:
-    """Log to standard error, where whatever supervises the process collects it."""
+    """Log to standard error, where whatever supervises the process collects it.
+
+    `level` is that of our own lines. Libraries only warn: they would write what must not stand
+    there, such as the address of a webhook with its key.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
-    logging.basicConfig(level=level, handlers=[handler])
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler])
+    logging.getLogger("newsletter").setLevel(level)
     for chatty in ("apscheduler", "alembic", "waitress.queue"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     logging.getLogger("gunicorn.access").addFilter(Discreetly())

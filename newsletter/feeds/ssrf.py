@@ -6,6 +6,7 @@ is connected to.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 from collections.abc import Callable
@@ -21,6 +22,9 @@ from urllib3.exceptions import NameResolutionError
 from newsletter.errors import FeedForbidden
 from newsletter.feeds.deadline import Deadline, run_in_thread
 from newsletter.i18n import Text
+
+# It warns of broken headers with the address, which may hold a key, and all that was received.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 _NOT_PUBLIC = [
     ip_network(network)

@@ -172,6 +172,28 @@ def test_hostile_receivers_take_nothing_from_the_others(
                 verifier.verify(request.body, request.headers)
 
 
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_no_library_writes_the_address_of_a_receiver_into_the_log(
+    app: Flask, clock: Clock, tmp_path: Path, level: str
+) -> None:
+    """It may hold a key. urllib3 logs each address, and with a warning one of broken headers."""
+    with feeds_server() as broken, running_receiver() as good, app.app_context():
+        env = set_up(app, clock, subscribers=2)
+        broken.answers["/hook?key=s3cret"] = raw(b"HTTP/1.1 500 No\r\nno colon\r\n: x\r\n\r\n")
+        for url in (f"{broken.url}/hook?key=s3cret", good.url):
+            webhooks.add_webhook(env, url)
+        record(env, 0)
+        environment = program_environment(
+            app, NEWSLETTER_WEBHOOKS__ALLOW_PRIVATE_ADDRESSES="true", NEWSLETTER_LOG__LEVEL=level
+        )
+        process = start_program(tmp_path, environment, "worker")
+        wait_until(lambda: len(broken.requests) >= 2 and len(good.requests) >= 2)
+        process.terminate()
+        output = finish(process)
+    assert "s3cret" not in output
+    assert "127.0.0.1" not in output
+
+
 def run_until_told(folder: Path, environment: dict[str, str], webhook_ids: list[int]) -> int:
     """Let workers run until these webhooks have had all; return the peak of their memory in MB."""
     peak = 0
