@@ -1,1 +1,1 @@
-"""Process mail that comes back: bounces, complaints, unsubscribes by mail, and replies."""
+"""Process returned mail: bounces, complaints, unsubscribes by mail, and replies."""

@@ -1,4 +1,4 @@
-"""Apply bounce events: record each once and do what follows from it, in one transaction."""
+"""Apply bounce events: record each once, and carry out its effect in the same transaction."""
 
 from __future__ import annotations
 
@@ -34,11 +34,10 @@ from newsletter.services.subscribers.subscriptions import leave
 from newsletter.vocabulary import Actor, EventKind, EvidenceSource, SuppressionReason
 
 TRIES_AT_MOST = 3
-"""Times an event is applied anew when another process wrote about the same address at that moment.
-"""
+"""Tries to apply an event while other processes write about the same address."""
 
 UNPROVED_AT_MOST = 2_000
-"""Unproved events that are kept; the oldest gives way, so that forged reports cannot fill the disk.
+"""The most unproved events stored; the oldest is deleted, so that forgeries cannot fill the disk.
 """
 
 _RACES = ("uq_bounce_events_key", "uq_suppressions_email_hash")
@@ -53,7 +52,7 @@ FindOwner = Callable[[Session], Owner]
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """One word about one recipient.
+    """A report by one source about one recipient.
 
     `identity` names the report; `content` is kept where a person must look: of what was not
     understood, and of a reply, which may go to the author and ask to end the subscription. `place`
@@ -71,13 +70,13 @@ class Bounce:
 
     @property
     def understood(self) -> bool:
-        """Tell whether the report has a meaning."""
+        """Tell whether the report was understood."""
         return self.content is None or self.result.bounce_class is BounceClass.REPLY
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome of an event.
+    """The result of applying an event.
 
     `repeated`: it had been recorded before.
     """
@@ -89,7 +88,7 @@ class Applied:
 
 
 def apply_bounce(env: Environment, bounce: Bounce, find_owner: FindOwner) -> Applied:
-    """Record an event and do what follows, once, however often it is reported.
+    """Record an event and carry out its effect, once, however often it is reported.
 
     Raises `DatabaseError`.
     """
@@ -131,7 +130,7 @@ def apply_bounces(
 
 
 def _lock(session: Session, find_owner: FindOwner) -> Owner:
-    """Find the owner and hold their row, so that two events about one address follow each other.
+    """Find the owner and lock their row, so that events about one address are serialised.
 
     On SQLite the transaction holds the whole database already.
     """
@@ -170,7 +169,7 @@ def _apply(env: Environment, session: Session, bounce: Bounce, owner: Owner) -> 
 
 
 def _make_key(env: Environment, bounce: Bounce, owner: Owner) -> str:
-    """Name an event: the report, what it says, and of whom.
+    """Return the key that identifies an event: report, recipient and class.
 
     A forged report never takes a proved one's name. A stranger is in it as a keyed hash: nobody
     tests by the name which address a report was about.
@@ -227,7 +226,7 @@ def _record(
 def _keep_content(
     env: Environment, session: Session, event: BounceEvent, bounce: Bounce, owner: Owner
 ) -> None:
-    """Keep what a person must read: a reply that would be lost, and what was not understood."""
+    """Return the content to store: of a reply that is not forwarded, or a report not understood."""
     if not bounce.content:
         return
     if bounce.understood:  # a reply
@@ -243,7 +242,7 @@ def _keep_content(
 
 
 def _clean(text: str, length: int) -> str:
-    """Make a stranger's text one that every database stores: no NUL, no lone surrogates."""
+    """Clean a stranger's text so that every database stores it: no NUL, no lone surrogates."""
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:length]
 
 
@@ -263,7 +262,7 @@ def _carry_out(env: Environment, session: Session, event: BounceEvent, owner: Ow
 
 
 def _tell(env: Environment, session: Session, event: BounceEvent, owner: Owner) -> None:
-    """Record that a message came back or was called spam; a refusal while sending has failed."""
+    """Record a bounce or complaint as an event of its delivery."""
     if event.bounce_class is BounceClass.COMPLAINT:
         kind = EventKind.DELIVERY_COMPLAINED
     elif event.bounce_class in FAILURES and event.source is not BounceSource.SMTP:
@@ -284,7 +283,7 @@ def _tell(env: Environment, session: Session, event: BounceEvent, owner: Owner) 
 
 
 def _make_room(session: Session) -> None:
-    """Let the oldest unproved events go where there are too many."""
+    """Delete the oldest unproved events above `UNPROVED_AT_MOST`."""
     unproved = BounceEvent.proof.in_(_UNPROVED)
     newest = select(BounceEvent.id).where(unproved).order_by(BounceEvent.id.desc())
     last = session.scalar(newest.offset(UNPROVED_AT_MOST - 1).limit(1))
@@ -293,5 +292,5 @@ def _make_room(session: Session) -> None:
 
 
 def count_unproved(session: Session) -> int:
-    """Count the events that wait for a person."""
+    """Count the unproved events."""
     return session.scalar(select(func.count()).where(BounceEvent.proof.in_(_UNPROVED))) or 0

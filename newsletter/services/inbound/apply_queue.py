@@ -1,4 +1,4 @@
-"""Apply mails in the order in which they come, several of them in one transaction on SQLite.
+"""Apply received mails in order, on SQLite several in one transaction.
 
 There a commit waits for the disk, and one writer at a time is all there is. On PostgreSQL each mail
 has a transaction of its own: two that held several subscribers could wait for each other.
@@ -19,16 +19,16 @@ from newsletter.services.inbound.messages import ReceivedMail, apply_messages
 from newsletter.services.runtime import EXTENSION, Environment
 
 MAILS_AT_ONCE = 20
-"""Mails of one transaction on SQLite; other writers wait meanwhile, about 50 ms."""
+"""Mails of one transaction on SQLite, which keeps other writers waiting for about 50 ms."""
 
 THREADS = 2
-"""Threads on PostgreSQL, which applies mails at the same time."""
+"""Threads on PostgreSQL, which apply mails concurrently."""
 
 Waiting = tuple[ReceivedMail, "Future[None]"]
 
 
 class ApplyQueue:
-    """Applies mails in threads of its own; a future tells when each was committed."""
+    """Applies mails in its own threads, and reports each commit by a future."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -46,13 +46,13 @@ class ApplyQueue:
             thread.start()
 
     def put(self, mail: ReceivedMail) -> Future[None]:
-        """Queue a mail; the future has its error if it was not applied."""
+        """Queue a mail; return a future that is done once it was committed, or failed."""
         done: Future[None] = Future()
         self._mails.put((mail, done))
         return done
 
     def close(self) -> None:
-        """Finish what is queued."""
+        """Apply what is queued, and end the threads."""
         for _ in self._threads:
             self._mails.put(None)
         for thread in self._threads:
@@ -71,7 +71,7 @@ class ApplyQueue:
             self._apply([(mail, done) for mail, done in mails if is_awaited(done)])
 
     def _apply(self, mails: list[Waiting]) -> None:
-        """Apply mails together; where that fails each alone, so that one harms no other."""
+        """Apply mails in one transaction, or each alone if that fails."""
         if not mails:
             return
         try:
@@ -99,5 +99,5 @@ class ApplyQueue:
 
 
 def is_awaited(done: Future[None]) -> bool:
-    """Tell whether somebody waits for a future still; from now on it cannot be cancelled."""
+    """Tell whether a future is still awaited; from now on it cannot be cancelled."""
     return done.set_running_or_notify_cancel()

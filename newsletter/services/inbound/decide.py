@@ -1,4 +1,4 @@
-"""Decide what follows from a bounce event.
+"""Decide the effect of a bounce event. Pure.
 
 Pure.
 """
@@ -13,10 +13,10 @@ from typing import assert_never
 from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof
 
 SOFT_AT_MOST = 5
-"""Soft bounces in a row after which an address is suppressed, if `SOFT_FOR` has passed, too."""
+"""Consecutive soft bounces after which an address is suppressed, once `SOFT_FOR` has passed."""
 
 SOFT_FOR = timedelta(days=14)
-"""Age of the first of these soft bounces, because a mailbox may be full over a holiday."""
+"""Least age of the first of these soft bounces: a mailbox may be full over a holiday."""
 
 REPORTS_WITHIN = timedelta(days=5)
 """A message is a success when no report came for it within this time: servers try for up to five
@@ -24,13 +24,13 @@ days (RFC 5321 section 4.5.4.1).
 """
 
 FIRST_OF_RUN = 200
-"""Messages of a run, the first ones, among which the share of dead addresses is measured."""
+"""First messages of a run, among which the share of dead addresses is measured."""
 
 FIRST_AT_LEAST = 50
-"""Messages that must have been sent before that share says anything."""
+"""Messages that must have been sent before that share is significant."""
 
 DEAD_SHARE = 0.2
-"""A run whose first messages find more dead addresses than this share is paused."""
+"""Share of dead addresses above which a run is paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class AddressHistory:
-    """The history of an address before the event.
+    """The earlier bounces of an address.
 
     `domain_days`: earlier days on which its domain was unknown; `soft_row`: when each soft bounce
     of the present row happened, the event included.
@@ -73,7 +73,7 @@ class Attempt:
 
 
 def decide(incident: Incident, history: AddressHistory, now: datetime) -> BounceEffect:
-    """Decide what follows from an incident.
+    """Decide the effect of an incident.
 
     Nothing follows unless the event is proved and about the present address. What somebody could
     have written who got the mail forwarded does as much as its links: it ends one subscription.
@@ -109,13 +109,13 @@ def decide(incident: Incident, history: AddressHistory, now: datetime) -> Bounce
 
 
 def is_too_often(row: Iterable[datetime]) -> bool:
-    """Tell whether soft bounces are so many, over so long, that the address is dead."""
+    """Tell whether an address counts as dead after these soft bounces."""
     moments = sorted(row)
     return len(moments) >= SOFT_AT_MOST and moments[-1] - moments[0] >= SOFT_FOR
 
 
 def find_soft_row(attempts: Iterable[Attempt], now: datetime) -> tuple[datetime, ...]:
-    """Return the soft bounces since the last success, out of an address' attempts, newest first."""
+    """Return the soft bounces since the last success among an address' attempts, newest first."""
     row: list[datetime] = []
     for attempt in attempts:
         if attempt.soft_at is not None:

@@ -1,4 +1,4 @@
-"""Forward a person's reply to the author, and let its copy go once it was sent."""
+"""Forward replies of subscribers to the author, and delete the copies once they were sent."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import DeliveryStatus
 
 REPLIES_A_DAY = 20
-"""Replies to one subscriber's mails that are forwarded in a day: no stranger who got hold of one of
-them can flood the author.
+"""Replies to one subscriber's mails that are forwarded in a day: whoever gets hold of a mail
+cannot flood the author with it.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingReply:
-    """A reply as it came: who wrote it, its bytes, and where it lies in a mailbox."""
+    """A received reply: sender, bytes, and its place in the mailbox."""
 
     writer: str
     content: bytes
@@ -42,7 +42,7 @@ def forward_reply(
     owner: Owner,
     reply: IncomingReply,
 ) -> bool:
-    """Queue a reply for the author of its list, if that is wanted and possible; tell whether it is.
+    """Queue a reply for the author of its list; return False if forwarding is off or impossible.
 
     One that is cut off, or one too many, is not.
     """
@@ -74,7 +74,7 @@ def forward_reply(
 
 
 def _count_replies(env: Environment, session: Session, subscription_id: int) -> int:
-    """Count the replies to one subscription's mails within a day, the present one included."""
+    """Count the replies to one subscription's mails within a day, including this one."""
     query = select(func.count()).where(
         BounceEvent.subscription_id == subscription_id,
         BounceEvent.bounce_class == BounceClass.REPLY,
@@ -84,7 +84,7 @@ def _count_replies(env: Environment, session: Session, subscription_id: int) -> 
 
 
 def let_go_of_forwarded(mailbox: str = "") -> None:
-    """Delete the copies of replies that were sent, and mark their mails in a mailbox for deletion.
+    """Delete the copies of forwarded replies, and mark their mails in the mailbox for deletion.
 
     A reply that could not be sent stays in its mailbox; one that came another way is kept with its
     event.
@@ -112,7 +112,7 @@ def let_go_of_forwarded(mailbox: str = "") -> None:
 
 @dataclass(frozen=True, slots=True)
 class HeldReply:
-    """A reply on its way to the author.
+    """The stored copy of a reply that is being forwarded.
 
     `writer` is the address for an answer, "" where that is no usable one; `content` its bytes.
     """
@@ -122,7 +122,7 @@ class HeldReply:
 
 
 def find_reply(reply_id: int | None) -> HeldReply | None:
-    """Find a reply; None where its subscriber was erased meanwhile."""
+    """Find the copy of a reply; None if its subscriber was erased meanwhile."""
     if reply_id is None:
         return None
     with reading() as session:

@@ -1,4 +1,4 @@
-"""Take providers' reports: check the secret and the signature, and apply each event."""
+"""Receive providers' webhooks: verify secret and signature, and apply each reported event."""
 
 from __future__ import annotations
 
@@ -31,14 +31,13 @@ from newsletter.services.inbound.identify import (
 from newsletter.services.runtime import Environment
 
 CERTIFICATES_AT_MOST = 8
-"""Certificates of SNS that one process remembers; there is one for each region."""
+"""Certificates of SNS cached by one process; there is one for each region."""
 
 SIGNED = ("sendgrid", "resend")
-"""Providers that sign the whole report with a key of the settings: they need no secret in the URL.
-"""
+"""Providers that sign the whole report, so that their URL needs no secret."""
 
 KEYED = (*SIGNED, "mailgun")
-"""Providers whose reports are taken only with a key. Mailgun signs a token and not the report."""
+"""Providers whose reports are accepted only with a configured key."""
 
 _certificates: dict[str, bytes] = {}
 
@@ -60,7 +59,7 @@ def receive(
 
 
 def _receive_mailgun(env: Environment, body: bytes) -> int:
-    """Apply a report whose signature covers a token alone, and spend the token.
+    """Apply a report of Mailgun, whose signature covers only a token, and mark the token as used.
 
     Whoever has seen a signature could put other words behind it, so it counts once, also if what it
     came with first is of no interest here.
@@ -71,7 +70,7 @@ def _receive_mailgun(env: Environment, body: bytes) -> int:
     name = f"hook/mailgun/{hashlib.sha256(token.value.encode()).hexdigest()[:40]}"
 
     def spend(session: Session) -> bool:
-        """Tell whether the token is new; kept for longer than it is fresh (`clean_up`)."""
+        """Mark the token as used; return False if it was used before."""
         hour = counters.HOUR
         return counters.increment(session, name, now=token.signed_at, seconds=hour) == 1
 
@@ -152,7 +151,7 @@ def _fetch_certificate(env: Environment, url: str) -> bytes:
 
 
 def _fetch_from_amazon(env: Environment, url: str) -> bytes:
-    """Fetch from a host of SNS, which may not lead elsewhere."""
+    """Fetch from a host of SNS without following redirects to other hosts."""
     try:
         answer = env.fetch(url)
     except FeedError:
@@ -163,7 +162,7 @@ def _fetch_from_amazon(env: Environment, url: str) -> bytes:
 
 
 def _find_owner(env: Environment, event: ProviderEvent, session: Session) -> Owner:
-    """Find whose a verified event is: by our own marks in it, else by the address it names.
+    """Find the owner of a verified event, by our references in it, else by its address.
 
     An address proves nothing where the provider's signature does not cover it.
     """

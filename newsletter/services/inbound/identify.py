@@ -1,4 +1,4 @@
-"""Identify the delivery and the subscription that a report is about, by the proof it carries."""
+"""Identify the delivery and subscription of a report, by the proof that it contains."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OWNED = (
     .options(contains_eager(Subscription.subscriber))
     .where(Delivery.id == bindparam("id"))
 )
-"""All that is known of a delivery's owner, in one statement: it runs for every returned mail."""
+"""Query for a delivery's owner in one statement, since it runs for every returned mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ NOBODY = Owner(BounceProof.NONE)
 def find_owner(
     env: Environment, session: Session, evidence: ReportEvidence, recipient: str
 ) -> Owner:
-    """Identify whose a report is, by the strongest proof in it.
+    """Identify the owner of a report, by the strongest proof in it.
 
     The bare address comes last, and proves nothing.
     """
@@ -84,7 +84,7 @@ def find_owner(
 
 
 def find_delivery_owner(session: Session, delivery_id: int, proof: BounceProof) -> Owner | None:
-    """Return the owner of a delivery that is proved; None where it is deleted."""
+    """Return the owner of a delivery known by its id; None if it was deleted."""
     row = session.execute(_OWNED, {"id": delivery_id}).one_or_none()
     if row is None:
         return None
@@ -107,7 +107,7 @@ def _list_reports(evidence: ReportEvidence) -> Iterator[tuple[BounceProof, str]]
 
 
 def _read_name(text: str) -> str:
-    """Read the name of a delivery in a return path, an envelope id or a Message-ID."""
+    """Return the reference of a delivery in a return path, an envelope id or a Message-ID."""
     return text[:200].partition("@")[0].rpartition("+")[2].strip("<> ")
 
 
@@ -121,7 +121,7 @@ def _find_by_token(env: Environment, session: Session, headers: Iterable[str]) -
 
 
 def _read_handle(env: Environment, target: str) -> str:
-    """Return the handle in the address of our List-Unsubscribe headers, or "".
+    """Return the handle in an address of our List-Unsubscribe headers, or "".
 
     The link beside it proves nothing: it stands in the text of the mail as well, and whoever gets a
     forwarded mail has it.
@@ -133,7 +133,7 @@ def _read_handle(env: Environment, target: str) -> str:
 
 
 def find_by_handle(session: Session, handle: str) -> Owner:
-    """Identify the owner of a handle; a retired one names a mailbox that its owner has left."""
+    """Identify the owner of a handle; a retired one belongs to their earlier address."""
     subscription = session.scalars(
         select(Subscription).where(Subscription.handle == handle)
     ).first()

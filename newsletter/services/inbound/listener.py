@@ -1,4 +1,4 @@
-"""Receive returned mail over LMTP (RFC 2033) or SMTP, from a mail system on the same machine."""
+"""Receive returned mail over LMTP (RFC 2033) or SMTP, from a mail server on the same machine."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from newsletter.services.inbound.places import Place, Places
 from newsletter.services.runtime import EXTENSION, Environment
 
 SIZE_AT_MOST = 100 * 1024 * 1024
-"""Bytes of a mail that are taken: one that is refused would be lost, for a report has no sender."""
+"""Bytes of the largest mail accepted; a refused report is lost, since it has no sender."""
 
 KEPT_AT_MOST = 2 * BYTES_AT_MOST
-"""Bytes of a mail that are kept; every dot in them may be doubled (RFC 5321 section 4.5.2)."""
+"""Bytes of a mail that are kept in memory; dots may be doubled (RFC 5321 section 4.5.2)."""
 
 MAILS_AT_MOST = 20
-"""Mails received at a time, so that memory stays below `KEPT_AT_MOST` times this."""
+"""Mails received at the same time, so that memory stays below `KEPT_AT_MOST` times this."""
 
 CONNECTIONS_AT_MOST = 200
-"""Connections at a time; for one more the oldest goes of those that send no mail."""
+"""Connections at the same time; for another one, the oldest idle one is closed."""
 
 IDLE_SECONDS = 60
-"""Seconds after which a silent client is let go."""
+"""Seconds after which a silent client is disconnected."""
 
 MAIL_SECONDS = 600
-"""Seconds in which a whole mail must come, however often its client sends a byte."""
+"""Seconds in which a whole mail must arrive, however slowly its client sends."""
 
 READ_AT_ONCE = 1024 * 1024
-"""Bytes that are read at once, more than a stream ever holds back."""
+"""Bytes read at once: more than a stream buffers."""
 
 log = logging.getLogger("newsletter.bounces")
 logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's: ten lines for every mail
 
 
 class LmtpOrSmtp(SMTP):
-    """A server that takes LHLO as well as EHLO, and mails of any size and any length of line."""
+    """An SMTP server that also speaks LMTP, and accepts large mails and long lines."""
 
     event_handler: BounceListener
 
@@ -96,23 +96,23 @@ class LmtpOrSmtp(SMTP):
         return await self.event_handler.apply(mail)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin a conversation."""
+        """Register a new connection."""
         super().connection_made(transport)
         self.event_handler.begin_connection(self)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """End a conversation."""
+        """Unregister a closed connection."""
         self.event_handler.end_connection(self)
         super().connection_lost(error)
 
     def drop(self) -> None:
-        """Close the connection at once; a mail system sends what it holds again."""
+        """Close the connection at once; the mail server sends unanswered mails again."""
         if isinstance(self.transport, asyncio.Transport):
             self.transport.abort()
 
 
 class BounceListener(Controller):
-    """Applies what it receives.
+    """Handles the mails that the listener receives, and limits its connections.
 
     A mail is answered with 250 only after it was committed.
     """
@@ -125,7 +125,7 @@ class BounceListener(Controller):
         super().__init__(self, hostname=host, port=port)
 
     def factory(self) -> SMTP:
-        """Make the server of one connection."""
+        """Create the protocol object of one connection."""
         return LmtpOrSmtp(
             self,
             data_size_limit=SIZE_AT_MOST,
@@ -139,7 +139,7 @@ class BounceListener(Controller):
     async def handle_MAIL(  # noqa: N802 (the library's name)
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        """Take any sender: a report has none."""
+        """Accept any sender: a report has none."""
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 Ok"
@@ -147,7 +147,7 @@ class BounceListener(Controller):
     async def handle_RCPT(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        """Take mail for `bounces.address` and its extensions, one recipient at a time."""
+        """Accept mail for `bounces.address` and its extensions, one recipient at a time."""
         if envelope.rcpt_tos:
             return "452 4.5.3 One recipient a message"
         if not is_own_address(self.env.settings.bounces.address or "", address):
@@ -156,31 +156,31 @@ class BounceListener(Controller):
         return "250 2.1.5 Ok"
 
     def begin_connection(self, client: LmtpOrSmtp) -> None:
-        """Take a connection; where there are too many, the oldest without a mail goes."""
+        """Register a connection; above the limit, close the oldest idle one."""
         self._connections[client] = None
         if len(self._connections) > CONNECTIONS_AT_MOST:
             idle = (one for one in self._connections if not self._places.has(one))
             next(idle, client).drop()
 
     def end_connection(self, client: LmtpOrSmtp) -> None:
-        """Record that a connection has ended."""
+        """Unregister a connection."""
         self._connections.pop(client, None)
 
     def begin_mail(self, client: LmtpOrSmtp) -> Place | None:
-        """Let a mail begin, in the place of a slow one if need be; None while all are in use."""
+        """Return a place for a mail, taken from a slow client if needed; None if all are in use."""
         place, slow = self._places.take(client, self.loop.time())
         if slow is not None:
             slow.drop()
         return place
 
     def end_mail(self, client: LmtpOrSmtp) -> None:
-        """Record that a mail was received, or given up; its connection counts as new."""
+        """Release the place of a received or aborted mail."""
         self._places.leave(client)
         if client in self._connections:
             self._connections[client] = self._connections.pop(client)
 
     async def apply(self, mail: ReceivedMail) -> str:
-        """Apply a mail and return the answer; when that fails it stays with its sender."""
+        """Apply a mail and return the SMTP reply; after a failure, a temporary error."""
         try:
             await asyncio.wrap_future(self._queue.put(mail))
         except Exception as error:
@@ -188,17 +188,17 @@ class BounceListener(Controller):
         return "250 2.0.0 Ok"
 
     async def handle_exception(self, error: Exception) -> str:
-        """Answer so that the mail is sent again: its sender keeps it."""
+        """Return a temporary error, so that the mail server sends the mail again."""
         log.error("a mail was not processed: %s", type(error).__name__)
         return "451 4.3.0 Not processed; try again"
 
     def stop(self, no_assert: bool = False) -> None:  # noqa: FBT001, FBT002 (the library's own)
-        """Stop listening, and finish what was received."""
+        """Stop listening, and apply what was received."""
         super().stop(no_assert)
         self._queue.close()
 
 
 def read_listen_address(text: str) -> tuple[str, int]:
-    """Read ``127.0.0.1:8024``, or a port alone on the loopback."""
+    """Parse a listen address: ``127.0.0.1:8024``, or a port on the loopback."""
     host, _, port = text.rpartition(":")
     return host.strip("[]") or "127.0.0.1", int(port)

@@ -1,4 +1,4 @@
-"""Receive the text of a mail behind SMTP's DATA command, up to its final dot.
+"""Decode the text of a mail after SMTP's DATA command, up to the final dot.
 
 Pure.
 """
@@ -9,7 +9,7 @@ _END = b"\r\n.\r\n"
 
 
 class MailData:
-    """The text of a mail (RFC 5321 section 4.5.2), of which only the beginning is kept.
+    """A decoder of a mail's text (RFC 5321 section 4.5.2) that keeps only the beginning.
 
     So a mail of any size takes little memory. `size` is its length in bytes so far.
     """
@@ -22,11 +22,11 @@ class MailData:
 
     @property
     def size(self) -> int:
-        """Give the bytes of the mail that have arrived."""
+        """The bytes of the mail received so far."""
         return self._before_last + len(self._last) - 2
 
     def feed(self, chunk: bytes) -> bytes | None:
-        """Take bytes that arrived; return what follows the final dot, None before it came."""
+        """Decode received bytes; return those after the final dot, None before it was received."""
         window = self._last + chunk
         end = window.find(_END)
         text = window if end < 0 else window[: end + 2]
@@ -40,5 +40,5 @@ class MailData:
         return None
 
     def content(self) -> bytes:
-        """Return the beginning of the mail, without the dots that SMTP has put before dots."""
+        """Return the beginning of the mail, with SMTP's dot-stuffing removed."""
         return bytes(self._kept).replace(b"\r\n.", b"\r\n")[2:]

@@ -1,4 +1,4 @@
-"""Process a returned message from any channel: read it, identify its owner, record its reports."""
+"""Process a returned message from any channel: parse it, identify its owner, apply its reports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MILDEST_FIRST = (
     BounceClass.UNSUBSCRIBE,
     BounceClass.COMPLAINT,
 )
-"""The order in which one word is chosen from a report that names several other recipients.
+"""The order in which one result is chosen from a report about several other recipients.
 
 A forwarder passes mail on to several mailboxes, and one of them may be alive.
 """
@@ -54,7 +54,7 @@ class AppliedMessage:
 
     @property
     def ours(self) -> bool:
-        """Tell whether a message is proved to be about our mail, so that it may be deleted.
+        """Tell whether the message is proved to be about our mail, so that it may be deleted.
 
         It is understood, too, and no person's reply.
         """
@@ -67,7 +67,7 @@ class AppliedMessage:
 
     @property
     def is_reply(self) -> bool:
-        """Tell whether a person answered a message of ours."""
+        """Tell whether the message is a person's reply to our mail."""
         return any(
             event.proof.valid and event.bounce_class is BounceClass.REPLY for event in self.applied
         )
@@ -95,7 +95,7 @@ def apply_message(
     envelope_to: Sequence[str] = (),
     place: tuple[str, str] = ("", ""),
 ) -> AppliedMessage:
-    """Apply a message (`ReceivedMail`); what is not understood is kept for a person.
+    """Apply a message; store what was not understood for the author to look at.
 
     Looks at the first 512 KB. Raises `DatabaseError`.
     """
@@ -104,7 +104,7 @@ def apply_message(
 
 
 def apply_messages(env: Environment, mails: Sequence[ReceivedMail]) -> list[AppliedMessage]:
-    """Apply several messages in one transaction: all of them, or none.
+    """Apply several messages in one transaction: all or none.
 
     Raises `DatabaseError`.
     """
@@ -114,7 +114,7 @@ def apply_messages(env: Environment, mails: Sequence[ReceivedMail]) -> list[Appl
 
 
 def _list_reports(env: Environment, mail: ReceivedMail) -> list[tuple[Bounce, FindOwner]]:
-    """Read a message and list what it reports, each with the way to find whose it is."""
+    """Parse a message and list its reports, each with a function that finds the owner."""
     data = mail.data[:BYTES_AT_MOST]
     source = mail.source
     report = read_message(data)

@@ -1,4 +1,4 @@
-"""Tell whether mail for an address belongs to the bounce address."""
+"""Match recipients against the bounce address."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def is_own_address(address: str, recipient: str) -> bool:
 
 
 def read_plus(address: str) -> str:
-    """Undo how some programs write the plus sign of an address that stands in a link."""
+    """Restore the plus sign of an address that a program has escaped from a mailto link."""
     return address.replace("%2B", "+").replace("%2b", "+")

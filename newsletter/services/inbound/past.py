@@ -1,4 +1,4 @@
-"""Read the history of an address before a bounce event: earlier days, and soft bounces in a row."""
+"""Read the earlier bounces of an address, for the decision about a new one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.services.inbound.identify import Owner
 from newsletter.vocabulary import DeliveryStatus
 
 ATTEMPTS_AT_MOST = 60
-"""Messages to an address that are looked at, newest first."""
+"""Latest messages to an address that are read."""
 
 _NOTHING = AddressHistory()
 
@@ -27,7 +27,7 @@ def read_history(
     *,
     dead_domain: bool = True,
 ) -> AddressHistory:
-    """Read the earlier events that the decision about a class needs, none for other classes.
+    """Read the earlier events that the decision about a class needs.
 
     A dead mailbox has no history that matters; a `dead_domain` has.
     """
@@ -53,7 +53,7 @@ def read_history(
 def _read_soft_row(
     session: Session, owner: Owner, subscriber_id: int, now: datetime
 ) -> tuple[datetime, ...]:
-    """Return the soft bounces in a row, this one included, each at the time of its message."""
+    """Return the consecutive soft bounces, including this one, by the times of their messages."""
     events = session.execute(
         select(BounceEvent.delivery_id, BounceEvent.at)
         .where(

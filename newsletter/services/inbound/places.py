@@ -1,4 +1,4 @@
-"""Decide which slow client of the listener makes room for the next one. Pure."""
+"""Decide which slow client of the listener must give way to a new one. Pure."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Generic, TypeVar
 Client = TypeVar("Client", bound=Hashable)
 
 SLOW_BELOW = 100 * 1024
-"""Bytes a second below which a client is slow: it is on the same machine."""
+"""Bytes a second below which a client counts as slow; it is on the same machine."""
 
 SLOW_AFTER = 2.0
-"""Seconds that every client gets before its speed is judged."""
+"""Seconds before the speed of a client is measured."""
 
 LONG_AFTER = 60.0
-"""Seconds after which a mail that still comes has had its turn, however fast it is."""
+"""Seconds after which any client must give way, however fast it is."""
 
 
 @dataclass(slots=True)
 class Place:
-    """The place of a client whose mail is being received, since `begun` (in seconds).
+    """The place of a client that is sending a mail since `begun` (in seconds).
 
     Once the whole mail is there it is `complete`, and nobody takes its place.
     """
@@ -30,25 +30,25 @@ class Place:
     complete: bool = False
 
     def measure_speed(self, now: float) -> float:
-        """Return the bytes a second that have come."""
+        """Return the bytes received per second."""
         return self.size / max(now - self.begun, 0.001)
 
     def may_be_taken(self, now: float) -> bool:
-        """Tell whether the client must give way to one that waits."""
+        """Tell whether the client must give way to a waiting one."""
         age = now - self.begun
         is_slow = age >= SLOW_AFTER and self.measure_speed(now) < SLOW_BELOW
         return not self.complete and (is_slow or age >= LONG_AFTER)
 
 
 class Places(Generic[Client]):
-    """The places of the mails that are received at the same time, at most `at_most`."""
+    """The places for mails received at the same time, at most `at_most`."""
 
     def __init__(self, at_most: int) -> None:
         self.at_most = at_most
         self._taken: dict[Client, Place] = {}
 
     def take(self, client: Client, now: float) -> tuple[Place | None, Client | None]:
-        """Give a client a place, and return whom it was taken from.
+        """Give a client a place, and return the client that it was taken from.
 
         None stands for no place: all others are as good. Of those that are not, the slowest goes.
         """
@@ -67,5 +67,5 @@ class Places(Generic[Client]):
         return client in self._taken
 
     def leave(self, client: Client) -> None:
-        """Let a client go, also one whose place was taken meanwhile."""
+        """Release a client's place, if it still has one."""
         self._taken.pop(client, None)

@@ -1,4 +1,4 @@
-"""Poll the mailbox of returned mail: process what is new, delete what is proved to be ours."""
+"""Poll the mailbox of returned mail: apply new mails, delete those proved to be ours."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NEW_AT_MOST = 20_000
 """New mails that one session reads; the rest follow in the next."""
 
 BATCH = 40
-"""Mails after which progress is recorded and what is ours is deleted."""
+"""Mails after which progress is recorded and processed mails are deleted."""
 
 ROWS_AT_ONCE = 500
 """Rows of one statement: SQLite takes 32,766 parameters."""
@@ -60,13 +60,13 @@ class MailboxPollResult:
 
 
 def read_address(env: Environment) -> MailboxAddress | None:
-    """Return the address of the mailbox, None where no mailbox is set."""
+    """Return the configured mailbox, or None."""
     url = env.settings.bounces.mailbox
     return parse_mailbox_url(url.get_secret_value()) if url else None
 
 
 def name_mailbox(address: MailboxAddress) -> str:
-    """Name a mailbox in the database, without its user's name."""
+    """Return the name of a mailbox for the database, without its user name."""
     place = "\0".join((address.scheme[:4], address.host, address.user, address.folder))
     return f"mailbox:{hashlib.sha256(place.encode()).hexdigest()[:40]}"
 
@@ -77,7 +77,7 @@ def never_stop() -> bool:
 
 
 def poll_mailbox(env: Environment, *, stop: Callable[[], bool] = never_stop) -> MailboxPollResult:
-    """Read the mailbox once, unless another worker does.
+    """Read the mailbox once, unless another worker is reading it.
 
     Raises `DatabaseError`.
 
@@ -168,7 +168,7 @@ def _delete(mailbox: ReturnMailbox, uids: Sequence[str], result: MailboxPollResu
 
 
 def _forget(name: str, gone: Iterable[str]) -> None:
-    """Forget mails that are in the mailbox no longer."""
+    """Delete the rows of mails that are no longer in the mailbox."""
     uids = sorted(gone)
     for start in range(0, len(uids), ROWS_AT_ONCE):
         with transaction() as session:

@@ -1,4 +1,4 @@
-"""Accept a proposal: a reply that asks to end a subscription, which only the author may believe."""
+"""Accept proposals: replies that ask to be unsubscribed, confirmed by the author."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check for `doctor` whether somebody reads returned mail, and whether it is the right mailbox."""
+"""Check for `doctor` that returned mail is read, and from the right mailbox."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from newsletter.services.inbound.poll import name_mailbox, read_address
 from newsletter.services.runtime import Environment
 
 SILENT_FOR = timedelta(hours=1)
-"""A mailbox that was not read for this long is not being read: a worker looks every minute."""
+"""Time after which a mailbox counts as not being read; a worker polls every minute."""
 
 WHY = Text("addresses that are gone go on being mailed, and providers close accounts for that")
 
 
 def check_readers(env: Environment) -> Iterator[Check]:
-    """Check who reads returned mail, what waits for a person, and where replies go."""
+    """Check who reads returned mail, undecided events, and where replies go."""
     yield _check_reader(env)
     with reading() as session:
         waiting = count_unproved(session)

@@ -13,19 +13,19 @@ from newsletter.models import BounceReceiver
 from newsletter.services.runtime import Environment
 
 PIPE = "pipe"
-"""Name of the receiver that gets messages on its standard input."""
+"""Name of the receiver that reads messages from standard input."""
 
 LISTENER = "listener"
 """Name of the receiver that listens for SMTP."""
 
 READ_WITHIN = timedelta(days=7)
-"""A pipe that ran within this time counts as something that reads returned mail."""
+"""Time after its last run in which a pipe counts as reading returned mail."""
 
 NOTED_EVERY = timedelta(minutes=1)
-"""A run is written down again after this time; not for each of ten thousand messages."""
+"""The shortest time between two recorded runs of a receiver."""
 
 CLAIMED_FOR = timedelta(minutes=5)
-"""A mailbox that a worker claimed is free again after this time, unless the claim is renewed."""
+"""Lifetime of a worker's claim on a mailbox, unless it is renewed."""
 
 
 def note_run(env: Environment, name: str, *, problem: str = "") -> None:
@@ -48,24 +48,24 @@ def note_run(env: Environment, name: str, *, problem: str = "") -> None:
 
 
 def find_last_run(session: Session, name: str) -> datetime | None:
-    """Return the moment at which a receiver last ran well."""
+    """Return the time of a receiver's last successful run."""
     return session.scalar(select(BounceReceiver.ran_at).where(BounceReceiver.name == name))
 
 
 def find_problem(session: Session, name: str) -> str:
-    """Return the reason why a receiver last failed, or ""."""
+    """Return a receiver's last problem, or ""."""
     return session.scalar(select(BounceReceiver.problem).where(BounceReceiver.name == name)) or ""
 
 
 def pipe_runs(env: Environment) -> bool:
-    """Tell whether returned mail was piped in lately."""
+    """Tell whether returned mail was piped in within `READ_WITHIN`."""
     with reading() as session:
         ran_at = find_last_run(session, PIPE)
     return ran_at is not None and env.now - ran_at <= READ_WITHIN
 
 
 def find_unsubscribe_address(env: Environment) -> str:
-    """Return the address for unsubscribing by mail, or "" if nothing receives it.
+    """Return the address for unsubscribing by mail, or "" if no receiver reads it.
 
     It is received if a mailbox or a listener is set, or if a pipe ran lately.
     """
@@ -94,7 +94,7 @@ def claim(env: Environment, name: str, worker: str) -> bool:
 
 
 def give_back(name: str, worker: str) -> None:
-    """End a claim."""
+    """Release a worker's claim on a mailbox."""
     with transaction() as session:
         session.execute(
             update(BounceReceiver)

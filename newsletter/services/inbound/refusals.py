@@ -1,4 +1,4 @@
-"""Record the refusals of servers while sending as bounce events."""
+"""Record permanent refusals of SMTP servers as bounce events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from newsletter.vocabulary import DeliveryStatus
 def record_refusal(
     env: Environment, row: LeasedDelivery, outcome: Outcome, verdict: Verdict, mark: DeliveryUpdate
 ) -> Applied | None:
-    """Record a refusal that ends a delivery and is about its recipient; None where there is none.
+    """Record a permanent refusal that concerns the recipient; return None for any other outcome.
 
     Called before the outcome itself is written down: a crash in between repeats both.
     """

@@ -1,4 +1,4 @@
-"""Lift the suppression of an address, and have it confirmed anew after bounces or complaints."""
+"""Lift the suppression of an address, and request confirmation after bounces or complaints."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from newsletter.services.subscription_state import withdraw_confirmation
 from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus, SuppressionReason
 
 CONFIRMED_ANEW = (SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT)
-"""Reasons after which nobody is mailed on the author's word alone."""
+"""Suppression reasons after which subscriptions must be confirmed again."""
 
 
 def release(env: Environment, address: str, *, because: str = "") -> int:
-    """Let an address be mailed again and record why.
+    """Lift the suppression of an address, and record the reason.
 
     Returns how many subscriptions must be confirmed anew.
 

@@ -1,4 +1,4 @@
-"""React to returned mail while a campaign is sent: pause it, rest a domain, tell the author."""
+"""React to returned mail while a campaign is sent: pause it, rest a domain, notify the author."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import CampaignStatus, DeliveryStatus
 
 POLICY_WITHIN = timedelta(days=1)
-"""Refusals older than this are not counted together."""
+"""Period in which refusals are counted together."""
 
 LOOKED_AT = 5 * FIRST_OF_RUN
-"""Messages of a run, the first ones, among which those that have left are looked for."""
+"""First messages of a run that are read to find those already sent."""
 
 _CAMPAIGN: BindParameter[int] = bindparam("campaign")
 _first = (
@@ -54,13 +54,13 @@ _FIRST_OF_RUN = select(
     )
     .scalar_subquery(),
 )
-"""Of the first messages of a run under way that have left: how many, and how many are dead."""
+"""Query for the first sent messages of a run: their number, and the number of dead addresses."""
 
 
 def watch_run(
     env: Environment, session: Session, event: BounceEvent, subscriber: Subscriber | None
 ) -> None:
-    """Act on a proved event for its campaign and the recipient's domain."""
+    """React to a proved event: pause its campaign or rest the recipient's domain if needed."""
     if event.bounce_class is BounceClass.HARD:
         _pause_harmful(env, session, event.campaign_id)
         return

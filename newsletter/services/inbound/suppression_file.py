@@ -1,4 +1,4 @@
-"""Write the suppression list to a CSV file and read one back.
+"""Export the suppression list as CSV, and import suppressions from a CSV file.
 
 Of an erased person only the keyed hash is written.
 """
@@ -25,17 +25,17 @@ from newsletter.vocabulary import SuppressionReason
 COLUMNS = ("email", "reason", "note", "created_at", "hash")
 
 ROWS_AT_ONCE = 500
-"""Rows that one transaction takes in, so that other writers are not kept waiting."""
+"""Rows imported in one transaction, so that other writers do not wait long."""
 
 CELL_AT_MOST = 10_000
-"""Characters of a cell; the longest that we write has 500."""
+"""The most characters of a cell; the longest exported one has 500."""
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
 class SuppressionImportResult:
-    """The outcome of a file's rows; `refused` names the problems of the first refused ones."""
+    """The result of an import; `refused` holds the problems of the first refused rows."""
 
     added: int = 0
     known: int = 0
@@ -44,7 +44,7 @@ class SuppressionImportResult:
 
 
 def export(out: IO[str]) -> int:
-    """Write every suppression.
+    """Export every suppression as CSV.
 
     Returns how many there are.
     """
@@ -79,7 +79,7 @@ def _read_pages() -> Iterator[Suppression]:
 
 
 def import_file(env: Environment, file: IO[str], *, note: str = "") -> SuppressionImportResult:
-    """Suppress every address of a file: one that `export` wrote, or any with a column of addresses.
+    """Suppress every address of a CSV file with a column of addresses, such as an export.
 
     A reason that is not one of ours counts as "manual". Raises `Refused` where no column holds
     addresses.

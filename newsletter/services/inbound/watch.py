@@ -1,4 +1,4 @@
-"""Wait for returned mail by IMAP's IDLE (RFC 2177), so that it is read at once."""
+"""Wait for returned mail with IMAP's IDLE (RFC 2177)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from newsletter.services.inbound.poll import name_mailbox, read_address
 from newsletter.services.runtime import Environment
 
 IDLE_SECONDS = 240.0
-"""Seconds of one wait: shorter than a claim (`receivers.CLAIMED_FOR`) and a server's limit."""
+"""Seconds of one IDLE: shorter than a claim (`receivers.CLAIMED_FOR`) and than servers' limits."""
 
 
 def wait_for_mail(env: Environment, *, stop: Callable[[], bool]) -> bool:
-    """Wait until a mail comes into the mailbox. Return whether one did.
+    """Wait until a mail arrives in the mailbox; return whether one did.
 
     Returns at once where another worker waits, and where the mailbox knows no IDLE; polling goes on
     beside it. Raises `MailboxError` where the connection fails or is lost.

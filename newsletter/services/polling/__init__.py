@@ -1,1 +1,1 @@
-"""Poll feeds and keep their entries."""
+"""Poll feeds, and store and manage their entries."""

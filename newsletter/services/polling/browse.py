@@ -1,4 +1,4 @@
-"""Page through entries, for pages in a browser."""
+"""List entries page by page, for pages in a browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = 25
 
 @dataclass(frozen=True, slots=True)
 class EntryPage:
-    """Entries, newest first; `next` is the key of the page after it, 0 on the last."""
+    """A page of entries, newest first; `next` is the key of the following page, 0 on the last."""
 
     entries: tuple[EntryView, ...]
     next: int
@@ -26,7 +26,7 @@ class EntryPage:
 def list_page(
     list_ids: Collection[int], *, fate: EntryStatus | None = None, before: int = 0
 ) -> EntryPage:
-    """List the entries of these lists, all or those of one fate, before a key (0: the newest)."""
+    """List the entries of these lists, all or those of one status, before a key (0: the newest)."""
     query = (
         select(Entry, Feed, MailingList)
         .join(Feed, Feed.id == Entry.feed_id)

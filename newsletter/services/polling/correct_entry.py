@@ -1,4 +1,4 @@
-"""Correct how mails name an entry and begin it; what its feed says stays beside that."""
+"""Correct the title and excerpt of an entry in mails, keeping those of its feed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OWN_EXCERPT_AT_MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class EntryCorrection:
-    """An entry as its feed names it, and as its author does (empty where they do not)."""
+    """The feed's title and excerpt of an entry, and the author's (empty where not set)."""
 
     id: int
     title: str

@@ -1,4 +1,4 @@
-"""Mail one story once: join the entries of a list that tell the same story.
+"""Merge entries of a list that tell the same story, so that it is mailed once.
 
 A video that a post of the same day embeds is shown in the post, not beside it. A page that several
 feeds of the list lead to is mailed from the first of them.
@@ -19,14 +19,13 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import EntryStatus
 
 SAME_DAY = timedelta(hours=24)
-"""Time between a video and the post that embeds it; authors announce a video within a day."""
+"""The longest time between a video and the post that embeds it."""
 LOOK_BACK = timedelta(days=3)
-"""Age of the entries among which duplicates are looked for: the feeds of one list may be days
-apart."""
+"""Age up to which entries are compared; feeds of one list may be days apart."""
 
 
 def merge_duplicates(env: Environment, session: Session, list_id: int) -> None:
-    """Find posts and videos that are one story among recently found entries.
+    """Find and merge recent entries that are one story, such as a post and the video it embeds.
 
     A video that was mailed before its post came stays mailed; the post goes out as well, because
     its text is new.
@@ -59,7 +58,7 @@ def merge_duplicates(env: Environment, session: Session, list_id: int) -> None:
 def _merge_pages(
     env: Environment, session: Session, list_id: int, recent: ColumnElement[bool]
 ) -> None:
-    """Join an entry that waits in one feed with the same page in another feed of the list.
+    """Merge a waiting entry with the entry of the same page in another feed of the list.
 
     This is a blog's feed and that of one of its categories, for example. A link that several
     entries of one feed share tells none of them apart.
@@ -93,12 +92,12 @@ def _merge_pages(
 
 
 def _is_same_story(first: Entry, second: Entry) -> bool:
-    """Tell whether entries with one link say the same; a blog may only comment on the link."""
+    """Tell whether entries with one link are the same story, not a comment on that link."""
     return first.title == second.title or first.identity == second.identity
 
 
 def _is_mailed_itself(entry: Entry) -> bool:
-    """Tell whether an entry is, or was, to be mailed by itself."""
+    """Tell whether an entry is, or was, mailed by itself."""
     return (
         entry.fate != EntryStatus.SKIPPED
         and entry.withdrawn_at is None
@@ -111,7 +110,7 @@ def _find_date(entry: Entry) -> datetime:
 
 
 def separate_from_withdrawn(env: Environment, session: Session, post_ids: list[int]) -> None:
-    """Let entries go out by themselves that were shown in posts that are withdrawn now.
+    """Release entries that were shown in posts which are withdrawn now.
 
     A page that was mailed already is not mailed again.
     """
@@ -124,7 +123,7 @@ def separate_from_withdrawn(env: Environment, session: Session, post_ids: list[i
 
 
 def hand_over_duplicates(env: Environment, session: Session, feed_id: int) -> None:
-    """Give the place of a feed's entries to the entries of other feeds that were shown in them.
+    """Replace the entries of a removed feed by the duplicates in other feeds.
 
     Whoever has received the story has received it, and whoever is owed it still is.
     """
@@ -146,7 +145,7 @@ def hand_over_duplicates(env: Environment, session: Session, feed_id: int) -> No
 
 
 def _replace_in_campaigns(session: Session, before: int, after: int) -> None:
-    """Note in campaigns that carried the entry `before` that they carried the entry `after`."""
+    """Replace the entry `before` by `after` in the campaigns that carried it."""
     campaigns = session.scalars(
         select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == before)
     ).all()

@@ -1,4 +1,4 @@
-"""List entries, and change what becomes of them as their author says or when their time comes."""
+"""List entries, and change their status by the author's decision or when they are due."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Actor, EntryStatus
 
 LISTED_AT_MOST = 50
-"""Entries that a listing shows unless more are asked for: about one screen."""
+"""Entries that a listing shows by default: about one screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class EntryView:
     fate: EntryStatus
     why: str
     at_once: bool
-    """It goes out as soon as a worker comes to it."""
+    """It is mailed as soon as a worker composes it."""
 
 
 def change_grace_period(
     env: Environment, session: Session, mailing_list: MailingList, minutes: int
 ) -> None:
-    """Let entries that wait for corrections wait `minutes` from when they began to."""
+    """Apply a new grace period to the entries that wait for corrections."""
     more = timedelta(minutes=minutes - mailing_list.grace_minutes)
     query = select(Entry).where(Entry.list_id == mailing_list.id, Entry.matures_at > env.now)
     for entry in session.scalars(query):
@@ -49,7 +49,7 @@ def change_grace_period(
 
 
 def promote_due(env: Environment) -> int:
-    """Make entries ready that were dated in the future and are not any more.
+    """Make entries ready whose future date has been reached.
 
     Returns their number.
     """
@@ -130,7 +130,7 @@ def get_entry(entry_id: int) -> EntryView:
 
 
 def skip(env: Environment, entry_id: int) -> EntryView:
-    """Decide that an entry which has not been mailed never is.
+    """Skip an entry, so that it is never mailed.
 
     It stays so even if its feed takes the entry back and brings it again.
     Raises `NotFound`, `Refused`.
@@ -143,7 +143,7 @@ def skip(env: Environment, entry_id: int) -> EntryView:
 
 
 def hold(env: Environment, entry_id: int) -> EntryView:
-    """Hold an entry back until it is released.
+    """Hold an entry until it is released.
 
     Raises `NotFound`, `Refused`.
     """
@@ -178,7 +178,7 @@ def send(env: Environment, entry_id: int, *, at_once: bool) -> EntryView:
 
 
 def release(env: Environment, entry_id: int) -> EntryView:
-    """Let an entry that waits, is held or is skipped go out with the next digest.
+    """Release a waiting, held or skipped entry for the next digest.
 
     Raises `NotFound`, `Refused`.
     """
@@ -190,7 +190,7 @@ def release(env: Environment, entry_id: int) -> EntryView:
 
 
 def resend(env: Environment, entry_id: int) -> EntryView:
-    """Mail an entry that was sent once more to everybody.
+    """Mail a sent entry again to all subscribers.
 
     Raises `NotFound`, `Refused`.
     """
@@ -201,7 +201,7 @@ def resend(env: Environment, entry_id: int) -> EntryView:
 
 
 def _get_undecided(session: Session, entry_id: int, allowed: set[EntryStatus]) -> Entry:
-    """Return an entry whose fate is one of `allowed`."""
+    """Return an entry whose status is one of `allowed`."""
     entry = _get_row(session, entry_id)
     if entry.fate not in allowed:
         raise Refused(

@@ -1,4 +1,4 @@
-"""Change what becomes of entries. The only module that does (tests/services/polling/).
+"""Change the status of entries; no other module does (tests/services/polling/).
 
 Each transition writes its event in the same transaction. `Entry.fate` says what becomes of an
 entry, `Entry.why` says why in words, and the event's reason is a code. "Owed" means: subscribers
@@ -29,7 +29,7 @@ WITHDRAWN = Text("withdrawn: its feed does not have it any more")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An entry that was found in a feed and is not stored yet, with its first fate."""
+    """A new entry of a feed with its first status, before it is stored."""
 
     entry: Entry
     fate: EntryStatus
@@ -38,7 +38,7 @@ class Finding:
 
 
 def owed_clause() -> ColumnElement[bool]:
-    """Build the condition of an entry that subscribers are owed.
+    """Build the condition for entries that subscribers are owed.
 
     It is ready, or was sent to others, is still in its feed, and no other entry shows it.
     """
@@ -50,7 +50,7 @@ def owed_clause() -> ColumnElement[bool]:
 
 
 def add_found(env: Environment, session: Session, findings: Sequence[Finding]) -> None:
-    """Store entries that were found, in the order in which they are to be mailed."""
+    """Store new entries, in the order in which they are to be mailed."""
     for finding in findings:
         is_ready = finding.fate == EntryStatus.READY
         finding.entry.fate = EntryStatus.NEW if is_ready else finding.fate
@@ -79,7 +79,7 @@ def make_ready(
     reason: EntryReason = EntryReason.NONE,
     with_grace: bool = False,
 ) -> None:
-    """Give an entry its list's next number, so that subscribers are owed it from now on.
+    """Make an entry ready: give it its list's next number, so that subscribers are owed it.
 
     With `with_grace`, instant mails wait for the list's grace period, which begins now.
     """
@@ -92,7 +92,7 @@ def make_ready(
 
 
 def release(env: Environment, session: Session, entry: Entry, why: str) -> None:
-    """Make an entry ready because its author says so, whatever its feed says."""
+    """Make an entry ready by its author's decision, regardless of its feed."""
     make_ready(env, session, entry, why, actor=Actor.AUTHOR)
     entry.withdrawn_at = None
     entry.shown_in_id = None
@@ -107,7 +107,7 @@ def hold(
     actor: Actor = Actor.SYSTEM,
     reason: EntryReason = EntryReason.NONE,
 ) -> None:
-    """Hold an entry back until its author decides."""
+    """Hold an entry until its author decides."""
     entry.seq = None
     _change(env, session, entry, EntryStatus.HELD, why, actor=actor, reason=reason)
 
@@ -121,7 +121,7 @@ def skip(
     actor: Actor = Actor.SYSTEM,
     reason: EntryReason = EntryReason.NONE,
 ) -> None:
-    """Decide that an entry is not mailed."""
+    """Skip an entry, so that it is not mailed."""
     entry.seq = None
     _change(env, session, entry, EntryStatus.SKIPPED, why, actor=actor, reason=reason)
 
@@ -133,7 +133,7 @@ def withdraw(
     *,
     reason: EntryReason = EntryReason.WITHDRAWN,
 ) -> None:
-    """Take back an entry that its feed has taken back, or hidden (`reason`).
+    """Withdraw an entry that its feed has removed or hidden (`reason`).
 
     An entry that was sent keeps that fate, and nobody else is owed it.
     """
@@ -147,7 +147,7 @@ def withdraw(
 
 
 def return_to_feed(env: Environment, session: Session, entry: Entry) -> None:
-    """Owe an entry again that is in its feed again.
+    """Restore a withdrawn entry that is in its feed again.
 
     An entry that was sent is owed to those who have not had it: it gets a new number, for digests
     may have passed over its first one (`digests/plan.py`). An entry that its author has decided
@@ -174,14 +174,14 @@ def return_to_feed(env: Environment, session: Session, entry: Entry) -> None:
 
 
 def show_in(env: Environment, session: Session, entry: Entry, other: Entry, why: str) -> None:
-    """Record that the entry `other` shows `entry`, which is not mailed by itself then."""
+    """Mark `entry` as shown in the entry `other`, so that it is not mailed by itself."""
     entry.shown_in_id = other.id
     if entry.fate != EntryStatus.SENT:
         skip(env, session, entry, why, reason=EntryReason.DUPLICATE)
 
 
 def stop_showing(env: Environment, session: Session, entry: Entry) -> None:
-    """Let an entry go out by itself because the entry that showed it was withdrawn."""
+    """Release an entry because the one that showed it was withdrawn."""
     entry.shown_in_id = None
     if entry.fate == EntryStatus.SKIPPED and entry.withdrawn_at is None:
         reason = EntryReason.DUPLICATE
@@ -191,7 +191,7 @@ def stop_showing(env: Environment, session: Session, entry: Entry) -> None:
 
 
 def take_over(env: Environment, session: Session, entry: Entry, heir: Entry) -> None:
-    """Give `heir`, which `entry` shows, the place of `entry`, whose feed is removed."""
+    """Replace `entry`, whose feed is removed, by `heir`, which it showed."""
     heir.shown_in_id = entry.shown_in_id
     heir.seq = entry.seq
     heir.first_seq = entry.first_seq
@@ -242,7 +242,7 @@ def mark_sent(
 
 
 def remember_number(session: Session, entry_id: int) -> None:
-    """Remember the number of an entry that was sent by itself.
+    """Store the number of an entry that was sent by itself.
 
     Who has had it is told by the campaigns that carried it from now on, not by that number.
     """
@@ -255,7 +255,7 @@ def remember_number(session: Session, entry_id: int) -> None:
 
 
 def _number(session: Session, entry: Entry) -> int:
-    """Give an entry its list's next number, and return the list's grace period in minutes.
+    """Assign an entry its list's next number, and return the list's grace period in minutes.
 
     The list's row is locked until the caller commits: numbers become visible in their order, and no
     digest can pass over one that is still being written.
@@ -299,7 +299,7 @@ def _make_event(
 
 
 def _choose_event_kind(status: EntryStatus) -> EventKind:
-    """Return the kind of event that tells that an entry has come to `status`."""
+    """Return the kind of event for an entry's new `status`."""
     match status:
         case EntryStatus.NEW:
             return EventKind.ENTRY_FOUND

@@ -52,7 +52,7 @@ class FeedView:
 
     @property
     def settings(self) -> tuple[object, ...]:
-        """All that an author sets, in whatever state it is."""
+        """The feed's settings by an author."""
         return (self.status, self.leaves_out, self.filters, self.page_pictures)
 
     @property
@@ -63,7 +63,7 @@ class FeedView:
 
 @dataclass(frozen=True, slots=True)
 class AddedFeed:
-    """A feed that was added.
+    """The result of adding a feed.
 
     `entries` counts those it has already, `backlog` those of them that will be mailed.
     """
@@ -86,7 +86,7 @@ def add(
     page_pictures: bool = False,
     filters: Filters | None = None,
 ) -> AddedFeed:
-    """Find the feed behind `address` and add it to a list.
+    """Discover the feed at `address` and add it to a list.
 
     What is in it already is not mailed, but for the newest `backlog` entries. `leaves_out` names
     kinds of videos (feeds/youtube.py). Raises `FeedError`, `InvalidInput`, `NotFound`, `Refused`.
@@ -135,7 +135,7 @@ def edit(
     not_title: str | None = None,
     expected: FeedView | None = None,
 ) -> FeedView:
-    """Change which kinds of videos a feed leaves out, its filters, and whether pages are fetched.
+    """Change a feed's filters: kinds of videos, categories, titles, and fetching of pages.
 
     `leaves_out` maps kinds to whether they are left out. Holds for entries found from now on;
     filters also for those that have not been mailed, once the feed is read again, which is soon.
@@ -173,7 +173,7 @@ def list_feeds(slug: str | None = None) -> list[FeedView]:
 
 
 def get(number_or_url: str) -> FeedView:
-    """Return one feed, by its number or address.
+    """Return one feed, by its number or URL.
 
     Raises `NotFound`.
     """
@@ -187,12 +187,12 @@ def pause(number_or_url: str) -> FeedView:
 
 
 def resume(env: Environment, number_or_url: str) -> FeedView:
-    """Poll a feed again, beginning now."""
+    """Resume polling a feed, beginning now."""
     return _set_status(number_or_url, FeedStatus.ACTIVE, env.now)
 
 
 def poll_soon(env: Environment, feed_id: int) -> FeedView:
-    """Let a worker poll a feed with its next tick.
+    """Schedule a feed to be polled with the next tick of a worker.
 
     Raises `NotFound`, and `Refused` for a feed that is not polled at all.
     """

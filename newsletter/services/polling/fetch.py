@@ -30,11 +30,11 @@ log = logging.getLogger("newsletter.feeds")
 
 UNFORESEEN = Text("cannot be read because of an error in this program, which its log describes")
 PAGES_AT_MOST = 15
-"""Entries of one feed whose pages are fetched in one poll; the others stay as their feed has them.
-"""
+"""New entries of one feed whose pages are fetched in one poll."""
 PAGES_SECONDS = 15.0
-"""Seconds after which no further page of an entry is fetched: a site that takes its time over pages
-must not hold up the next poll."""
+"""Seconds after which no further page of an entry is fetched: a slow site must not delay the next
+poll.
+"""
 
 _CHANGING = re.compile(
     rb"<lastBuildDate>[^<]{0,80}</lastBuildDate>|<!--[^<>]{0,500}-->"
@@ -45,7 +45,7 @@ _CHANGING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DueFeed:
-    """A feed that this worker has claimed, and how it is to be read."""
+    """A feed that this worker has claimed, with the options of reading it."""
 
     id: int
     url: str
@@ -62,7 +62,7 @@ class DueFeed:
 
     @property
     def whole(self) -> DueFeed:
-        """The same feed, fetched without anything that lets its server say "not modified"."""
+        """The same feed without its validators, so that its server cannot answer "not modified"."""
         return replace(self, etag=None, last_modified=None, body_digest="")
 
 
@@ -86,7 +86,7 @@ class FeedReading:
 
 @dataclass(frozen=True, slots=True)
 class Unparsed:
-    """An answer that takes longer to parse than almost any feed, or may take so long."""
+    """A response whose parsing takes, or may take, unusually long."""
 
     fetched: Fetched
 
@@ -111,7 +111,7 @@ def fetch_feed(env: Environment, due: DueFeed) -> FeedReading | NewsletterError 
 
 
 def parse_slowly(due: DueFeed, unparsed: Unparsed) -> FeedReading | NewsletterError:
-    """Parse an answer that takes long; an error is returned, not raised."""
+    """Parse a slow response; an error is returned, not raised."""
     try:
         return _parse(unparsed.fetched, FULL)
     except NewsletterError as error:
@@ -129,7 +129,7 @@ def _parse(fetched: Fetched, limits: Limits) -> FeedReading:
 
 
 def list_unknown_entries(due: DueFeed, reading: FeedReading | NewsletterError) -> list[ParsedEntry]:
-    """List the entries that are not stored and whose pages may say what the feed does not.
+    """List the new entries whose pages may add what the feed lacks.
 
     Empty for a first reading, which mails nothing, and once the pages were fetched.
     """
@@ -160,7 +160,7 @@ def list_unknown_entries(due: DueFeed, reading: FeedReading | NewsletterError) -
 def enrich_entries(
     env: Environment, due: DueFeed, reading: FeedReading, entries: list[ParsedEntry]
 ) -> FeedReading | NewsletterError:
-    """Return `reading` with what the pages of `entries` add.
+    """Return `reading` enriched by the pages of `entries`.
 
     A page that cannot be had leaves its entry as it is.
     """
@@ -194,7 +194,7 @@ def enrich_entries(
 
 
 def hash_answer(fetched: Fetched) -> str:
-    """Return a digest that tells an answer from the last one.
+    """Return a hash of a response without its changing parts, to detect changes.
 
     Time stamps and counts of views do not change it; another version of this program does.
     """

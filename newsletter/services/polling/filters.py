@@ -1,4 +1,4 @@
-"""Decide which entries of a feed its author leaves out of the newsletter. Pure.
+"""Filter the entries of a feed by its author's rules. Pure.
 
 Patterns run in RE2, whose time is linear in the title, whatever the pattern.
 """
@@ -15,7 +15,7 @@ from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text
 
 MARKER = "no-newsletter"
-"""The category or tag of an entry that is never mailed, whatever its feed's filters."""
+"""The category or tag of entries that are never mailed, in any feed."""
 PATTERN_AT_MOST = 200
 """Characters of a pattern, as many as its column holds."""
 CATEGORIES_AT_MOST = 50
@@ -26,7 +26,7 @@ PATTERN_MEMORY = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The entries that an author takes from a feed.
+    """A feed's filters: categories and titles of the entries to mail.
 
     Those in one of `only` (empty: any), in none of `never`, and whose title `not_title` does not
     match. Categories are compared without case.
@@ -37,7 +37,7 @@ class Filters:
     not_title: str = ""
 
     def describe(self) -> str:
-        """Describe the entries that are taken; "" if all are."""
+        """Describe the entries that pass; "" if all do."""
         parts = [Text("only %(names)s", names=_list_names(self.only))] if self.only else []
         parts += [Text("not %(names)s", names=_list_names(self.never))] if self.never else []
         parts += (
@@ -49,7 +49,7 @@ class Filters:
 
 
 def find_reason(filters: Filters, title: str, categories: Collection[str]) -> str:
-    """Return the reason why an entry is left out, in words, or "" if it is taken."""
+    """Return the reason why an entry is left out, or "" if it passes."""
     names = {_fold(name): name for name in categories}
     if any(name.replace(" ", "-") == MARKER for name in names):
         return Text("its blog marks it as %(marker)s", marker=MARKER)
@@ -66,7 +66,7 @@ def find_reason(filters: Filters, title: str, categories: Collection[str]) -> st
 
 
 def clean_filters(filters: Filters) -> Filters:
-    """Return filters as they are stored.
+    """Return filters in the form that is stored.
 
     Raises `InvalidInput`.
     """
@@ -78,7 +78,7 @@ def clean_filters(filters: Filters) -> Filters:
 
 
 def clean_categories(names: Collection[str]) -> list[str]:
-    """Return the names of categories as they are stored, without empty ones and repetitions.
+    """Return names of categories in the form that is stored, without empty and repeated ones.
 
     Raises `InvalidInput`.
     """
@@ -96,7 +96,7 @@ def clean_categories(names: Collection[str]) -> list[str]:
 
 
 def check_pattern(pattern: str) -> str:
-    """Return a pattern that can be used on titles.
+    """Return a valid pattern for titles, or raise `InvalidInput`.
 
     Raises `InvalidInput`.
     """

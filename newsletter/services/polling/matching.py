@@ -1,4 +1,4 @@
-"""Decide which entries of a feed are new, which are known and which have been withdrawn. Pure.
+"""Decide which entries of a feed are new, known or withdrawn. Pure.
 
 docs/feeds.md states its rules for authors.
 """
@@ -27,7 +27,7 @@ from newsletter.services.polling.types import FeedChanges, KnownEntry, NewEntry,
 from newsletter.vocabulary import EntryReason, EntryStatus
 
 AHEAD = timedelta(minutes=10)
-"""Time by which a publisher's clock may be ahead before an entry counts as dated in the future."""
+"""Tolerance for a publisher's clock before an entry counts as dated in the future."""
 WAITS = Text("dated in the future: waits for its time")
 SLID_IN = Text("older than all that was known: came into the feed when others were taken out of it")
 
@@ -35,7 +35,7 @@ SLID_IN = Text("older than all that was known: came into the feed when others we
 def decide(
     known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], moment: PollMoment
 ) -> FeedChanges:
-    """Tell new entries from known ones, and find those that were withdrawn.
+    """Decide which entries are new, known or withdrawn.
 
     An entry is known if its identity is known, unless link, title and date all differ; else if its
     link, or its title and date, belong to an entry that has vanished. Nothing is judged by its date
@@ -55,7 +55,7 @@ def decide(
 
 
 def _remove_twins(entries: Sequence[ParsedEntry]) -> list[ParsedEntry]:
-    """Return `entries` with the first of those that share an identity."""
+    """Return `entries` without those that repeat an earlier one's identity."""
     first: dict[str, ParsedEntry] = {}
     for entry in entries:
         first.setdefault(entry.identity, entry)
@@ -69,7 +69,7 @@ def _judge_new(
     vanished: Sequence[KnownEntry],
     moment: PollMoment,
 ) -> tuple[NewEntry, ...]:
-    """Return the entries that match no known one, with their first fates."""
+    """Return the entries that match no known one, with their first status."""
     unmatched = [entry for entry, match in zip(entries, matched, strict=True) if match is None]
     end = entries[len(entries) - _count_unmatched_at_the_end(matched) :]
     slid_in = find_slid_in(end, known, vanished) if len(entries) <= moment.window else []
@@ -115,7 +115,7 @@ def _choose_fates(
 def reaches_known(
     known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], site_key: str
 ) -> bool:
-    """Tell whether `entries` reach back to a known one, so that nothing can lie between."""
+    """Tell whether `entries` reach back to a known one, so that there is no gap."""
     return bool(known) and not shares_nothing_known(
         _match_entries(known, entries, site_key), entries
     )
@@ -124,7 +124,7 @@ def reaches_known(
 def needs_further_pages(
     known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], moment: PollMoment
 ) -> bool:
-    """Tell whether to fetch further pages of a feed: there is a gap that no move explains."""
+    """Tell whether there is a gap, not explained by a move, for which to fetch further pages."""
     matched = _match_entries(known, entries, moment.site_key)
     if not known:
         return moment.before is not None and len(entries) >= FULL_WINDOW
@@ -142,7 +142,7 @@ def needs_further_pages(
 def remove_older(
     known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], first: int, site_key: str
 ) -> Sequence[ParsedEntry]:
-    """Return `entries` without those that further pages have behind the last known one.
+    """Return `entries` without those of further pages beyond the last known one.
 
     They are older than what the pages were fetched for. The `first` so many entries are those of
     the feed's first page and stay.
@@ -163,7 +163,7 @@ def _make_reused_identity(entry: ParsedEntry) -> str:
 def _match_entries(
     known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], site_key: str
 ) -> list[KnownEntry | None]:
-    """Return for each of `entries` the known entry that it is, or None.
+    """Return for each of `entries` the matching known entry, or None.
 
     The strongest evidence is tried first: the identity, then the link, then title and date.
     """
@@ -197,7 +197,7 @@ def _index_unique(
     entries: Sequence[ParsedEntry],
     key_of: Callable[[KnownEntry | ParsedEntry], str],
 ) -> dict[str, KnownEntry]:
-    """Return the unmatched entries by a key that tells entries apart.
+    """Return the unmatched entries by a key, without keys that several share.
 
     A key that several entries of the feed, or several known ones, share does not.
     """
@@ -250,7 +250,7 @@ def _find_gone(
     present: Sequence[tuple[int, ParsedEntry]],
     entries: Sequence[ParsedEntry],
 ) -> tuple[int, ...]:
-    """Return the ids of withdrawn entries: missing, though the feed's window still reaches them.
+    """Return the ids of withdrawn entries: those missing within the feed's window.
 
     The window reaches every entry that is newer than the last known one in the feed. A feed without
     entries has withdrawn all. An entry that returns is matched again by its identity.

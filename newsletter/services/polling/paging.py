@@ -1,4 +1,4 @@
-"""Fetch further pages of a feed where entries may lie between its first page and the known ones.
+"""Fetch further pages of a feed, to close a gap between its first page and known entries.
 
 A feed shows its last ten posts or so. When more were published since it was read, the oldest of
 them have left it, and only its further pages still have them: RFC 5005 section 3 names them, and
@@ -24,15 +24,15 @@ from newsletter.services.runtime import Environment
 log = logging.getLogger("newsletter.feeds")
 
 PAGES_AT_MOST = 10
-"""Pages beyond the first: a hundred posts on an ordinary WordPress."""
+"""The most pages beyond the first: a hundred posts on an ordinary WordPress."""
 PAGES_SECONDS = 30.0
-"""Seconds after which no further page is fetched: the poll of this feed waits for them."""
+"""Seconds after which no further page is fetched."""
 
 
 def fetch_further_pages(
     env: Environment, due: DueFeed, reading: FeedReading, known: Sequence[KnownEntry], site_key: str
 ) -> FeedReading:
-    """Return `reading` with the entries of further pages, until they reach what was known.
+    """Return `reading` with the entries of further pages, back to known entries.
 
     If they do not, or there are none, the decider holds what is new (matching.py). An error costs
     no more than the further pages.
@@ -55,7 +55,7 @@ def fetch_further_pages(
 def _collect_pages(
     env: Environment, address: str, first: ParsedFeed, known: Sequence[KnownEntry], site_key: str
 ) -> Sequence[ParsedEntry]:
-    """Return the entries of a feed and of its further pages, as far as the known ones."""
+    """Return the entries of a feed and its further pages, back to known ones."""
     entries = list(first.entries)
     page = first
     ends_at = time.monotonic() + PAGES_SECONDS

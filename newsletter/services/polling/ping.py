@@ -1,4 +1,4 @@
-"""Take pings: somebody says that a blog has something new, and the poll of its feeds comes now.
+"""Receive pings: notifications that a blog has changed, upon which its feeds are polled.
 
 A ping is never believed as content. Known and unknown addresses cost and answer the same.
 """
@@ -21,13 +21,13 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import FeedStatus
 
 PINGS_PER_NETWORK = 120
-"""Pings an hour from one network; a host of many blogs sends them all from there."""
+"""Pings an hour from one network, which may host many blogs."""
 POLLS_PER_FEED = 12
-"""Polls of one feed an hour that each of these causes may have, whoever it comes from."""
+"""Polls of one feed an hour for each cause, whoever the sender is."""
 
 
 class PollCause(StrEnum):
-    """The reason for which a poll comes now: pings, which anybody sends, use up no other's."""
+    """The cause of an early poll; each has its own limit."""
 
     PING = "ping"
     """Anybody may send one."""
@@ -37,7 +37,7 @@ class PollCause(StrEnum):
 
 
 def receive_ping(env: Environment, addresses: Sequence[str], ip: str) -> None:
-    """Poll the feeds now that have one of these addresses, their own or their site's.
+    """Poll the feeds that have one of these URLs, of the feed or its site.
 
     Raises `TooMany`.
     """
@@ -55,13 +55,13 @@ def receive_ping(env: Environment, addresses: Sequence[str], ip: str) -> None:
 
 
 def poll_soon(env: Environment, feed_id: int) -> None:
-    """Poll a feed now, as its author or their program has asked."""
+    """Poll a feed now, on request of its author or their program."""
     with transaction() as session:
         bring_poll_forward(env, session, feed_id, PollCause.AUTHOR)
 
 
 def bring_poll_forward(env: Environment, session: Session, feed_id: int, cause: PollCause) -> None:
-    """Make a feed due now, unless it fails, is due already, or was brought forward too often.
+    """Make a feed due now, unless it is failing, due already, or over its limit.
 
     Nothing is written then: who may ask without end must not slow the mail that is going out.
     """

@@ -1,4 +1,4 @@
-"""Judge whether the new entries of a feed can be right: moves, gaps and windows that slide. Pure.
+"""Judge whether new entries of a feed are plausible: moves, gaps and sliding windows. Pure.
 
 A blog that moves, changes all its ids or opens its archive makes a feed full of entries that look
 new. They are held instead of telling every subscriber old news.
@@ -17,28 +17,31 @@ from newsletter.i18n import Text
 from newsletter.services.polling.types import KnownEntry, PollMoment
 
 MAX_NEW_PER_DAY = 10
-"""New entries for each day since the last reading that are believed; more are held (E01)."""
+"""Plausible new entries per day since the last reading; more are held (E01)."""
 MAX_OLDER = 3
-"""New entries older than the newest known one that are believed: an author who back-dates some."""
+"""Plausible new entries older than the newest known one: an author may back-date some."""
 OLDER_BY = timedelta(days=1)
-"""Age difference that counts as older; caches and dates without an hour make up to a day."""
+"""Least age difference that counts as older; caches and dates without a time cause up to a day."""
 MIN_RENAMED = 3
-"""New entries with the titles of vanished ones that show that all ids have changed."""
+"""New entries with titles of vanished ones from which all ids count as changed."""
 MIN_GAP = 3
 """New entries without any known one that are a gap: more may have come and gone between two
-readings. A feed that shows only its last post or two never shows a known one."""
+readings. A feed that shows only its last post or two never shows a known one.
+"""
 MIN_GROWN_WINDOW = 5
 """Entries from which a feed that shows more than before may be full, so that older ones have left
-it."""
+it.
+"""
 FULL_WINDOW = 10
 """Entries that the feed of a blog shows at least before older ones leave it; assumed where nothing
-was known."""
+was known.
+"""
 
 
 def is_gap(
     matched: Sequence[KnownEntry | None], entries: Sequence[ParsedEntry], moment: PollMoment
 ) -> bool:
-    """Tell whether entries may have come and gone unseen between the last reading and this one."""
+    """Tell whether entries may have come and gone between the last reading and this one."""
     is_full = len(entries) <= moment.window or len(entries) >= MIN_GROWN_WINDOW
     return (
         bool(moment.window)
@@ -71,7 +74,7 @@ def _is_pinned(place: int, new: Sequence[int], entries: Sequence[ParsedEntry]) -
 
 
 def describe_gap(count: int) -> str:
-    """Describe to the author why `count` entries after a gap are held."""
+    """Describe why `count` entries after a gap are held."""
     return Text(
         "none of %(count)s new entries stands beside one that was known: more may have been "
         "published meanwhile that the feed does not show any more",
@@ -82,7 +85,7 @@ def describe_gap(count: int) -> str:
 def find_slid_in(
     end: Sequence[ParsedEntry], known: Sequence[KnownEntry], vanished: Sequence[KnownEntry]
 ) -> list[ParsedEntry]:
-    """Return the entries at the `end` of a feed that came into its window because others left it.
+    """Return the old entries at the `end` of a feed that appeared because others were deleted.
 
     A blog shows its last ten posts and deletes one of them: an eleventh appears behind all that was
     known. A feed that grows by such entries has been given back-dated ones instead.
@@ -104,7 +107,7 @@ def describe_storm(
     vanished: Sequence[KnownEntry],
     moment: PollMoment,
 ) -> str:
-    """Describe why so many new entries cannot be right, or return "" if they can (E01).
+    """Describe why the number of new entries is implausible, or return "" if it is not (E01).
 
     `entry_count` is the number of entries in the feed.
     """
@@ -145,7 +148,7 @@ def count_renamed(
 def is_another_site(
     new: Sequence[ParsedEntry], known: Sequence[KnownEntry], vanished: Sequence[KnownEntry]
 ) -> bool:
-    """Tell whether nothing known is left and all entries lead to other hosts.
+    """Tell whether no known entry is left and all links lead to other hosts.
 
     This is what a domain name looks like that lapsed and was bought by somebody else.
     """

@@ -1,4 +1,4 @@
-"""Poll the feeds that are due, and store what they say.
+"""Poll the feeds that are due, and store their entries.
 
 Feeds are claimed in the database and fetched in threads that only read from it (fetch.py); each is
 stored in a transaction of its own (store.py), so that a slow or broken feed holds up no other.
@@ -47,21 +47,20 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import FeedStatus
 
 Stop = Callable[[], bool]
-"""Returns True once the process is to end."""
+"""A callback that returns True once the process should end."""
 
 AT_ONCE = 200
-"""Feeds that are fetched at the same time; each is a thread that mostly waits."""
+"""Feeds fetched at the same time, each in a thread that mostly waits."""
 STOP_CHECK_SECONDS = 1.0
-"""Seconds between two checks whether the process is to end, while no feed answers."""
+"""Seconds between two checks of `stop`, while no feed answers."""
 CLAIM_FOR = timedelta(minutes=10)
-"""Time after which another worker may poll a feed whose worker has died."""
+"""Lifetime of a claim, after which another worker may poll the feed."""
 UNCONDITIONAL_EVERY = timedelta(days=1)
 """Time between two unconditional polls: some servers answer "not modified" for ever (F08)."""
 SLOW_SECONDS = 20.0
-"""Seconds after which no further slow feed is parsed in one poll. With the 35 s that the last of
-them may take, they delay the next poll by less than a minute."""
+"""Seconds after which a poll parses no further slow feed; the last may take another 35 s."""
 SLOW_BYTES = 50_000_000
-"""Bytes of slow feeds that one poll keeps in memory; more of them wait for the next poll."""
+"""Bytes of slow feeds that one poll keeps in memory; others wait for the next poll."""
 
 Answer = FeedReading | NewsletterError | Unparsed
 
@@ -83,14 +82,14 @@ def poll_due(
 
 
 def poll_feed(env: Environment, feed_id: int) -> PollResult:
-    """Poll one feed now, whether or not it is due, and read whatever it says."""
+    """Poll one feed now and in full, whether or not it is due."""
     with reading() as session:
         due = _describe_due(env, session.get_one(Feed, feed_id)).whole
     return next(_poll(env, [due]))
 
 
 def refresh_list(env: Environment, list_id: int, *, stop: Stop = never) -> list[PollResult]:
-    """Bring a list's entries up to date before they are composed, by polling its feeds in full.
+    """Poll all feeds of a list in full, before a digest is composed.
 
     Corrections are taken over, and withdrawn entries are not owed any more. Feeds are read without
     validators, because WordPress answers "not modified" after a post was withdrawn while a newer
@@ -108,7 +107,7 @@ def refresh_list(env: Environment, list_id: int, *, stop: Stop = never) -> list[
 
 
 def _claim_due(env: Environment, limit: int, *, eager: bool) -> list[DueFeed]:
-    """Claim due feeds by moving `next_poll_at` on from the value that was read."""
+    """Claim due feeds by advancing `next_poll_at` from the value that was read."""
     now = env.now
     with reading() as session:
         due_by = now + POLL_EVERY * 1.2 if eager else now
@@ -137,7 +136,7 @@ def _claim_due(env: Environment, limit: int, *, eager: bool) -> list[DueFeed]:
 
 
 def _move_claim(session: Session, feed_id: int, before: datetime, after: datetime) -> bool:
-    """Move `next_poll_at` from `before` to `after`; return False if somebody else has moved it."""
+    """Change `next_poll_at` from `before` to `after`; return False if it was changed meanwhile."""
     result = session.execute(
         update(Feed)
         .where(Feed.id == feed_id, Feed.next_poll_at == before, Feed.status == FeedStatus.ACTIVE)
@@ -165,7 +164,7 @@ def _describe_due(env: Environment, feed: Feed) -> DueFeed:
 
 
 def _poll(env: Environment, due: Sequence[DueFeed], stop: Stop = never) -> Iterator[PollResult]:
-    """Fetch feeds, each in a thread, and store what they say as it comes; slow ones last."""
+    """Fetch feeds in threads and store each as it arrives; slow ones last."""
     waiting = deque(due)
     running: dict[Future[Answer], DueFeed] = {}
     slow: list[tuple[DueFeed, Unparsed]] = []
@@ -196,7 +195,7 @@ def _poll(env: Environment, due: Sequence[DueFeed], stop: Stop = never) -> Itera
 def _poll_slow(
     env: Environment, slow: Sequence[tuple[DueFeed, Unparsed]], stop: Stop
 ) -> Iterator[PollResult]:
-    """Parse and store slow feeds one after another, as many as there is time for."""
+    """Parse and store slow feeds one after another, within `SLOW_SECONDS`."""
     ends_at = time.monotonic() + SLOW_SECONDS
     remaining = deque(slow)
     while remaining and time.monotonic() < ends_at:
@@ -212,7 +211,7 @@ def _poll_slow(
 def _read_slow(
     env: Environment, due: DueFeed, unparsed: Unparsed, stop: Stop
 ) -> FeedReading | NewsletterError | None:
-    """Parse a slow feed and fetch what it lacks; return None if the process is to end."""
+    """Parse a slow feed and fetch what it lacks; return None if `stop` says so."""
     work: Future[Any] = run_in_thread(parse_slowly, due, unparsed)
     while True:
         while not stop() and not wait([work], timeout=STOP_CHECK_SECONDS).done:
@@ -229,7 +228,7 @@ def _read_slow(
 def _start_further_work(
     env: Environment, due: DueFeed, answer: FeedReading | NewsletterError
 ) -> Future[Any] | None:
-    """Start to fetch what is missing before an answer can be stored, or return None.
+    """Start fetching the pages that a reading still needs, or return None.
 
     That is further pages of the feed, then the pages of its entries.
     """
@@ -250,7 +249,7 @@ def _start_further_work(
 
 
 def _release_claims(env: Environment, due: Sequence[DueFeed]) -> None:
-    """Make feeds due again that were claimed and not polled to the end."""
+    """Release the claims on feeds that were not polled to the end."""
     claimed = [(feed.id, feed.claimed_until) for feed in due if feed.claimed_until is not None]
     if not claimed:
         return
@@ -298,7 +297,7 @@ def _record_failure(
 
 
 def _describe_failure(error: NewsletterError) -> str:
-    """Return the reason for which a feed was not read, with its hint if it may come back."""
+    """Return the reason of a failed poll, with its hint if it is temporary."""
     reason = error.reason if isinstance(error, FeedError) else str(error)
     if isinstance(error, FeedUnavailable) and error.hint:
         return f"{reason}: {error.hint}"

@@ -1,4 +1,4 @@
-"""Store the reading of a feed: new entries, changed ones, withdrawn and returned ones.
+"""Store the reading of a feed: new, changed, withdrawn and returned entries.
 
 Everything happens within the caller's transaction.
 """
@@ -31,13 +31,13 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import EntryReason, EntryStatus
 
 MOVED_AFTER = 3
-"""Polls in a row that a permanent redirect must say the same, before it is followed for good."""
+"""Consecutive polls with the same permanent redirect after which the feed's URL is replaced."""
 WHY_AT_MOST = 300
-"""Characters of the reason for what becomes of an entry, as many as its column holds."""
+"""Characters of an entry's reason, as many as its column holds."""
 TRIAL_PERIOD = timedelta(hours=1)
-"""Time after a feed was added in which its author is likely to try things out."""
+"""Time after a feed was added in which it is polled more often."""
 TRIAL_POLL_EVERY = timedelta(minutes=1)
-"""Time between two polls in the trial period: an author waits for what they have just published."""
+"""Time between two polls in the trial period, when authors wait for test posts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ class PollResult:
     error: str = ""
 
     def describe(self) -> str:
-        """Say in a line what was found."""
+        """Describe the result in one line."""
         return f"{self.new} new, {self.held} held, {self.gone} withdrawn"
 
 
 def store_reading(
     env: Environment, session: Session, feed: Feed, reading: FeedReading, *, backlog: int = 0
 ) -> PollResult:
-    """Store the reading of a feed and when to poll it next.
+    """Store the reading of a feed, and schedule its next poll.
 
     Of a first reading the newest `backlog` entries are mailed.
     """
@@ -103,7 +103,7 @@ def store_reading(
 
 
 def _follow_redirect(session: Session, feed: Feed, fetched: Fetched) -> None:
-    """Take over the address of a permanent redirect once it has said the same three times."""
+    """Replace the feed's URL after `MOVED_AFTER` polls with the same permanent redirect."""
     target = fetched.permanent_url or ""
     if target and target == feed.moved_to:
         feed.moved_seen += 1
@@ -157,13 +157,13 @@ def _store_entries(
 
 
 def describe_moment(env: Environment, feed: Feed, parsed: ParsedFeed) -> PollMoment:
-    """Return the facts about a feed and its reading that decide about entries."""
+    """Return the facts about a feed and its reading on which decisions about entries depend."""
     site_key = canonicalize_link(feed.site_url or parsed.link)
     return PollMoment(env.now, feed.read_at, site_key=site_key, window=feed.entries_at_once)
 
 
 def _has_held_entries(session: Session, feed: Feed) -> bool:
-    """Tell whether entries of this feed are held already, so that the author has been asked."""
+    """Tell whether entries of this feed are held already, so that the author was notified."""
     held = exists().where(
         Entry.feed_id == feed.id, Entry.fate == EntryStatus.HELD, Entry.by_hand.is_(False)
     )
@@ -171,7 +171,7 @@ def _has_held_entries(session: Session, feed: Feed) -> bool:
 
 
 def list_known(session: Session, feed_id: int) -> list[KnownEntry]:
-    """Return the stored entries of a feed, in the order in which they were found."""
+    """List the stored entries of a feed, in the order in which they were found."""
     query = (
         select(
             Entry.id,
@@ -195,7 +195,7 @@ def _update_known(
     known: Sequence[KnownEntry],
     present: Sequence[tuple[int, ParsedEntry]],
 ) -> int:
-    """Store what the feed says now of known entries.
+    """Update the known entries from the feed.
 
     The corrected text goes to whoever has not received the entry yet, and an id that changed
     identifies the entry from now on. Return the number of entries that became held because they
@@ -225,7 +225,7 @@ def _update_known(
 
 
 def _hold_protected(env: Environment, session: Session, entry: Entry) -> bool:
-    """Hold an entry back that needs a password now, with the text it had before.
+    """Hold an entry that now needs a password, keeping its earlier text.
 
     Return whether it has become held. An entry that was protected already when its author released
     it stays as they decided.
@@ -242,7 +242,7 @@ def _hold_protected(env: Environment, session: Session, entry: Entry) -> bool:
 
 
 def withdraw_entries(env: Environment, session: Session, ids: Sequence[int]) -> int:
-    """Withdraw the entries with these ids, except those whose author has decided by hand.
+    """Withdraw the entries with these ids, except those with a decision of their author.
 
     Return the number of withdrawn entries.
     """
@@ -273,13 +273,13 @@ def _make_finding(env: Environment, feed: Feed, new: NewEntry, reading: FeedRead
 
 
 def _find_filter_reason(feed: Feed, entry: Entry) -> str:
-    """Return the reason why a feed's filters, or the entry's own marker, leave it out; else ""."""
+    """Return the reason why filters or the entry's own marker leave it out, or ""."""
     feed_filters = filters.Filters(feed.only_categories, feed.not_categories, feed.not_title)
     return filters.find_reason(feed_filters, entry.title, entry.categories)[:WHY_AT_MOST]
 
 
 def _leave_out_unsent(env: Environment, session: Session, feed: Feed, entry: Entry) -> bool:
-    """Skip a known entry that has not been mailed and is left out now; return whether it was."""
+    """Skip an unsent entry that is now left out; return whether it was."""
     unsent = (EntryStatus.NEW, EntryStatus.HELD, EntryStatus.READY)
     if entry.by_hand or entry.fate not in unsent:
         return False
@@ -290,7 +290,7 @@ def _leave_out_unsent(env: Environment, session: Session, feed: Feed, entry: Ent
 
 
 def _find_left_out_kind(feed: Feed, new: NewEntry, reading: FeedReading) -> str:
-    """Return the kind of video that an entry is, if its feed leaves that kind out, else ""."""
+    """Return an entry's kind of video if its feed leaves that kind out, else ""."""
     kind = reading.left_out.get(new.entry.identity, "")
     if kind or not new.entry.video_id:
         return kind
@@ -298,7 +298,7 @@ def _find_left_out_kind(feed: Feed, new: NewEntry, reading: FeedReading) -> str:
 
 
 def _update_entry(entry: Entry, parsed: ParsedEntry) -> None:
-    """Store what the feed says of an entry.
+    """Update an entry from its feed.
 
     What was mailed stays as it was in its campaign's editions; this is mailed from now on.
     """

@@ -1,4 +1,4 @@
-"""Data that polling passes between its steps: stored entries, decisions about new ones."""
+"""Data types of polling: known and new entries, decisions, circumstances."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class KnownEntry:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry to be stored, with its first fate and the reason for it.
+    """An entry to be stored, with its first status and the reason for it.
 
     `why` is the reason in words for the author, `reason` the code that its event carries.
     """
@@ -51,7 +51,7 @@ class FeedChanges:
 
 @dataclass(frozen=True, slots=True)
 class PollMoment:
-    """The circumstances of a poll: `before` is when the feed was last read, None if never.
+    """The circumstances of a poll; `before` is the time of the last reading, None if never.
 
     Of a first reading the newest `backlog` entries are mailed. `site_key` is the site's address in
     canonical form, which tells no entry from another; `window` is the number of entries that the

@@ -1,4 +1,4 @@
-"""Subscribe to the hubs that feeds name (W3C WebSub), so that a post is read when it is published.
+"""Subscribe to the hubs of feeds (W3C WebSub), which push new posts.
 
 A push is never believed as content: it only makes the poll come now. Polling goes on, more rarely
 where a hub is alive.
@@ -25,27 +25,27 @@ from newsletter.tokens import new_handle
 from newsletter.vocabulary import FeedStatus
 
 LEASE = timedelta(days=10)
-"""Length of the lease that a hub is asked for, and the longest that is believed."""
+"""The lease that is requested of a hub, and the longest that is accepted."""
 LEASE_AT_LEAST = timedelta(minutes=10)
-"""A shorter lease counts as this long: it would be renewed without end."""
+"""The shortest lease; a shorter one counts as this long."""
 RENEW_AT = 0.8
-"""Part of a lease after which it is renewed."""
+"""Share of a lease after which it is renewed."""
 ASK_AGAIN = timedelta(hours=1)
-"""Wait before a hub is asked again that did not verify; doubled each time."""
+"""Wait before a failed request to a hub is repeated; doubled each time."""
 ASK_AT_MOST = timedelta(days=1)
-"""The longest such wait."""
+"""The longest wait before a request to a hub is repeated."""
 ANSWERS_WITHIN = timedelta(hours=1)
-"""Time in which a hub may verify what it was asked."""
+"""Time in which a hub may verify a request."""
 ASKED_AT_ONCE = 20
-"""Hubs that one look asks."""
+"""Requests to hubs in one run."""
 NOTED_EVERY = timedelta(minutes=1)
-"""A push is written down again after this time; not each of ten thousand."""
+"""The shortest time between two recorded pushes of a hub."""
 ALIVE_FOR = timedelta(days=30)
 """Time after its last push in which a hub counts as alive."""
 POLL_WITH_HUB = timedelta(hours=1)
-"""The wait between two polls of a feed whose hub is alive."""
+"""Interval of polls of a feed whose hub is alive."""
 METHODS = frozenset({"sha1", "sha256", "sha384", "sha512"})
-"""Hashes of signatures (section 8)."""
+"""Hash functions of signatures (WebSub section 8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class HubRequest:
 
 
 def note_hub(env: Environment, session: Session, feed: Feed, hub: Hub | None) -> None:
-    """Store which hub a feed names now; it is asked soon if that is a new one."""
+    """Store the hub of a feed, and schedule a subscription if it is a new one."""
     row = session.scalar(select(HubSubscription).where(HubSubscription.feed_id == feed.id))
     if row is not None and (hub is None or (row.hub, row.topic) != (hub.url, hub.topic)):
         session.delete(row)
@@ -78,7 +78,7 @@ def note_hub(env: Environment, session: Session, feed: Feed, hub: Hub | None) ->
 
 
 def is_alive(env: Environment, session: Session, feed_id: int) -> bool:
-    """Tell whether a feed's hub has a lease and has pushed lately."""
+    """Tell whether a feed's hub has a valid lease and has pushed recently."""
     query = select(HubSubscription.id).where(
         HubSubscription.feed_id == feed_id,
         HubSubscription.leased_until > env.now,
@@ -88,7 +88,7 @@ def is_alive(env: Environment, session: Session, feed_id: int) -> bool:
 
 
 def ask_hubs(env: Environment) -> int:
-    """Subscribe or renew where it is time; return how many hubs accepted."""
+    """Subscribe to hubs or renew leases that are due; return the number of accepted requests."""
     requests = _claim_requests(env)
     accepted = 0
     for request in requests:
@@ -99,7 +99,7 @@ def ask_hubs(env: Environment) -> int:
 
 
 def _claim_requests(env: Environment) -> list[HubRequest]:
-    """Claim due subscriptions by moving `ask_at` on, as far as if the hub did not answer."""
+    """Claim due subscriptions by advancing `ask_at` to the next retry."""
     with reading() as session:
         due = HubSubscription.ask_at <= env.now
         if session.scalar(select(HubSubscription.id).where(due).limit(1)) is None:
@@ -134,7 +134,7 @@ def _write_request(env: Environment, row: HubSubscription) -> bytes:
 
 
 def verify(env: Environment, handle: str, mode: str, topic: str, lease: str) -> bool:
-    """Tell whether to confirm a hub's request: we asked for exactly that, just now.
+    """Tell whether a hub's verification request matches our latest request.
 
     Of a denied subscription (section 5.2) the lease ends.
     """
@@ -164,7 +164,7 @@ def verify(env: Environment, handle: str, mode: str, topic: str, lease: str) -> 
 
 
 def receive_push(env: Environment, handle: str, body: bytes, signature: str) -> bool:
-    """Make the poll of a feed come now, if its hub has signed the push; return if we know it.
+    """Schedule a poll of a feed if its hub signed the push; return whether the hub is known.
 
     A wrong signature is told to nobody (section 8).
     """
