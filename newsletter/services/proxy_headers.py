@@ -1,4 +1,4 @@
-"""Notice a reverse proxy that the settings do not know.
+"""Detect reverse proxies that are missing from the settings.
 
 Without `web.trusted_proxies` all visitors behind a proxy seem to come from its address, and share
 one ceiling of sign-ups. The pages see such a proxy; `doctor`, in another process, asks here.
@@ -25,7 +25,7 @@ log = logging.getLogger("newsletter.web")
 
 NAME = "proxy/ignored"
 REMEMBERED_FOR = timedelta(days=2)
-"""Time for which `doctor` reports a proxy; counters are deleted after that time."""
+"""Time for which `doctor` reports a detected proxy."""
 HINT = Text(
     "set trusted_proxies = 1 under [web] (or NEWSLETTER_WEB__TRUSTED_PROXIES=1): "
     "the number of proxies between visitors and this program"
@@ -42,7 +42,7 @@ WHY = Text("all visitors share one address, so that one of them uses up the ceil
 
 
 def is_ignored_proxy(env: Environment, address: str, forwarded_for: str) -> bool:
-    """Tell whether a request came through a proxy on this machine that is not trusted."""
+    """Tell whether a request came through an untrusted proxy on this machine."""
     if env.settings.web.trusted_proxies or not forwarded_for:
         return False
     try:
@@ -52,7 +52,7 @@ def is_ignored_proxy(env: Environment, address: str, forwarded_for: str) -> bool
 
 
 def is_headerless_proxy(env: Environment, address: str, forwarded_for: str) -> bool:
-    """Tell whether a visitor under https seems to be this machine: a proxy that names nobody."""
+    """Tell whether a request under https comes from this machine: a proxy sends no headers."""
     if forwarded_for or not env.settings.base_url.startswith("https://"):
         return False
     try:
@@ -62,21 +62,21 @@ def is_headerless_proxy(env: Environment, address: str, forwarded_for: str) -> b
 
 
 def record_headerless_proxy(env: Environment) -> None:
-    """Log a proxy that names no visitor, and keep it for `doctor`."""
+    """Log a proxy that sends no forwarded headers, and record it for `doctor`."""
     log.warning("%s: %s; %s", HEADERLESS, WHY, HEADERLESS_HINT, extra=name_event("proxy"))
     with transaction() as session:
         counters.increment(session, NO_HEADER, now=int(env.now.timestamp()), seconds=counters.HOUR)
 
 
 def record_ignored_proxy(env: Environment) -> None:
-    """Log an ignored proxy, and keep it for `doctor`."""
+    """Log an untrusted proxy, and record it for `doctor`."""
     log.warning("%s: %s; %s", WHAT, WHY, HINT, extra=name_event("proxy"))
     with transaction() as session:
         counters.increment(session, NAME, now=int(env.now.timestamp()), seconds=counters.HOUR)
 
 
 def check_proxy(env: Environment) -> Iterator[Check]:
-    """Check for `doctor` that no proxy is ignored."""
+    """Check for `doctor` that every detected proxy is trusted."""
     if has_ignored_proxy(env):
         yield Check("proxy", BAD, WHAT, HINT, WHY)
     if _was_recorded(env, NO_HEADER):
@@ -84,7 +84,7 @@ def check_proxy(env: Environment) -> Iterator[Check]:
 
 
 def has_ignored_proxy(env: Environment) -> bool:
-    """Tell whether a page was asked for through an ignored proxy lately."""
+    """Tell whether a request came through an untrusted proxy recently."""
     if env.settings.web.trusted_proxies:
         return False
     return _was_recorded(env, NAME)

@@ -1,4 +1,4 @@
-"""Limit the requests of visitors: an hour's from one place, for one domain, on one list, in all.
+"""Limit the requests of visitors per hour: by network, domain, list and in total.
 
 Every process on the database shares the counts. A puzzle's solution raises these ceilings, once.
 A subscription's links have a ceiling of changes a day.
@@ -25,15 +25,14 @@ from newsletter.services.counters import A_DAY, HOUR, increment, increment_share
 from newsletter.services.runtime import Environment
 
 ELSEWHERE = 0
-"""Stands for no list: a link or a new address that is asked for."""
+"""The name for requests without a list: links and changes of address."""
 CHANGES_PER_DAY = 30
-"""So many times a day a subscription's links may change something, or take an unsubscription back.
-"""
+"""Changes a day by one subscription's links, including undone unsubscriptions."""
 DOMAIN_AT_MOST = 80
-"""Characters of a domain that fit into a counter's name beside its kind."""
+"""Characters of a domain that fit into a counter's name."""
 
 KINDS = ("ip", "net", "domain", "list", "overall")
-"""What a visitor's request counts for, narrow before wide."""
+"""The kinds of limits that a request counts against, narrow before wide."""
 _COUNTS = Prepared(
     select(Counter.name, Counter.count).where(
         Counter.name.in_([bindparam(kind) for kind in KINDS]),
@@ -44,7 +43,7 @@ _COUNTS = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request as it is counted.
+    """The attributes of a request that are counted.
 
     `list_id` is the list or `ELSEWHERE`, `email_key` the address that it may cause mail to,
     `solved` the solution of a puzzle, where the visitor brought one.
@@ -57,7 +56,7 @@ class Visit:
 
 
 def require_room(env: Environment, visit: Visit) -> None:
-    """Refuse a request whose ceilings are reached already, without writing anything.
+    """Raise `TooMany` if a ceiling is reached already, without counting the request.
 
     A flood must not slow what is being sent. `count_request` decides, inside the transaction.
     Raises `TooMany`.
@@ -92,7 +91,7 @@ def count_request(env: Environment, session: Session, visit: Visit) -> bool:
 
 
 def _list_ceilings(env: Environment, visit: Visit, *, proven: bool) -> dict[str, int]:
-    """Name what a request counts for, narrow before wide, with the ceiling of each."""
+    """List the counters of a request with their ceilings, narrow before wide."""
     ceilings = env.settings.signup
     kind, factor = ("proven", ceilings.proven_factor) if proven else ("signup", 1)
     single, place = name_networks(visit.ip)
@@ -114,7 +113,7 @@ def _make_too_many(now: int) -> TooMany:
 
 
 def name_domain(email_key: str) -> str:
-    """Return the name that an address's domain is counted by.
+    """Return the name under which an address's domain is counted.
 
     It is the domain, or a digest of one too long for a counter.
     """
@@ -123,7 +122,7 @@ def name_domain(email_key: str) -> str:
 
 
 def count_change(env: Environment, session: Session, subscription_id: int) -> None:
-    """Count a change by a subscription's links, each of which writes evidence that stays.
+    """Count a change by a subscription's links against its daily limit.
 
     To unsubscribe is never refused: whoever has unsubscribed must come back first, which is
     counted. Raises `TooMany`; then the caller's transaction is rolled back.
@@ -135,7 +134,7 @@ def count_change(env: Environment, session: Session, subscription_id: int) -> No
 
 @lru_cache(maxsize=16)
 def name_networks(ip: str) -> tuple[str, str]:
-    """Return the narrow and the wide network of a visitor: the address and its /24.
+    """Return the two networks by which a visitor is counted: of IPv4 the address and its /24.
 
     Of IPv6 the /64 and its /48, all of which one customer may have. A sign-up asks three times.
     """
@@ -148,7 +147,7 @@ def name_networks(ip: str) -> tuple[str, str]:
 
 
 def _count_solution(session: Session, solved: Solved, *, by: int = 1) -> int:
-    """Count a use of a solution and return their number: the first one counts, it is used up."""
+    """Count the uses of a puzzle's solution, of which only the first is valid."""
     name = f"puzzle/{solved.nonce}"
     made_at = int(solved.made_at.timestamp())
     starts_at = made_at - made_at % int(LIFETIME.total_seconds())

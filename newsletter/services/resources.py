@@ -1,4 +1,4 @@
-"""Keep files for subscribers: added by the author, opened with a signed link for 30 days.
+"""Store files for subscribers, who open them with signed links valid for 30 days.
 
 A file's bytes lie in ``resources/`` beside the settings, under their own SHA-256; several machines
 share that folder.
@@ -50,7 +50,7 @@ MEDIA_SIGNS = (
     (0, b"\xff\xf9"),
     (0, b"fLaC"),
 )
-"""The first bytes of pictures, sounds and films that browsers show, and where they stand."""
+"""Magic bytes of media types that browsers show, with their offsets."""
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
@@ -68,7 +68,7 @@ class ResourceView:
 
 @dataclass(frozen=True, slots=True)
 class ResourceFile:
-    """A file to be served: where its bytes lie, what to say of them, and for which list."""
+    """A file to be served: path, media type, name and list."""
 
     path: Path
     filename: str
@@ -88,7 +88,7 @@ def add_upload(
     name: str = "",
     replace: bool = False,
 ) -> ResourceView:
-    """Add a file that comes in a request; of its name only what may stand in one is kept.
+    """Add an uploaded file under a cleaned name.
 
     Raises `Refused`, `InvalidInput` under ``name``.
     """
@@ -102,7 +102,7 @@ def add_upload(
 def add_resource(
     env: Environment, file: Path, *, title: str = "", name: str = "", replace: bool = False
 ) -> ResourceView:
-    """Copy `file` and give it a name, by default its own.
+    """Add a copy of `file`, named as it is by default.
 
     With `replace` it takes the place of the one with that name: links to it open the new file.
     Raises `Refused`, `InvalidInput` under ``name``.
@@ -146,7 +146,7 @@ def add_resource(
 
 
 def find_type(file: Path) -> str:
-    """Return the media type of a file: by its name, unless its content says otherwise.
+    """Return the media type of a file by its name, corrected by its content.
 
     A file of another content is saved by browsers and never shown, whatever it is called.
     """
@@ -163,7 +163,7 @@ def _name(stem: str) -> str:
 
 
 def _store_file(env: Environment, file: Path) -> tuple[str, int]:
-    """Copy the bytes to where they belong, whole or not at all."""
+    """Copy the bytes to the file's final path atomically."""
     folder = env.settings.folder / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     with file.open("rb") as source:
@@ -178,13 +178,13 @@ def _store_file(env: Environment, file: Path) -> tuple[str, int]:
 
 
 def list_resources() -> list[ResourceView]:
-    """Every resource, by name."""
+    """List the resources by name."""
     with reading() as session:
         return [_view(row) for row in session.scalars(select(Resource).order_by(Resource.name))]
 
 
 def remove_resource(env: Environment, name: str) -> None:
-    """Take a resource away: links to it open nothing any more.
+    """Remove a resource, so that links to it stop working.
 
     Raises `NotFound`.
     """
@@ -214,7 +214,7 @@ def require_resources(requested: Iterable[str]) -> None:
 
 
 def make_linker(known: Collection[str], address: Callable[[str], str]) -> Callable[[str], str]:
-    """Make the function that templates and letters call as ``resource("guide")``.
+    """Return the function that templates and letters call as ``resource("guide")``.
 
     `known` are the names that exist, read beforehand: a template never reads the database, whatever
     transaction it is rendered in. `address` builds the link of whoever the mail is for. The
@@ -231,7 +231,7 @@ def make_linker(known: Collection[str], address: Callable[[str], str]) -> Callab
 
 
 def open_resource(env: Environment, token: str) -> ResourceFile:
-    """Return the file that a subscriber's link names.
+    """Return the file of a subscriber's signed link.
 
     Raises `LinkError`; `NotFound` where it was removed; `Refused` where the subscription has ended.
     """

@@ -1,4 +1,4 @@
-"""Name rows to programs, in the API and by webhooks.
+"""Convert between row ids and the opaque ids in the API and webhooks.
 
 Names and cursors are opaque: they do not tell how many subscribers or events there are, and the
 same row has the same name for ever. They are made with the key of this installation that names
@@ -24,7 +24,7 @@ _known: WeakKeyDictionary[Engine, dict[NamedRow, RowNames]] = WeakKeyDictionary(
 
 
 def get_row_names(session: Session) -> dict[NamedRow, RowNames]:
-    """Return the namer of each kind of row in a session's database; its key is read once."""
+    """Return the converter of each kind of row for a session's database."""
     engine = session.get_bind().engine
     names = _known.get(engine)
     if names is None:
@@ -37,12 +37,12 @@ def get_row_names(session: Session) -> dict[NamedRow, RowNames]:
 
 
 def name_row(kind: NamedRow, row_id: int) -> str:
-    """Return the name of a row. Not to be called inside a transaction."""
+    """Return the opaque id of a row. Not to be called inside a transaction."""
     return _load()[kind].name(row_id)
 
 
 def get_row_id(kind: NamedRow, name: str) -> int:
-    """Return the id of the row with a name.
+    """Return the row id of an opaque id.
 
     Raises `NotFound` for what is no name of this kind. Not to be called inside a transaction.
     """

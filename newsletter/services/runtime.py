@@ -1,4 +1,4 @@
-"""The environment that services are given: settings, clock, and the edges to the outside.
+"""The environment passed to services: settings, clock, and clients for the outside world.
 
 Made once, by app.py.
 """
@@ -32,13 +32,13 @@ EXTENSION = "newsletter"
 
 
 def utcnow() -> datetime:
-    """Return the system's time, with its zone."""
+    """Return the system's time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The one thing handed to every service.
+    """The settings, clock and clients that every service gets as its argument.
 
     `transport` makes a new one for each sender; `domains` says which domains take no mail.
     """
@@ -65,15 +65,15 @@ class Environment:
 
     @property
     def renderer(self) -> Renderer:
-        """The mail templates, read when they are first used."""
+        """The renderer of mail templates, created at first use."""
         return self.make_renderer()
 
     @property
     def now(self) -> datetime:
-        """The moment, by the clock the program was given."""
+        """The current time, by the configured clock."""
         return self.clock()
 
 
 def environment() -> Environment:
-    """Return the environment of the current application, for doors."""
+    """Return the environment of the current application, for web pages and commands."""
     return cast(Environment, current_app.extensions[EXTENSION])

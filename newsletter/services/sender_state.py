@@ -1,4 +1,4 @@
-"""Keep why mail leaves slowly or not at all, as rows that every process, page and command reads.
+"""Store the causes that slow or stop sending, as rows shared by all processes.
 
 A run of sending notes what servers say about the sender (quota, account), that no server can be
 reached, that a ceiling of the settings is reached, and what could not be composed; `throttle` the
@@ -29,21 +29,19 @@ CEILING = "ceiling"
 COMPOSING = "composing"
 PACE = "pace"
 STOPS = {Cause.QUOTA: timedelta(hours=1), Cause.ACCOUNT: timedelta(hours=4)}
-"""Causes for which the whole sender rests, and how long at most: an hour finds the end of a quota
-soon enough.
-"""
+"""The causes that stop all sending, with the longest pause of each."""
 REST_FIRST = timedelta(minutes=15)
 SHOWN_FOR = timedelta(days=1)
-"""A message that could not be composed is shown by `status` for so long."""
+"""Time for which `status` shows a message that could not be composed."""
 FORGOTTEN_AFTER = timedelta(days=7)
-"""A trouble that comes back within this time is the same trouble: its author has been told."""
+"""Time within which a recurring cause is not reported to the author again."""
 FRESH_SECONDS = 5.0
-"""Seconds after which what other processes have noted is read again."""
+"""Seconds after which the states stored by other processes are read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One reason why mail leaves slowly or not at all.
+    """One cause that slows or stops sending.
 
     `rate`: the learnt pace, messages per second.
     """
@@ -58,12 +56,12 @@ class State:
 
     @property
     def stops(self) -> bool:
-        """Tell whether mail waits for it, rather than leaving slowly or with a gap."""
+        """Tell whether the cause stops sending rather than slowing it."""
         return self.cause not in (PACE, COMPOSING)
 
     @property
     def sentence(self) -> str:
-        """The state in one sentence, with the server's own words."""
+        """The state in one sentence, with the server's reply."""
         because = (
             Text("%(server)s says: %(why)s", server=self.server, why=Stored(self.why))
             if self.server
@@ -85,14 +83,14 @@ class State:
 
 
 def read_states(session: Session, now: datetime) -> tuple[State, ...]:
-    """Return the causes that slow or stop sending at `now`; those that stop it come first."""
+    """Return the causes that slow or stop sending at `now`, those that stop it first."""
     rows = session.scalars(select(SenderState).order_by(SenderState.cause)).all()
     states = [_make_state(row) for row in rows if row.until > now or row.rate is not None]
     return tuple(sorted(states, key=lambda state: not state.stops))
 
 
 def is_resting(env: Environment) -> bool:
-    """Tell whether mail is waiting for its server or a ceiling now."""
+    """Tell whether a cause stops sending now."""
     with reading() as session:
         return any(state.stops for state in read_states(session, env.now))
 
@@ -102,13 +100,13 @@ def _make_state(row: SenderState) -> State:
 
 
 def delete_old_states(session: Session, now: datetime) -> None:
-    """Delete states that are long over; a learnt pace stays until it has climbed out of sight."""
+    """Delete states that ended long ago, except a learnt pace that still limits sending."""
     old = (SenderState.until < now - FORGOTTEN_AFTER, SenderState.rate.is_(None))
     session.execute(delete(SenderState).where(*old))
 
 
 class SenderStates:
-    """The state of the sender as one run reads and changes it."""
+    """The sender's states during one run, cached and updated."""
 
     def __init__(self, env: Environment) -> None:
         self.env = env
@@ -116,7 +114,7 @@ class SenderStates:
         self._read_at = float("-inf")
 
     def resting(self) -> State | None:
-        """Return the state for which nothing may be offered now, None if there is none."""
+        """Return the state that stops sending now, or None."""
         if not (known := self._read_states()):
             return None
         now = self.env.now
@@ -133,7 +131,7 @@ class SenderStates:
         return self._known
 
     def note_taken(self) -> None:
-        """Record that a server took a message: what was held against servers is over."""
+        """Record that a server accepted a message, which ends the causes that blame servers."""
         if not (known := self._read_states()):
             return
         over = [
@@ -154,7 +152,7 @@ class SenderStates:
         self._read_at = float("-inf")
 
     def note_refused(self, verdict: Verdict, server: str, *, list_id: int | None) -> None:
-        """Let the sender rest for a cause in `STOPS`, and notify the author of `list_id` once."""
+        """Stop sending for a cause in `STOPS`, and notify the author of `list_id` once."""
         if self.resting():
             return
         now = self.env.now
@@ -181,7 +179,7 @@ class SenderStates:
         self._read_at = float("-inf")
 
     def note(self, cause: str, why: str, *, until: datetime, server: str = "") -> None:
-        """Note a state that does not make the sender rest; not again within a minute."""
+        """Record a cause that does not stop sending, at most once a minute."""
         known = self._read_states().get(cause)
         if (
             known is not None
@@ -198,7 +196,7 @@ class SenderStates:
 def write_state(
     session: Session, cause: str, why: str, server: str, *, now: datetime
 ) -> SenderState:
-    """Write why and where a cause holds, and return its row, whose `until` the caller sets.
+    """Store a cause with its reason, and return its row, whose `until` the caller sets.
 
     Rows of the sender's state are made here alone, those of a learnt pace included.
     """
