@@ -7,6 +7,7 @@ slot of a mail.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from html import escape, unescape
 
@@ -63,6 +64,8 @@ _VOID = {
     "track",
     "wbr",
 }
+_END_THEMSELVES = {"p", "li", "dt", "dd", "tr", "td", "th", "tbody", "thead", "tfoot", "option"}
+"""Elements that the next of their kind ends: old posts have hundreds without an end."""
 _TAGS = {
     "a",
     "article",
@@ -223,12 +226,17 @@ def clean_html(html: str, *, base_url: str) -> str:
 
 def _is_too_deep(html: str) -> bool:
     """Tell whether tags are nested so deeply that a parser would take its time over them."""
-    depth = deepest = 0
-    for closing, name, empty in _TAG.findall(html):
-        if name.lower() not in _VOID and not empty:
-            depth = max(0, depth - 1) if closing else depth + 1
-            deepest = max(deepest, depth)
-    return deepest > DEPTH_AT_MOST
+    opened: Counter[str] = Counter()
+    depth = 0
+    for closing, written, empty in _TAG.findall(html):
+        name = written.lower()
+        if name in _VOID or name in _END_THEMSELVES or empty or (closing and not opened[name]):
+            continue
+        opened[name] += -1 if closing else 1
+        depth += -1 if closing else 1
+        if depth > DEPTH_AT_MOST:
+            return True
+    return False
 
 
 def _make_filter(base_url: str) -> Callable[[str, str, str], str | None]:

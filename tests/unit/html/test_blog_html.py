@@ -85,6 +85,12 @@ def test_a_picture_within_the_post_itself_leaves_its_words() -> None:
     assert clean_html('<img src="data:image/gif;base64,AA" alt="x">', base_url=BASE) == ""
 
 
+def test_paragraphs_and_items_without_an_end_stay_apart() -> None:
+    html = clean_html("<p>a" * 300 + "<ul>" + "<li>b" * 300 + "</ul>", base_url=BASE)
+    assert html.count("<p>") == 300
+    assert html.count("<li>") == 300
+
+
 def test_half_a_character_in_an_attribute_ends_nothing() -> None:
     values = r"{&quot;full_text&quot;:&quot;a\ud83d&quot;}"
     box = f'<div class="tweet" data-attrs="{values}"></div>'
