@@ -1,8 +1,8 @@
 """Read from a CSS class what it means for a mail: a note for pictures.py and reduce.py. Pure.
 
 "again" marks a link that repeats another; "apart" words that follow others, set off from them;
-"beside" a box that belongs to the post's page alone and is left out; "note" a note that its page
-shows in the margin or when its mark is pointed at.
+"beside" a box that belongs to the post's page alone and is left out; "heard" words that are read
+out and not shown; "note" a note that its page shows in the margin or when its mark is pointed at.
 """
 
 from __future__ import annotations
@@ -29,18 +29,47 @@ _BESIDE = re.compile(
 )
 """Boxes around a post that are for its page: share buttons, related posts, a player's clock, pages
 of a list, boxes to tick, and the words with which a page asks for consent."""
+_PAGE_BOX = re.compile(
+    r"(?:[a-z\d]{1,20}[-_]){0,4}related[-_]?(?:posts?|articles?|entries|stories)(?:[-_][\w-]{1,40})?|"
+    r"yarpp|crp_related|wp_rp|zem_rp|"
+    r"(?:[a-z\d]{1,20}[-_]){0,4}shar(?:e|ing)[-_]?(?:buttons?|bar|icons?|links?|box|container|"
+    r"wrap(?:per)?|area|list)|"
+    r"post-views(?:-count)?|(?:entry|post|page)-views?-?(?:count(?:er)?)?|views-counter|wpp-views|"
+    r"kk-star-ratings|post-ratings|rmp-widgets-container|yasr-vv\S{0,40}|wpulike|sl-wrapper|jp-likes|"
+    r"likebtn_container|pld-like-dislike-wrap|post-navigation|comments-area|wpdiscuz\S{0,40}|"
+    r"print-only|only-print|visible-print\S{0,40}|d-print-(?:block|inline|flex)|printfriendly|"
+    r"tribe-events-c-subscribe-dropdown\S{0,40}|tribe-events-cal-links|addeventatc|"
+    r"beehiiv__footer|fn-bracket|informations|comment-add|comment[-_]forbidden|wp-polls-loading|elementor-countdown-item|highlight__panel|"
+    r"tasty-recipes-(?:scale-container|yield-scale)|tasty-recipe-cook-mode|"
+    r"wprm-prevent-sleep\S{0,40}|wprm-recipe-(?:adjustable|unit)\S{0,60}|"
+    r"mv-create-(?:print|pinterest|hands-free|social|jtr)\S{0,40}|jump-to-recipe\S{0,40}|katex-twin",
+    re.I,
+)
+"""Names of such boxes, of which plugins have many."""
+_CLOCK = re.compile(r"(?:days|hours|minutes|seconds) section values|(?:^|\s)sep section(?:$|\s)")
+"""Empty fields that a script counts down (Divi)."""
+_PAGE_LINK = re.compile(
+    r"skip-?(?:link|to|nav)|screen-[a-z]{1,9}-shortcut|bctt-ctt-btn|click-to-tweet__twitter-btn|"
+    r"(?:mv-create|wprm-recipe)-(?:pin|jump)|share-pin|jump-to-recipe"
+)
+"""Links for a page: past its menu, to share a sentence or picture."""
+_HEARD = re.compile(
+    r"(?:^|[\s_-])(?:sr-only|visually-?hidden|screen-[a-z]{1,9}-(?:text|only)|a11y-hidden)(?:$|\s)"
+)
+"""Words that are read out and not shown."""
 _NOTE = re.compile(r"(?:^|[\s_-])(?:sidenote|marginnote|footnote__note)(?:$|\s)")
 _APART = re.compile(
     r"kg-bookmark-publisher|(?:^|[\s_-])(?:artist|percentage|counter_amount)(?:$|\s)"
 )
 """Words that their page shows apart from those before them."""
 _GALLERY = re.compile(
-    r"blocks-gallery|gallery-ul|slideshow_swiper-wrapper|splide__list|swiper-wrapper"
+    r"blocks-gallery|gallery-ul|slideshow_swiper-wrapper|splide__list|swiper-wrapper|"
+    r"(?:^|\s)slides(?:$|\s)"
 )
 """Lists of pictures."""
 _PANEL = re.compile(
     r"(?:tab|accordion|toggle|collapse|faq|panel)[_-]*(?:content|panel|body|answer)|"
-    r"(?:^|\s)wp-block-tab(?:$|\s)",
+    r"(?:^|\s)wp-block-tab(?:$|\s)|(?:^|[\s_-])(?:slides?|carousel-item)(?:$|[\s_-])",
     re.I,
 )
 """Parts of a page that open when they are clicked: what is hidden there is the post's."""
@@ -49,19 +78,30 @@ _TOGGLE = re.compile(r"(?:accordion|toggle)[\w-]{0,40}icon", re.I)
 _BUTTON = re.compile(r"(?:^|[\s_-])button(?:__link)?(?:$|\s)|(?:^|\s)(?:kg-)?btn(?:$|\s)")
 
 
+def _is_beside(value: str) -> bool:
+    """Tell whether a class is that of a box for a post's page."""
+    return bool(
+        _BESIDE.search(value)
+        or _CLOCK.search(value)
+        or any(_PAGE_BOX.fullmatch(name) for name in value.split()[:40])
+    )
+
+
 def note_class(tag: str, value: str) -> str | None:
     """Return the meaning of a CSS class as a note ("again", "beside"), or None."""
     if tag == "img":
         return "letter" if is_letter_class(value) else None
     if tag == "ul":
         return "gallery" if _GALLERY.search(value) else None
-    if tag in ("div", "aside", "label", "li", "nav", "section"):
-        if _BESIDE.search(value):
+    if tag in ("div", "aside", "label", "li", "nav", "p", "section"):
+        if _is_beside(value) or (tag in ("div", "p") and _HEARD.search(value)):
             return "beside"
         return "panel" if _PANEL.search(value) else None
     if tag in ("pre", "td", "span"):
-        if _BESIDE.search(value):
+        if _is_beside(value):
             return "beside"
+        if tag == "span" and _HEARD.search(value):
+            return "heard"
         if tag == "span" and _APART.search(value):
             return "apart"
         if tag == "span" and _NOTE.search(value):
@@ -74,7 +114,7 @@ def note_class(tag: str, value: str) -> str | None:
         return "beside" if is_beside else None
     if tag == "object":
         return "again" if "wp-block-file__embed" in value else None
-    if tag == "a" and "skip-link" in value:
+    if tag == "a" and _PAGE_LINK.search(value):
         return "again"
     if "wp-block-file__button" in value or "file-embed-button narrow" in value:
         return "again"

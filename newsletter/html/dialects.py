@@ -1,7 +1,7 @@
 """Write in plain HTML what posts have in other dialects. Pure.
 
-These are AMP, MathJax's formulas in scripts, the data of Word, the links of an image map and the
-lists of old HTML. Nothing here makes HTML safe; sanitize.py does.
+These are AMP, the data of Word, the links of an image map, the lists of old HTML, directions in
+styles, and words that only a style holds apart. Nothing here makes HTML safe; sanitize.py does.
 """
 
 from __future__ import annotations
@@ -29,13 +29,27 @@ _AMP_PAGES = {
 }
 """Players of AMP: the attribute with their address, and what stands before it."""
 _OLD_LIST = re.compile(r"<(/?)(?:menu|dir)(?=[\s>])", re.I)
+_STRUCK = re.compile(r"<(/?)strike(?=[\s>])", re.I)
+_TYPED = re.compile(r"<(/?)tt(?=[\s>])", re.I)
 _AREA = re.compile(r"<area\s([^<>]*)>", re.I)
 _WORD = re.compile(r"<xml\b[^<>]*>", re.I)
-_FORMULA = re.compile(
-    r"<script\b(?=[^<>]*\stype\s*=\s*[\"']?math/tex)(?![^<>]*\sid\s*=\s*[\"']?MathJax)[^<>]*>", re.I
+_TURNED = re.compile(
+    r"<(p|div|section|blockquote|ul|ol|li|h[1-6]|table|td)"
+    r"(?=\s)(?![^<>]*\sdir\s{0,9}=)(?=[^<>]*\sstyle\s{0,9}=\s{0,9}[\"'][^\"'<>]*"
+    r"(?<![\w-])direction\s{0,9}:\s{0,9}rtl)",
+    re.I,
 )
-"""A formula that MathJax 2 has yet to show; one that it has shown has an id."""
-_CDATA = re.compile(r"%?\s{0,9}(?:<!\[CDATA\[|\]\]>)")
+"""A block that its style writes from right to left."""
+_TOUCHING = re.compile(
+    r"(?<=[^\s>])((?:</(?:span|label|time|small|strong|b|s|del|em|a)>){1,3})"
+    r"(?=<(?:label|time)\b|<span\b[^<>]{0,300}?\bclass=[\"'](?!hljs|token|cm-|mtk)[^\"'<>]{0,200}?"
+    r"(?:__(?!icon|sign|curr|sep)|(?<!\w)(?:description|desc|subtitle|label|count|date|author|price|"
+    r"tag|meta|item|excerpt|source|domain|duration)s?(?![\w-]))[^<>]{0,300}>(?:[\w#€£$“]|<(?!/)))",
+    re.I,
+)
+"""The end of words that a style holds apart from the next, which have a class of their own."""
+_NOTHING = re.compile("(?<=>)[\u200b\u200d\u2060]+|[\u200b\u2060]+(?=<)")
+"""Letters without width at the edge of an element, as Webflow writes for an empty paragraph."""
 _VALUE = re.compile(r"""(?<![\w-])([a-z-]{1,40})\s{0,9}=\s{0,9}(?:"([^"<>]*)"|'([^'<>]*)')""", re.I)
 
 
@@ -46,10 +60,12 @@ def write_plainly(html: str) -> str:
         html = _AMP.sub(_rename_amp, replace_first(html, _AMP_PLAYER, _write_player))
     if "<xml" in lowered:
         html = _cut_out(html, _WORD, "</xml")
-    if "math/tex" in lowered:
-        html = _show_formulas(html)
+    if "rtl" in lowered:
+        html = _TURNED.sub(r'<\1 dir="rtl"', html)
     if "<area" in lowered:
         html = replace_first(html, _AREA, _write_area)
+    html = _NOTHING.sub("", _TOUCHING.sub(r"\1 ", html))
+    html = _TYPED.sub(r"<\1code", _STRUCK.sub(r"<\1s", html))
     return _OLD_LIST.sub(r"<\1ul", html)
 
 
@@ -85,17 +101,6 @@ def _cut_out(html: str, pattern: re.Pattern[str], end: str) -> str:
         parts.append(html[position : match.start()])
         position = html.find(">", until) + 1 or len(html)
     return "".join([*parts, html[position:]])
-
-
-def _show_formulas(html: str) -> str:
-    """Return `html` with each formula in a script as code beside it."""
-
-    def show(html: str, match: re.Match[str]) -> str:
-        end = html.find("</script", match.end(), match.end() + LOOKED_AT)
-        formula = _CDATA.sub("", html[match.end() : max(end, match.end())]).strip()
-        return f"<code>{escape(formula)}</code>{match[0]}" if formula else match[0]
-
-    return replace_first(html, _FORMULA, show)
 
 
 def _write_area(_html: str, match: re.Match[str]) -> str:

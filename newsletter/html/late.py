@@ -13,7 +13,8 @@ from base64 import b64decode
 from html import escape, unescape
 
 from newsletter.html.first_matches import replace_first
-from newsletter.html.pictures import LAZY_ATTRIBUTES, is_placeholder
+from newsletter.html.pictures import LAZY_ATTRIBUTES, is_placeholder, says_nothing
+from newsletter.html.stand_ins import write_frame
 
 BLOCKED_AT_MOST = 40_000
 """Characters of an embed in Base64."""
@@ -73,6 +74,14 @@ _BLOCKED = re.compile(
     re.I,
 )
 """Embeds that Borlabs Cookie keeps until a visitor agrees (versions 3 and 2)."""
+_PAINTED = re.compile(
+    r"<(?:div|span|a|figure)\b(?=[^<>]*\srole\s{0,9}=\s{0,9}[\"']?img\b)([^<>]*)>", re.I
+)
+"""A box that is a picture: its background, or an attribute of which a script makes that."""
+_PAINT = re.compile(
+    r"""\sdata-(?:thumbnail|bg|background|src|image)\s{0,9}=\s{0,9}["']([^"'<>\s]{4,2000})["']""",
+    re.I,
+)
 _COVER = re.compile(r"<div\b[^<>]*?\bwp-block-cover[^<>]*>", re.I)
 _BACKGROUND = re.compile(
     r"background-image\s*:\s*url\(\s*(?:&quot;|&\#0?39;|[\"'])?"
@@ -80,10 +89,6 @@ _BACKGROUND = re.compile(
     re.I,
 )
 _LABEL = re.compile(r"""\saria-label\s*=\s*"([^"<>]*)\"""", re.I)
-_MATH = re.compile(r"<math\b[^<>]*>", re.I)
-_FORMULA = re.compile(r"""\salttext\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')""", re.I)
-_SOURCE = re.compile(r"<annotation\b[^<>]*>([^<>]{1,2000})<", re.I)
-_TAG = re.compile(r"<[^<>]*>")
 _FORM = re.compile(r"<form\b([^<>]*)>", re.I)
 _ASKS = re.compile(
     r"<textarea\b|<select\b|<input\b[^<>]*?\stype\s*=\s*[\"']?(?:radio|checkbox|text|tel|number|"
@@ -96,7 +101,12 @@ _FOR_THE_PAGE = re.compile(
     re.I,
 )
 """Forms for searching, logging in, commenting and signing up."""
+_PAYS = re.compile(
+    r"<input\b(?=[^<>]*\stype\s*=\s*[\"']?image)[^<>]*?\salt\s*=\s*[\"']([^<>\"']{2,120})", re.I
+)
+"""The picture that sends a form: a button of PayPal's."""
 _FORM_NAMES = (
+    re.compile(r">\s{0,99}([^<>\s][^<>]{2,200}[?？؟])\s{0,99}<"),
     re.compile(r"<legend\b[^<>]*>([^<>]{2,200})<", re.I),
     re.compile(r"<h[1-6]\b[^<>]*>([^<>]{2,200})<", re.I),
     re.compile(r"<button\b[^<>]*>\s*([^<>]{2,80})<", re.I),
@@ -126,10 +136,10 @@ def show_late(html: str) -> str:
         html = replace_first(html, _PICTURE, _note_offer)
     if "borlabs" in lowered:
         html = replace_first(html, _BLOCKED, _unblock)
+    if "role=" in lowered:
+        html = replace_first(html, _PAINTED, _show_painted)
     if "wp-block-cover" in lowered and "background-image" in lowered:
         html = replace_first(html, _COVER, _show_background)
-    if "<math" in lowered:
-        html = replace_first(html, _MATH, _write_formula)
     if "<form" in lowered:
         html = replace_first(html, _FORM, _name_form)
     return html
@@ -151,8 +161,11 @@ def _rename(match: re.Match[str]) -> str:
         return tag
     if other:
         return f"{tag[: other.start(1)]}data-src{tag[other.end(1) :]}"
+    if len(source) < EMBEDDED_FROM:
+        return tag
     words = _ALT.search(tag)
-    return f"[{words[1] or words[2]}]" if words and len(source) >= EMBEDDED_FROM else tag
+    alt = (words[1] or words[2] or "") if words else ""
+    return write_frame("") if says_nothing(alt) else f"[{alt}]"
 
 
 def _note_offer(html: str, match: re.Match[str]) -> str:
@@ -166,23 +179,20 @@ def _note_offer(html: str, match: re.Match[str]) -> str:
     return f'{image[0].rstrip("/>")} srcset="{offered[1] or offered[2]}">{match[0]}'
 
 
+def _show_painted(_html: str, match: re.Match[str]) -> str:
+    """Put the picture that a box shows as its background before it."""
+    address = _PAINT.search(match[1]) or _BACKGROUND.search(match[1])
+    label = _LABEL.search(match[1])
+    picture = f'<img src="{address[1]}" alt="{label[1] if label else ""}">' if address else ""
+    return picture + match[0]
+
+
 def _show_background(html: str, match: re.Match[str]) -> str:
     """Put the picture that a cover has as its background before it."""
     address = _BACKGROUND.search(match[0])
     label = _LABEL.search(match[0])
     picture = f'<img src="{address[1]}" alt="{label[1] if label else ""}">' if address else ""
     return picture + match[0]
-
-
-def _write_formula(html: str, match: re.Match[str]) -> str:
-    """Put a formula before its MathML, as its author wrote it, or else its letters."""
-    end = html.find("</math", match.end(), match.end() + LOOKED_AT)
-    inside = html[match.end() : max(end, match.end())]
-    named = _FORMULA.search(match[0])
-    source = _SOURCE.search(inside)
-    letters = " ".join(_TAG.sub(" ", inside).split())
-    written = (named[1] or named[2]) if named else source[1] if source else letters
-    return f"<code>{written}</code>{match[0]}"
 
 
 def _unblock(html: str, match: re.Match[str]) -> str:
@@ -201,6 +211,8 @@ def _name_form(html: str, match: re.Match[str]) -> str:
     """Return the tag of a form, with its name where it asks something."""
     end = html.find("</form", match.end(), match.end() + LOOKED_AT)
     inside = html[match.end() : max(end, match.end())]
+    if paid := _PAYS.search(inside):
+        return f'<form data-name="{escape(unescape(paid[1]).strip())}"{match[1]}>'
     if not _ASKS.search(inside) or _FOR_THE_PAGE.search(match[0] + inside):
         return match[0]
     names = (pattern.search(inside) for pattern in _FORM_NAMES)

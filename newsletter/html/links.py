@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 from newsletter.html.text import drop_control_characters
 
+_DETOURS = {
+    "www.google.com": ("/url", ("q", "url")),
+    "l.facebook.com": ("/l.php", ("u",)),
+    "lm.facebook.com": ("/l.php", ("u",)),
+    "t.umblr.com": ("/redirect", ("z",)),
+    "out.reddit.com": ("/", ("url",)),
+    "slack-redir.net": ("/link", ("url",)),
+    "www.youtube.com": ("/redirect", ("q",)),
+    "l.instagram.com": ("/", ("u",)),
+    "steamcommunity.com": ("/linkfilter/", ("url", "u")),
+}
+"""Pages that only lead on: host, path, and the parameters that name where to."""
 _CALL = re.compile(r"tel:\+?[\d().-]{3,25}")
 
 
@@ -31,3 +43,17 @@ def make_absolute(link: str, *, base_url: str, mail: bool = False) -> str | None
     except ValueError:
         return None
     return address.replace(" ", "%20").replace('"', "%22").replace("<", "%3C").replace(">", "%3E")
+
+
+def skip_detour(link: str) -> str:
+    """Return where a link leads in the end, if it names a page that only leads on.
+
+    Google's editor and social networks put such pages before the addresses that are pasted there.
+    """
+    parts = urlsplit(link)
+    path, names = _DETOURS.get(parts.hostname or "", ("", ()))
+    if not path or parts.path != path:
+        return link
+    query = parse_qs(parts.query)
+    target = next((query[name][0] for name in names if name in query), "")
+    return make_absolute(target, base_url="") or link

@@ -53,13 +53,14 @@ _COUNTERS = re.compile(
 )
 """Pictures whose only use is to be fetched, or to keep a film's place."""
 _SAYS_NOTHING = re.compile(
-    r"\s*(?:(?:cta |featured |article )?(?:image|img|photo|picture)|"
+    r"\s*(?:(?:cta |featured |article )?(?:image|img|photo|picture)|__wf_reserved_\w{1,30}|"
+    r"undefined|null|No description has been provided for this image|"
     r"[\w-]{1,200}\.(?:jpe?g|png|gif|webp|avif|heic))\s*",
     re.I,
 )
 """Alt texts that programs write: "image", or a file's name."""
 _LETTERS = re.compile(
-    r"(?:^|[\s_-])(?:emojis?|twemoji|smil(?:ey|ie)s?|emoticons?|icons?|thumbnail-default)"
+    r"(?:^|[\s_-])(?:emojis?|twemoji|joypixels|emojione|openmoji|smil(?:ey|ie)s?|emoticons?|icons?|thumbnail-default)"
     r"(?=$|[\s_-])",
     re.I,
 )
@@ -145,6 +146,11 @@ def is_letter_address(url: str) -> bool:
     return bool(_LETTER_HOSTS.match(url) or _LETTERS.search(urlsplit(url).path.replace("/", " ")))
 
 
+def says_nothing(alt: str) -> bool:
+    """Tell whether an alt text is empty, or one that a program wrote."""
+    return not alt.strip() or bool(_SAYS_NOTHING.fullmatch(alt))
+
+
 def is_placeholder(address: str) -> bool:
     """Tell whether a picture only keeps the place of another."""
     return bool(_PLACEHOLDER.search(address))
@@ -153,6 +159,8 @@ def is_placeholder(address: str) -> bool:
 def _find_source(values: Mapping[str, str]) -> str:
     """Return the address of a picture that is loaded late, or else the one in `src`; or ""."""
     lazy = values.get("data-src") or values.get("data-lazy-src")
+    if not lazy and (values.get("data-srcset") or values.get("data-lazy-srcset")):
+        return ""  # what `src` names keeps the place, blurred
     source = "" if is_placeholder(values.get("src", "")) else values.get("src", "")
     return lazy or source or values.get("data-original") or values.get("data-orig-file") or ""
 

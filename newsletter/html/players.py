@@ -174,6 +174,12 @@ _SITES = {
     "reddit.com": "Reddit",
     "embed.reddit.com": "Reddit",
     "platform.twitter.com": "X",
+    "twitter.com": "X",
+    "x.com": "X",
+    "bsky.app": "Bluesky",
+    "threads.net": "Threads",
+    "threads.com": "Threads",
+    "tiktok.com": "TikTok",
 }
 """Names of sites whose host says less."""
 _PLACE = re.compile(r"!2s([^!&]{2,200})!5e")

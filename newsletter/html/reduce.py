@@ -4,7 +4,8 @@ Controls and hidden parts are removed; frames, films and sounds become cards. Th
 formed (every tag closed, no angle bracket inside an attribute), and holds attributes that
 sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and `style="hidden"` (of a
 block, the words stay, for a page may show them when it is clicked or searched), `class="button"`,
-`class="again"` (a link repeated), `class="beside"` (for the post's page alone), `class="gallery"`
+`class="again"` (a link repeated), `class="beside"` (for the post's page alone), `class="heard"`
+(words that are read out and not shown), `class="gallery"`
 (a list of pictures), `class="apart"` (words beside others),
 `class="panel"` (a part that opens when it is clicked), `class="note"` (a note in the margin), the
 notes of style_notes.py, `data-name` (of a form that asks something), `href="#place"` (of the same
@@ -15,16 +16,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from html import escape, unescape
+from html import unescape
 
 from newsletter.html import video_embeds
-from newsletter.html.links import make_absolute
+from newsletter.html.jumps import write_jump
 from newsletter.html.pictures import is_placeholder
 from newsletter.html.players import MediaKind
 from newsletter.html.style_notes import MEANT
 
 _FRAME_SOURCES = ("data-src", "data-lazy-src", "src")
-_DROPPED = ("again", "beside")
+_DROPPED = ("again", "beside", "heard")
 _BLOCK = re.compile(r"<(?:blockquote|div|figure|h[1-6]|ol|p|pre|section|table|ul)[ >]")
 FORM_AT_MOST = 2000
 """Characters of words in a form.
@@ -69,10 +70,6 @@ _NEEDED = re.compile(
     r"<(?:audio|button|embed|form|iframe|object|select|summary|video|source)[ >]|"
     r' (?:hidden|style|class)="|</a><a | href="#|<nav>|<span (?:dir|role)='
 )
-_MARK = re.compile(r"\[?(\d{1,3}|[*†‡§a-z])\]?")
-"""The words of a link to a footnote."""
-_BACK = re.compile(r"[\s\[\]^↩↵⏎↑⤴\ufe0e\ufe0f]+")
-"""The words of a link from a footnote back into the text."""
 _LINE = re.compile(r"\n([ \xa0]{0,40})")
 
 
@@ -102,12 +99,13 @@ def reduce_html(html: str, *, base_url: str = "") -> str:
     return _Reducer(base_url).reduce(html) if _NEEDED.search(html) else html
 
 
-def _choose_tag(name: str, attributes: dict[str, str], *, in_gallery: bool) -> str:
+def _choose_tag(name: str, attributes: dict[str, str], around: _Element | None) -> str:
     """Return the tag that an element becomes: its own, or one that says what it shows."""
     style = attributes.get("style", "")
-    if attributes.get("class") == "gallery":
+    is_in_figure = name == "ul" and around is not None and around.name == "figure"
+    if attributes.get("class") == "gallery" or is_in_figure:
         return "div-list"
-    if name == "li" and in_gallery:
+    if name == "li" and around and around.written == "div-list":
         return "div"
     if name == "span":
         return style if style in MEANT else "bdi" if "dir" in attributes else name
@@ -165,6 +163,8 @@ class _Reducer:
 
     def _write_start(self, name: str, tag: str, attributes: dict[str, str]) -> None:
         note = attributes.get("class", "")
+        is_label = note == "heard" and not self._follows_words()
+        note = "" if is_label else note
         hidden = attributes.get("hidden") == "hidden" and note != "panel"
         if name in VOID:
             if not hidden:
@@ -173,16 +173,17 @@ class _Reducer:
         dim = _is_dim(attributes)
         place = attributes.get("href", "").startswith("#")
         held = hidden or note in _DROPPED or name in _HELD or place or (dim and name in _INLINE)
-        in_gallery = bool(self.open) and self.open[-1].written == "div-list"
-        written = _choose_tag(name, attributes, in_gallery=in_gallery)
-        element = _Element(name, attributes, held, written, ")" if note == "note" else "")
+        around = self.open[-1] if self.open else None
+        written = _choose_tag(name, attributes, around)
+        after = " " if is_label and not self._is_within({"a"}) else ""
+        element = _Element(name, attributes, held, written, ")" if note == "note" else after)
         self.open.append(element)
         self.unseen += dim
         self.lined += attributes.get("style") == "lines"
         if held:
             self.targets.append(element.out)
             return
-        if name == "a" and self.targets[-1] and self.targets[-1][-1] == "</a>":
+        if name == "a" and self._last_written() == "</a>":
             self._write(" ")  # two links side by side would read as one word
         if (note == "apart" or "role" in attributes) and self._follows_words():
             self._write(" · ")
@@ -196,8 +197,13 @@ class _Reducer:
 
     def _follows_words(self) -> bool:
         """Tell whether words would stand right behind others."""
-        last = next((part for part in reversed(self.targets[-1]) if part != "<span>"), "")
+        last = self._last_written("<span>")
         return bool(last.strip()) and (last[0] != "<" or last in ("</span>", "</bdi>"))
+
+    def _last_written(self, *passed: str) -> str:
+        """Return what was written last, without spans and what else is passed over."""
+        passed = passed or ("<span>", "</span>")
+        return next((part for part in reversed(self.targets[-1]) if part not in passed), "")
 
     def _write_void(self, name: str, tag: str, attributes: dict[str, str]) -> None:
         if name == "source":
@@ -233,10 +239,18 @@ class _Reducer:
         inside = "".join(element.out)
         attributes = element.attributes
         plain = not (_is_dim(attributes) or "hidden" in attributes)
-        if attributes.get("class") in _DROPPED:
-            return ""
+        if element.held and attributes.get("class") in _DROPPED:
+            is_sign = attributes["class"] == "heard" and not re.search(r"\w", inside)
+            return inside if is_sign else ""
         if plain and attributes.get("href", "").startswith("#"):
-            return self._replace_jump(attributes["href"], inside)
+            last = self.targets[-1][-1] if self.targets[-1] else ""
+            return write_jump(
+                attributes["href"],
+                inside,
+                base_url=self.base_url,
+                raised=self._is_within({"sup"}),
+                starts=last.startswith(("<p", "<li")),
+            )
         match element.name:
             case "summary" if plain:
                 return inside if _BLOCK.search(inside) else f"<p><strong>{inside}</strong></p>"
@@ -255,19 +269,6 @@ class _Reducer:
             return ""
         words = "" if name == "?" else unescape(name)
         return self._render_card(video_embeds.describe_form(self.base_url, words))
-
-    def _replace_jump(self, place: str, inside: str) -> str:
-        """Return a link within the post: a footnote's mark as it is, any other to the blog."""
-        if place == "#":  # the post's own scripts would act on it
-            return inside
-        words = unescape(re.sub(r"<[^<>]*>", "", inside)).strip()
-        if mark := _MARK.fullmatch(words):
-            label = f"[{mark[1]}]"
-            return label if self._is_within({"sup"}) else f"<sup>{label}</sup>"
-        if not words or _BACK.fullmatch(words):
-            return ""
-        link = make_absolute(place, base_url=self.base_url)
-        return f'<a href="{escape(link)}">{inside}</a>' if link else inside
 
     def _replace_media(self, element: _Element) -> str:
         attributes = element.attributes

@@ -14,7 +14,7 @@ from html import escape, unescape
 import nh3
 
 from newsletter.html.class_notes import note_class
-from newsletter.html.links import make_absolute
+from newsletter.html.links import make_absolute, skip_detour
 from newsletter.html.numbering import STYLES
 from newsletter.html.pictures import (
     FILE_SIZES,
@@ -150,7 +150,10 @@ _CARRIERS = _TAGS | {
 _CARRIED = {tag: _ATTRIBUTES.get(tag, set()) | {"hidden", "style"} for tag in _CARRIERS}
 _CARRIED["nav"] = {"class"}
 _CARRIED["span"] |= {"dir", "role"}
-for _tag in ("a", "aside", "div", "label", "li", "object", "pre", "section", "span", "td", "ul"):
+for _tag in (
+    *("a", "aside", "div", "label", "li", "object"),
+    *("p", "pre", "section", "span", "td", "ul"),
+):
     _CARRIED.setdefault(_tag, set()).add("class")
 _CARRIED["img"] |= {"class", *LAZY_ATTRIBUTES, *FILE_SIZES}
 _CARRIED["iframe"] |= {"src", "title", "width", "height", *FRAME_ADDRESSES}
@@ -281,6 +284,7 @@ def _note_link(value: str, base_url: str) -> str | None:
     if value.strip() == "#":
         return "#"
     link = make_absolute(value, base_url=base_url, mail=True)
+    link = skip_detour(link) if link else link
     page, mark, place = (link or "").partition("#")
     return f"#{place}" if mark and page == base_url.partition("#")[0] else link
 

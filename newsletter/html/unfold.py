@@ -14,7 +14,14 @@ from urllib.parse import unquote
 
 from newsletter.html.boxes import fill_boxes
 from newsletter.html.dialects import read_values, write_plainly
+from newsletter.html.first_matches import replace_first
+from newsletter.html.formulas import write_formulas
 from newsletter.html.late import show_late
+from newsletter.html.shortcodes import remove_shortcodes
+from newsletter.html.signs import write_signs
+from newsletter.html.stand_ins import stand_in
+from newsletter.html.tabs import name_panels
+from newsletter.html.video_embeds import find_video_id
 
 NOSCRIPT_AT_MOST = 4000
 """Characters of a `noscript` that are looked into; what stands for a picture or a link is short."""
@@ -22,6 +29,10 @@ FOUND_AT_MOST = 100
 """Parts of one post that are brought to light, so that a hostile one costs no more."""
 EMBED_AT_MOST = 20_000
 """Characters of an embedded post's own words."""
+_ALONE = re.compile(
+    r"(<(?:div|p)\b[^<>]*>\s{0,99})(https?://[^\s<>\"']{4,2000})(?=\s{0,99}</(?:div|p)>)", re.I
+)
+"""An address that stands alone: its page shows a player there."""
 _NOSCRIPT = re.compile(r"<noscript\b[^<>]*>", re.I)
 _LINK = re.compile(r"<a\s[^<>]*>(?:[^<]|<(?!/?a\b))*</a\s*>", re.I)
 _TAG = re.compile(r"<[^<>]*>")
@@ -33,6 +44,10 @@ _RESIZED = re.compile(r"[?&]url=[^&]{1,2000}\.(?:jpe?g|png|gif|webp|avif)(?:&|$)
 _BUILT = re.compile(
     r"<(script|blockquote|div|lite-youtube|wistia-player|iframe|a)\s([^<>]*)>", re.I
 )
+_COFFEE = re.compile(r"""\sdata-slug=["']([\w.-]{1,60})["']""")
+"""The name of an account at Buy Me a Coffee, whose script writes a button."""
+_NAMED = re.compile(r"&quot;title&quot;:&quot;((?:(?!&quot;)[^<>\"]){1,200})&quot;")
+"""The title in the values that Substack keeps beside a frame's address."""
 _SCRIPTS = tuple(
     re.compile(pattern, re.I)
     for pattern in (
@@ -47,7 +62,11 @@ _WISTIA = re.compile(r"wistia_async_(\w{1,40})")
 _NOWHERE = re.compile(r"""(?:^|\s)src\s{0,9}=\s{0,9}(?:""|'')""", re.I)
 """A frame without an address (Medium): only the link in it leads somewhere."""
 _FIRST_LINK = re.compile(r"""\s*<a\s[^<>]*?href=["']([^"'<>]+)["']""", re.I)
+_ANY_LINK = re.compile(r"""<a\s[^<>]*?href=["']([^"'<>]+)["']""", re.I)
 _EMBEDS = {
+    "twitter-tweet": "cite",
+    "bluesky-embed": "cite",
+    "reddit-embed-bq": "cite",
     "instagram-media": "data-instgrm-permalink",
     "tiktok-embed": "cite",
     "fb-post": "data-href",
@@ -71,13 +90,26 @@ _ADDRESSES = {
 
 def unfold_html(html: str) -> str:
     """Return `html` with plain pictures, links and frames for what scripts would show."""
-    html = show_late(fill_boxes(write_plainly(html)))
+    html = replace_first(remove_shortcodes(name_panels(html)), _ALONE, _link_address)
+    html = write_signs(write_formulas(fill_boxes(write_plainly(html))))
+    html = stand_in(show_late(html))
     lowered = html.lower()
     if "<noscript" in lowered:
         html = _open_noscripts(html)
     if "<" in lowered:
         html = _add_frames(html)
     return html
+
+
+def _link_address(html: str, match: re.Match[str]) -> str:
+    """Return an address as the frame of a video, or else as a link, unless it is one."""
+    address = match[2]
+    before = html[max(0, match.start() - EMBED_AT_MOST) : match.start()].lower()
+    if before.rfind("<a ") > before.rfind("</a"):
+        return match[0]
+    if find_video_id(address):
+        return f"{match[1]}{_write_frame(address)}"
+    return f'{match[1]}<a href="{address}">{address}</a>'
 
 
 def _open_noscripts(html: str) -> str:
@@ -155,9 +187,13 @@ def _make_frame(html: str, match: re.Match[str]) -> str:
     name = match[1].lower()
     rest = match[2]
     if name == "script":
+        if "bmc-button" in rest:
+            return _write_coffee(rest)
         part = next(filter(None, (pattern.search(rest) for pattern in _SCRIPTS)), None)
         return _write_frame(part[0]) if part else ""
     if name == "iframe":
+        if " title=" not in rest and (named := _NAMED.search(rest)):
+            return f'<iframe title="{named[1]}" {rest}>'
         is_known = "bandcamp.com/" in rest or _NOWHERE.search(rest)
         return _name_page(html, match) if is_known else ""
     if name == "div" and "elementor-widget-video" in rest:
@@ -184,11 +220,11 @@ def _make_frame(html: str, match: re.Match[str]) -> str:
     page = values.get(_EMBEDS.get(word, ""), "")
     page = f"{_ADDRESSES.get(word, '')}{page}" if page else ""
     end = html.find(f"</{name}", match.end(), match.end() + EMBED_AT_MOST)
-    return (
-        ""
-        if "<a " in html[match.end() : max(end, match.end())]
-        else _write_frame(page, values.get("data-alt") or values.get("data-title", ""))
-    )
+    inside = html[match.end() : max(end, match.end())]
+    if "<a " in inside and not (word == "tiktok-embed" and page not in inside):
+        link = None if _TAG.sub("", inside).strip() else _ANY_LINK.search(inside)
+        return _write_frame(link[1]) if link else ""
+    return _write_frame(page, values.get("data-alt") or values.get("data-title", ""))
 
 
 def _read_elementor(attributes: str) -> str:
@@ -200,6 +236,13 @@ def _read_elementor(attributes: str) -> str:
     except (ValueError, AttributeError, RecursionError):
         return ""
     return escape(address) if isinstance(address, str) else ""
+
+
+def _write_coffee(attributes: str) -> str:
+    account = _COFFEE.search(attributes)
+    words = read_values(attributes).get("data-text") or "Buy me a coffee"
+    page = f"https://www.buymeacoffee.com/{account[1]}" if account else ""
+    return f'<p><a class="button" href="{page}">{words}</a></p>' if page else ""
 
 
 def _name_page(html: str, match: re.Match[str]) -> str:

@@ -25,6 +25,12 @@ PICTURE_WIDTH = 480
 NAME_AT_MOST = 200
 """Characters of a frame's title; titles of videos have at most 100."""
 _FILE = re.compile(r"([^/]{1,200}\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|epub))$", re.I)
+_SAYS_PLAYER = re.compile(
+    r"(?:[\w.]{1,20} )?(?:(?:video|audio|embed(?:ded)?|podcast|media|content) ){0,2}"
+    r"(?:player|iframe|embed|content)",
+    re.I,
+)
+"""Titles that programs write: "YouTube video player"."""
 _YOUTUBE = re.compile(
     r"(?:youtube(?:-nocookie)?\.com/"
     r"(?:embed/|v/|live/|watch\?(?:[\w=.%-]{1,80}&){0,5}v=|shorts/)|youtu\.be/)"
@@ -110,6 +116,8 @@ def render_card(media: Media, *, width: int = PICTURE_WIDTH, picture: str | None
 def _name_frame(title: str, provider: str) -> str:
     """Return a frame's title with its provider, which says where the link leads."""
     title = title.strip()[:NAME_AT_MOST]
+    if _SAYS_PLAYER.fullmatch(title):
+        return provider
     if not title or provider.lower() in title.lower():
         return title or provider
     return f"{title} ({provider})"

@@ -1,0 +1,30 @@
+"""Write the links that lead to another place of the same post. Pure."""
+
+from __future__ import annotations
+
+import re
+from html import escape, unescape
+
+from newsletter.html.links import make_absolute
+
+_MARK = re.compile(r"\[?(\d{1,3}|[*†‡§a-z])\]?")
+"""The words of a link to a footnote."""
+_BACK = re.compile(r"[\s\[\]^↩↵⏎↑⤴\ufe0e\ufe0f]+")
+"""The words of a link from a footnote back into the text."""
+
+
+def write_jump(place: str, inside: str, *, base_url: str, raised: bool, starts: bool) -> str:
+    """Return a link within the post: a footnote's mark as it is, any other to the blog.
+
+    `raised`: it stands in a `sup`; `starts`: a paragraph starts with it.
+    """
+    if place == "#":  # the post's own scripts would act on it
+        return inside
+    words = unescape(re.sub(r"<[^<>]*>", "", inside)).strip()
+    if mark := _MARK.fullmatch(words):
+        label = f"[{mark[1]}]"
+        return label if raised else f"<sup>{label}</sup>{' ' if starts else ''}"
+    if not words or _BACK.fullmatch(words):
+        return ""
+    link = make_absolute(place, base_url=base_url)
+    return f'<a href="{escape(link)}">{inside}</a>' if link else inside

@@ -1,0 +1,69 @@
+"""Write the letter for a sign that a page draws with a font of icons or a box. Pure.
+
+A tick in a table, a star of a review and the box of a task say something; a mail would show nothing
+for them. Nothing here makes HTML safe; sanitize.py does.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ICON = re.compile(
+    r"""<(i|span|em)\s[^<>]{0,400}?\bclass\s{0,9}=\s{0,9}["']([^"'<>]{1,300})["'][^<>]{0,400}>\s{0,9}</\1\s{0,9}>""",
+    re.I,
+)
+_DRAWN = re.compile(
+    r"""<svg\s[^<>]{0,400}?\bclass\s{0,9}=\s{0,9}["']([^"'<>]{1,300})["'][^<>]{0,400}>""", re.I
+)
+_SETS = r"(?:e-)?(?:fa[bsrl]?|fas|far|dashicons|bi|ti|glyphicon|icon|ion|eicon|mdi|la)-"
+_SIGNS = (
+    (
+        "✓ ",
+        re.compile(
+            rf"(?:^|\s){_SETS}(?:(?:circle|square|alt)-)?"
+            r"(?:check|checkmark|yes|ok|tick)(?:-(?:circle|square|alt|lg|o|2)){0,2}(?:$|\s)"
+        ),
+    ),
+    (
+        "✗ ",
+        re.compile(
+            rf"(?:^|\s){_SETS}(?:(?:circle|square)-)?"
+            r"(?:times|xmark|no|cross|x)(?:-(?:circle|square|alt|lg|o)){0,2}(?:$|\s)"
+        ),
+    ),
+    ("½", re.compile(rf"(?:^|\s){_SETS}star-half(?:-[a-z]{{1,9}}){{0,2}}(?:$|\s)")),
+    (
+        "☆",
+        re.compile(
+            rf"(?:^|\s){_SETS}star-(?:o|empty)(?:$|\s)|"
+            r"(?:^|\s)(?:far|fa-regular)\s{1,9}fa-star(?:$|\s)|(?:^|\s)e-far-star(?:$|\s)"
+        ),
+    ),
+    ("★", re.compile(rf"(?:^|\s){_SETS}star(?:-(?:fill|filled|alt)){{0,1}}(?:$|\s)")),
+)
+"""Names of icons in Font Awesome, Dashicons, Bootstrap, Themify and Elementor; the first counts."""
+_BOX = re.compile(r"""<div class="checkbox checkbox-(on|off)"></div>""")
+_TASK = re.compile(
+    r"""<input\b(?=[^<>]*\stype\s{0,9}=\s{0,9}["']?checkbox)(?=[^<>]*(?:\sdisabled|task-list))"""
+    r"""[^<>]*>""",
+    re.I,
+)
+"""A box that nobody can tick: a task of a list in Markdown."""
+_CHECKED = re.compile(r"\schecked\b", re.I)
+_TASK_ITEM = re.compile(r"""<li\b[^<>]*\sdata-checked=["'](true|false)["'][^<>]*>""", re.I)
+
+
+def write_signs(html: str) -> str:
+    """Return `html` with letters for ticks, crosses, stars and boxes of tasks."""
+    html = _ICON.sub(lambda match: _choose_sign(match[2]) or match[0], html)
+    if "<svg" in html:
+        html = _DRAWN.sub(lambda match: _choose_sign(match[1]) + match[0], html)
+    html = _BOX.sub(lambda match: "☑" if match[1] == "on" else "☐", html)
+    html = _TASK.sub(lambda match: "☑ " if _CHECKED.search(match[0]) else "☐ ", html)
+    return _TASK_ITEM.sub(
+        lambda match: match[0] + ("☑ " if match[1].lower() == "true" else "☐ "), html
+    )
+
+
+def _choose_sign(classes: str) -> str:
+    return next((sign for sign, pattern in _SIGNS if pattern.search(classes)), "")

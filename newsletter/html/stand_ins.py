@@ -1,0 +1,112 @@
+"""Put a link to the post where its page shows something that has no page of its own. Pure.
+
+A chart on a canvas, a drawing, a quiz or a buy button lives in the post alone: a frame with the
+address "#" stands for it, and reduce.py makes a card of that. Nothing here makes HTML safe;
+sanitize.py does.
+"""
+
+from __future__ import annotations
+
+import re
+
+from newsletter.html.first_matches import replace_first
+
+LOOKED_AT = 200_000
+"""Characters of a drawing within which its end is looked for."""
+DRAWN_FROM = 100
+"""Pixels of a drawing's width, from which it is no icon."""
+_CANVAS = re.compile(r"<canvas\b([^<>]*)>", re.I)
+_DRAWING = re.compile(r"<svg\b([^<>]*)>", re.I)
+_FRAME = re.compile(r"<iframe\b([^<>]*)>", re.I)
+_ELEMENT = re.compile(
+    r"<([a-z][a-z0-9]{0,30}(?:-[a-z0-9]{1,30}){0,3}-(?:player|viewer|button|chart|map|embed|quiz|poll|form|"
+    r"widget|game|calendar))\b([^<>]*)>\s{0,99}(?=</)",
+    re.I,
+)
+"""Empty elements that scripts of the page fill."""
+_KNOWN_ELEMENTS = ("amp-", "wistia-", "lottie-", "dotlottie-", "share-", "copy-", "like-")
+_LABEL = re.compile(
+    r"""\s(?:title|aria-label|alt)\s{0,9}=\s{0,9}(?:"([^"<>]{1,300})"|'([^'<>]{1,300})')""", re.I
+)
+_TITLE = re.compile(r"\s*<title\b[^<>]*>([^<>]{1,300})<", re.I)
+_WIDTH = re.compile(
+    r"""\swidth\s{0,9}=\s{0,9}["']?(\d{1,5})(?!\d|\s{0,9}%|\.?\d{0,9}e[mx])""", re.I
+)
+_WORDS = re.compile(r"<text\b", re.I)
+_TAG = re.compile(r"<[^<>]*>")
+_ADDRESS = re.compile(
+    r"""\s(?:data-[\w-]{0,40}|src|[a-z-]{1,20}-src)\s{0,9}=\s{0,9}["']?(?:https?:)?//""", re.I
+)
+_NO_ADDRESS = re.compile(
+    r"""\ssrcdoc\s{0,9}=|\ssrc\s{0,9}=\s{0,9}["']?about:blank|\bh5p-iframe\b""", re.I
+)
+_SOUND = re.compile(
+    r"""\s(?:src|url|href|audio|file)\s{0,9}=\s{0,9}["']([^"'<>]{1,2000}\.(?:mp3|m4a|ogg|mp4|webm))["']""",
+    re.I,
+)
+
+
+def stand_in(html: str) -> str:
+    """Return `html` with frames of the post itself for what its page alone can show."""
+    lowered = html.lower()
+    if "<canvas" in lowered:
+        html = replace_first(html, _CANVAS, _replace_canvas)
+    if "<svg" in lowered:
+        html = replace_first(html, _DRAWING, _replace_drawing)
+    if "<iframe" in lowered:
+        html = replace_first(html, _FRAME, _replace_frame)
+    return replace_first(html, _ELEMENT, _replace_element)
+
+
+def write_frame(label: str) -> str:
+    """Return a frame of the post itself; `label` is escaped."""
+    name = label.replace('"', "&quot;").strip()
+    return f'<iframe src="#" title="{name}"></iframe>'
+
+
+def _read_label(attributes: str) -> str:
+    label = _LABEL.search(attributes)
+    return (label[1] or label[2]) if label else ""
+
+
+def _replace_canvas(html: str, match: re.Match[str]) -> str:
+    """Return what stands in a canvas for those who cannot see it, else a frame."""
+    end = html.find("</canvas", match.end(), match.end() + LOOKED_AT)
+    inside = html[match.end() : max(end, match.end())]
+    fallback = f"<div>{inside}</div>" if _TAG.sub("", inside).strip() else ""
+    return (fallback or write_frame(_read_label(match[1]))) + match[0]
+
+
+def _replace_drawing(html: str, match: re.Match[str]) -> str:
+    """Put a frame before a drawing, unless it is an icon."""
+    end = html.find("</svg", match.end(), match.end() + LOOKED_AT)
+    inside = html[match.end() : max(end, match.end())]
+    width = _WIDTH.search(match[1])
+    is_hidden = "mjx" in match[1] or 'display="none"' in match[1] or "data-mml-node" in inside
+    is_drawn = _WORDS.search(inside) or (width and int(width[1]) >= DRAWN_FROM)
+    is_figure = html[: match.start()].rstrip().endswith("<figure>") or re.search(
+        r"<figure\b[^<>]*>\s{0,99}$", html[max(0, match.start() - 400) : match.start()], re.I
+    )
+    if is_hidden or not (is_drawn or is_figure):
+        return match[0]
+    title = _TITLE.match(inside)
+    return write_frame(title[1] if title else _read_label(match[1])) + match[0]
+
+
+def _replace_frame(_html: str, match: re.Match[str]) -> str:
+    """Return the frame of the post for one that has no address of its own."""
+    if not _NO_ADDRESS.search(match[1]) or _ADDRESS.search(match[1]):
+        return match[0]
+    label = _read_label(match[1])
+    is_hidden = re.search(r"display\s{0,9}:\s{0,9}none|\shidden\b", match[1], re.I)
+    return match[0] if is_hidden or not label else write_frame(label).removesuffix("</iframe>")
+
+
+def _replace_element(_html: str, match: re.Match[str]) -> str:
+    if match[1].lower().startswith(_KNOWN_ELEMENTS):
+        return match[0]
+    label = _read_label(match[2])
+    if sound := _SOUND.search(match[2]):
+        name = label.replace('"', "&quot;")
+        return f'<audio src="{sound[1]}" title="{name}"></audio>' + match[0]
+    return write_frame(label) + match[0]
