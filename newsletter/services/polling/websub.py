@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
 from newsletter.feeds.hub import Hub
+from newsletter.feeds.post import Posted
 from newsletter.models import Feed, HubSubscription
 from newsletter.services.polling.ping import PollCause, bring_poll_forward
 from newsletter.services.runtime import Environment
@@ -88,14 +90,21 @@ def is_alive(env: Environment, session: Session, feed_id: int) -> bool:
 
 
 def ask_hubs(env: Environment) -> int:
-    """Subscribe to hubs or renew leases that are due; return the number of accepted requests."""
+    """Subscribe to hubs or renew leases that are due; return the number of accepted requests.
+
+    Hubs are waited for together: the end of the process must not wait for each that stalls.
+    """
     requests = _claim_requests(env)
-    accepted = 0
-    for request in requests:
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        posted = env.ask_hub(request.url, request.body, headers)
-        accepted += 200 <= posted.status < 300
-    return accepted
+    if not requests:
+        return 0
+    with ThreadPoolExecutor(len(requests)) as pool:
+        answers = [pool.submit(_ask, env, request) for request in requests]
+    return sum(200 <= answer.result().status < 300 for answer in answers)
+
+
+def _ask(env: Environment, request: HubRequest) -> Posted:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return env.ask_hub(request.url, request.body, headers)
 
 
 def _claim_requests(env: Environment) -> list[HubRequest]:

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from threading import Barrier
 from urllib.parse import parse_qs
 
 import pytest
@@ -20,6 +21,7 @@ from newsletter.services.polling import websub
 from newsletter.services.runtime import Environment
 from tests.fakes import START
 from tests.people import add_feed, add_list
+from tests.waiting import PATIENCE
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -136,9 +138,30 @@ def test_a_feed_that_rests_has_no_hub_asked_and_the_longest_wait_is_asked_first(
         resting = add_hub(session, "rest", ask_at=START - DAY)
         session.get_one(Feed, resting.feed_id).status = "paused"
     assert websub.ask_hubs(world) == websub.ASKED_AT_ONCE
-    assert [url[-3:] for url in hub.urls] == [f"b{number:02}" for number in reversed(range(20))]
+    assert sorted(url[-3:] for url in hub.urls) == [f"b{number:02}" for number in range(20)]
     assert websub.ask_hubs(world) == 1
     assert hub.urls[-1].endswith("/ana")
+
+
+def test_hubs_that_stall_are_waited_for_together_and_an_error_is_of_one_alone(
+    world: Environment, hub: FakeHub
+) -> None:
+    """One after the other they would hold up the end of the process, and mail after them."""
+    with transaction() as session:
+        for number in range(4):
+            add_hub(session, f"b{number}", ask_at=START - timedelta(minutes=number + 1))
+    all_asked = Barrier(5)
+
+    def stall(url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
+        all_asked.wait(PATIENCE)
+        if url.endswith("/b2"):
+            raise ZeroDivisionError
+        return hub(url, body, headers)
+
+    with pytest.raises(ZeroDivisionError):
+        websub.ask_hubs(replace(world, ask_hub=stall))
+    assert sorted(url[-3:] for url in hub.urls) == ["/b0", "/b1", "/b3", "ana"]
+    assert read_row("b2").ask_at == START + HOUR
 
 
 @pytest.mark.parametrize(
