@@ -1,1 +1,1 @@
-"""Send what is due: read the outbox, build messages, hand them to SMTP, record the outcomes."""
+"""Send due mail: read the outbox, build messages, deliver them by SMTP, record the outcomes."""

@@ -1,4 +1,4 @@
-"""Describe a mail to an author for its templates."""
+"""Build the template variables of mails to authors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsletter.vocabulary import MailKind
 def describe(
     env: Environment, mail: MailKind, context: Mapping[str, Any], list_context: ListContext
 ) -> dict[str, object]:
-    """Return the variables of the templates of `mail`; `context` is what its delivery holds."""
+    """Return the template variables of `mail`; `context` is stored with its delivery."""
     variables: dict[str, object] = {
         "list": list_context,
         "notice": context,

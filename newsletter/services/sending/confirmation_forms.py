@@ -1,4 +1,4 @@
-"""Compile the confirmation of a list once: strangers cause any number of them.
+"""Cache compiled confirmation mails, since strangers cause any number of them.
 
 The form of a list is that of its values, of a language and of a frequency; it is compiled anew when
 one of its templates has changed.
@@ -24,16 +24,16 @@ from newsletter.services.mail_context import (
 from newsletter.vocabulary import MailKind
 
 FORMS_AT_MOST = 200
-"""Forms that are kept: every cadence in every language, of some lists."""
+"""Cached confirmations: every cadence in every language, of some lists."""
 LINKS = ("confirm_url", "never_url")
-"""The links of a request, which stand in its confirmation beside those of the subscription."""
+"""The links of a request in its confirmation, beside those of the subscription."""
 
 _Key = tuple[ListContext, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The form of one key; `message` is None where templates do more than show the links."""
+    """A cached confirmation; `message` is None if templates do more with links than show them."""
 
     message: CompiledMessage | None
     is_current: Callable[[], bool]
@@ -45,7 +45,7 @@ _forms: WeakKeyDictionary[Renderer, dict[_Key, _Form]] = WeakKeyDictionary()
 def compile_confirmation(
     renderer: Renderer, mailing_list: ListContext, variables: Mapping[str, object]
 ) -> tuple[CompiledMessage, dict[str, str]]:
-    """Return a confirmation with its slots, and the links of `variables` that fill them.
+    """Return a compiled confirmation, and the values of its slots from `variables`.
 
     Raises `TemplateProblem`.
     """
@@ -65,7 +65,7 @@ def compile_confirmation(
 def _make_form(
     renderer: Renderer, mailing_list: ListContext, variables: Mapping[str, object]
 ) -> _Form:
-    """Render a confirmation with slots, and keep it if it is the same with its links filled in.
+    """Compile a confirmation with slots, and verify that filling them equals rendering.
 
     A template of the author's may shorten or count a link, which nobody can do with a slot.
     """

@@ -1,4 +1,4 @@
-"""Keep the keys that sign mail: files beside the settings, and what the DNS is known to publish.
+"""Create, list and remove DKIM keys, and record those that the DNS publishes.
 
 A key signs for a domain once it is named in `dkim.selectors` and `doctor` has seen its record.
 """
@@ -31,17 +31,17 @@ from newsletter.setting_types import is_selector
 from newsletter.setup_vocabulary import KeyKind
 
 FOLDER = "dkim"
-"""The folder of the key files, beside the settings file."""
+"""The folder of key files, beside the settings file."""
 
 SIZE_AT_MOST = 64 * 1024
-"""Bytes of a key file that are read; a key has less than two thousand."""
+"""Bytes of a key file that are read; a key has fewer than two thousand."""
 
 log = logging.getLogger("newsletter.dkim")
 
 
 @dataclass(frozen=True, slots=True)
 class DkimKey:
-    """A key: `signs` where the settings name it.
+    """A DKIM key; `signs` is True if the settings select it.
 
     `records` publish it for each domain that a list is sent from; `seen_for` are the domains whose
     record `doctor` has seen.
@@ -56,7 +56,7 @@ class DkimKey:
 
 
 def create_key(env: Environment, selector: str, *, kind: KeyKind = KeyKind.RSA) -> DkimKey:
-    """Make a key and its file, which only its owner can read.
+    """Create a key and its file, which only its owner can read.
 
     Raises `InvalidInput`, and `Refused` where the selector has a key.
     """
@@ -76,12 +76,12 @@ def create_key(env: Environment, selector: str, *, kind: KeyKind = KeyKind.RSA) 
 
 
 def list_keys(env: Environment) -> list[DkimKey]:
-    """List the keys that can be read, by selector."""
+    """List the readable keys, by selector."""
     return [_describe(env, selector, key) for selector, key in _read_keys(env)]
 
 
 def get_key(env: Environment, selector: str) -> DkimKey:
-    """Describe a key.
+    """Return a key by its selector.
 
     Raises `NotFound`.
     """
@@ -110,12 +110,12 @@ def remove_key(env: Environment, selector: str) -> None:
 
 
 def find_file(env: Environment, selector: str) -> Path:
-    """Return the place where the key of a selector is kept."""
+    """Return the path of the key file of a selector."""
     return env.settings.folder / FOLDER / f"{selector}.pem"
 
 
 def read_key(env: Environment, selector: str) -> PrivateKey | None:
-    """Read a key, None where there is none or its file cannot be used."""
+    """Read a key; None if there is none or its file cannot be used."""
     file = find_file(env, selector)
     try:
         return _load(file, file.stat().st_mtime_ns)
@@ -125,7 +125,7 @@ def read_key(env: Environment, selector: str) -> PrivateKey | None:
 
 @lru_cache(maxsize=16)
 def _load(file: Path, changed: int) -> PrivateKey:
-    """Load a key file once for each time it changed: checking an RSA key takes 40 ms."""
+    """Load a key file, cached until it changes: checking an RSA key takes 40 ms."""
     with file.open("rb") as opened:
         return load_key(opened.read(SIZE_AT_MOST))
 

@@ -1,4 +1,4 @@
-"""Leave recipients' domains alone for a while that refuse us for our own sake (policy, reputation).
+"""Back off from recipients' domains that refuse this sender for policy or reputation.
 
 No subscriber is marked for it. Every worker knows the resting domains; one is forgotten once it
 takes a message again. A refusal concerns a domain only while others take mail: what all domains say
@@ -21,13 +21,13 @@ from newsletter.services.domain_rest import REFUSALS, rest_domain
 from newsletter.services.runtime import Environment
 
 RECENT = 50
-"""The outcomes of other domains that are looked at; at least half must be accepted messages."""
+"""Latest outcomes of other domains, at least half of which must be accepted messages."""
 FRESH_SECONDS = 5.0
-"""Seconds after which what other workers have learnt is read again."""
+"""Seconds after which the rows of other workers are read again."""
 
 
 class DomainBackoffs:
-    """The resting domains, as one run knows them."""
+    """The resting domains during one run, cached and updated."""
 
     def __init__(self, env: Environment) -> None:
         self.env = env
@@ -37,7 +37,7 @@ class DomainBackoffs:
         self._recent: deque[tuple[str, bool]] = deque(maxlen=RECENT)
 
     def find_until(self, domain: str) -> datetime | None:
-        """Return the moment when a domain may be written to again, or None if it may be now."""
+        """Return the end of a domain's rest, or None if it does not rest."""
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             with reading() as session:
                 self._until = {
@@ -48,7 +48,7 @@ class DomainBackoffs:
         return until if until is not None and until > self.env.now else None
 
     def record(self, domain: str, verdict: Verdict, why: str, *, campaign_id: int) -> None:
-        """Learn what became of a message of a campaign, and let its domain rest if that follows."""
+        """Record the outcome of a campaign's message, and let its domain rest after refusals."""
         if verdict.kind == VerdictKind.SENT:
             self._recent.append((domain, True))
             self._streaks[domain] = 0

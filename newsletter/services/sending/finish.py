@@ -1,4 +1,4 @@
-"""End the sending of a campaign: pause it with a reason, or finish it."""
+"""Pause a campaign with a reason, or finish it once everybody was mailed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from newsletter.vocabulary import CampaignStatus, DeliveryStatus
 
 
 def pause(env: Environment, campaign_id: int, reason: str) -> None:
-    """Pause a campaign that is being sent, and tell its author the reason."""
+    """Pause a campaign that is being sent, and notify its author of the reason."""
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
         if campaign.status == CampaignStatus.SENDING:
@@ -26,7 +26,7 @@ def pause(env: Environment, campaign_id: int, reason: str) -> None:
 
 
 def close(env: Environment, campaign_id: int) -> None:
-    """Finish a campaign once nobody is left to be mailed.
+    """Finish a campaign if no recipient is left to be mailed.
 
     Where it failed for every recipient it is paused instead, and where both subjects are tried it
     waits for its author.

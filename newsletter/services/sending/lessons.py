@@ -1,4 +1,4 @@
-"""Learn from replies that concern more than their own message: a campaign, a domain, the sender.
+"""React to refusals that concern a whole campaign, domain, server or sender.
 
 One object for each run. What it learns is kept by throttle.py, sender_state.py and
 domain_backoff.py.
@@ -24,14 +24,14 @@ from newsletter.services.sending.throttle import Throttle
 from newsletter.services.sending.work_queue import WorkQueue
 
 SERVER_STREAK = 3
-"""After so many refusals of us in a row a server rests if there is another, else all sending."""
+"""Consecutive refusals of this sender after which a server or all sending rests."""
 
 UNHEARD_SHOWN_FOR = timedelta(minutes=1)
-"""That a server keeps ending the conversation is shown by `status` for so long."""
+"""Time for which `status` shows that a server keeps closing connections."""
 
 
 class Lessons:
-    """The conclusions of one run from its outcomes."""
+    """Collects the outcomes of one run, and pauses campaigns, domains, servers or sending."""
 
     def __init__(
         self, env: Environment, supply: WorkQueue, pace: Throttle, transport: Transport
@@ -54,7 +54,7 @@ class Lessons:
         domain: str,
         now: datetime,
     ) -> None:
-        """Learn what an outcome says of more than its own message."""
+        """Update the state of campaign, domain, server and sender from one outcome."""
         server = outcome.server
         why = outcome.reply.text
         list_id = row.list_id
@@ -72,7 +72,7 @@ class Lessons:
             self._learn_of_campaign(row.campaign_id, domain, verdict, outcome)
 
     def _rest(self, server: str, verdict: Verdict, list_id: int | None) -> None:
-        """Let a server rest that takes no mail from us, or all sending if there is no other."""
+        """Let a server that refuses this sender rest, or all sending without another server."""
         self.refusals[server] = 0
         if not self.transport.rest(server, verdict.why):
             self.states.note_refused(verdict, server, list_id=list_id)
@@ -96,7 +96,7 @@ class Lessons:
             self.transport.rest(outcome.server, outcome.reply.text)
 
     def record_unheard(self, server: str) -> str:
-        """Record that a server keeps ending the conversation; return the problem of the run."""
+        """Record that a server keeps closing connections; return the problem of the run."""
         until = self.env.now + UNHEARD_SHOWN_FOR
         self.states.note(
             sender_state.SERVER,
@@ -107,7 +107,7 @@ class Lessons:
         return Text("%(server)s: the server keeps ending the conversation", server=server)
 
     def record_ceiling(self, *, at_least: float) -> None:
-        """Record which setting keeps the mail waiting, for `status` and the pages.
+        """Record the setting that delays mail, for `status` and the pages.
 
         A wait of fewer than `at_least` seconds is not worth a line.
         """
@@ -117,11 +117,11 @@ class Lessons:
             self.states.note(sender_state.CEILING, why, until=until)
 
     def breaker(self, campaign_id: int) -> CircuitBreaker:
-        """Return the count of a campaign's refusals in this run."""
+        """Return the circuit breaker of a campaign in this run."""
         return self._breakers[campaign_id]
 
     def pause(self, campaign_id: int, why: str) -> None:
-        """Pause a campaign with the reason, and offer nothing more of it."""
+        """Pause a campaign with a reason, and drop its remaining rows from this run."""
         self.supply.drop_campaign(campaign_id)
         finish.pause(self.env, campaign_id, why)
 

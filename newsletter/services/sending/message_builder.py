@@ -1,4 +1,4 @@
-"""Build the message of a delivery: render or look up its content, and fill in its subscriber."""
+"""Build the message of a delivery: render or load its content, and fill in the subscriber."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ from newsletter.tokens import return_path, unsubscribe_address
 from newsletter.vocabulary import MailKind
 
 FindSeriesLetter = Callable[[int, str], tuple[MailContent, MergeTemplates | None]]
-"""Finds a series' letter by its number, in a language."""
+"""A function that returns a letter of a series by its id, in a language."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A message without its subscriber.
+    """A compiled message, before a subscriber is filled in.
 
     `campaign` is the handle of its campaign, "" in a letter of a series. `filler` makes the values
     of a letter's own slots, None where it has none.
@@ -63,7 +63,7 @@ class _Compiled:
 
 
 class MessageBuilder:
-    """Builds the messages of one run, each in its subscriber's language.
+    """Builds the messages of one run, in the languages of their subscribers.
 
     Each edition and each letter of a series is compiled once for each language, confirmations once
     for all runs; other mails are rendered one by one.
@@ -106,7 +106,7 @@ class MessageBuilder:
         return self._address(row, compiled.sender, compiled.message, values)
 
     def _compile_edition(self, key: tuple[int, int, str]) -> _Compiled:
-        """Compile an edition in a language, or in the list's where there is none.
+        """Compile an edition in a language, or else in the list's.
 
         A subscriber may have changed the language since the edition was made.
         """
@@ -149,7 +149,7 @@ class MessageBuilder:
         return self._compiled[key]
 
     def _build_single(self, row: LeasedDelivery) -> Outgoing:
-        """Render a mail to one subscriber."""
+        """Build a single mail to one subscriber."""
         context = row.context or {}
         list_context = self._find_list(row.list_id or 0).in_language(
             context.get("language") or row.language
@@ -166,7 +166,7 @@ class MessageBuilder:
         return self._address(row, make_sender(list_context), message, {})
 
     def _single_context(self, row: LeasedDelivery, list_context: ListContext) -> dict[str, object]:
-        """Return the variables of a single mail's templates."""
+        """Return the template variables of a single mail."""
         links = self.env.links
         handle = str(row.handle)
         now = self.env.now
@@ -194,7 +194,7 @@ class MessageBuilder:
         return variables
 
     def _action_url(self, row: LeasedDelivery) -> str:
-        """Return the link behind the one button of a mail, "" where it has none of its own."""
+        """Return the link of a mail's button, "" if it has none."""
         links = self.env.links
         handle = str(row.handle)
         now = self.env.now
@@ -215,7 +215,7 @@ class MessageBuilder:
         return ""
 
     def _build_for_author(self, row: LeasedDelivery) -> Outgoing:
-        """Render a mail to an author, who need not subscribe to the list.
+        """Build a mail to an author, who need not be a subscriber.
 
         It is in the language that its context names, or in the list's.
         """
@@ -257,7 +257,7 @@ class MessageBuilder:
         return self._lists[list_id]
 
     def _unsubscribe_mail(self, handle: str) -> str:
-        """Return the address to which a mail ends the subscription."""
+        """Return the address for unsubscribing by mail."""
         key = self.env.settings.signing_keys[0]
         return (
             f"mailto:{unsubscribe_address(key, self._unsubscribe_to, handle)}?subject=unsubscribe"
@@ -274,7 +274,7 @@ class MessageBuilder:
         message: CompiledMessage,
         values: Mapping[str, str],
     ) -> Outgoing:
-        """Fill a message in for the subscriber of a delivery, and put it into its envelope."""
+        """Fill in a message for the subscriber of a delivery, and add the envelope."""
         handle = str(row.handle)
         recipient = str((row.context or {}).get("to") or row.email)
         reference = self._references.name_report(row.id)

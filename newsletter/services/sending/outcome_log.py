@@ -1,4 +1,4 @@
-"""Count and log the outcomes of messages, without naming anybody."""
+"""Count and log the outcomes of messages, without addresses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("newsletter.sending")
 
 
 class OutcomeLog:
-    """The outcomes of one run: counted in memory, and a line for each refusal for good."""
+    """Counts the outcomes of one run, and logs each permanent refusal."""
 
     def __init__(self, tally: Tally, sightings: Sightings) -> None:
         self._tally = tally
@@ -27,7 +27,7 @@ class OutcomeLog:
         self._offered_at: dict[int, float] = {}
 
     def record_offer(self, delivery_id: int) -> None:
-        """Record when a message was handed to a connection."""
+        """Record the time when a message was handed to a connection."""
         self._offered_at[delivery_id] = time.monotonic()
 
     def record(
@@ -39,7 +39,7 @@ class OutcomeLog:
         domain: str,
         now: datetime,
     ) -> None:
-        """Count an outcome by the class of the recipient's domain, and how long it took."""
+        """Count an outcome and its duration, by the class of the recipient's domain."""
         if update.due_at and row.campaign_id and row.list_id:
             name = name_minutes(now)
             deferred = Counted(row.list_id, Figure.DEFERRED, now, name, campaign_id=row.campaign_id)

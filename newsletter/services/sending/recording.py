@@ -1,4 +1,4 @@
-"""Have the outcomes of a run recorded: on PostgreSQL while messages go on, on SQLite at once.
+"""Record the outcomes of a run: concurrently on PostgreSQL, synchronously on SQLite.
 
 While a transaction is under way, further outcomes wait for the next one. How many may wait is the
 transport's to keep (`Records`); so many messages may be sent twice if this process is killed.
@@ -15,22 +15,22 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending.work_line import WorkLine
 
 LEASE_SECONDS = 60
-"""A worker that is silent for so long is taken for dead, and its rows are taken over."""
+"""Lifetime of a lease: after so many seconds without renewal other workers take it over."""
 AHEAD = 4
-"""Messages that a connection may be offered before the next outcomes are written down.
+"""Messages that a connection may be offered before the next outcomes are recorded.
 
 Two may be accepted by then, the envelopes of two more go with them.
 """
 POOL_BELOW = 4
-"""With fewer connections than this to servers of mail, PostgreSQL gets larger groups of outcomes:
-a commit there takes as long as several messages.
+"""Connections to mail servers below which PostgreSQL gets larger groups of outcomes: a commit there
+takes as long as several messages.
 """
 POOL = 8
-"""Messages that may be unrecorded in all then, instead of two a connection."""
+"""Messages that may be unrecorded in total below `POOL_BELOW`, instead of two a connection."""
 
 
 class Recording:
-    """The updates of all lines of a run, on their way into the database.
+    """Collects the updates of all lines of a run, and has them recorded.
 
     `lost` tells that another worker has taken a lease over. A transport reads it as its `Records`.
     """
@@ -61,12 +61,12 @@ class Recording:
 
     @property
     def unwritten(self) -> list[outbox.DeliveryUpdate]:
-        """Return the updates that are not with the recorder."""
+        """The updates that were not passed to the recorder yet."""
         return [update for line in self.lines for update in line.updates]
 
     @property
     def ahead(self) -> int:
-        """Return the number of messages to offer before the next outcomes are written down."""
+        """The number of messages to offer before the next outcomes are recorded."""
         return AHEAD * self._env.settings.smtp.connections + self.pool
 
     def count(self) -> int:
@@ -78,7 +78,7 @@ class Recording:
         return self._recorded
 
     def write_behind(self, outcomes: int) -> None:
-        """Write down the updates of every line, so many of them outcomes.
+        """Pass the updates of every line to the recorder, without waiting.
 
         Where the transport watches what is recorded, the recorder does so meanwhile.
         """
@@ -89,7 +89,7 @@ class Recording:
             self._submit()
 
     def write(self) -> None:
-        """Write down the updates of every line, and give back finished leases."""
+        """Record the updates of every line, and release finished leases."""
         while True:
             if self._under_way:
                 self._collect(wait=True)
@@ -102,7 +102,7 @@ class Recording:
         self._release()
 
     def _submit(self) -> None:
-        """Hand what is to be written to the recorder."""
+        """Pass the pending updates to the recorder."""
         lines = [line for line in self.lines if line.updates]
         if not lines:
             self._release()
@@ -122,7 +122,7 @@ class Recording:
             raise
 
     def _collect(self, *, wait: bool) -> bool:
-        """Record what the recorder has written. Return whether it has."""
+        """Process the recorder's result, if there is one; return whether there was."""
         try:
             lost = self._recorder.result(wait=wait)
         except DatabaseError:
@@ -141,14 +141,14 @@ class Recording:
         return True
 
     def _take_back(self) -> None:
-        """Have updates written again: it is not known whether they were."""
+        """Queue updates again whose commit is unknown."""
         for line, _ in self._under_way:
             line.updates = line.recording + line.updates
             line.recording = []
         self._under_way = []
 
     def _release(self) -> None:
-        """Give finished leases back."""
+        """Release finished leases."""
         ended = [
             line
             for line in self.lines
@@ -161,7 +161,7 @@ class Recording:
         self.lines[:] = [line for line in self.lines if not line.done]
 
     def _renew(self, line: WorkLine) -> None:
-        """Keep a lease while a server takes its time."""
+        """Renew a lease while a server is slow to reply."""
         try:
             self._ledger.advance(line.batch, through_id=line.through_id, seconds=LEASE_SECONDS)
             line.renewed_at = time.monotonic()
@@ -169,6 +169,6 @@ class Recording:
             self.drop(line)
 
     def drop(self, line: WorkLine) -> None:
-        """Offer nothing more of a lease that another worker has taken over."""
+        """Drop a lease that another worker has taken over."""
         self.lost = True
         line.drop()

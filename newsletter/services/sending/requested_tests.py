@@ -1,4 +1,4 @@
-"""Mail the tests of letters that programs asked for; nothing is mailed inside a web request."""
+"""Send test mails of letters that programs have requested through the API."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from newsletter.services.sending import trial
 from newsletter.services.suppressions import hash_address
 
 PER_MAILBOX = 6
-"""Tests a day to a mailbox that is no author's: as many mails as web requests cause one."""
+"""Tests a day to a mailbox that is not an author's."""
 PER_HOUR = 60
-"""Tests an hour altogether."""
+"""Tests an hour in total."""
 
 log = logging.getLogger("newsletter.worker")
 
 
 def request_test(env: Environment, campaign_id: int, to: str) -> None:
-    """Ask for a test of a draft, which the next worker mails to one address.
+    """Queue a test of a draft to one address, for a worker to send.
 
     Raises `InvalidInput`, `NotFound`, `Refused` for a campaign that is no letter, and `TooMany`.
     """
@@ -41,7 +41,7 @@ def request_test(env: Environment, campaign_id: int, to: str) -> None:
 
 
 def _count(env: Environment, session: Session, email_key: str) -> None:
-    """Count a test for its mailbox and altogether.
+    """Count a test against the limits of its mailbox and in total.
 
     Raises `TooMany`; then the caller's transaction is rolled back, and nothing was counted.
     """
@@ -64,7 +64,7 @@ def _count(env: Environment, session: Session, email_key: str) -> None:
 
 
 def send_requested(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> int:
-    """Mail what was asked for, each once; return how many messages were accepted."""
+    """Send the requested tests, each once; return the number of accepted messages."""
     accepted = 0
     while not stop():
         with reading() as session:

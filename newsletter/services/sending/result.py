@@ -1,4 +1,4 @@
-"""The result of a run of sending, and how its caller follows and stops it."""
+"""The result of a sending run, and the types of its callbacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decide about a delivery: whether it may go out, and what follows from a server's verdict.
+"""Decide whether a delivery may be sent, and its status after a server's verdict. Pure.
 
 Pure.
 """
@@ -20,29 +20,29 @@ from newsletter.services.inbound.decide import FIRST_OF_RUN, is_harmful_run
 from newsletter.vocabulary import DeliveryStatus, SubscriptionStatus
 
 REFUSAL_STREAK = 5
-"""After so many refusals in a row that concern no recipient, a campaign pauses."""
+"""Consecutive refusals not about a recipient after which a campaign pauses."""
 DEAD_STREAK = 20
-"""After so many dead addresses in a row, a campaign pauses."""
+"""Consecutive dead addresses after which a campaign pauses."""
 OUR_ATTEMPTS = 3
-"""A message refused for our sake waits as after so many attempts, and counts none."""
+"""Attempts by which the wait is chosen when this sender is refused; none is counted."""
 TOO_FAST = timedelta(seconds=10)
-"""A message refused because mail leaves too fast waits 10 to 20 seconds; the pace is lower then."""
+"""Wait of a message that was refused because mail is sent too fast: 10 to 20 seconds."""
 LOST_REPLIES = 5
-"""After so many lost replies a message stays in doubt: each try may have delivered a copy."""
+"""Lost replies after which a message stays in doubt: each try may have delivered a copy."""
 ONCE_A_DAY = timedelta(days=1)
-"""A message refused for our sake for longer than `smtp.patience` is tried once in this time."""
+"""Interval of tries when this sender is refused for longer than `smtp.patience`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The waits after which a refused message is tried again, until `total` is over."""
+    """The waits between tries of a refused message, until the time `total` is over."""
 
     waits: tuple[timedelta, ...]
     total: timedelta
 
 
 def find_obstacle(row: LeasedDelivery) -> str | None:
-    """Explain why a delivery must not go out now, as its subscriber stands; None if it may."""
+    """Return the reason why a delivery must not be sent to its subscriber now, or None."""
     requires = MAILS[row.mail].requires
     if requires is Requirement.NOTHING:
         return None
@@ -65,7 +65,7 @@ def find_obstacle(row: LeasedDelivery) -> str | None:
 
 
 def postpone(row: LeasedDelivery, due_at: datetime, why: str) -> DeliveryUpdate:
-    """Put off a delivery that was not offered; that costs it no attempt."""
+    """Postpone a delivery that was not offered to a server, without counting an attempt."""
     return DeliveryUpdate(row.id, _waiting_status(row), None, why, due_at=due_at)
 
 
@@ -76,7 +76,7 @@ def _waiting_status(row: LeasedDelivery) -> DeliveryStatus:
 def postpone_not_built(
     row: LeasedDelivery, why: str, *, now: datetime, policy: RetryPolicy, jitter: float
 ) -> DeliveryUpdate:
-    """Put off a message that an internal error kept from being built.
+    """Postpone a message that could not be built because of an internal error.
 
     It is tried again as after a refusal for now, because an upgrade may mend it.
     """
@@ -125,7 +125,7 @@ def decide(
     policy: RetryPolicy,
     jitter: float,
 ) -> DeliveryUpdate:
-    """Decide what becomes of a delivery after its outcome was judged.
+    """Decide a delivery's next status after the verdict about its outcome.
 
     `jitter`, from 0 to 1, spreads tries that were refused together.
     """
@@ -178,7 +178,7 @@ def _decide(
 def _wait_for_us(
     row: LeasedDelivery, verdict: Verdict, now: datetime, policy: RetryPolicy, jitter: float
 ) -> timedelta:
-    """Return the wait of a message that was refused for our sake.
+    """Return the wait of a message that was refused because of this sender.
 
     Seconds, where mail only left too fast.
     """
@@ -202,7 +202,7 @@ def _limit(row: LeasedDelivery, update: DeliveryUpdate, policy: RetryPolicy) -> 
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """The refusals of a campaign in one run, counted to pause it where all are refused."""
+    """Counts consecutive refusals of a campaign in one run, to pause it."""
 
     streak: int = 0
     dead_streak: int = 0
@@ -212,7 +212,7 @@ class CircuitBreaker:
     last: str = ""
 
     def record(self, verdict: Verdict, text: str) -> str | None:
-        """Count a verdict. Return why the campaign must pause now, or None."""
+        """Count a verdict; return the reason to pause the campaign now, or None."""
         is_ours = verdict.kind in (VerdictKind.US, VerdictKind.CONTENT, VerdictKind.UNKNOWN)
         is_dead = verdict.kind == VerdictKind.RECIPIENT
         if verdict.kind == VerdictKind.SENT:
@@ -238,7 +238,7 @@ class CircuitBreaker:
         return None
 
     def record_not_built(self, why: str) -> str | None:
-        """Count a message that could not be built. Return why the campaign must pause, or None."""
+        """Count a message that could not be built; return the reason to pause, or None."""
         self.not_built += 1
         if self.not_built >= REFUSAL_STREAK:
             return Text(

@@ -1,4 +1,4 @@
-"""Send what is due: take rows from the work queue, build messages, judge what became of them.
+"""Send due mail: take rows from the work queue, build messages, judge their outcomes.
 
 Nothing is decided here: retry.py decides who may be mailed and what is tried again,
 mail/smtp/classify.py what a reply means, lessons.py learns from refusals that concern the sender.
@@ -51,11 +51,11 @@ from newsletter.vocabulary import DeliveryStatus
 log = logging.getLogger("newsletter.sending")
 
 UNHEARD_AT_MOST = 20
-"""After so many messages in a row that a server did not even listen to, the run ends."""
+"""Consecutive connections closed without a reply after which the run ends."""
 PACE_PATIENCE = 5.0
-"""Seconds that a run waits at most for a ceiling (`smtp.max_per_hour`) to make room."""
+"""Longest wait of a run for a ceiling (`smtp.max_per_hour`), in seconds."""
 UPDATES_AT_MOST = 200
-"""Rows that are passed over without a message are written down when there are so many."""
+"""Updates of rows without a message that are collected before they are recorded."""
 
 
 def send_due(
@@ -66,7 +66,7 @@ def send_due(
     stop: Stop = never_stop,
     transport: Transport | None = None,
 ) -> SendResult:
-    """Send all that is due now: single mails first, then campaigns, or one campaign only.
+    """Send everything that is due: single mails first, then campaigns; or one campaign only.
 
     The run ends when nothing is due, when `stop()` returns True (messages in flight get their
     outcome first), or when no server can be used (`SendResult.problem`). Nothing is sent while mail
@@ -85,7 +85,7 @@ def send_due(
 
 
 def _open_gate(env: Environment) -> None:
-    """Release the confirmations that may go; an error there keeps no other mail waiting."""
+    """Release confirmations from the gate; an error there does not stop the run."""
     try:
         confirmation_gate.open_gate(env)
     except DatabaseError:
@@ -138,7 +138,7 @@ class Run:
         return self.result
 
     def _exchange(self) -> None:
-        """Hand messages to the transport and take their outcomes, until nothing is left."""
+        """Pass messages to the transport and process outcomes, until nothing is left."""
         # The transport is closed at once whatever happens, so that nothing is sent whose outcome
         # could not be written down (D05).
         with (
@@ -151,7 +151,7 @@ class Run:
                     break
 
     def _cut_short(self, error: DatabaseError) -> DatabaseError:
-        """Return the error of a database that failed during the run, with what was sent.
+        """Return a database error extended by the number of messages sent before.
 
         Outcomes that are not written down are tried once more: a lock may be gone by now.
         """
@@ -172,7 +172,7 @@ class Run:
         return DatabaseError(error.message, hint=hint)
 
     def _abandon(self, error: Exception) -> None:
-        """End a run after an internal error: only what a server may have taken is in doubt."""
+        """End a run after an internal error; messages that were in flight are in doubt."""
         log.error("sending was cut short: %s", place_of(error))
         self.problem = f"Internal error while sending: {place_of(error)}. Please report it."
         self.states.note(
@@ -192,11 +192,11 @@ class Run:
 
     @property
     def result(self) -> SendResult:
-        """Return the numbers of the run."""
+        """The numbers of the run."""
         return SendResult(problem=self.problem, **self.counts)
 
     def pull(self) -> Outgoing | float | None:
-        """Return the next message, seconds to wait, or None at the end (see `Pull`)."""
+        """Return the next message, the seconds to wait, or None at the end (see `Pull`)."""
         while not (self.stop() or self.problem or self.supply.recording.lost):
             if (state := self.states.resting()) is not None:
                 self.problem = state.sentence
@@ -221,7 +221,7 @@ class Run:
         return None
 
     def _put_off(self, line: WorkLine, row: LeasedDelivery, domain: str) -> bool:
-        """Put off a campaign's message whose recipient's domain rests. Return whether it does."""
+        """Postpone a campaign's message if its recipient's domain rests; return whether it does."""
         if line.campaign_id is None:
             return False
         until = self.lessons.backoffs.find_until(domain)
@@ -233,7 +233,7 @@ class Run:
         return True
 
     def _wait_for_pace(self, line: WorkLine, row: LeasedDelivery, wait: float) -> float:
-        """Put a row back until a ceiling has room, and return how many seconds to wait.
+        """Put a row back until a ceiling allows it; return the seconds to wait.
 
         One second at most, because single mails are looked for meanwhile. If the wait is longer
         than `PACE_PATIENCE`, campaigns are left for a later run.
@@ -246,7 +246,7 @@ class Run:
         return min(wait, 1.0)
 
     def _offer(self, line: WorkLine, row: LeasedDelivery) -> Outgoing | None:
-        """Build the message of a row once it may be offered; return None if it cannot go."""
+        """Build the message of a row that may be offered; return None if it may not be sent."""
         if not self.supply.allow(line, row):
             return None
         try:
@@ -263,7 +263,7 @@ class Run:
         return outgoing
 
     def _record_not_built(self, line: WorkLine, row: LeasedDelivery, error: Exception) -> None:
-        """Put off, or fail, a row whose message cannot be built, and report it.
+        """Postpone or fail a row whose message could not be built, and report the error.
 
         A `NewsletterError` would come again: that row fails. Anything else is an internal error.
         """
@@ -292,7 +292,7 @@ class Run:
             self.supply.recording.write()
 
     def _take(self, outcomes: list[Outcome]) -> None:
-        """Judge a group of outcomes and have it written down."""
+        """Judge a group of outcomes and queue it for recording."""
         now = self.env.now
         judged = [self._judge(outcome, now) for outcome in outcomes]
         if outcomes and self.unheard >= UNHEARD_AT_MOST:
@@ -303,7 +303,7 @@ class Run:
         self.progress(self.result)
 
     def _judge(self, outcome: Outcome, now: datetime) -> tuple[LeasedDelivery, Verdict, str]:
-        """Judge one outcome, and note what is to be written down. Return the domain, too."""
+        """Judge one outcome and collect its update; return the recipient's domain as well."""
         line, row = self.supply.land(outcome.id)
         domain = find_domain(row)
         if outcome.stage == Stage.SIZE:

@@ -1,4 +1,4 @@
-"""Limit how fast mail leaves: per second, hour, day and domain, and for a new sender's first days.
+"""Limit the sending rate: per second, hour, day and domain, and during a new sender's warm-up.
 
 The limits hold over every worker and restart, because messages are counted in the database. A
 window slides: it counts the messages of the last second, hour or day.
@@ -28,28 +28,28 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import PACE, write_state
 
 BUCKETS = 20
-"""The parts that a window is counted in: a full window is free again in twentieths."""
+"""Parts in which a window is counted: a full window becomes free in twentieths."""
 SLOWEST = 0.1
-"""Messages per second; a learnt pace is never lower, so that it can climb again."""
+"""The lowest learnt pace in messages per second, so that it can climb again."""
 FASTEST = 200.0
-"""Messages per second; a learnt pace that has climbed higher is forgotten."""
+"""The pace in messages per second above which a learnt one is dropped."""
 MEASURED_FOR = 10.0
-"""Seconds over which the pace is measured that a server took before it refused one."""
+"""Seconds over which the accepted pace is measured before a refusal."""
 CLIMB_EVERY = timedelta(seconds=10)
-"""A learnt pace grows this often."""
+"""Interval at which a learnt pace grows."""
 CLIMB_BY = 1.05
-"""A learnt pace grows by this factor: it doubles in two and a half minutes."""
+"""Factor by which a learnt pace grows: it doubles in two and a half minutes."""
 ONE_EVENT = timedelta(seconds=2)
-"""Refusals within this time met messages in flight together: they halve the pace once."""
+"""Time within which several refusals count as one and halve the pace once."""
 FRESH_SECONDS = 5.0
-"""Seconds after which what other workers have learnt is read again."""
+"""Seconds after which the pace learnt by other workers is read again."""
 _LOCK = "pace/lock"
 _WARMUP = "warmup"
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `most` messages in any `length` milliseconds; counted in `BUCKETS` parts of it."""
+    """A limit of `most` messages in any `length` milliseconds, counted in `BUCKETS` parts."""
 
     name: str
     length: int
@@ -57,12 +57,12 @@ class Window:
 
     @property
     def bucket(self) -> int:
-        """Return the length of a part in milliseconds."""
+        """The length of a part in milliseconds."""
         return max(1, self.length // BUCKETS)
 
     @property
     def ceiling(self) -> str:
-        """Name the setting that is reached, for people."""
+        """The name of the setting whose ceiling this is, for messages."""
         return Text(
             "smtp.max_per_%(written)s (%(most)s) is reached",
             written=self.name.removeprefix("pace/"),
@@ -71,13 +71,13 @@ class Window:
 
 
 def _second(name: str, rate: float) -> Window:
-    """Make the window of a pace in messages per second."""
+    """Return the window of a pace in messages per second."""
     seconds = max(1.0, 1 / rate)
     return Window(name, round(seconds * 1000), max(1, int(rate * seconds)))
 
 
 class Turn(NamedTuple):
-    """The seconds until the next message may go.
+    """The seconds until the next message may be sent.
 
     `wait`: all messages wait for so many seconds. `later`: only its recipient's domain is full; it
     goes by itself in so many seconds, and others may go now.
@@ -91,7 +91,7 @@ AT_ONCE = Turn()
 
 
 class Throttle:
-    """The limits as one run keeps them: asked before each message of a campaign."""
+    """The rate limits of one run, checked before each message of a campaign."""
 
     def __init__(self, env: Environment) -> None:
         self.env = env
@@ -114,13 +114,13 @@ class Throttle:
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """Return the ceilings of the settings, and the pace that was learnt."""
+        """The windows of the settings' ceilings and of the learnt pace."""
         rate = self.rate
         return self._ceilings if rate is None else (*self._ceilings, _second("pace/learnt", rate))
 
     @property
     def rate(self) -> float | None:
-        """Return the learnt pace in messages per second, None if no server has complained."""
+        """The learnt pace in messages per second, None if there is none."""
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             with reading() as session:
                 row = session.get(SenderState, PACE)
@@ -129,7 +129,7 @@ class Throttle:
         return self._rate
 
     def note_taken(self, now: datetime) -> None:
-        """Record that a server took a message, and climb where that is due."""
+        """Record an accepted message, and let the pace climb if that is due."""
         self._taken.append(now)
         rate = self.rate
         if rate is not None and self._waited and now - self._changed_at >= CLIMB_EVERY:
@@ -138,7 +138,7 @@ class Throttle:
             self._keep(rate * CLIMB_BY)
 
     def note_refused(self, server: str, why: str, *, list_id: int | None) -> bool:
-        """Halve the pace because `server` says that mail comes too fast.
+        """Halve the pace because `server` replied that mail is sent too fast.
 
         The author of `list_id` is told once. Return False if it could not be any slower.
         """
@@ -164,7 +164,7 @@ class Throttle:
         return True
 
     def _measure_rate(self, now: datetime) -> float:
-        """Return the messages per second that servers took lately."""
+        """Return the recently accepted messages per second."""
         since = now - timedelta(seconds=MEASURED_FOR)
         recent = [moment for moment in self._taken if moment >= since]
         return len(recent) / max((now - recent[0]).total_seconds(), 1.0) if recent else 1.0
@@ -179,7 +179,7 @@ class Throttle:
         self._rate = rate if rate <= FASTEST else None
 
     def _a_day(self) -> int | None:
-        """Return the ceiling of today.
+        """Return the messages allowed today, by the settings and the warm-up.
 
         `smtp.warmup` doubles it for each day since the first message, up to `smtp.max_per_day`.
         """
@@ -195,7 +195,7 @@ class Throttle:
         return min(warm, smtp.max_per_day) if smtp.max_per_day else warm
 
     def take(self, *, single: bool, domain: str) -> Turn:
-        """Count one message to `domain`, or return how long it waits and count nothing.
+        """Count one message to `domain`, or return its wait in seconds without counting it.
 
         A `single` mail (a confirmation) is counted and never waits.
         """
@@ -235,13 +235,13 @@ class Throttle:
         return Window(f"pace/domain/{domain}"[:120], limit.seconds * 1000, limit.most)
 
     def _queue(self, domain: str, window: Window) -> float:
-        """Return how many seconds a message waits behind those of its domain that wait already."""
+        """Return the seconds that a message waits behind others of its domain."""
         place = self._put_off.get(domain, 0)
         self._put_off[domain] = place + 1
         return place * window.length / 1000 / window.most
 
     def wait(self) -> float:
-        """Return how many seconds the next message of a campaign has to wait."""
+        """Return the seconds until the next message of a campaign may be sent."""
         windows = self.windows
         if not windows:
             return 0.0
@@ -249,7 +249,7 @@ class Throttle:
             return max(self._measure_wait(session, window) for window in windows)
 
     def find_fullest(self) -> tuple[float, str]:
-        """Return the ceiling of the settings that is full for longest: seconds, and its name.
+        """Return the ceiling that stays full for longest, as seconds and its setting's name.
 
         0.0 seconds means that all have room.
         """
@@ -264,7 +264,7 @@ class Throttle:
         return int(self.env.now.timestamp() * 1000)
 
     def _measure_wait(self, session: Session, window: Window) -> float:
-        """Return how many seconds it takes until a window has room."""
+        """Return the seconds until a window has room."""
         since = self._now() - window.length - window.bucket
         counted = (Counter.name == window.name, Counter.starts_at > since)
         if (session.scalar(select(func.sum(Counter.count)).where(*counted)) or 0) < window.most:

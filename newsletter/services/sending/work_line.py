@@ -1,4 +1,4 @@
-"""A lease that a run works through: its rows, what is in flight, and what is not recorded yet."""
+"""The progress of one lease in a run: its rows, messages in flight, unrecorded updates."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from newsletter.outbox import DeliveryUpdate, LeasedBatch, LeasedDelivery
 
 RENEW_SECONDS = 15
-"""A lease that was not renewed by an outcome for so long is renewed by itself."""
+"""Seconds after which a lease without recorded outcomes is renewed explicitly."""
 
 
 @dataclass(slots=True)
 class WorkLine:
-    """A lease that is being worked through.
+    """A lease with its rows, messages in flight and unrecorded updates.
 
     `rows` are read and not yet offered, `flying` are offered and without an outcome, `updates` are
     not yet handed to the recorder, `recording` are with it. A line that is `alone` holds one
@@ -36,7 +36,7 @@ class WorkLine:
     lost: bool = False
 
     def horizon(self, ahead: int) -> int:
-        """Return how far messages may be offered so that at most `ahead` are in flight."""
+        """Return the id up to which messages may be offered, with at most `ahead` in flight."""
         room = max(ahead - len(self.flying), 1)
         if room <= len(self.rows):
             through_id = self.rows[room - 1].id
@@ -50,25 +50,25 @@ class WorkLine:
 
     @property
     def is_silent(self) -> bool:
-        """Tell whether the lease has not been renewed for long."""
+        """Tell whether the lease has to be renewed explicitly."""
         return time.monotonic() - self.renewed_at > RENEW_SECONDS
 
     @property
     def unsettled(self) -> bool:
-        """Tell whether a message of it is in flight, or has an outcome that is not recorded."""
+        """Tell whether a message is in flight or its outcome is unrecorded."""
         return bool(self.flying or self.updates or self.recording)
 
     @property
     def done(self) -> bool:
-        """Tell whether nothing of the lease is left to do."""
+        """Tell whether the lease is finished."""
         return self.ended and not (self.rows or self.unsettled)
 
     def drop(self) -> None:
-        """Offer nothing more: another worker has taken the lease over."""
+        """Drop all rows, because another worker has taken the lease over."""
         self.lost = True
         self.end()
 
     def end(self) -> None:
-        """Offer nothing more."""
+        """Drop the rows that were not offered yet."""
         self.ended = True
         self.rows.clear()

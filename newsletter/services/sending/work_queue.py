@@ -1,4 +1,4 @@
-"""Choose the delivery that goes next: single mails before campaigns, slice after slice.
+"""Choose the next delivery of a run: single mails before campaigns, slice by slice.
 
 The state of each subscriber is read moments before. A work queue holds the leases of one run. Every
 method that writes is a transaction of its own, committed before it returns, because the promise it
@@ -22,17 +22,17 @@ from newsletter.services.sending.recording import LEASE_SECONDS, Recording
 from newsletter.services.sending.work_line import WorkLine
 
 PAGE = 100
-"""Rows that are read at once."""
+"""Rows read with one query."""
 LARGE_PAGE = 500
-"""Rows that are read at once where a page lasts less than a tenth of a second."""
+"""Rows read with one query where a page lasts less than a tenth of a second."""
 FRESH_SECONDS = 1.0
-"""A subscriber's state that is older is read again; single mails are looked for as often."""
+"""Seconds after which a subscriber's state is read again, and single mails are checked for."""
 ALONE_WAIT = 0.01
-"""Seconds to wait before asking again, while a message that must be alone is in flight."""
+"""Seconds between two checks while a message that must be sent alone is in flight."""
 
 
 class WorkQueue:
-    """The rows of one run, in the order in which they go; of one campaign only if one is given."""
+    """The rows of one run in sending order, of all campaigns or of one."""
 
     def __init__(self, env: Environment, *, campaign_id: int | None, bulk: bool = True) -> None:
         self.env = env
@@ -46,7 +46,7 @@ class WorkQueue:
         self._looked_at = float("-inf")
 
     def recover(self) -> int:
-        """Take over what dead workers held.
+        """Take over the leases of dead workers.
 
         Returns how many rows are in doubt because of it.
         """
@@ -59,7 +59,7 @@ class WorkQueue:
             )
 
     def next(self) -> tuple[WorkLine, LeasedDelivery] | float | None:
-        """Return the row to offer next and its line, seconds to wait, or None if nothing is due."""
+        """Return the next row with its line, the seconds to wait, or None if nothing is due."""
         for line in self.lines:
             if line.alone and line.unsettled:
                 return ALONE_WAIT
@@ -79,7 +79,7 @@ class WorkQueue:
         return chosen_line, row
 
     def land(self, delivery_id: int) -> tuple[WorkLine, LeasedDelivery]:
-        """Take a row that has its outcome out of those in flight; return its line and it."""
+        """Remove a row with an outcome from those in flight; return its line and the row."""
         for line in self.lines:
             if (row := line.flying.pop(delivery_id, None)) is not None:
                 return line, row
@@ -92,7 +92,7 @@ class WorkQueue:
         return None
 
     def _fill(self, line: WorkLine, now: float) -> bool:
-        """Read on, or read again what is too old. Return whether `line` has a row to offer.
+        """Read more rows of `line`, or reread old ones; return whether it has a row to offer.
 
         A campaign that was paused or cancelled meanwhile has none.
         """
@@ -114,12 +114,12 @@ class WorkQueue:
         return line
 
     def put_back(self, line: WorkLine, row: LeasedDelivery) -> None:
-        """Take back a row that was not offered after all."""
+        """Put back a row that was not offered after all."""
         line.rows.appendleft(row)
         line.after_id = row.id - 1
 
     def end_bulk(self) -> None:
-        """Offer single mails only from now on."""
+        """Stop offering campaigns' rows; single mails continue."""
         self.bulk = False
         for line in self.lines:
             if line.campaign_id is not None:
@@ -157,7 +157,7 @@ class WorkQueue:
         )
 
     def _lease_campaign(self, campaign_id: int) -> WorkLine | None:
-        """Lease a campaign's retries, else its next slice, else what must go alone."""
+        """Lease a campaign's retries, else its next slice, else rows that must be sent alone."""
         alone = False
         with transaction() as session:
             batch = self._lease_rows(session, campaign_id, alone=False) or outbox.lease_slice(
@@ -180,7 +180,7 @@ class WorkQueue:
         return line if self._fill(line, time.monotonic()) else None
 
     def allow(self, line: WorkLine, row: LeasedDelivery) -> bool:
-        """Record that `row` may be offered, before it is.
+        """Record that `row` may be offered, before it is passed to the transport.
 
         Return False if another worker has taken the lease over.
         """
@@ -197,7 +197,7 @@ class WorkQueue:
         return True
 
     def give_back(self, *, all_known: bool) -> None:
-        """Give back every lease: what was not offered is due again for the next worker.
+        """Release every lease, so that other workers can send the rows that were not offered.
 
         Unless the outcome of all that was offered is known, leases with messages in flight expire
         by themselves, and these messages are in doubt.
@@ -209,7 +209,7 @@ class WorkQueue:
         self.recording.write()
 
     def drop_campaign(self, campaign_id: int) -> None:
-        """Offer no more of a campaign that was paused."""
+        """Drop the rows of a paused campaign."""
         for line in self.lines:
             if line.campaign_id == campaign_id:
                 line.end()

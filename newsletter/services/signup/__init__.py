@@ -1,1 +1,1 @@
-"""Sign up with double opt-in: forms, ceilings, confirmation."""
+"""Sign-up with double opt-in: forms, rate limits, confirmation."""

@@ -1,4 +1,4 @@
-"""Decide which addresses are accepted, in one place for forms, JSON, commands and imports.
+"""Decide which addresses are accepted, for forms, JSON, commands and imports alike.
 
 Asks no DNS.
 """
@@ -38,7 +38,7 @@ ROLES = frozenset(
         "uucp",
     }
 )
-"""Addresses of a function (RFC 2142): whoever reads them did not ask, and some feed block lists.
+"""Role addresses (RFC 2142), which have no owner who could consent; some feed block lists.
 
 `info@` and the like are not among them: they are many a small firm's only address.
 """
@@ -74,14 +74,14 @@ def find_refusal(env: Environment, address: Address) -> str:
 
 
 def _is_within(domain: str, listed: frozenset[str] | tuple[str, ...]) -> bool:
-    """Tell whether a domain, or one above it, is listed."""
+    """Tell whether a domain or one of its parents is listed."""
     labels = domain.split(".")
     return any(".".join(labels[at:]) in listed for at in range(len(labels) - 1))
 
 
 @cache
 def _load_disposable() -> frozenset[str]:
-    """Domains that lend addresses; a large set, read when it is first needed."""
+    """Load the domains of disposable addresses, a large set, at first use."""
     from disposable_email_domains import blocklist
 
     return frozenset(blocklist)

@@ -1,4 +1,4 @@
-"""Queue the mails that a form asks for: they wait at the gate, and their Message-ID is known."""
+"""Queue the mails that a form causes; they wait at the gate, and their Message-ID is returned."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from newsletter.vocabulary import MailKind
 def queue_to_nobody(
     session: Session, email_key: str, visitor: dict[str, Any], now: datetime, reserved: int
 ) -> int:
-    """Queue what passes the gate in place of a mail, and is deleted there; return its number."""
+    """Queue a placeholder that passes the gate like a mail and is deleted there; return its id."""
     context = {"domain": email_key.rpartition("@")[2], **visitor}
     mail = MailKind.CONFIRM
     return outbox.enqueue(

@@ -1,4 +1,4 @@
-"""Hold back confirmations, and other mails to strangers, while a flood of sign-ups is on.
+"""Hold confirmations and other mails to strangers during a flood of sign-ups.
 
 A mail to a stranger leaves only if its domain takes mail and the installation has allowance left.
 All lists together may send `signup.free_confirmations` in six hours, and earn five more with each
@@ -32,18 +32,18 @@ log = logging.getLogger("newsletter.gate")
 
 WINDOW = timedelta(hours=6)
 EARNED = 5
-"""Confirmations that one confirmed subscriber pays for: below a fifth of answers, a flood is on."""
+"""Mails allowed for each confirmed sign-up: below one in five, a flood is assumed."""
 NEWCOMER = 3
-"""A network that has had fewer mails than this in the window may use what is kept for newcomers."""
+"""Mails in the window below which a network may use the allowance reserved for new networks."""
 PROVEN_AT_MOST = 9
-"""Visitors with a puzzle's solution may use what is kept for them up to so many mails for one
-network: a robot can solve puzzles too.
+"""The most mails for one network from the allowance of visitors who solved a puzzle: a robot can
+solve puzzles, too.
 """
 SHARE_OF_DOMAIN = 2
-"""One recipient domain gets at most one in so many of what is reserved."""
+"""Share of a reserved allowance that one recipient domain may use: one in so many."""
 AT_ONCE = 500
 HELD_AT_MOST = 20_000
-"""So many held mails are looked at, oldest first, so that a flood costs bounded memory."""
+"""Held mails read by one run, oldest first, to bound memory during a flood."""
 TOLD_EVERY = timedelta(hours=24)
 NO_SUCH = "the subscriber was removed"
 
@@ -59,7 +59,7 @@ class GateRun:
 
 @dataclass(slots=True)
 class Usage:
-    """Numbers of mails that left in the window, in all, by network and by recipient domain.
+    """The mails released in the window: in total, by network and by recipient domain.
 
     `newcomers` and `proven` count those that used the reserved allowances.
     """
@@ -72,18 +72,18 @@ class Usage:
 
 
 class GateAllowance(StrEnum):
-    """The allowance that a mail uses; the counters are named for it."""
+    """The allowance from which a mail is released; counters are named by it."""
 
     ALL = "all"
     PROVEN = "proven"
     """Reserved for visitors whose browser solved a puzzle."""
 
     NEW = "new"
-    """Reserved for networks that have hardly signed up."""
+    """Reserved for networks with few sign-ups."""
 
 
 def count_room(*, mailed: int, confirmed: int, free: int) -> int:
-    """Count the mails that may still leave in the window, after `mailed` left.
+    """Return the number of mails that may still be released in the window, after `mailed`.
 
     Pure.
     """
@@ -93,7 +93,7 @@ def count_room(*, mailed: int, confirmed: int, free: int) -> int:
 def choose(
     waiting: Iterable[HeldMail], used: Usage, *, confirmed: int, free: int
 ) -> list[tuple[HeldMail, GateAllowance]]:
-    """Choose the mails that may leave now, each with its allowance, and count them in `used`.
+    """Choose the mails to release now, each with its allowance, and count them in `used`.
 
     The order: proven visitors first, then the network and the domain with the fewest mails, then
     the oldest. Pure.
@@ -145,7 +145,7 @@ def _name_domain(mail: HeldMail) -> str:
 
 
 def open_gate(env: Environment) -> GateRun:
-    """Release the held mails that may leave.
+    """Release the held mails that the allowances cover.
 
     Every worker and every sender calls this; a mail is released once, whoever finds it. Asks DNS
     outside any transaction, and notifies authors of a flood.
@@ -215,7 +215,7 @@ def _choose(
 
 
 def _group_refused(waiting: Sequence[HeldMail], refusing: dict[str, str]) -> dict[str, list[int]]:
-    """Group the mails that must not leave by the reason."""
+    """Group the mails that must be dropped by the reason."""
     refused: dict[str, list[int]] = {}
     for mail in waiting:
         why = NO_SUCH if mail.domain is None else refusing.get(mail.domain)
@@ -229,21 +229,21 @@ def split_parts(ids: list[int]) -> Iterable[list[int]]:
 
 
 def _lock(env: Environment, session: Session) -> None:
-    """Make other workers wait, so that two of them do not use the same allowance."""
+    """Lock the gate, so that two workers do not use the same allowance."""
     counters.add_count(
         session, "mailed/all", 0, now=int(env.now.timestamp()), seconds=counters.HOUR
     )
 
 
 def _find_still_held(session: Session, ids: list[int]) -> set[int]:
-    """Return the mails that no other worker has released meanwhile."""
+    """Return the mails that no other worker has released."""
     return {id_ for part in split_parts(ids) for id_ in held.find_still_held(session, part)}
 
 
 def read_usage(
     env: Environment, session: Session, waiting: Sequence[HeldMail]
 ) -> tuple[Usage, int]:
-    """Count the mails of the window that concern `waiting`, and the confirmations."""
+    """Read the released mails of the window that concern `waiting`, and the confirmed sign-ups."""
     since = int((env.now - WINDOW).timestamp())
     networks = {f"mailed/net/{mail.network}": mail.network for mail in waiting}
     domains = {
@@ -274,14 +274,14 @@ def _count(
 
 
 def count_confirmed(env: Environment, session: Session) -> None:
-    """Count that somebody has confirmed, which allows more mails to others."""
+    """Count a confirmed sign-up, which allows more mails to others."""
     counters.increment(
         session, "confirmed/all", now=int(env.now.timestamp()), seconds=counters.HOUR
     )
 
 
 def _tell(env: Environment, list_id: int, count: int) -> None:
-    """Notify the author of a flood, once a day as long as it lasts."""
+    """Notify the author of a flood, once a day."""
     with transaction() as session:
         row = session.get_one(MailingList, list_id, with_for_update=True)
         if row.flood_told_at is not None and env.now - row.flood_told_at < TOLD_EVERY:

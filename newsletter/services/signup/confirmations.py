@@ -1,4 +1,4 @@
-"""Make confirmed sign-ups active, and queue the confirmations that a ceiling had withheld."""
+"""Activate confirmed sign-ups, and queue confirmations that a limit had withheld."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatu
 
 
 def lock_owner(session: Session, handle: str) -> None:
-    """Lock the subscriber behind a subscription's `handle`, before any of their rows is changed.
+    """Lock the subscriber of a subscription's `handle`, before any of their rows is changed.
 
     Everything that changes a subscriber locks in one order, so that two requests never wait for
     each other: a visitor's ceilings (on SQLite; PostgreSQL counts them apart), the subscriber,
@@ -46,14 +46,14 @@ def is_current(session: Session, subscription: Subscription, number: str) -> boo
 
 
 def find_request(session: Session, subscription_id: int, number: int) -> SubscriptionRequest | None:
-    """Find a sign-up request by its number: one not yet answered, or the one confirmed last."""
+    """Find a sign-up request by its number: an open one, or the one confirmed last."""
     return session.get(SubscriptionRequest, (subscription_id, number))
 
 
 def accept_request(
     env: Environment, session: Session, subscription: Subscription, number: int, evidence: Evidence
 ) -> None:
-    """Make a pending subscription active with the content of its request of this `number`.
+    """Activate a pending subscription with the content of its request of this `number`.
 
     A subscription that an import made has no request, and keeps its own content. Every other
     request of the subscription is deleted.
@@ -133,7 +133,7 @@ def queue_withheld(
 
 
 def find_withheld(session: Session, *, limit: int) -> Sequence[Subscriber]:
-    """Find active subscribers from whom a confirmation of another list was withheld."""
+    """Find active subscribers with a withheld confirmation of another list."""
     other = aliased(Subscription)
     query = (
         select(Subscriber)
@@ -154,7 +154,7 @@ def find_withheld(session: Session, *, limit: int) -> Sequence[Subscriber]:
 
 
 def _find_withheld_request(session: Session, subscriber: Subscriber) -> SubscriptionRequest | None:
-    """Find the oldest request of a subscriber, the latest on its list, that was not mailed."""
+    """Find the oldest withheld request of a subscriber that is the latest on its list."""
     row: SubscriptionRequest | None = session.scalar(
         select(SubscriptionRequest)
         .join(Subscription)

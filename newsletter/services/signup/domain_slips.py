@@ -1,4 +1,4 @@
-"""Find the well-known mail domain that somebody most likely meant to type. Pure."""
+"""Suggest corrections of misspelt mail domains. Pure."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ WELL_KNOWN = (
     "protonmail.com",
     "fastmail.com",
 )
-"""Domains whose misspellings are named, the most common first."""
+"""Domains whose misspellings are corrected, the most common first."""
 OTHERS = frozenset(
     {"mail.com", "ymail.com", "gmx.com", "email.com", "mac.de", "life.de", "love.com"}
 )
-"""Mail domains that only look like a misspelling of those."""
+"""Real mail domains that look like misspellings of those."""
 SHORT = 6
-"""Letters of a domain up to which one slip may as well be another domain."""
+"""Length of a domain up to which one different letter may as well be another domain."""
 
 
 def find_intended_domain(domain: str) -> str:
-    """Return the well-known domain that is one slip away from `domain`, "" if none is.
+    """Return the well-known domain that `domain` misspells by one letter, or "".
 
     A slip is a letter too many, too few, another, or two letters in the wrong order.
     """

@@ -1,4 +1,4 @@
-"""Record requests to subscribe, and queue the confirmation that each address gets (double opt-in).
+"""Record sign-up requests, and queue the confirmation of each (double opt-in).
 
 Each request is a row of its own: the link in its mail confirms what that request says, whoever
 signs up meanwhile.
@@ -62,7 +62,7 @@ _NEW_REQUEST = Prepared(insert(_requests))
 
 @dataclass(frozen=True, slots=True)
 class SignUpRequest:
-    """A request for a subscription: what the form holds, for which address.
+    """A sign-up request: the values of the form, for one address.
 
     `sender` is the list's address, `agreed` maps the author's consent fields that were ticked to
     their wording, `proven` tells that a puzzle was solved.
@@ -92,7 +92,7 @@ def record_request(
     suppressed: bool = False,
     from_form: bool = False,
 ) -> None:
-    """Record a request and queue the mail that its address gets for it.
+    """Record a request and queue the mail that follows from it.
 
     That mail is a confirmation, or a note that the address is subscribed already. No mail is queued
     if the address is `suppressed` or one that is never written to, or if its mailbox has had its
@@ -126,11 +126,11 @@ def record_request(
 
 
 STEPS = frozenset({"subscriber", "subscription", "change", "queue", "note", "request", "count"})
-"""Everything that recording a request may consist of."""
+"""Every step that recording a request may need."""
 
 
 def _choose_steps(address: SignUpAddress, *, mailed: bool) -> Set[str]:
-    """Choose the steps that a request from an address takes.
+    """Choose the steps for a request, by the state of its address.
 
     Pure.
     """
@@ -146,7 +146,7 @@ def _choose_steps(address: SignUpAddress, *, mailed: bool) -> Set[str]:
 
 
 class _RequestWriter:
-    """Writes a request, step by step."""
+    """Writes a request in separate steps."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class _RequestWriter:
         self.number = address.round + (address.is_new or address.has_request)
 
     def write(self, steps: Set[str], address: SignUpAddress) -> SignUpAddress:
-        """Perform `steps` for `address`, and return the address as it is known afterwards."""
+        """Run `steps` for `address`, and return the resulting state of the address."""
         if not steps:
             return address
         subscriber_id = address.subscriber_id
@@ -212,7 +212,7 @@ class _RequestWriter:
         )
 
     def _insert_subscriber(self) -> int:
-        """Insert a subscriber; a visitor's request keeps their name to itself until confirmed."""
+        """Insert a subscriber, without the name in a visitor's unconfirmed request."""
         row = {
             "id": self.ids.subscribers,
             "handle": new_handle(),
@@ -226,7 +226,7 @@ class _RequestWriter:
         return int(self.ids.subscribers)
 
     def _insert_subscription(self, subscriber_id: int | None) -> int:
-        """Insert a pending subscription, without what a visitor said.
+        """Insert a pending subscription, without the values of the unconfirmed request.
 
         It may become active by another word than its confirmation: its owner joins the list from
         their account, or the author adds or imports the address. A stranger's consents and answers

@@ -1,4 +1,4 @@
-"""Do the same work for every visitor, and keep only what applies to the address."""
+"""Do the same database work for every address, so that response times reveal nothing."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _ADD_NUMBER = Prepared(
         "WHERE NOT EXISTS (SELECT * FROM sqlite_sequence WHERE name = :name)"
     )
 )
-"""Where the first row that a table ever had was rolled back."""
+"""Insert into SQLite's sequence table, where a table's first row was rolled back."""
 
 
 @contextmanager
 def roll_back(session: Session) -> Iterator[None]:
-    """Roll a piece of work back at its end, but keep the row numbers that it used up.
+    """Roll back a block of work, but keep the row ids that it consumed.
 
     Whether work is kept or rolled back depends on who subscribes, so the next row number must not
     tell. PostgreSQL never gives a number back; SQLite would.

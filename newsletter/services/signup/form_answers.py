@@ -1,4 +1,4 @@
-"""Parse what is filled into the author's own fields of a form."""
+"""Parse the answers to the author's own fields of a form."""
 
 from __future__ import annotations
 

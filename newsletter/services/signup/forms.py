@@ -1,4 +1,4 @@
-"""Describe a list's sign-up form, manage the author's own fields, and parse what is filled in."""
+"""Describe a list's sign-up form, and manage the author's own fields."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from newsletter.urls import RESERVED_SLUGS
 from newsletter.vocabulary import Cadence, FieldKind
 
 TRAP = "website"
-"""The field that only robots see."""
+"""The honeypot field, which only robots fill in."""
 OWN_NAMES = frozenset(
     {
         "email",
@@ -45,7 +45,7 @@ OWN_NAMES = frozenset(
         TRAP,
     }
 )
-"""Names of the form's own fields, which no author's field may have."""
+"""Reserved names of the form's own fields."""
 FIELDS_AT_MOST = 20
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _table = cast(Table, MailingList.__table__)
@@ -91,7 +91,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The part of a list that its form shows.
+    """A list's sign-up form.
 
     Reading it counts nothing, so that it costs the same for any list.
     """
@@ -111,7 +111,7 @@ class Form:
     topics: tuple[TopicOffer, ...] = ()
 
     def wording(self, language: str = "") -> str:
-        """Return the text that one agrees to, in `language` or else in the list's."""
+        """Return the consent text in `language` or else in the list's."""
         spoken = language or self.language
         return make_wording(consent_text=self.consent_text, title=self.title, language=spoken)
 
@@ -140,12 +140,12 @@ def get_list_page(slug: str, *, limit: int = 5) -> tuple[Form, tuple[ArchivedCam
 
 
 def list_forms() -> tuple[Form, ...]:
-    """Return every list's form, without fields and topics, for the first page."""
+    """List every list's form, without fields and topics, for the first page."""
     return tuple(_make_form(row) for row in look(_EVERY, {}))
 
 
 def get_form_to_paste(env: Environment, slug: str, language: str = "") -> Form:
-    """Return a list's form to be pasted elsewhere, and store its wording.
+    """Return a list's form for a snippet, and store its wording.
 
     A pasted form may name that wording for years. Raises `NotFound`.
     """
@@ -264,7 +264,7 @@ def _find_problems(field: Field) -> dict[str, str]:
 
 
 def remove_field(slug: str, name: str) -> None:
-    """Remove a field from the form; subscribers' answers stay.
+    """Remove a field from the form, keeping subscribers' answers.
 
     Raises `NotFound`.
     """

@@ -1,4 +1,4 @@
-"""Show an author the confirmations that are held in a flood, and release or drop them."""
+"""List, release and drop the confirmations that are held during a flood."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from newsletter.services.signup.confirmation_gate import (
 
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """The state of a list's gate: `room` mails may leave now over all lists, `waiting` are held."""
+    """The state of a list's gate: `room` mails may be sent over all lists, `waiting` are held."""
 
     waiting: int
     room: int
@@ -30,7 +30,7 @@ class GateState:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A choice of held mails: by networks, by domains, and by whether a puzzle was solved.
+    """A filter of held mails: by networks, domains, and whether a puzzle was solved.
 
     An empty selection means all.
     """
@@ -40,7 +40,7 @@ class Selection:
     proven: bool = False
 
     def holds(self, mail: HeldMail) -> bool:
-        """Tell whether a held mail belongs to the selection.
+        """Tell whether the filter matches a held mail.
 
         Pure.
         """
@@ -80,7 +80,7 @@ def read_gate(env: Environment, slug: str) -> GateState:
 
 
 def count_origins(slug: str, selection: Selection = EVERYTHING) -> list[Origin]:
-    """Count the held mails of a list by their origin, most first.
+    """Count the held mails of a list by origin, the most frequent first.
 
     Raises `NotFound`.
     """
@@ -92,7 +92,7 @@ def count_origins(slug: str, selection: Selection = EVERYTHING) -> list[Origin]:
 
 
 def release_held(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
-    """Release the held mails of a list, flood or not, and return their number.
+    """Release held mails of a list regardless of a flood, and return their number.
 
     Raises `NotFound`.
     """
@@ -102,7 +102,7 @@ def release_held(env: Environment, slug: str, selection: Selection = EVERYTHING)
 
 
 def drop_held(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
-    """Drop the held mails of a list and return their number.
+    """Drop held mails of a list, and return their number.
 
     The sign-ups expire as any that nobody confirmed, and a new request sends a new mail. Raises
     `NotFound`.

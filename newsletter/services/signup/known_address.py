@@ -1,4 +1,4 @@
-"""Look up what a list knows of an address for which somebody asks to subscribe."""
+"""Look up the state of an address on a list, before a sign-up is recorded."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ _SUBSCRIPTION = Prepared(
     )
 )
 _NUMBERED = ("subscribers", "subscriptions", "deliveries", "consent_events")
-"""Tables that a request may add a row to whose id others name."""
+"""Tables whose next ids are reserved for a request."""
 
 
 class SignUpAddress(NamedTuple):
-    """An address as one list knows it.
+    """The state of an address on one list.
 
     The ids are None where there is no row; `confirmed` tells whether the address has an active
     subscription to any list; `has_request` whether the latest request is stored.
@@ -64,13 +64,13 @@ class SignUpAddress(NamedTuple):
 
     @property
     def is_new(self) -> bool:
-        """Tell whether the subscription is neither active nor waiting to be confirmed."""
+        """Tell whether the subscription is neither active nor pending."""
         return self.subscription_id is None or self.status is SubscriptionStatus.UNSUBSCRIBED
 
 
 @dataclass(frozen=True, slots=True)
 class AddressLookup:
-    """The statements about an address before a request is recorded, which are answered together.
+    """The pending statements about an address, sent in one round trip.
 
     `ids` are reserved for rows that the request may add, in the tables of those names. The
     subscriber is locked before the subscription is read, and the mailbox last.
@@ -82,7 +82,7 @@ class AddressLookup:
     mailbox: MailboxLock
 
     def read_address(self) -> SignUpAddress:
-        """Return the address as its list knows it."""
+        """Return the state of the address."""
         subscriber = self.subscriber.read()
         subscriber_id, confirmed = subscriber[0] if subscriber else (None, False)
         subscription = self.subscription.read() if subscriber else []
@@ -92,7 +92,7 @@ class AddressLookup:
 def ask_what_is_known(
     env: Environment, session: Session, list_id: int, email_key: str
 ) -> AddressLookup:
-    """Ask what a list knows of an address, and lock it."""
+    """Start the statements that lock an address and read its state."""
     reservation = build_reservation(session.get_bind().dialect.name, *_NUMBERED)
     return AddressLookup(
         ids=reservation.start(session, {}),

@@ -1,4 +1,4 @@
-"""Take a request for a subscription from a form, a program or the author.
+"""Process a sign-up from a form, a program or the author.
 
 Neither the answer nor its time depends on whether the address is known. One transaction for each
 sign-up holds the ceilings, the request and the queued mail. Asks no DNS and sends nothing.
@@ -35,7 +35,7 @@ from newsletter.vocabulary import Cadence, EvidenceSource, FieldKind
 TOO_FAST = timedelta(seconds=2)
 NAME_AT_MOST = 200
 SAME_MOMENT = ("uq_subscribers_email_key", "uq_subscriptions_list_id_subscriber_id")
-"""Constraints that two sign-ups of one address at the same moment break."""
+"""Constraints that two concurrent sign-ups of one address may break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """A sign-up whose every field can be used."""
+    """A validated sign-up."""
 
     address: Address
     name: str
@@ -100,7 +100,7 @@ def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Eviden
 
 
 def _make_author_form(form: Form, answers: Mapping[str, object]) -> Form:
-    """Return a form with the fields that the author fills in for somebody else.
+    """Return a form with the fields that an author fills in for a subscriber.
 
     Raises `InvalidInput` for a field that the list does not have, and for a consent.
     """
@@ -148,7 +148,7 @@ def _check_sign_up(env: Environment, form: Form, sign_up: Submission, *, visitor
 
 
 def _is_robot(env: Environment, sign_up: Submission) -> bool:
-    """Tell whether a program filled in the form (S14).
+    """Tell whether a robot filled in the form (S14).
 
     The sign is the hidden field, or a time that nobody needs to type.
     """

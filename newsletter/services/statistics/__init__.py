@@ -1,1 +1,1 @@
-"""Statistics without watching anybody: totals by day, and what they say."""
+"""Statistics without tracking: totals by day."""

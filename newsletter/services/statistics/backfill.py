@@ -1,4 +1,4 @@
-"""Count once what was recorded before totals were kept, from the events that are still there.
+"""Backfill the totals from events that were recorded before totals existed.
 
 Runs in small steps; how far it has come is stored with what each step has counted. Events do not
 tell which cadence was left for which, nor the campaign that somebody left after: of those days such
@@ -22,9 +22,9 @@ from newsletter.vocabulary import ConsentKind, EventKind
 
 EVENTS_AT_ONCE = 2000
 UNTIL = "backfill/until"
-"""The counter that holds the last event which was recorded before totals were kept."""
+"""The counter that holds the id of the last event to backfill."""
 THROUGH = "backfill/through"
-"""The counter that holds the last event which has been counted."""
+"""The counter that holds the id of the last backfilled event."""
 KINDS = (
     EventKind.SUBSCRIPTION_REQUESTED,
     EventKind.SUBSCRIPTION_CONFIRMED,
@@ -33,7 +33,7 @@ KINDS = (
 
 
 def count_old_events() -> int:
-    """Count the next step of old events, and return how many were looked at."""
+    """Backfill the next batch of events, and return its size."""
     with transaction() as session:
         until, through = _read_progress(session)
         rows = _read_events(session, through, until) if through < until else []
@@ -46,7 +46,7 @@ def count_old_events() -> int:
 
 
 def _read_progress(session: Session) -> tuple[int, int]:
-    """Read up to which event there is something to count, and how far that has come.
+    """Read the last event to backfill, and the last one done.
 
     The first time it is decided: where anything has been counted already, nothing is old.
     """
@@ -67,7 +67,7 @@ def _write(session: Session, name: str, count: int) -> None:
 
 
 def _read_events(session: Session, after: int, until: int) -> list[Any]:
-    """Read the next events with the request that each goes back to, and whether it was confirmed.
+    """Read the next events, each with its sign-up request and whether that was confirmed.
 
     `origin_*` are of the evidence of the request: of a confirmation the last one before it.
     """

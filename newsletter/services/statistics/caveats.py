@@ -1,4 +1,4 @@
-"""Say of each figure what it cannot know."""
+"""Explain the limits of each figure."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ CAVEATS: dict[str, Text] = {
     "feed_readers": Text("The numbers that fetchers of the archive's feed give of themselves."),
     "languages": Text("Counted once an hour. Without a language of their own: the list's."),
 }
-"""What each figure cannot know, by its name in `--json`."""
+"""The limits of each figure, by its name in `--json`."""
 NEVER = Text("Openings and clicks are not counted: nothing watches a subscriber.")

@@ -1,4 +1,4 @@
-"""Divide days into as many days, weeks or months as a plot has room for. Pure."""
+"""Divide a range of days into columns of a plot: days, weeks or months. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 COLUMNS_AT_MOST = 62
-"""Columns of a plot: two months of days, a year of weeks, then months."""
+"""The most columns of a plot: two months of days, a year of weeks, else months."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Keep the totals up to date: add up notes, count old events, count subscribers by language.
+"""Update the totals: add notes, backfill old events, count subscribers by language.
 
 Each step is one small transaction, and a worker that is killed loses nothing and counts nothing
 twice.
@@ -29,7 +29,7 @@ SUBSCRIPTIONS_AT_ONCE = 20_000
 
 
 def gather(env: Environment, stop: Callable[[], bool] = lambda: False) -> None:
-    """Gather the figures that are due."""
+    """Update the figures that are due."""
     while not stop() and count_old_events() == EVENTS_AT_ONCE:
         pass
     while not stop() and figures.fold() == figures.NOTES_AT_ONCE:
@@ -42,7 +42,7 @@ def gather(env: Environment, stop: Callable[[], bool] = lambda: False) -> None:
 
 
 def _find_due_lists(env: Environment) -> list[int]:
-    """Find the lists whose subscribers were not counted in the last hour."""
+    """Find the lists whose subscribers are due to be counted."""
     since = int((env.now - LOOK_EVERY).timestamp())
     with reading() as session:
         ids = session.scalars(select(MailingList.id).order_by(MailingList.id)).all()
@@ -55,14 +55,14 @@ def _find_due_lists(env: Environment) -> list[int]:
 
 
 def _name_look(list_id: int) -> str:
-    """Name the counter that tells when a list was last looked through."""
+    """Return the name of the counter with the time of a list's last count."""
     return f"looked/{list_id}"
 
 
 def count_subscribers(
     env: Environment, list_id: int, stop: Callable[[], bool] = lambda: False
 ) -> None:
-    """Count the active subscriptions of a list by cadence, by language, and those not mailed.
+    """Count a list's active subscriptions by cadence, by language, and suppressed ones.
 
     They are read a page at a time, so that whoever joins or leaves meanwhile may be missing.
     """
@@ -84,7 +84,7 @@ def count_subscribers(
 def _add_page(
     session: Session, list_id: int, after: int, sums: dict[Figure, Counter[str]]
 ) -> int | None:
-    """Add a page of subscriptions behind `after`; return its last id, None at the end."""
+    """Add the page of subscriptions after the id `after`; return its last id, None at the end."""
     of_list = (Subscription.list_id == list_id, Subscription.subscriber_id > after)
     last = _find_last_of_page(session, *of_list)
     page = [*of_list, Subscription.status == SubscriptionStatus.ACTIVE]

@@ -1,4 +1,4 @@
-"""Count what became of a campaign's messages by time, domain and code, and keep it.
+"""Count a campaign's messages by time, domain and reply code, and store the counts.
 
 Counted a slice at a time by the worker: while a campaign is sent, and for two days after it, until
 the last message is settled. Domains with fewer than five recipients are put together, so that no
@@ -26,11 +26,11 @@ from newsletter.vocabulary import CampaignStatus, DeliveryStatus
 
 DELIVERIES_AT_ONCE = 20_000
 FEW = 5
-"""A domain with fewer recipients is not told apart."""
+"""Recipients below which a domain is not listed separately."""
 DOMAINS_AT_MOST = 40
 CODES_AT_MOST = 40
 MINUTES_AT_MOST = 1000
-"""Ten minutes each: a week."""
+"""The most ten-minute intervals that are stored: a week."""
 CAMPAIGNS_AT_ONCE = 20
 SMALL = 20_000
 COUNT_SMALL_EVERY = timedelta(seconds=55)
@@ -39,7 +39,7 @@ COUNT_LARGE_EVERY = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class DomainCount:
-    """The recipients of a campaign at one domain; "…" are all small ones together.
+    """The recipients of a campaign at one domain; "…" stands for all small ones together.
 
     `deferred` of them were refused for now before they were accepted or refused.
     """
@@ -52,7 +52,7 @@ class DomainCount:
 
 @dataclass(frozen=True, slots=True)
 class CodeCount:
-    """Recipients to whom a message was refused for good with one code."""
+    """Recipients whose message was permanently refused with one code."""
 
     code: int | None
     count: int
@@ -60,7 +60,7 @@ class CodeCount:
 
 @dataclass(frozen=True, slots=True)
 class MinuteCount:
-    """Ten minutes of a campaign that begin `minute` minutes after it started."""
+    """The ten minutes of a campaign that begin `minute` minutes after its start."""
 
     minute: int
     accepted: int
@@ -76,7 +76,7 @@ class _Sums:
 
 
 def count_due(env: Environment, stop: Callable[[], bool] = lambda: False) -> None:
-    """Count the campaigns of which something has changed since they were counted."""
+    """Count the campaigns with changes since their last count."""
     with reading() as session:
         ids = _find_due(session, env.now)
     for campaign_id in ids:
@@ -102,7 +102,7 @@ def _find_due(session: Session, now: datetime) -> list[int]:
 
 
 def _is_due(row: Any, now: datetime) -> bool:
-    """Tell whether a campaign is to be counted; one that has ended, once more a while after."""
+    """Tell whether a campaign is due to be counted; a finished one is counted once more later."""
     if row.counted_at is None:
         return True
     if row.finished_at is not None and row.counted_at >= row.finished_at + COUNT_LARGE_EVERY:
@@ -114,7 +114,7 @@ def _is_due(row: Any, now: datetime) -> bool:
 def count_messages(
     env: Environment, campaign_id: int, stop: Callable[[], bool] = lambda: False
 ) -> None:
-    """Count a campaign's messages and store the numbers in place of earlier ones."""
+    """Count a campaign's messages, and replace the stored numbers."""
     sums = _Sums()
     now = env.now
     first_id = 0

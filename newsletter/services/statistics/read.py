@@ -1,4 +1,4 @@
-"""Read the numbers of lists and campaigns from the totals that are kept.
+"""Read the statistics of lists and campaigns from the stored totals.
 
 Nothing here walks over subscribers or deliveries; the active subscriptions of a small list are
 counted, which an index answers.
@@ -36,12 +36,12 @@ from newsletter.statistics_vocabulary import Figure
 from newsletter.vocabulary import SubscriptionStatus
 
 DAYS = 30
-"""Days that are shown unless a first day is given."""
+"""Days shown by default."""
 CAMPAIGNS_AT_MOST = 10
 LARGE = 50_000
-"""Active subscribers; to count more takes too long for a page."""
+"""Active subscribers up to which a page counts them itself."""
 NAMES_AT_MOST = 12
-"""Names of one figure: pages of forms, files."""
+"""The most names of one figure that are shown, such as pages of forms."""
 REACTIONS = (Figure.LEFT, Figure.SLOWER, Figure.VIEWED)
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -49,7 +49,7 @@ TEN_MINUTES = timedelta(minutes=10)
 def read_lists(
     env: Environment, list_ids: Collection[int], *, since: date | None = None
 ) -> list[ListStatistics]:
-    """Read the numbers of some lists, by default of the last 30 days."""
+    """Read the statistics of several lists, by default of the last 30 days."""
     with reading() as session:
         query = select(MailingList).where(MailingList.id.in_(list_ids)).order_by(MailingList.id)
         return [_read_list(env, session, row, since) for row in session.scalars(query)]
@@ -68,7 +68,7 @@ def get_list_ids(slug: str | None = None) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class ListTitle:
-    """A list to choose: its id, slug and title."""
+    """A list to choose from: its id, slug and title."""
 
     id: int
     slug: str
@@ -76,7 +76,7 @@ class ListTitle:
 
 
 def list_titles(list_ids: Collection[int]) -> list[ListTitle]:
-    """List some lists by their titles, in the order in which they were made."""
+    """List the titles of several lists, in the order in which they were created."""
     query = select(MailingList.id, MailingList.slug, MailingList.title)
     chosen = query.where(MailingList.id.in_(list_ids)).order_by(MailingList.id)
     with reading() as session:
@@ -127,12 +127,12 @@ def _read_list(
 
 
 def _count_active(session: Session, list_id: int, counted: int) -> int:
-    """Count a list's active subscriptions, but of a large one take the count of the last hour."""
+    """Return a list's number of active subscriptions; of a large list, the last hourly count."""
     return counted if counted > LARGE else _count(session, list_id, SubscriptionStatus.ACTIVE)
 
 
 def _count_suppressed(session: Session, list_id: int, last: str) -> int:
-    """Count whom a list does not mail any more, but of many take the count of the last hour."""
+    """Return the number of suppressed subscriptions of a list; of many, the last hourly count."""
     if suppressions.has_many(session):
         day, counted = figure_reading.read_states(session, list_id, Figure.NEVER_MAILED, last)
         if day:
@@ -150,7 +150,7 @@ def _count(session: Session, list_id: int, status: SubscriptionStatus) -> int:
 def _read_growth(
     session: Session, list_id: int, first: date, last: date, active: int
 ) -> tuple[SpanGrowth, ...]:
-    """Read what joined and left in each span of days, and count back from those active now."""
+    """Read the growth by spans of days, computing past sizes from the current one."""
     sums = figure_reading.sum_by_day(session, list_id, (Figure.JOINED, Figure.LEFT), str(first))
     rows = []
     for span in reversed(divide_days(first, last)):
@@ -167,7 +167,7 @@ def _name_days(first: date, last: date) -> list[str]:
 
 
 def _rank(counts: Mapping[str, int]) -> Counts:
-    """Order names by their count; those beyond `NAMES_AT_MOST` are summed up as "…"."""
+    """Sort names by count, and sum up those beyond `NAMES_AT_MOST` as "…"."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     if len(ranked) <= NAMES_AT_MOST:
         return tuple(ranked)
@@ -217,7 +217,7 @@ def _read_campaigns(
 
 
 def read_reactions(session: Session, campaigns: Sequence[Campaign]) -> dict[int, Reactions]:
-    """Read what subscribers did after each of some campaigns."""
+    """Read the reactions to several campaigns: departures, slower cadences, views."""
     pairs = [(row.list_id, row.id) for row in campaigns]
     sums = figure_reading.sum_of_campaigns(session, pairs, REACTIONS)
     return {
@@ -227,14 +227,14 @@ def read_reactions(session: Session, campaigns: Sequence[Campaign]) -> dict[int,
 
 
 def read_reactions_of(campaign_ids: Collection[int]) -> dict[int, Reactions]:
-    """Read the same of campaigns that are known by their ids."""
+    """Read the reactions to several campaigns, given by their ids."""
     with reading() as session:
         query = select(Campaign).where(Campaign.id.in_(campaign_ids))
         return read_reactions(session, session.scalars(query).all())
 
 
 def read_messages(campaign_id: int) -> tuple[MessageNumbers, Reactions]:
-    """Read what became of a campaign's messages, and what subscribers did after it.
+    """Read the stored counts of a campaign's messages, and the reactions to it.
 
     Raises `NotFound`.
     """

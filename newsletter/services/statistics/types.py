@@ -1,4 +1,4 @@
-"""The numbers of lists and campaigns, as the command, the pages and the interface show them."""
+"""Data types of statistics, for commands, pages and the API."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Source:
 
     @property
     def rate(self) -> float | None:
-        """Return the confirmed part of those who asked, from 0 to 1; None where nobody asked."""
+        """The share of requests that were confirmed, from 0 to 1; None without requests."""
         return min(self.confirmed / self.requested, 1.0) if self.requested else None
 
 
 @dataclass(frozen=True, slots=True)
 class SpanGrowth:
-    """A span of days: how many joined and left in it, and how many were active at its end."""
+    """The growth in a span of days: joined, left, and active at its end."""
 
     days: DaySpan
     joined: int
@@ -79,7 +79,7 @@ class ListStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Reactions:
-    """The acts of subscribers after a campaign, as far as the program is told.
+    """The reactions of subscribers to a campaign, as far as they are reported.
 
     `unsubscribed` and `slower`: within seven days, by a link of a mail; `views` of its page in the
     archive.
@@ -92,7 +92,7 @@ class Reactions:
 
 @dataclass(frozen=True, slots=True)
 class CampaignNumbers:
-    """A campaign with its numbers: one row of a table; `answers` to its questions."""
+    """A campaign with its numbers, one row of a table; `answers` counts those to its questions."""
 
     id: int
     list: str
@@ -118,5 +118,5 @@ class MessageNumbers:
 
     @property
     def deferred(self) -> int:
-        """Return the number of recipients that were refused for now at least once."""
+        """The number of recipients with at least one temporary refusal."""
         return sum(row.deferred for row in self.domains)
