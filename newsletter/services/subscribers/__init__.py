@@ -1,1 +1,1 @@
-"""Subscribers and their subscriptions: what they and the author change."""
+"""Manage subscribers and their subscriptions, for them and for the author."""

@@ -43,9 +43,9 @@ from newsletter.vocabulary import ConsentKind, MailKind
 
 MARK_LENGTH = 16
 KEPT_FOR = timedelta(days=2)
-"""Longer than a link to confirm with is good."""
+"""Retention of unconfirmed changes, longer than the lifetime of the confirmation link."""
 UNDO_KEPT_FOR = (LinkPurpose.ADDRESS_UNDO.lifetime or timedelta()) + timedelta(days=1)
-"""Longer than a link to take a change back is good."""
+"""Retention of confirmed changes, longer than the lifetime of the undo link."""
 
 
 class ChangeState(StrEnum):
@@ -54,12 +54,12 @@ class ChangeState(StrEnum):
     WAITING = "waiting"
     DONE = "done"
     TAKEN = "taken"
-    """Another subscriber has the address."""
+    """Another subscriber uses the address."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressChangeView:
-    """A change of address as its page shows it.
+    """A change of address, for its page.
 
     `masked` is the new
     address, empty for the old mailbox.
@@ -73,7 +73,7 @@ class AddressChangeView:
 
 
 def check_address(env: Environment, typed: object) -> Address:
-    """Return the new address that was typed, if a sign-up would take it.
+    """Parse a new address by the rules of sign-ups.
 
     Raises `InvalidInput` under ``address``.
     """
@@ -83,7 +83,7 @@ def check_address(env: Environment, typed: object) -> Address:
 def request_change(
     env: Environment, session: Session, subscription: Subscription, address: Address, ip: str
 ) -> None:
-    """Record the new address and mail it a link, as to a stranger.
+    """Record a new address and mail it a confirmation link, within the limits for strangers.
 
     The mail keeps to the ceilings and passes the gate of a sign-up. For the subscriber's own
     mailbox the request counts, whether the new address is written to or not: what is left of that
@@ -123,7 +123,7 @@ def request_change(
 def _lock_both(
     env: Environment, session: Session, own_key: str, new_key: str
 ) -> tuple[LockedMailbox, LockedMailbox]:
-    """Lock two mailboxes in one order, so that two requests never wait for each other."""
+    """Lock two mailboxes in a fixed order, to avoid deadlocks."""
     locked = {key: lock_mailbox(env, session, key) for key in sorted({own_key, new_key})}
     return locked[own_key], locked[new_key]
 
@@ -135,7 +135,7 @@ def _queue(
     context: dict[str, str],
     mailbox: LockedMailbox,
 ) -> tuple[int, LockedMailbox]:
-    """Queue the mail to the new address; return its number, and the mailbox that it counts for."""
+    """Queue the mail to the new address; return its id, and the mailbox that it counts against."""
     id_ = outbox.enqueue(
         session,
         mail=MailKind.ADDRESS,
@@ -150,7 +150,7 @@ def _queue(
 
 
 def get_change(env: Environment, token: str) -> AddressChangeView:
-    """Return the change that a link asks to confirm.
+    """Return the change of a confirmation link.
 
     Raises `LinkError`.
     """
@@ -160,7 +160,7 @@ def get_change(env: Environment, token: str) -> AddressChangeView:
 
 
 def confirm_change(env: Environment, token: str, evidence: Evidence) -> AddressChangeView:
-    """Move a subscriber to the address that was confirmed; a second time changes nothing.
+    """Change a subscriber's address to the confirmed one; idempotent.
 
     Raises `LinkError`.
     """
@@ -180,7 +180,7 @@ def confirm_change(env: Environment, token: str, evidence: Evidence) -> AddressC
 
 
 def delete_old_changes(env: Environment, session: Session) -> None:
-    """Delete addresses that were not confirmed in time, and those in mails about a change."""
+    """Delete expired changes of address, and the addresses in mails about them."""
     since = env.now - KEPT_FOR
     requested = (
         select(Subscription.subscriber_id)
@@ -194,7 +194,7 @@ def delete_old_changes(env: Environment, session: Session) -> None:
 
 
 def renew_handles(session: Session, subscriber: Subscriber) -> None:
-    """Give a subscriber and their subscriptions new handles, so that older links open nothing.
+    """Replace the handles of a subscriber and their subscriptions, so that older links expire.
 
     The old handles are kept: an old link to unsubscribe still ends its subscription.
     """
@@ -248,7 +248,7 @@ def set_address(
 
 
 def _open_link(env: Environment, session: Session, token: str) -> tuple[Subscription, str, bool]:
-    """Find the subscription and the mark of a link, and whether its handle is retired."""
+    """Open a link: return its subscription and mark, and whether its handle is retired."""
     try:
         _, subscription, mark = open_subscriber(env, session, LinkPurpose.ADDRESS, token, lock=True)
         retired = False

@@ -23,7 +23,7 @@ from newsletter.vocabulary import MailKind
 
 
 def get_undo(env: Environment, token: str) -> AddressChangeView:
-    """Return the change that a link from the old mailbox would undo.
+    """Return the change of address that an undo link refers to.
 
     Raises `LinkError`.
     """
@@ -33,7 +33,7 @@ def get_undo(env: Environment, token: str) -> AddressChangeView:
 
 
 def undo_change(env: Environment, token: str, evidence: Evidence) -> AddressChangeView:
-    """Move a subscriber back to the old address; a second time changes nothing.
+    """Restore a subscriber's old address; idempotent.
 
     Raises `LinkError`.
     """
@@ -55,7 +55,7 @@ def undo_change(env: Environment, token: str, evidence: Evidence) -> AddressChan
 def _take_back(
     env: Environment, session: Session, change: AddressChange, evidence: Evidence
 ) -> None:
-    """Undo a change and every later one, and tell the mailbox that is left."""
+    """Undo a change and all later ones, and notify the address that is replaced."""
     subscriber = change.subscriber
     left_address = change.subscriber.email
     set_address(env, session, subscriber, change.old_email, change.old_email_key, evidence)

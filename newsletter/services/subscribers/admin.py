@@ -40,7 +40,7 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class SubscriberFilter:
-    """A choice of subscribers; every part that is empty chooses all.
+    """A filter of subscribers; empty fields match all.
 
     By list, by the status and cadence of a subscription, by a part of the address or name, by the
     day since which they are known, by tag, or by whom a letter to a `segment` would reach `at` a
@@ -63,7 +63,7 @@ class SubscriberFilter:
 def iterate_subscribers(
     chosen: SubscriberFilter = SubscriberFilter(), *, page: int = PAGE
 ) -> Iterator[SubscriberView]:
-    """Yield every subscriber that `chosen` means, newest first, reading `page` of them at a time.
+    """Yield every subscriber that the filter matches, newest first, read `page` rows at a time.
 
     Raises `NotFound` (no such list).
     """
@@ -92,7 +92,7 @@ def iterate_subscribers(
 
 
 def count_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> int:
-    """Count the subscribers that `chosen` means."""
+    """Count the subscribers that the filter matches."""
     with reading() as session:
         return (
             session.scalar(
@@ -103,7 +103,7 @@ def count_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> int:
 
 
 def filter_clauses(session: Session, chosen: SubscriberFilter) -> list[ColumnElement[bool]]:
-    """Build the conditions for the subscribers that `chosen` means."""
+    """Build the conditions for the subscribers that the filter matches."""
     conditions: list[ColumnElement[bool]] = []
     of_subscription = [Subscription.subscriber_id == Subscriber.id]
     if chosen.slug:
@@ -145,7 +145,7 @@ def filter_clauses(session: Session, chosen: SubscriberFilter) -> list[ColumnEle
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """A subscriber to add; None and empty leave what the list has by default.
+    """A subscriber to add; None and empty fields use the list's defaults.
 
     `because` is how the author knows that they agreed, kept as evidence.
     """
@@ -228,7 +228,7 @@ def activate(
     cadence: Cadence | None = None,
     evidence: Evidence,
 ) -> bool:
-    """Make an address active on the author's word, without any mail.
+    """Activate a subscription on the author's authority, without a confirmation.
 
     Returns whether it was not active before. Raises `InvalidInput`, `Refused` (suppressed, or
     unsubscribed: the subscriber's own word stands above the author's).
@@ -245,7 +245,7 @@ def activate(
 def _get_or_add(
     env: Environment, session: Session, slug: str, address: str, name: str, cadence: Cadence | None
 ) -> Subscription:
-    """Return the subscription of an address; one is added where there is none."""
+    """Return the subscription of an address, creating it if there is none."""
     parsed = accept_address(env, address)
     mailing_list = get_list(session, slug)
     if is_suppressed(env, session, parsed.key):
@@ -281,7 +281,7 @@ def _get_or_add(
 
 
 def unsubscribe(env: Environment, address: str, slug: str) -> bool:
-    """End one subscription on its owner's request, as their own click would.
+    """Unsubscribe a subscriber at their request, as their own link would.
 
     Returns whether it was active, and so a goodbye is mailed. Raises `NotFound` where there is no
     such subscription.
@@ -301,7 +301,7 @@ def unsubscribe(env: Environment, address: str, slug: str) -> bool:
 
 
 def remove_subscriber(env: Environment, address: str) -> SubscriberView:
-    """Delete a subscriber: queued mail is cancelled, sent mail stays counted.
+    """Delete a subscriber: queued mail is cancelled, sent mail stays in the totals.
 
     Raises `NotFound`.
     """

@@ -1,4 +1,4 @@
-"""Page through subscribers, and find them by the beginning of their address or name."""
+"""List subscribers page by page, and search them by the beginning of address or name."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from newsletter.services.subscribers.views import (
 
 PAGE = 25
 LAST_LETTER = "\U0010ffff"
-"""Sorts behind every letter."""
+"""The highest code point, which sorts after every letter."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedSubscriber:
-    """A subscriber in a listing, by the handle that names them in an address."""
+    """A subscriber in a listing; URLs contain the handle."""
 
     handle: str
     view: SubscriberView
@@ -32,7 +32,7 @@ class ListedSubscriber:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberPage:
-    """Subscribers of a listing.
+    """A page of a listing of subscribers.
 
     `next` is the key of the page after it, "" on the last: of the newest subscribers the handle of
     the page's last one (a number would tell how many there are on all lists), an address in a
@@ -45,7 +45,7 @@ class SubscriberPage:
 
 
 def list_newest(list_ids: Collection[int], *, limited: bool, before: str = "") -> SubscriberPage:
-    """List subscribers, the newest first, before a key ("", or one that is none: all).
+    """List subscribers, newest first, before a key ("" or an invalid one: from the newest).
 
     With `limited` only those of these lists are listed, with nothing of other lists: in the order
     in which they came to these, for another order would tell whom other lists knew before.
@@ -65,7 +65,7 @@ def _read_all(session: Session, before: str) -> list[Subscriber]:
 
 
 def _read_newest(session: Session, list_ids: Collection[int], before: str) -> list[Subscriber]:
-    """Read a page of the subscribers of some lists by their newest subscription to these."""
+    """Read a page of the subscribers of several lists, by their newest subscription."""
     last = (
         select(func.max(Subscription.id))
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
@@ -96,7 +96,7 @@ def _read_newest(session: Session, list_ids: Collection[int], before: str) -> li
 def search(
     list_ids: Collection[int], beginning: str, *, limited: bool, after: str = ""
 ) -> SubscriberPage:
-    """Find subscribers by how their address or name begins, in order of addresses.
+    """Find subscribers by the beginning of their address or name, in order of addresses.
 
     At most a page of names is found: more letters find fewer.
     """
@@ -144,7 +144,7 @@ def _query(list_ids: Collection[int], *, limited: bool) -> Select[Subscriber]:
 
 
 def _told_clause(list_ids: Collection[int]) -> ColumnElement[bool]:
-    """Build the condition that a subscriber has told these lists their name: confirmed one."""
+    """Build the condition that a subscriber has a confirmed subscription to one of these lists."""
     return exists().where(
         Subscription.subscriber_id == Subscriber.id,
         Subscription.list_id.in_(list_ids),

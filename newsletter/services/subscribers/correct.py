@@ -1,4 +1,4 @@
-"""Correct a subscriber on the author's word: everything that subscribers can change themselves.
+"""Change a subscriber on the author's authority: everything that subscribers can change.
 
 Nobody is made active here. A consent can be withdrawn, and added only with how the author knows of
 it. Each change is noted in the record of consent.
@@ -41,12 +41,12 @@ from newsletter.services.suppressions import hash_address, is_suppressed
 from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource, FieldKind
 
 PAUSE_AT_MOST = timedelta(days=366)
-"""The longest pause, as on the page of preferences: whoever wants less for longer leaves."""
+"""The longest pause, as on the page of preferences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """The changes to make; None and empty change nothing.
+    """The changes to a subscriber; None and empty fields change nothing.
 
     `slug` is the one list that `cadence`, `pause`, `topics` and `answers` are about, all of the
     subscriber's lists where it is None. `resume` ends a pause; no `topics` with `all_topics` means
@@ -75,7 +75,7 @@ def correct_subscriber(
     *,
     expected: SubscriberView | None = None,
 ) -> SubscriberView:
-    """Correct a subscriber.
+    """Change a subscriber's attributes and subscriptions.
 
     Nobody is mailed, and nothing changes where anything is wrong.
 
@@ -116,7 +116,7 @@ def _read_language(tag: str) -> str:
 
 
 def _choose_subscriptions(subscriber: Subscriber, correction: Correction) -> list[Subscription]:
-    """Return the subscriptions that a correction is about.
+    """Return the subscriptions that a correction applies to.
 
     Raises `NotFound` for a list without a subscription, `Refused` where several are possible.
     """
@@ -209,7 +209,7 @@ def set_answers(
 def _move(
     env: Environment, session: Session, subscriber: Subscriber, typed: str, because: str
 ) -> None:
-    """Give a subscriber another address, on the author's word.
+    """Change a subscriber's address on the author's authority.
 
     A request that waits must be made anew: its mail lies in the old mailbox. Whoever complained at
     the old address is not written to at another one.

@@ -1,4 +1,4 @@
-"""Tell the author the history of one subscriber: consent, changes and mails in one sequence."""
+"""Read the history of one subscriber for the author: consent, changes and mails by time."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class History:
 
 
 def get_history(env: Environment, address: str, list_ids: Collection[int] | None = None) -> History:
-    """Return the whole history of one subscriber, or what belongs to these lists.
+    """Return the history of one subscriber, of all lists or of these.
 
     Then it has no tags, and does not say why an address is suppressed.
 
@@ -101,7 +101,7 @@ def get_history(env: Environment, address: str, list_ids: Collection[int] | None
 def _list_events(
     env: Environment, session: Session, subscription: Subscription, *, with_mails: bool
 ) -> Iterator[HistoryItem]:
-    """Yield what happened to a subscription.
+    """Yield the events of a subscription.
 
     Without the mails, nothing tells whether its confirmation left: that depends on what other lists
     know of the address, and mailed it today.

@@ -1,4 +1,4 @@
-"""Say in words what a subscriber's history holds: evidence, mails, and mail that came back."""
+"""Describe the items of a subscriber's history: evidence, mails, returned mail."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ WORDS: dict[StrEnum, Text] = {
     BounceEffect.ADVISORY: Text("advisory"),
     BounceEffect.UNKNOWN: Text("unknown"),
 }
-"""The members of closed sets that histories name, as pages translate them.
+"""Translatable names of the members of closed sets in histories.
 
 Members of two sets that are called the same stand here once.
 """
 
 
 def describe_evidence(event: ConsentEvent) -> Text:
-    """Describe a piece of evidence: what happened, where, and through which door."""
+    """Describe a piece of evidence: event, list and source."""
     wording = event.wording.text if event.wording else ""
     note = next(
         (
@@ -110,7 +110,7 @@ def describe_evidence(event: ConsentEvent) -> Text:
 
 
 def describe_mail(row: DeliveryRow, subject: str) -> Text:
-    """Describe a mail: which it was, and what became of it."""
+    """Describe a mail and its delivery status."""
     name = f" {row.campaign_id} “{subject}”" if row.campaign_id else ""
     reply = ""
     if row.text and row.status != DeliveryStatus.SENT:
@@ -127,7 +127,7 @@ def describe_mail(row: DeliveryRow, subject: str) -> Text:
 
 
 def describe_returned(event: BounceView) -> Text:
-    """Describe mail that came back: what it meant, and what followed."""
+    """Describe returned mail: its meaning and effect."""
     details = " ".join(part for part in (event.status, event.reason) if part)
     return Text(
         "returned mail: %(meaning)s (%(source)s): %(effect)s%(details)s",

@@ -1,4 +1,4 @@
-"""Mail subscribers the links that somebody asks for: preferences, files, data, erasure.
+"""Mail subscribers links on request: preferences, files, data export, erasure.
 
 The mail goes to the address on record, whoever asks, and every answer is the same: no page opens
 what a mail must.
@@ -39,7 +39,7 @@ from newsletter.vocabulary import Cadence, EvidenceSource, SubscriptionStatus
 
 
 class Target(NamedTuple):
-    """The recipient of a link: what is known of an address, or of a link's subscription.
+    """The recipient of a requested link: the state of an address, or of a link's subscription.
 
     Of a stranger, only the address, and a list that could be theirs.
     """
@@ -114,7 +114,7 @@ _LAST = (
 def mail_link_to_address(
     env: Environment, email: object, evidence: Evidence, *, resource: str = ""
 ) -> None:
-    """Mail a link to the preferences or to `resource`, or the confirmation that is still open.
+    """Mail an address a link to preferences or a `resource`, or its pending confirmation again.
 
     Strangers get no mail. Whoever asks, the statements of both cases run; those that do not apply
     are rolled back, so that the time says nothing. Raises `InvalidInput`, `NotFound` (no such
@@ -150,7 +150,7 @@ def mail_link_to_address(
 
 
 def _require_resource(name: str) -> None:
-    """Raise `NotFound` unless there is a resource of this name, or none is meant.
+    """Raise `NotFound` if `resource` names no resource.
 
     The visitor's text goes no further than this.
     """
@@ -159,7 +159,7 @@ def _require_resource(name: str) -> None:
 
 
 def renew_link(env: Environment, purpose: LinkPurpose, token: str, evidence: Evidence) -> None:
-    """Mail a new link in place of one that has expired, to the same subscriber.
+    """Mail a new link to the subscriber of an expired one.
 
     Raises `LinkInvalid`, `NotFound` (a resource that was removed), `TooMany`.
     """
@@ -205,7 +205,7 @@ def mail_link_to_holder(
     *,
     private: bool,
 ) -> None:
-    """Mail a link that was asked for on a page behind a subscriber's link.
+    """Mail a link that was requested on a page behind a subscriber's link.
 
     `private` tells that the page was opened with a link that was mailed to the subscriber alone.
     """
@@ -243,7 +243,7 @@ def _queue(
     *,
     entitled: bool,
 ) -> None:
-    """Queue a mail with a link if its mailbox has allowance; roll it back if not `entitled`."""
+    """Queue a mail with a link if its mailbox's limit allows; roll back if not `entitled`."""
     mailbox = lock_mailbox(env, session, target.email_key)
     context = {"resource": resource} if resource else None
     entitled = entitled and mailbox.allows(allowance, env.now)
@@ -274,7 +274,7 @@ def _write(
 
 
 def _find_target(session: Session, address: Address) -> Target | None:
-    """Find what is known of an address, with the same queries whatever that is."""
+    """Find the target of an address, with the same queries whether it is known or not."""
     connection = session.connection()
     known = connection.execute(_BY_KEY, {"key": address.key}).one_or_none()
     somewhere = connection.execute(_ANY_LIST).one_or_none()
@@ -289,7 +289,7 @@ def _find_target_by_handle(session: Session, handle: str) -> Target | None:
 
 
 def _renew_request(session: Session, target: Target, evidence: Evidence) -> SignUpRequest:
-    """Build the request whose confirmation is mailed once more.
+    """Build the sign-up request whose confirmation is mailed again.
 
     It is the latest request, or made from the subscription where there is none.
     """

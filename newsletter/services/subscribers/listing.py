@@ -1,4 +1,4 @@
-"""List subscribers and subscriptions for programs, page by page, each page of bounded cost.
+"""List subscribers and subscriptions for the API, page by page with bounded cost.
 
 A page that is to be filtered looks at `WINDOW` rows at most, and so may hold fewer rows than were
 asked for, or none: whether there is a next one is said apart. Of a list only its own are counted,
@@ -31,12 +31,12 @@ from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 WINDOW = 10_000
 HIGHEST = 2**31 - 1
-"""The highest number of a row that a database can be asked for."""
+"""The highest row id that every database accepts in a query."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedSubscription:
-    """A subscription, with whose it is."""
+    """A subscription with its subscriber."""
 
     subscriber_id: int
     email: str
@@ -45,7 +45,7 @@ class OwnedSubscription:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFilter:
-    """A choice of a list's subscriptions; None chooses all.
+    """A filter of a list's subscriptions; None matches all.
 
     `before` is the subscription that the page before ended with.
     """
@@ -59,7 +59,7 @@ class SubscriptionFilter:
 def list_subscribers(
     chosen: admin.SubscriberFilter, *, limit: int
 ) -> tuple[list[SubscriberView], int | None]:
-    """Return a page of subscribers, newest first, and what the next one is before.
+    """Return a page of subscribers, newest first, and the key of the next page.
 
     Of one list, that is a subscription; else a subscriber.
     """
@@ -97,7 +97,7 @@ def _list_subscribers_of(
 def list_subscriptions(
     chosen: SubscriptionFilter, *, limit: int
 ) -> tuple[list[OwnedSubscription], int | None]:
-    """Return a page of a list's subscriptions, newest first, and what is next.
+    """Return a page of a list's subscriptions, newest first, and the key of the next page.
 
     Raises `NotFound` (no such list).
     """
@@ -128,7 +128,7 @@ def list_subscriptions(
 
 
 def get_subscription(subscription_id: int) -> OwnedSubscription:
-    """Return one subscription.
+    """Return one subscription with its subscriber.
 
     Raises `NotFound`.
     """
@@ -141,7 +141,7 @@ def get_subscription(subscription_id: int) -> OwnedSubscription:
 
 
 def _find_lowest(session: Session, list_id: int | None, before: int) -> int:
-    """Return the last of the `WINDOW` subscriptions of a list before one; 1 if there are fewer.
+    """Return the lowest id among the `WINDOW` subscriptions of a list before one, or 1.
 
     Without a list, of all subscribers.
     """
@@ -153,7 +153,7 @@ def _find_lowest(session: Session, list_id: int | None, before: int) -> int:
 
 
 def _find_next(ids: Sequence[int], limit: int, lowest: int) -> int | None:
-    """Return what the next page is before: the last row, or the end of the window."""
+    """Return the key of the next page: the last row, or the end of the window."""
     if len(ids) == limit:
         return ids[-1]
     return lowest if lowest > 1 else None

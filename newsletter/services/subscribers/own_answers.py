@@ -1,4 +1,4 @@
-"""Let subscribers see and change what they filled into the author's own fields.
+"""Read and change a subscriber's answers to the author's own fields.
 
 Only a link to the account shows these: what somebody wrote of themselves is not for whoever gets a
 forwarded mail. A consent that is given here is recorded with its words, as in the form.
@@ -24,7 +24,7 @@ from newsletter.vocabulary import ConsentKind, FieldKind
 
 @dataclass(frozen=True, slots=True)
 class OwnAnswer:
-    """A field of the author's with its answer: a text, or whether it is ticked."""
+    """An author's field with its answer: a text, or the state of a checkbox."""
 
     name: str
     kind: FieldKind
@@ -57,7 +57,7 @@ def change_answers(
     evidence: Evidence,
     now: datetime,
 ) -> None:
-    """Replace the answers with what was `typed`: a text may be emptied, a consent withdrawn.
+    """Replace the answers by those `typed`; texts may be emptied and consents withdrawn.
 
     Raises `InvalidInput` by ``field-<list>-<name>``.
     """

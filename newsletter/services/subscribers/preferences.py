@@ -1,4 +1,4 @@
-"""Preferences: what a link shows of a subscriber's subscriptions, and lets its holder change.
+"""Read and change a subscriber's preferences through a signed link.
 
 Mails are forwarded, so a link in a mail is about that mail's own subscription: its cadence, topics,
 pause and end. Name, language, address, other lists, export and erasure need a link to the account:
@@ -46,7 +46,7 @@ NEEDS_ACCOUNT = Text("For this, please have a link of your own mailed to you fir
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """Whoever holds a link: the subscription it names, and how far it reaches."""
+    """The holder of a link: its subscription and scope."""
 
     subscription: Subscription
     scope: LinkScope
@@ -62,7 +62,7 @@ class _Holder:
 
     @property
     def subscriptions(self) -> list[Subscription]:
-        """Return the subscriptions that the link is about."""
+        """The subscriptions in the link's scope."""
         return self.subscriber.subscriptions if self.opens_account else [self.subscription]
 
 
@@ -78,7 +78,7 @@ def get_preferences(env: Environment, token: str) -> Preferences:
 def change_preferences(
     env: Environment, token: str, fields: Mapping[str, str], evidence: Evidence
 ) -> Preferences:
-    """Apply the fields of the form that are present, to the subscriptions that the link is about.
+    """Apply the submitted fields to the subscriptions in the link's scope.
 
     For each list: ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>``,
     ``topics-<slug>`` (then each ``topic-<slug>-<name>`` that is present is chosen). With a link to
@@ -114,7 +114,7 @@ def change_preferences(
 
 
 def mail_link(env: Environment, token: str, kind: RequestedLink) -> Preferences:
-    """Mail the subscriber a link to the account, to their data or to be erased.
+    """Mail the subscriber a link to their account, their data or erasure.
 
     Whoever holds the page's link, the mail goes to the
     subscriber; a link from a mail can only ask for the account. Raises `LinkError`, `InvalidInput`.
@@ -192,7 +192,7 @@ def _join(
     fields: Mapping[str, str],
     evidence: Evidence,
 ) -> None:
-    """Subscribe to more lists, at once: the link itself proves whose address it is."""
+    """Subscribe to more lists without confirmation: the link proves the address."""
     existing = {row.list_id: row for row in subscriber.subscriptions}
     for mailing_list in _find_lists(session, subscriber):
         if not fields.get(f"join-{mailing_list.slug}"):
@@ -209,7 +209,7 @@ def _join(
 
 
 def _find_lists(session: Session, subscriber: Subscriber) -> list[MailingList]:
-    """Return the lists of the senders who write to a subscriber, known by their domain.
+    """Find the lists with the same sender domains as a subscriber's lists.
 
     Other senders of this installation are not named to them (S06).
     """
@@ -249,7 +249,7 @@ def _open_link(env: Environment, session: Session, token: str) -> _Holder:
 
 
 def _list_offered(session: Session, holder: _Holder) -> list[MailingList]:
-    """List the lists whose choices a link opens."""
+    """List the lists that a link offers."""
     if holder.opens_account:
         return _find_lists(session, holder.subscriber)
     return [holder.subscription.mailing_list]

@@ -11,7 +11,7 @@ from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 @dataclass(frozen=True, slots=True)
 class TopicChoice:
-    """A topic of a list, and whether the subscriber gets it."""
+    """A topic of a list, and whether the subscriber has chosen it."""
 
     name: str
     chosen: bool
@@ -37,7 +37,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """The content of the page of preferences.
+    """Data types of the page of preferences.
 
     The address is masked: a forwarded mail must not give it away. `opens_account` tells that the
     link opens the account; otherwise there is one choice, and `name` and `new_masked` are empty.

@@ -1,4 +1,4 @@
-"""Export everything known of a subscriber as JSON, and erase it."""
+"""Export all data of a subscriber as JSON, and erase it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def find_linked_subscription(
 
 
 def export_data(env: Environment, token: str) -> dict[str, Any]:
-    """Return everything known of the subscriber of a link.
+    """Return all data of a link's subscriber.
 
     Raises `LinkError`.
     """
@@ -137,7 +137,7 @@ def _describe_requests(session: Session, subscription: Subscription) -> list[dic
 
 
 def _mail(session: Session, row: DeliveryRow) -> dict[str, Any]:
-    """Describe a mail: which campaign it was, and what the mail server answered."""
+    """Describe a mail: campaign, status and the mail server's reply."""
     campaign = session.get(Campaign, row.campaign_id) if row.campaign_id else None
     return {
         "mail": row.mail,
@@ -162,7 +162,7 @@ def _describe_series(session: Session, subscription: Subscription) -> list[dict[
 
 
 def _read_columns(row: Any, *, hidden: Iterable[str]) -> dict[str, Any]:
-    """Return every column of a row but the `hidden` ones, so that later columns are included."""
+    """Return every column of a row except `hidden` ones, so that new columns are included."""
     names = [attribute.key for attribute in row.__mapper__.column_attrs]
     return {name: _make_plain(getattr(row, name)) for name in names if name not in hidden}
 
@@ -172,7 +172,7 @@ def _make_plain(value: Any) -> Any:
 
 
 def erase(env: Environment, token: str) -> LinkedSubscription | None:
-    """Erase the subscriber of a link; a second time is no error.
+    """Erase the subscriber of a link; idempotent.
 
     Raises `LinkError`.
     """
@@ -188,7 +188,7 @@ def erase(env: Environment, token: str) -> LinkedSubscription | None:
 
 
 def erase_address(env: Environment, address: str) -> None:
-    """Erase a subscriber on the author's word.
+    """Erase a subscriber at the author's request.
 
     Raises `NotFound`.
     """
@@ -215,7 +215,7 @@ def find_disputed_request(env: Environment, token: str) -> LinkedSubscription | 
 
 
 def dispute_request(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription | None:
-    """Erase whoever says that they did not sign up, and suppress the address.
+    """Erase the subscriber of a disputed request, and suppress their address.
 
     Of a subscriber who once confirmed another list only the request ends, because a link in a mail
     must not end an account. Return the subscription that is left then, else None; a second time is
@@ -252,7 +252,7 @@ def _open_refusal(env: Environment, session: Session, token: str) -> Subscriptio
 def erase_subscriber(
     env: Environment, session: Session, subscriber: Subscriber, *, note: str = ""
 ) -> None:
-    """Delete a subscriber and everything that belongs to them.
+    """Erase a subscriber and everything that belongs to them.
 
     A keyed hash stays, so that no import brings them back, and counted rows of the outbox without
     any of their data (O07).
@@ -280,7 +280,7 @@ def erase_subscriber(
 
 
 def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -> None:
-    """Delete a subscriber with everything that names them; their messages stay counted."""
+    """Delete a subscriber with all personal data; their messages stay in the totals."""
     idempotency.forget_answers(session, subscriber)
     ids = [subscription.id for subscription in subscriber.subscriptions]
     outbox.cancel(session, ids, now=now)
@@ -294,7 +294,7 @@ def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -
 def _open_subscription(
     env: Environment, session: Session, purpose: LinkPurpose, token: str
 ) -> Subscription | None:
-    """Find the subscription through which a link was mailed, None if it was erased."""
+    """Return the subscription of a link, None if it was erased."""
     try:
         return open_subscriber(env, session, purpose, token)[1]
     except LinkInvalid:

@@ -1,4 +1,4 @@
-"""Ask subscribers to confirm once more, and end the subscriptions of those who do not answer.
+"""Reconfirmation campaigns: ask subscribers to confirm again, and unsubscribe the others.
 
 For lists whose consent is old, or was never asked for here (an import). The time to answer counts
 from when the server accepted the mail. Whoever does not answer is unsubscribed without another
@@ -42,16 +42,16 @@ from newsletter.vocabulary import (
 )
 
 SHORTEST = 7
-"""Days that subscribers have to answer at least: some read mail once a week."""
+"""The shortest time to answer, in days: some read mail once a week."""
 LONGEST = 180
-"""Days that subscribers have to answer at most."""
+"""The longest time to answer, in days."""
 STAYED = (ConsentKind.REAFFIRMED, ConsentKind.CONFIRMED, ConsentKind.RESUBSCRIBED)
-"""Evidence that counts as an answer if it is younger than the campaign."""
+"""Evidence that counts as an answer if it is newer than the campaign."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedReconfirmation:
-    """A campaign before it is sent: its recipients' number and its mail, in each language."""
+    """A prepared campaign: its number of recipients and its mail in each language."""
 
     slug: str
     recipients: int
@@ -61,7 +61,7 @@ class PreparedReconfirmation:
 
 @dataclass(frozen=True, slots=True)
 class ReconfirmationReport:
-    """The state of a campaign: how many were mailed, have answered, were unsubscribed."""
+    """The result of a campaign: subscribers mailed, confirmed and unsubscribed."""
 
     campaign: int
     mailed: int
@@ -74,7 +74,7 @@ class ReconfirmationReport:
 def prepare(
     env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False
 ) -> PreparedReconfirmation:
-    """Render the mail and count who would get it now.
+    """Render the mail and count its recipients.
 
     With `unproven` only those who never confirmed by mail. Raises `Refused`, `NotFound`,
     `TemplateProblem`.
@@ -107,7 +107,7 @@ def prepare(
 def send(
     env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False
 ) -> int:
-    """Make the campaign and freezes whom it asks.
+    """Create the campaign and freeze its recipients.
 
     Returns its id.
 
@@ -171,7 +171,7 @@ def _recipients_query(list_id: int, now: datetime, *, unproven: bool) -> Select[
 
 
 def _has_answered_clause(since: datetime) -> ColumnElement[bool]:
-    """Tell whether a subscription's owner has said yes since then, by a link from a mail."""
+    """Build the condition that a subscription was confirmed since then, by a link from a mail."""
     return exists().where(
         ConsentEvent.subscription_id == Subscription.id,
         ConsentEvent.kind.in_(STAYED),
@@ -180,7 +180,7 @@ def _has_answered_clause(since: datetime) -> ColumnElement[bool]:
 
 
 def get_reconfirmation(env: Environment, token: str) -> tuple[LinkedSubscription, bool]:
-    """Return the subscription of a link, and whether it has been answered.
+    """Return the subscription of a link, and whether it was confirmed already.
 
     Raises `LinkError`.
     """
@@ -192,7 +192,7 @@ def get_reconfirmation(env: Environment, token: str) -> tuple[LinkedSubscription
 
 
 def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription:
-    """Record that a subscriber stays; a second time changes nothing.
+    """Record a reconfirmation; idempotent.
 
     Raises `LinkError`.
     """
@@ -240,7 +240,7 @@ def _get_start(campaign: Campaign) -> datetime:
 
 
 def _get_message_id(session: Session, campaign: Campaign, subscription: Subscription) -> str:
-    """Return the Message-ID of the mail that asked."""
+    """Return the Message-ID of the reconfirmation mail."""
     domain = campaign.mailing_list.from_email.rpartition("@")[2]
     rows = [
         row.id
@@ -251,7 +251,7 @@ def _get_message_id(session: Session, campaign: Campaign, subscription: Subscrip
 
 
 def settle(env: Environment) -> int:
-    """Let those go whose time is over and who did not answer; for a worker.
+    """Unsubscribe those who did not answer in time; run by a worker.
 
     Returns how many there were.
     """
@@ -283,7 +283,7 @@ def _settle(env: Environment, campaign_id: int) -> int:
 
 
 def report_answers(campaign_id: int) -> ReconfirmationReport:
-    """Return the state of a campaign.
+    """Return the result of a reconfirmation campaign.
 
     Raises `NotFound`.
     """

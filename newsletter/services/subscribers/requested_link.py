@@ -1,4 +1,4 @@
-"""The links that a subscriber can have mailed on request."""
+"""The kinds of links that subscribers can request by mail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from newsletter.vocabulary import MailKind
 
 
 class RequestedLink(StrEnum):
-    """The destination of the link in a mail on request."""
+    """The destination of a requested link."""
 
     ACCOUNT = "link"
     STORY = "story"

@@ -1,4 +1,4 @@
-"""Tell subscribers why they get a mail: how it began, what they were sent, what comes next.
+"""Explain to subscribers why they get mail: origin, consent, mails sent, what comes next.
 
 Mails are forwarded, so the link in a mail tells of that mail's own subscription, and no more than
 its subscriber would tell a friend: the masked address, the month, the page of the form. The words
@@ -43,19 +43,19 @@ from newsletter.services.suppressions import is_suppressed
 from newsletter.vocabulary import ConsentKind, DeliveryStatus, EvidenceSource, SubscriptionStatus
 
 SHOWN_AT_MOST = 100
-"""The latest events, and mails, of each list that are shown; the data export has all of them."""
+"""The latest events and mails of each list that are shown; the data export has all of them."""
 _BEGINNINGS = {
     ConsentKind.REQUESTED: Beginning.FORM,
     ConsentKind.ADDED: Beginning.ADDED,
     ConsentKind.IMPORTED: Beginning.IMPORTED,
 }
 _NOTED = {ConsentKind.ADDED, ConsentKind.IMPORTED}
-"""Kinds of evidence whose note says how the author knows."""
+"""Kinds of evidence whose note is the author's reason."""
 _TOLD = (DeliveryStatus.SENT, DeliveryStatus.IN_DOUBT, DeliveryStatus.FAILED)
 
 
 def get_story(env: Environment, token: str) -> Story:
-    """Return the story of a link: of its list, or of everything if it was mailed on request.
+    """Return the story of a link's subscription, or of all if the link was mailed on request.
 
     Raises `LinkError`.
     """
@@ -65,7 +65,7 @@ def get_story(env: Environment, token: str) -> Story:
 
 
 def mail_story(env: Environment, token: str) -> Story:
-    """Mail the subscriber a link to the whole story, whoever holds the page's link.
+    """Mail the subscriber a link to the story of all their subscriptions.
 
     Raises `LinkError`, `TooMany`.
     """
@@ -115,7 +115,7 @@ def _describe(
 
 
 def _tell(env: Environment, session: Session, subscription: Subscription) -> ListStory:
-    """Describe a subscription as far as a forwarded mail may show it."""
+    """Describe a subscription with what a forwarded mail's holder may see."""
     mailing_list = subscription.mailing_list
     active = subscription.status is SubscriptionStatus.ACTIVE
     paused = active and is_paused(subscription.paused_until, env.now)
@@ -144,7 +144,7 @@ def _tell(env: Environment, session: Session, subscription: Subscription) -> Lis
 
 
 def _find_beginning(session: Session, subscription: Subscription) -> tuple[Beginning, str]:
-    """Return the beginning of a subscription, and the page of the form.
+    """Return the origin of a subscription, and the page of the form.
 
     It is told by the last evidence of a beginning before the subscription was confirmed.
     """
@@ -166,7 +166,7 @@ def _find_beginning(session: Session, subscription: Subscription) -> tuple[Begin
 
 
 def _is_known_page(env: Environment, subscription: Subscription, page: str) -> bool:
-    """Tell whether a page is one of ours or of the author's site."""
+    """Tell whether a page belongs to this program or to the author's site."""
     hosts = {
         urlsplit(url).hostname
         for url in (env.settings.base_url, subscription.mailing_list.site_url)
@@ -203,7 +203,7 @@ def _convert_to_local(moment: datetime | None, subscription: Subscription) -> da
 
 
 def _add_ledger(session: Session, subscription: Subscription, story: ListStory) -> ListStory:
-    """Add what only the subscriber may see: the evidence, and the mails."""
+    """Add the data that only the subscriber may see: evidence and mails."""
     noted = (
         select(ConsentEvent)
         .options(joinedload(ConsentEvent.wording))

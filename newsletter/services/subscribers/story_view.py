@@ -1,4 +1,4 @@
-"""The content of the page that tells subscribers why they get a mail."""
+"""Data types of the page that explains why a subscriber gets mail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Beginning(StrEnum):
     ADDED = "added"
     """The author added it."""
     IMPORTED = "imported"
-    """The author brought it along from another program."""
+    """The author imported it from another program."""
     JOINED = "joined"
     """The subscriber chose it on their page of preferences."""
     UNKNOWN = "unknown"
@@ -33,7 +33,7 @@ class Beginning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """The next mail of an active subscription.
+    """The next mail to an active subscription.
 
     `due_at` is the next digest's moment, None for instant mails; `overdue`: it is being made now.
     `held`: it goes once the list's author releases it, and no day is known.
@@ -53,7 +53,7 @@ class Upcoming:
 
 @dataclass(frozen=True, slots=True)
 class StoryEvent:
-    """A piece of evidence: what happened, when, on which page, and with which words."""
+    """A piece of evidence: event, time, page and wording."""
 
     at: datetime
     kind: ConsentKind
@@ -64,7 +64,7 @@ class StoryEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoryMail:
-    """A mail: what it was, what became of it and when; `subject` is "" but for campaigns."""
+    """A mail with its status and time; `subject` is "" except for campaigns."""
 
     at: datetime | None
     mail: MailKind
@@ -74,7 +74,7 @@ class StoryMail:
 
 @dataclass(frozen=True, slots=True)
 class ListStory:
-    """The story of one subscription; moments are in its list's time zone.
+    """The story of one subscription; times are in its list's time zone.
 
     `since` is when it was confirmed, `page` the form's without its query, each empty where it is
     not known. `upcoming` is None unless the subscription is active and not paused. `events` and
@@ -102,7 +102,7 @@ class ListStory:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The reasons why somebody gets mail.
+    """The stories of all subscriptions on the page.
 
     `private` tells that the link was mailed to the subscriber on request. Otherwise it may lie in a
     forwarded mail: then `lists` holds that mail's alone, and `name` is empty.

@@ -29,7 +29,7 @@ from newsletter.services.signup import confirmation_gate, confirmations
 from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource, MailKind, SubscriptionStatus
 
 UNDO_FOR = timedelta(days=1)
-"""An unsubscription can be taken back for so long: the link may lie in a forwarded mail."""
+"""Time in which an unsubscription can be undone; the link may be in a forwarded mail."""
 PAUSE = timedelta(days=30)
 """Length of the pause that the unsubscribe page offers instead."""
 REASON_WORDS = {
@@ -39,14 +39,14 @@ REASON_WORDS = {
     "never": Text("I never signed up"),
 }
 REASONS = tuple(REASON_WORDS)
-"""Codes of why a subscriber leaves: too many mails; other content than expected; never signed up;
-no longer needed.
+"""Codes of reasons for leaving: too many mails; other content than expected; never signed up; no
+longer needed.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedSubscription:
-    """A subscription as the holder of a link to it may see it.
+    """A subscription as the holder of its link may see it.
 
     `slower` are the cadences it could have instead; `can_undo` tells that it ended within a day;
     `retired` that the link lies in a mailbox that its subscriber has left: then the page says
@@ -68,7 +68,7 @@ class LinkedSubscription:
 
 
 def get_subscription(env: Environment, token: str) -> LinkedSubscription:
-    """Return the subscription of a link to unsubscribe.
+    """Return the subscription of an unsubscribe link.
 
     Raises `LinkError`.
     """
@@ -80,7 +80,7 @@ def get_subscription(env: Environment, token: str) -> LinkedSubscription:
 
 
 def get_request(env: Environment, token: str) -> LinkedSubscription:
-    """Return the subscription that a link asks to confirm.
+    """Return the subscription of a confirmation link.
 
     Raises `LinkError`.
     """
@@ -93,7 +93,7 @@ def get_request(env: Environment, token: str) -> LinkedSubscription:
 
 
 def confirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription:
-    """Make a subscription active; a second time changes nothing.
+    """Confirm a subscription; idempotent.
 
     Raises `LinkError`.
     """
@@ -109,7 +109,7 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscript
 
 
 def unsubscribe(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription:
-    """End a subscription at once; a second time changes nothing.
+    """Unsubscribe immediately; idempotent.
 
     A link from a mail to an address that its subscriber has left ends the subscription too, and
     shows nothing. Raises `LinkError`.
@@ -126,7 +126,7 @@ def unsubscribe(env: Environment, token: str, evidence: Evidence) -> LinkedSubsc
 def leave(
     env: Environment, session: Session, subscription: Subscription, evidence: Evidence
 ) -> None:
-    """End a subscription on its subscriber's word and queue a goodbye if it was active.
+    """End a subscription at its subscriber's request, and queue a goodbye if it was active.
 
     Goodbyes caused by links count against the allowance of links of the mailbox; those that the
     author causes do not.
@@ -150,7 +150,7 @@ def undo_unsubscribe(
     cadence: Cadence | None = None,
     pause: bool = False,
 ) -> LinkedSubscription:
-    """Take an unsubscription back within a day, for whoever was active before it.
+    """Undo an unsubscription within a day, if the subscription was active before it.
 
     With a slower `cadence` the subscription gets that one, with `pause` it rests for a month.
     Raises `LinkError`.
@@ -171,7 +171,7 @@ def undo_unsubscribe(
 
 
 def _can_undo(subscription: Subscription, now: datetime) -> bool:
-    """Tell whether an unsubscription can be taken back.
+    """Tell whether an unsubscription can be undone.
 
     The link works for ever and may lie in a forwarded mail: after a day it resumes nothing.
     """
@@ -182,7 +182,7 @@ def _can_undo(subscription: Subscription, now: datetime) -> bool:
 
 
 def list_slower_cadences(subscription: Subscription) -> tuple[Cadence, ...]:
-    """Return the cadences of its list that are slower than a subscription's own."""
+    """List the cadences of a list that are slower than a subscription's own."""
     later = CADENCES[CADENCES.index(subscription.cadence) + 1 :]
     return tuple(cadence for cadence in later if cadence in subscription.mailing_list.cadences)
 
@@ -194,7 +194,7 @@ def resume(
     evidence: Evidence,
     now: datetime,
 ) -> bool:
-    """Make a subscription active on its subscriber's word, and begin or go on with the series.
+    """Activate a subscription at its subscriber's request, and begin or continue the series.
 
     Return whether the welcome letter of a series was queued.
     """
@@ -208,7 +208,7 @@ def resume(
 def give_reason(
     env: Environment, token: str, reason: str, evidence: Evidence
 ) -> LinkedSubscription:
-    """Note once why a subscriber left, as one of the codes of `REASONS`.
+    """Record once the reason for leaving, one of the codes in `REASONS`.
 
     Raises `LinkError`.
     """
@@ -230,12 +230,12 @@ def give_reason(
 
 
 def _open_unsubscribe(env: Environment, session: Session, token: str) -> Subscription:
-    """Find the subscription of a link to unsubscribe."""
+    """Open an unsubscribe link, and return its subscription."""
     return open_subscription(env, session, LinkPurpose.UNSUBSCRIBE, token, lock=True)[0]
 
 
 def _open_confirm(env: Environment, session: Session, token: str) -> tuple[Subscription, int]:
-    """Find the subscription of a confirmation, and the number of its request (T04)."""
+    """Open a confirmation link; return its subscription and the number of its request (T04)."""
     subscription, number = open_subscription(env, session, LinkPurpose.CONFIRM, token, lock=True)
     ended = subscription.status is SubscriptionStatus.UNSUBSCRIBED
     if ended or not confirmations.is_current(session, subscription, number):
@@ -244,7 +244,7 @@ def _open_confirm(env: Environment, session: Session, token: str) -> tuple[Subsc
 
 
 def describe_subscription(subscription: Subscription, now: datetime) -> LinkedSubscription:
-    """Describe a subscription to the holder of a link to it."""
+    """Describe a subscription for the holder of its link."""
     mailing_list = subscription.mailing_list
     return LinkedSubscription(
         list_id=mailing_list.id,
@@ -262,7 +262,7 @@ def describe_subscription(subscription: Subscription, now: datetime) -> LinkedSu
 
 
 def _describe_retired(subscription: Subscription) -> LinkedSubscription:
-    """Describe a subscription to an old mailbox by its list only, which its mails named."""
+    """Describe a subscription for a retired link, by its list alone."""
     mailing_list = subscription.mailing_list
     return LinkedSubscription(
         list_id=mailing_list.id,

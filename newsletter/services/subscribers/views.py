@@ -1,4 +1,4 @@
-"""Describe subscribers to their author."""
+"""Describe subscribers and subscriptions for the author."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def get_subscriber(session: Session, address: str) -> Subscriber:
 
 
 def lock_subscriber(session: Session, subscriber: Subscriber) -> SubscriberView:
-    """Keep everybody else from changing a subscriber until the transaction ends; return how it is.
+    """Lock a subscriber until the transaction ends, and return their current view.
 
     Their subscriptions are locked too. SQLite has one writer at a time anyway.
     """
@@ -102,7 +102,7 @@ def get_view_of(address: str, *, lists: Collection[str] | None = None) -> Subscr
 def _get_on(
     session: Session, named: ColumnElement[bool], lists: Collection[str] | None
 ) -> Subscriber:
-    """Return a subscriber, as if there were nobody who has no subscription to one of `lists`."""
+    """Return a subscriber with a subscription to one of `lists`. Raises `NotFound` for others."""
     query = select(Subscriber).where(named)
     if lists is not None:
         ids = select(MailingList.id).where(MailingList.slug.in_(lists))
@@ -118,13 +118,13 @@ def _get_on(
 
 
 def describe_with_tags(session: Session, row: Subscriber) -> SubscriberView:
-    """Describe a subscriber to the author, with all subscriptions and tags."""
+    """Describe a subscriber with all subscriptions and tags."""
     words = tags.read_tags(session, [row.id]).get(row.id, ())
     return replace(describe_subscriber(session, row), tags=words)
 
 
 def read_topic_names(session: Session) -> dict[int, str]:
-    """Return the name of every topic by its id, to describe several subscribers."""
+    """Read the names of all topics by id, to describe several subscribers."""
     return {row.id: row.name for row in session.execute(select(Topic.id, Topic.name))}
 
 
@@ -134,7 +134,7 @@ def describe_subscriber(
     topic_names: Mapping[int, str] | None = None,
     list_ids: Collection[int] | None = None,
 ) -> SubscriberView:
-    """Describe a subscriber to the author, with the subscriptions to these lists (None: to all).
+    """Describe a subscriber with the subscriptions to these lists (None: to all).
 
     The name is theirs on every list. Whoever has confirmed none of these has not told it here.
     Their address is spelt by its key then: another spelling was typed on another list, perhaps.
@@ -153,7 +153,7 @@ def describe_subscriber(
 
 
 def describe_subscription(row: Subscription, topic_names: Mapping[int, str]) -> SubscriptionView:
-    """Describe a subscription to the author; `topic_names` by the ids of topics."""
+    """Describe a subscription; `topic_names` are by the ids of topics."""
     return SubscriptionView(
         row.id,
         row.mailing_list.slug,

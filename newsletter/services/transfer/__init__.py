@@ -1,1 +1,1 @@
-"""Import and export subscribers."""
+"""Import and export subscribers as files."""

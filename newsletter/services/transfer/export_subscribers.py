@@ -1,4 +1,4 @@
-"""Export everything known of subscribers as CSV, safe to open in a spreadsheet.
+"""Export all data of subscribers as CSV, safe to open in a spreadsheet.
 
 `import_subscribers` reads it back unchanged. Streamed, a page at a time; a file appears under its
 name only when it is whole.
@@ -86,12 +86,12 @@ def export_to_file(
 
 
 def is_ordinary(file: Path) -> bool:
-    """Tell whether a file of this name would be, or is, one that can be replaced."""
+    """Tell whether a path is a regular file that can be replaced, or free."""
     return not _is_written_through(file)
 
 
 def _is_written_through(file: Path) -> bool:
-    """Tell whether this is no ordinary file, or one that another program holds open."""
+    """Tell whether a path is a device, a pipe or another special file, which cannot be replaced."""
     if str(file.absolute()).startswith(("/dev/", "/proc/")):
         return True
     try:
@@ -140,7 +140,7 @@ def export_to_text(
 
 
 def iterate_pieces(*, slug: str | None = None) -> Iterator[bytes]:
-    """Yield the export in pieces of about a page of rows, in UTF-8: no more is in memory.
+    """Yield the export in UTF-8, in pieces of about a page of rows, to bound memory.
 
     With `slug` only the subscriptions of that list are written.
     """
@@ -166,7 +166,7 @@ def _format_cell(value: object) -> str:
 
 
 def _read_rows(slug: str | None, status: SubscriptionStatus | None) -> Iterator[Cells]:
-    """Yield every row.
+    """Yield every row of the export.
 
     Addresses that are suppressed without being a subscriber's come first, so that no other row of
     the file brings them back.
@@ -178,7 +178,7 @@ def _read_rows(slug: str | None, status: SubscriptionStatus | None) -> Iterator[
 
 
 def _read_pages(page: Callable[[Session, int], list[Cells]]) -> Iterator[Cells]:
-    """Yield the rows of page after page: memory stays flat, no lock is held long."""
+    """Yield rows page by page, to bound memory and the time of locks."""
     after = 0
     while True:
         with reading() as session:
@@ -190,7 +190,7 @@ def _read_pages(page: Callable[[Session, int], list[Cells]]) -> Iterator[Cells]:
 
 
 def _read_suppressed(session: Session, after: int) -> list[Cells]:
-    """Read suppressed addresses that are no subscriber's; of erased ones the hash."""
+    """Read suppressed addresses without a subscriber; of erased ones the hash."""
     query = (
         select(
             Suppression.id,
@@ -212,7 +212,7 @@ def _read_suppressed(session: Session, after: int) -> list[Cells]:
 
 
 def _read_unlisted(session: Session, after: int) -> list[Cells]:
-    """Read subscribers without a subscription: their list was removed."""
+    """Read subscribers without a subscription, whose list was removed."""
     query = (
         select(Subscriber.id, *_SUBSCRIBER, *_SUPPRESSION)
         .outerjoin(Suppression, Suppression.email_key == Subscriber.email_key)
@@ -299,7 +299,7 @@ def _make_cells(
     topic_names: dict[int, str],
     events: list[ConsentRecord],
 ) -> Cells:
-    """Make the cells of a subscription; topics by name, because ids differ elsewhere."""
+    """Build the cells of a subscription; topics by name, since ids differ between installations."""
     cells: Cells = dict(row._mapping)
     if events:
         latest = events[-1]

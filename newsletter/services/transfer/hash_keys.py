@@ -1,4 +1,4 @@
-"""Name the keys that hashes of erased addresses were made with, without giving them away.
+"""Compute fingerprints of the keys for hashes of erased addresses.
 
 A hash can only be recognised by an installation that has its key. A file says which keys that is,
 so that an import into another installation can tell its author.
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from newsletter.models import LastingKey
 
 DIGITS = 16
-"""Hexadecimal digits of a fingerprint: enough to tell any two installations apart."""
+"""Hexadecimal digits of a fingerprint: enough to distinguish installations."""
 
 
 def fingerprint_keys(session: Session) -> tuple[str, ...]:

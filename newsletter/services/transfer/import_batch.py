@@ -1,4 +1,4 @@
-"""Collect what one batch of an import changes, from what is known already and what its rows say.
+"""Collect the changes of one batch of an import, from stored data and the batch's rows.
 
 Decides nothing about consent (`import_subscribers.decide`); works in the caller's transaction.
 """
@@ -42,7 +42,7 @@ CONFIRMATIONS = (ConsentKind.CONFIRMED, ConsentKind.REAFFIRMED, ConsentKind.RESU
 
 
 class ImportBatch:
-    """The changes of one batch; `known` answers what is known, earlier rows included.
+    """The changes of one batch; `known` holds stored data, updated by earlier rows.
 
     `list_ids` are those of the lists that its rows are of.
 
@@ -67,7 +67,7 @@ class ImportBatch:
         self._topic_ids: dict[str, dict[str, int]] = {}
 
     def find_last_confirmation(self, known: KnownSubscription) -> datetime | None:
-        """Return the last moment at which the subscriber confirmed this subscription here."""
+        """Return the time at which the subscriber last confirmed this subscription here."""
         query = select(func.max(ConsentEvent.at)).where(
             ConsentEvent.subscription_id == known.subscription_id,
             ConsentEvent.kind.in_(CONFIRMATIONS),
@@ -83,7 +83,7 @@ class ImportBatch:
         return {name for name in row.topics if name.casefold() not in offers}
 
     def corrects(self, row: SubscriberRow, key: str, slug: str) -> bool:
-        """Tell whether a row changes the name, the language or the cadence.
+        """Tell whether a row changes the name, language or cadence.
 
         A missing name or language is added. What subscribers have chosen here themselves is kept.
         """
@@ -130,7 +130,7 @@ class ImportBatch:
         self.known.set_subscription(address.key, slug, after)
 
     def put_address(self, row: SubscriberRow, address: Address) -> None:
-        """Collect a subscriber with their tags, or what a row corrects in one who is known."""
+        """Collect a new subscriber with tags, or a row's corrections of a known one."""
         key = address.key
         known = self.known.find_address(key)
         language = _find_new_language(row, known)
@@ -160,7 +160,7 @@ class ImportBatch:
             self.known.set_address(key, replace(known, named=named, language=language))
 
     def put_subscriber(self, row: SubscriberRow, address: Address) -> bool:
-        """Collect a subscriber without a subscription; return False if nothing of it is new."""
+        """Collect a subscriber without a subscription; return False if nothing is new."""
         if (
             self.known.is_subscriber(address.key)
             and not self.known.find_new_tags(address.key, row.tags)
@@ -187,7 +187,7 @@ class ImportBatch:
         )
 
     def suppress_hash(self, row: SubscriberRow) -> bool:
-        """Collect the hash of an erased address; return False if it is known already."""
+        """Collect the hash of an erased address; return False if it is stored already."""
         if self.known.has_hash(row.suppressed_hash):
             return False
         self.known.add_hash(row.suppressed_hash)
@@ -201,7 +201,7 @@ class ImportBatch:
         return True
 
     def write(self) -> None:
-        """Write everything that was collected.
+        """Write all collected changes.
 
         Raises `Conflict` if another transaction wrote one of the rows meanwhile.
         """
@@ -283,7 +283,7 @@ class ImportBatch:
         status: SubscriptionStatus,
         note: str,
     ) -> None:
-        """Collect the whole record of a subscription that is new here, or else one record."""
+        """Collect the consent record of a new subscription, or one event of a known one."""
         if row.events and not known.status:
             self._rows.evidence += [(key, record) for record in row.events]
             return

@@ -1,4 +1,4 @@
-"""Write the events of an import: those of each batch as a set, and one when it has finished."""
+"""Record the events of an import: those of each batch in bulk, and one at the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from newsletter.vocabulary import Actor, ConsentKind, EventKind, SubscriptionSta
 
 @dataclass(frozen=True, slots=True)
 class ImportedTransition:
-    """A subscription whose status an import has set; `before` is None for a new one."""
+    """A subscription's change of status by an import; `before` is None for a new one."""
 
     subscription_id: int
     list_id: int
@@ -29,7 +29,7 @@ class ImportedTransition:
 def record_import_batch(
     session: Session, transitions: Iterable[ImportedTransition], now: datetime
 ) -> None:
-    """Write the events of a batch of an import in one statement.
+    """Record the events of a batch in one statement.
 
     A new row that had unsubscribed elsewhere was never subscribed here, and gets no event.
     """
@@ -78,7 +78,7 @@ def _count(row: ImportedTransition, now: datetime) -> Counted:
 def record_import_finished(
     session: Session, list_ids: Iterable[int], platform: str, now: datetime
 ) -> None:
-    """Write one event for each list that an import has finished with.
+    """Record one event for each list of a finished import.
 
     Its reason is the name of the platform that the file came from.
     """

@@ -1,4 +1,4 @@
-"""Keep subscriber files that authors upload on a page, until they are imported or discarded.
+"""Store subscriber files that authors upload, until they are imported or discarded.
 
 A worker reads them (import_work.py), never a web request: first a dry run, which shows what would
 happen; the import itself waits for its author. The bytes lie in ``imports/`` beside the settings,
@@ -34,26 +34,24 @@ from newsletter.tokens import new_handle
 
 FOLDER = "imports"
 BYTES_AT_MOST = 100 << 20
-"""Bytes of an uploaded file: some 1,500,000 addresses with names. What is larger is imported on the
-command line.
-"""
+"""Bytes of an uploaded file, some 1,500,000 addresses with names; larger ones need the command."""
 WAITING_AT_MOST = 5
-"""Files that may lie here at the same time."""
+"""The most files stored at the same time."""
 UNDECIDED_FOR = timedelta(days=1)
-"""A file that nobody decides on is kept for so long."""
+"""Retention of files without a decision of their author."""
 KEPT_FOR = timedelta(days=30)
-"""The counts of an import are kept for so long."""
+"""Retention of the counts of an import."""
 
 WAITING = (ImportState.UPLOADED, ImportState.APPROVED)
-"""The states in which a worker has something to do."""
+"""The states in which a file waits for a worker."""
 KEEPING = (*WAITING, ImportState.CHECKED, ImportState.REFUSED)
-"""The states in which the bytes are kept."""
+"""The states in which the file's bytes are stored."""
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ImportChoices:
-    """The statements of an author about a file.
+    """An author's choices about an uploaded file.
 
     The list (empty: those that it names), whose file it is (empty: its header says), what columns
     mean, and how the author knows that all have agreed.
@@ -67,7 +65,7 @@ class ImportChoices:
 
 @dataclass(frozen=True, slots=True)
 class ImportFileView:
-    """An uploaded file as its author sees it; `result` is what its latest reading counted."""
+    """An uploaded file as its author sees it; `result` holds the counts of the latest reading."""
 
     id: int
     filename: str
@@ -82,14 +80,14 @@ class ImportFileView:
 
     @property
     def waits(self) -> bool:
-        """Tell whether a worker has something to do."""
+        """Tell whether the file waits for a worker."""
         return self.state in WAITING
 
 
 def keep_file(
     env: Environment, author_id: int, source: IO[bytes], filename: str, choices: ImportChoices
 ) -> int:
-    """Keep an uploaded file until it is imported or discarded, and return its number.
+    """Store an uploaded file, and return its id.
 
     Raises `InvalidInput`, `NotFound` (no such list), `Refused` where too many wait.
     """
@@ -125,7 +123,7 @@ def keep_file(
 
 
 def _check_choices(choices: ImportChoices) -> dict[str, Any]:
-    """Return the columns for what an author says of a file.
+    """Validate an author's choices, and return them as columns.
 
     Raises `InvalidInput`, `NotFound`.
     """
@@ -151,7 +149,7 @@ def _make_folder(env: Environment) -> Path:
 
 
 def _copy(source: IO[bytes], path: Path) -> int:
-    """Copy bytes to a file that only its owner reads, and return their number."""
+    """Copy bytes to a private file, and return their number."""
     size = 0
     with open_private(path, "xb") as out:
         while chunk := source.read(_CHUNK):
@@ -188,7 +186,7 @@ def get_file(import_id: int) -> ImportFileView:
 
 
 def check_again(env: Environment, import_id: int, choices: ImportChoices) -> None:
-    """Have a file read again with other words on it; nothing is imported.
+    """Queue a file to be read again with other choices, without importing it.
 
     Raises `InvalidInput`, `NotFound`, `Refused`.
     """
@@ -197,7 +195,7 @@ def check_again(env: Environment, import_id: int, choices: ImportChoices) -> Non
 
 
 def approve(env: Environment, import_id: int) -> None:
-    """Have a worker import a file that was read.
+    """Queue a file that was read to be imported.
 
     Raises `NotFound`, `Refused`.
     """
@@ -205,7 +203,7 @@ def approve(env: Environment, import_id: int) -> None:
 
 
 def discard(env: Environment, import_id: int) -> None:
-    """Delete a file; rows of it that were imported already stay.
+    """Delete a file; rows already imported stay.
 
     Raises `NotFound`, `Refused`.
     """
@@ -238,7 +236,7 @@ def _decide(
 
 
 def delete_old_files(env: Environment) -> None:
-    """Delete files that nobody decided on, old counts, and bytes without a row."""
+    """Delete undecided files, old counts, and bytes without a row."""
     with transaction() as session:
         undecided = (ImportState.CHECKED, ImportState.REFUSED, ImportState.UPLOADED)
         session.execute(

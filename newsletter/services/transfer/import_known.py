@@ -1,4 +1,4 @@
-"""Gather what is known of the addresses in one batch of an import.
+"""Read the stored data about the addresses in one batch of an import.
 
 Read from the database in a few queries; then the batch adds what its own rows change, and a dry run
 what earlier batches would have changed.
@@ -26,12 +26,12 @@ CHOICES = (
     ConsentKind.CHANGED,
     ConsentKind.MOVED,
 )
-"""Evidence of what subscribers do themselves, unless its source is the author."""
+"""Evidence of choices by subscribers themselves, unless its source is the author."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownAddress:
-    """The state of an address before a row is read.
+    """The stored state of an address before a row is applied.
 
     `chosen`: the subscriber has chosen something here, so that a file does not change their
     language or cadence. `erased`: only the hash of the address is left.
@@ -46,7 +46,7 @@ class KnownAddress:
 
 @dataclass(frozen=True, slots=True)
 class KnownSubscription:
-    """The state of an address on a list before a row is read.
+    """The stored state of a subscription before a row is applied.
 
     `status` is None if there is no subscription. `left`: it ended once and was not confirmed since.
     """
@@ -58,13 +58,11 @@ class KnownSubscription:
 
 
 Before = dict[int, KnownSubscription | KnownAddress]
-"""What a dry run made of earlier batches, by the hash of what it is about: a million rows in little
-memory.
-"""
+"""The results of a dry run's earlier batches, by hash to save memory."""
 
 
 class BatchKnowledge:
-    """The state of the addresses `keys`, and of the `erased` hashes.
+    """The stored state of the addresses `keys` and of the hashes `erased`.
 
     `before` is what a dry run made of earlier batches, and is added to; None for a real run.
     """
@@ -89,18 +87,18 @@ class BatchKnowledge:
         self._hashes = _read_hashes(session, erased)
 
     def find_subscription(self, key: str, slug: str) -> KnownSubscription:
-        """Return what is known of an address on a list."""
+        """Return the state of an address on a list."""
         earlier = cast(KnownSubscription | None, self._find_before((key, slug)))
         return earlier or self._subscriptions.get((key, slug)) or _NO_SUBSCRIPTION
 
     def set_subscription(self, key: str, slug: str, known: KnownSubscription) -> None:
-        """Replace what is known of an address on a list."""
+        """Replace the state of an address on a list."""
         self._subscriptions[key, slug] = known
         if self._before is not None:
             self._keep_for_dry_run((key, slug), replace(known, subscription_id=None))
 
     def list_subscription_ids(self) -> dict[tuple[str, str], int]:
-        """Return the ids of the subscriptions that are stored, by address and list."""
+        """Return the ids of stored subscriptions, by address and list."""
         return {
             key: known.subscription_id
             for key, known in self._subscriptions.items()
@@ -108,12 +106,12 @@ class BatchKnowledge:
         }
 
     def find_address(self, key: str) -> KnownAddress:
-        """Return what is known of an address."""
+        """Return the state of an address."""
         earlier = cast(KnownAddress | None, self._find_before((key, "address")))
         return earlier or self._addresses.get(key) or _NO_ADDRESS
 
     def set_address(self, key: str, known: KnownAddress) -> None:
-        """Replace what is known of an address."""
+        """Replace the state of an address."""
         self._addresses[key] = known
         self._keep_for_dry_run((key, "address"), known)
 
@@ -122,11 +120,11 @@ class BatchKnowledge:
         return key in self.subscriber_ids or self._find_before((key, "subscriber")) is not None
 
     def add_subscriber(self, key: str) -> None:
-        """Note for later batches of a dry run that an address is stored."""
+        """Record for later batches of a dry run that an address would be stored."""
         self._keep_for_dry_run((key, "subscriber"), _NO_ADDRESS)
 
     def find_new_tags(self, key: str, words: tuple[str, ...]) -> set[str]:
-        """Return those of the tags that an address does not have yet."""
+        """Return the tags that an address does not have yet."""
         if not words:
             return set()
         missing = set(tags.clean_tags(words)) - self._tags.get(key, set())
@@ -160,7 +158,7 @@ class BatchKnowledge:
 _NO_SUBSCRIPTION = KnownSubscription()
 _NO_ADDRESS = KnownAddress()
 _SHARED: dict[Any, Any] = {}
-"""One object for each distinct value, so that a dry run of a million rows needs little memory."""
+"""Interned values, to save memory in a dry run of a million rows."""
 
 
 def _read_addresses(
@@ -211,7 +209,7 @@ def _read_subscriptions(
 
 
 def _read_choosers(session: Session, keys: Sequence[str]) -> set[str]:
-    """Return those of the addresses whose subscribers have chosen something themselves."""
+    """Return the addresses whose subscribers have made choices themselves."""
     if not keys:
         return set()
     query = (

@@ -8,7 +8,7 @@ from enum import StrEnum
 from newsletter.i18n import Text
 
 PROBLEMS_SHOWN = 20
-"""Problems that are kept, the first ones: more would only fill the screen."""
+"""The most problems that are reported, the first ones."""
 
 
 class RowResult(StrEnum):
@@ -17,12 +17,12 @@ class RowResult(StrEnum):
     NEW = "new"
     UPDATED = "updated"
     DUPLICATE = "duplicate"
-    """It says nothing that is not known."""
+    """It contains nothing new."""
     REJECTED = "rejected"
 
 
 class RowStanding(StrEnum):
-    """The state of a row's subscriber after the import."""
+    """The status of a row's subscriber after the import."""
 
     ACTIVE = "active"
     PENDING = "pending"
@@ -32,7 +32,7 @@ class RowStanding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """The outcome of a row; `standing` is None for a rejected one."""
+    """The result of a row; `standing` is None for a rejected one."""
 
     result: RowResult
     standing: RowStanding | None = None
@@ -41,7 +41,7 @@ class RowOutcome:
 
 @dataclass(slots=True)
 class ImportResult:
-    """The outcome of an import, or of a dry run.
+    """The result of an import or a dry run.
 
     rows = new + updated + duplicate + rejected, and rows = active + inactive + rejected, where
     inactive = pending + unsubscribed + suppressed. `silent` counts the rows that say nothing of
@@ -70,7 +70,7 @@ class ImportResult:
     columns: dict[str, str] = field(default_factory=dict)
 
     def count(self, line: int, outcome: RowOutcome) -> None:
-        """Count a row by its result and by where its subscriber stands, and keep its problem."""
+        """Count a row by its result and its subscriber's status, and add its problem."""
         self.rows += 1
         self._add_one(outcome.result)
         if outcome.standing is not None:

@@ -1,4 +1,4 @@
-"""Write the rows that a batch of an import has collected, in a few statements."""
+"""Write the collected rows of an import's batch in a few statements."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Transition:
 
 @dataclass(slots=True)
 class CollectedRows:
-    """The rows that a batch is to write: new ones by address, changes by the ids of rows."""
+    """The collected rows of a batch: new ones by address, changes by row id."""
 
     subscribers: dict[str, Columns] = field(default_factory=dict)
     subscriptions: dict[Key, Columns] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class RowWriter:
         self._list_ids = list_ids
 
     def write(self, now: datetime) -> None:
-        """Write everything, in the order of the addresses.
+        """Write all rows, in the order of addresses.
 
         Two imports at once wait for each other then, and do not lock each other out. Raises
         `Conflict` if another transaction wrote one of the rows meanwhile.
@@ -128,7 +128,7 @@ class RowWriter:
         insert_rows(self._session, _tags, rows)
 
     def _insert_evidence(self) -> None:
-        """Insert the consent records, with the texts that were agreed to."""
+        """Insert the consent records and their wordings."""
         first_used: dict[str, datetime] = {}
         for _, record in self._rows.evidence:
             if record.wording:
@@ -176,5 +176,5 @@ def _to_columns(record: ConsentRecord) -> Columns:
 
 
 def _read_source(text: str) -> EvidenceSource:
-    """Return the source that a file names, `IMPORT` if it is none of the known ones."""
+    """Return the source named in a file, `IMPORT` if it is unknown."""
     return _SOURCES.get(text, EvidenceSource.IMPORT)

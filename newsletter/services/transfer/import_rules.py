@@ -1,4 +1,4 @@
-"""Decide what becomes of a subscription by what a row of a file says. Pure.
+"""Decide the status of a subscription from a row of an import. Pure.
 
 What subscribers did here themselves stands above any file.
 """
@@ -23,11 +23,11 @@ SUPPRESSED_FOR: dict[StatusWord, SuppressionReason] = {
     StatusWord.COMPLAINED: SuppressionReason.COMPLAINT,
     StatusWord.BLOCKED: SuppressionReason.MANUAL,
 }
-"""The reason to suppress an address for a word of another program's."""
+"""The suppression reasons for statuses of other programs."""
 
 
 def choose_status(row: SubscriberRow, because: str) -> SubscriptionStatus:
-    """Return the status that a row alone would give.
+    """Return the status that a row asks for, regardless of stored data.
 
     `because` is the author's statement that everybody in the file has agreed.
     """
@@ -47,7 +47,7 @@ def choose_status(row: SubscriberRow, because: str) -> SubscriptionStatus:
 def decide(
     known: KnownSubscription, target: SubscriptionStatus, *, left_after_all: bool = True
 ) -> SubscriptionStatus:
-    """Decide the status of a subscription that is `known`, by a row whose status is `target`.
+    """Decide the status of a `known` subscription, for a row with the status `target`.
 
     A subscriber who has unsubscribed stays so; one who asked again after that must confirm it
     themselves. `left_after_all`: they have not confirmed here after the day on which they left
@@ -65,19 +65,19 @@ def decide(
 
 
 def has_left_after_all(left_at: datetime | None, confirmed_at: datetime | None) -> bool:
-    """Tell whether a subscriber has not confirmed here since they left according to the file."""
+    """Tell whether a subscriber left, by the file, after their last confirmation here."""
     return left_at is None or confirmed_at is None or confirmed_at <= left_at
 
 
 def make_note(row: SubscriberRow, because: str) -> str:
-    """Make the note of the evidence from what the row and the author say."""
+    """Build the evidence's note from the row and the author's reason."""
     if row.source != EvidenceSource.IMPORT:
         return row.note
     return "; ".join(part for part in (row.note, because) if part)
 
 
 def choose_list(slug: str, lists: Collection[str], row: SubscriberRow) -> tuple[str, str]:
-    """Return the list that a row is for, and the problem if there is none.
+    """Return the list of a row, and the problem if there is none.
 
     `slug` is the list that the author named, or "". Nobody joins a list that the file does not
     name.
@@ -100,7 +100,7 @@ def choose_list(slug: str, lists: Collection[str], row: SubscriberRow) -> tuple[
 
 
 def find_problem(row: SubscriberRow, slug: str, unknown_topics: Collection[str]) -> str:
-    """Describe what was not understood in a row that counts, or return ""."""
+    """Describe the values of an accepted row that were not understood, or return ""."""
     if row.extra:
         return _describe_extra_cells(row)
     if row.word == StatusWord.UNKNOWN:

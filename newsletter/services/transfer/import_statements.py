@@ -1,4 +1,4 @@
-"""Change the rows that a batch of an import corrects, in a few statements."""
+"""Update the rows that an import's batch corrects, in a few statements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _subscriptions = cast(Table, Subscription.__table__)
 
 
 def update_subscribers(session: Session, corrected: Mapping[int, dict[str, Any]]) -> None:
-    """Set the name, the language or both of each subscriber, by their ids."""
+    """Update names and languages of subscribers, by id."""
     for names in (["name"], ["language"], ["language", "name"]):
         rows = [
             {"row": id_, **{f"new_{name}": values[name] for name in names}}
@@ -29,7 +29,7 @@ def update_subscribers(session: Session, corrected: Mapping[int, dict[str, Any]]
 
 
 def update_subscriptions(session: Session, changed: Mapping[int, dict[str, Any]]) -> None:
-    """Set what changes in each subscription, by their ids.
+    """Update changed columns of subscriptions, by id.
 
     `seq` is where its list stands now: one that becomes active is owed what comes from now on.
     """

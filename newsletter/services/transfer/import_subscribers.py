@@ -1,4 +1,4 @@
-"""Import subscribers from a file of another program, or of this one.
+"""Import subscribers from a file of this or another program.
 
 The file is streamed in batches, one transaction each. Reading rows a second time changes nothing,
 so an import that was killed is simply run again. Nobody is mailed. What subscribers did here
@@ -50,9 +50,9 @@ from newsletter.services.transfer.import_rules import (
 from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
 BATCH = 4000
-"""Rows in a transaction: each transaction dirties most of the large indexes once."""
+"""Rows in a transaction; each transaction rewrites most pages of the large indexes."""
 TRIES = 5
-"""Times that a batch is tried while others write the same rows."""
+"""Tries of a batch while other processes write the same rows."""
 SAME_MOMENT = (
     "uq_subscribers_email_key",
     "uq_subscriptions_list_id_subscriber_id",
@@ -63,21 +63,19 @@ SAME_MOMENT = (
     "fk_consent_events_subscription_id_subscriptions",
     "fk_events_subscription_id_subscriptions",
 )
-"""Constraints that a sign-up, an erasure or another import at the same moment breaks: the batch is
-tried again.
-"""
+"""Constraints that a concurrent sign-up, erasure or import may break: the batch is tried again."""
 FOREIGN_HASH = Text(
     "an erased address whose hash was made with the key of another installation; it is stored, "
     "but the address cannot be recognised here and may be added again"
 )
 
 Progress = Callable[[ImportResult], None]
-"""Called after each batch with what has been done so far."""
+"""A callback after each batch, with the result so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """The request for an import.
+    """The options of an import.
 
     `slug` is the list, empty if the file itself names lists; `because` is the author's statement
     that everybody in the file has agreed; `hash_keys` are the fingerprints of our lasting keys.
@@ -100,7 +98,7 @@ def import_file(
     dry_run: bool = False,
     progress: Progress = lambda done: None,
 ) -> ImportResult:
-    """Import every row of `file` (``-``: standard input); each counts once.
+    """Import every row of `file` (``-`` for standard input).
 
     Without `because`, a subscriber of whose consent the file says nothing waits as pending.
 
@@ -146,7 +144,7 @@ def _import_table(
     before: Before,
     progress: Progress,
 ) -> set[int]:
-    """Import the rows of a table, and return the ids of the lists that they are of."""
+    """Import the rows of a table, and return the ids of their lists."""
     list_ids: set[int] = set()
     done.platform = table.platform.name
     done.encoding = table.encoding
@@ -208,7 +206,7 @@ def _is_silent(row: SubscriberRow | TableRow) -> bool:
 
 
 def _parse_address(env: Environment, row: SubscriberRow | TableRow) -> Address | str:
-    """Return the row's address, or why it has none; an erased one is empty."""
+    """Return the row's address, or the problem; an erased address is empty."""
     if isinstance(row, TableRow):
         return row.problem
     if not row.email.strip():
@@ -227,7 +225,7 @@ def _import_row(
     row: SubscriberRow | TableRow,
     address: Address | str,
 ) -> RowOutcome:
-    """Collect what a row changes, and return what became of it."""
+    """Collect the changes of a row, and return its result."""
     if isinstance(address, str) or isinstance(row, TableRow):
         return RowOutcome(RowResult.REJECTED, problem=str(address))
     if not address.key:
@@ -276,7 +274,7 @@ def _find_suppression(row: SubscriberRow, status: SubscriptionStatus) -> Suppres
 
 
 def _import_hash(request: ImportRequest, batch: ImportBatch, row: SubscriberRow) -> RowOutcome:
-    """Collect the hash of an erased address, and say if no key of ours can recognise it."""
+    """Collect the hash of an erased address; report one made with another installation's key."""
     if not batch.suppress_hash(row):
         return RowOutcome(RowResult.DUPLICATE, RowStanding.SUPPRESSED)
     is_ours = bool(row.hash_keys) and set(row.hash_keys) <= set(request.hash_keys)
@@ -284,7 +282,7 @@ def _import_hash(request: ImportRequest, batch: ImportBatch, row: SubscriberRow)
 
 
 def _import_without_list(batch: ImportBatch, row: SubscriberRow, address: Address) -> RowOutcome:
-    """Collect an address of our own file that is on no list: suppressed, or unsubscribed."""
+    """Collect an address without a list from an export: suppressed or unsubscribed."""
     if batch.known.find_address(address.key).suppressed:
         return RowOutcome(RowResult.DUPLICATE, RowStanding.SUPPRESSED)
     if row.suppressed:

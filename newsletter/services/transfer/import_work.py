@@ -1,4 +1,4 @@
-"""Read and import the subscriber files that authors uploaded; for workers.
+"""Read and import uploaded subscriber files, in a worker.
 
 Reading a file again changes nothing, so a worker that was killed is simply followed by the next.
 """
@@ -35,18 +35,18 @@ from newsletter.services.transfer.import_subscribers import import_file
 log = logging.getLogger("newsletter.imports")
 
 LEASE = timedelta(minutes=5)
-"""How long a worker has a file for itself without a word from it. Two at once would do no harm."""
+"""Lifetime of a worker's claim on a file without progress. Two workers at once would do no harm."""
 FAILED = Text("this program failed on it; what was read before that is saved. See its log")
 TRIES_AT_MOST = 3
-"""How often a worker may begin with a file before it counts as one that ends workers."""
+"""The most claims of a file, after which it counts as one that crashes workers."""
 
 
 class _Stopped(Exception):
-    """The worker ends, or the author discarded the file."""
+    """Raised when the worker stops or the author has discarded the file."""
 
 
 def work_on_files(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> None:
-    """Read or import what waits, one file after the other; for workers."""
+    """Process the waiting files one after another."""
     with reading() as session:
         waiting = list(
             session.execute(
@@ -62,7 +62,7 @@ def work_on_files(env: Environment, *, stop: Callable[[], bool] = lambda: False)
 
 
 def _claim(env: Environment, import_id: int) -> bool:
-    """Take a file, unless another worker has it."""
+    """Claim a file, unless another worker has claimed it."""
     with transaction() as session:
         free = or_(ImportFile.leased_until.is_(None), ImportFile.leased_until < env.now)
         result = session.execute(
@@ -121,7 +121,7 @@ def _work(env: Environment, import_id: int, file: Path, stop: Callable[[], bool]
 
 
 def _report(env: Environment, view: ImportFileView, done: ImportResult) -> bool:
-    """Write down how far the work is; False where its author decided otherwise meanwhile."""
+    """Record the progress; return False if the author changed their decision meanwhile."""
     with transaction() as session:
         result = session.execute(
             update(ImportFile)
