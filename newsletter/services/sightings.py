@@ -1,4 +1,4 @@
-"""Count in memory what is seen too often to write it down each time; written once a minute.
+"""Count frequent events in memory, and write the counts to the database once a minute.
 
 Views of the archive, files that were fetched, refusals for now: a killed process loses a minute of
 them. The counts of several processes add up. Nothing of who was seen is kept.
@@ -17,19 +17,19 @@ from newsletter.services.figures import Counted
 from newsletter.statistics_vocabulary import Figure
 
 AT_MOST = 2000
-"""Figures that are told apart between two times of writing; others are not counted."""
+"""Different figures counted between two writes; further ones are not counted."""
 Key = tuple[int, int, datetime, Figure, str]
 
 
 class Sightings:
-    """Numbers of this process since they were last taken. Any thread may count."""
+    """Thread-safe counts of this process since they were last taken."""
 
     def __init__(self) -> None:
         self._counts: Counter[Key] = Counter()
         self._lock = threading.Lock()
 
     def count(self, row: Counted) -> None:
-        """Count so many more of a figure; of a state, the number takes the place of the last."""
+        """Add to a figure; the number of a state replaces the earlier one."""
         key = (row.list_id, row.campaign_id, figures.cut(row.at), row.figure, row.name)
         with self._lock:
             if key not in self._counts and not self._has_room(row.figure):
@@ -40,14 +40,14 @@ class Sightings:
                 self._counts[key] += row.count
 
     def _has_room(self, figure: Figure) -> bool:
-        """Tell whether one more can be told apart; names that visitors give take little of it."""
+        """Tell whether another figure can be counted; names from visitors have a small share."""
         if figure in figures.BY_VISITORS:
             known = sum(key[3] is figure for key in self._counts)
             return known < figures.NAMES_A_DAY
         return len(self._counts) < AT_MOST
 
     def take(self) -> list[Counted]:
-        """Return the numbers and begin anew."""
+        """Return the counts and reset them."""
         with self._lock:
             counts = dict(self._counts)
             self._counts.clear()
@@ -58,7 +58,7 @@ class Sightings:
 
 
 def write_sightings(sightings: Sightings) -> None:
-    """Record what this process has seen; keep it where that fails."""
+    """Write the counts of this process to the database; keep them if that fails."""
     rows = sightings.take()
     if not rows:
         return

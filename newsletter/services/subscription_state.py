@@ -48,7 +48,7 @@ _REQUESTED = Prepared(
 
 
 def insert_pending(session: Session, values: dict[str, Any]) -> None:
-    """Insert a pending subscription from a row of the other columns' `values`, its id included.
+    """Insert a pending subscription with the `values` of its other columns, including the id.
 
     Past the ORM: every visitor of a form may cause it. `record_requested` writes the event.
     """
@@ -56,7 +56,7 @@ def insert_pending(session: Session, values: dict[str, Any]) -> None:
 
 
 def mark_requested(session: Session, subscription_id: int, number: int, now: datetime) -> None:
-    """Make an existing subscription pending, for its request of this `number`.
+    """Set an existing subscription to pending, for its request of this `number`.
 
     Past the ORM, as `insert_pending`.
     """
@@ -73,7 +73,7 @@ def record_requested(
     *,
     consent_event_id: int | None,
 ) -> None:
-    """Write the event of a request whose evidence has been noted, and count it."""
+    """Record the event of a sign-up request, and count it."""
     source = evidence.source
     event = NewEvent(
         EventKind.SUBSCRIPTION_REQUESTED,
@@ -96,7 +96,7 @@ def add_pending(
     *,
     cadence: Cadence | None = None,
 ) -> Subscription:
-    """Add a subscription that the same transaction makes active with `activate`.
+    """Add a subscription that the same transaction activates with `activate`.
 
     It writes neither evidence nor event.
     """
@@ -126,7 +126,7 @@ def activate(
     wording: str = "",
     message_id: str = "",
 ) -> None:
-    """Make a subscription active, without a pause; it is owed what its list gets from now on.
+    """Activate a subscription; it is owed entries that become ready from now on.
 
     An unsubscription that is taken back keeps the moment of its first confirmation.
     """
@@ -190,7 +190,7 @@ def end_subscription(
 def withdraw_confirmation(
     session: Session, subscription: Subscription, evidence: Evidence, now: datetime
 ) -> None:
-    """End an active subscription that the same transaction asks to be confirmed anew."""
+    """End an active subscription for which the same transaction requests a new confirmation."""
     subscription.status = SubscriptionStatus.UNSUBSCRIBED
     subscription.series_due_at = None
     session.flush()
@@ -200,14 +200,14 @@ def withdraw_confirmation(
 
 
 def delete_requests(session: Session, subscription: Subscription) -> None:
-    """Delete the requests of a subscription, so that no link of an earlier mail opens it again."""
+    """Delete the requests of a subscription, so that confirmation links of earlier mails expire."""
     session.execute(
         delete(SubscriptionRequest).where(SubscriptionRequest.subscription_id == subscription.id)
     )
 
 
 def expire_unconfirmed(session: Session, before: datetime, now: datetime) -> None:
-    """End the requests made before `before` that nobody has confirmed.
+    """Expire the unconfirmed requests made before `before`.
 
     A subscription that was never active is deleted; one that had ended before ends again.
     """
@@ -227,7 +227,7 @@ def expire_unconfirmed(session: Session, before: datetime, now: datetime) -> Non
 def record_removed(
     session: Session, subscriber: Subscriber, actor: Actor, reason: str, now: datetime
 ) -> None:
-    """Write the end of every subscription of a subscriber whom this transaction deletes.
+    """Record the end of every subscription of a subscriber who is being deleted.
 
     The events go with the subscriptions; what webhooks are told of them stays.
     """
@@ -260,7 +260,7 @@ def change_cadence(
     evidence: Evidence,
     now: datetime,
 ) -> None:
-    """Give an active subscription another cadence, and count whether it is a slower one."""
+    """Change the cadence of an active subscription, and count the change."""
     before = subscription.cadence
     subscription.cadence = cadence
     counting.count_cadence(session, subscription, before, evidence, now)
@@ -275,7 +275,7 @@ def record_change(
     *,
     kind: ConsentKind | None = None,
 ) -> None:
-    """Write the event of a change that keeps the status; with `kind`, its evidence as well.
+    """Record the event of a change that keeps the status; with `kind`, evidence as well.
 
     `reason` is a short code, such as ``cadence`` or ``address``.
     """

@@ -1,4 +1,4 @@
-"""Keep the addresses that are never mailed again, by a keyed hash that outlives the subscriber.
+"""Manage suppressions: addresses that are never mailed, stored with a keyed hash.
 
 The hashes have keys of their own (`LastingKey`): replacing `secret_key` must not bring anybody
 back.
@@ -29,7 +29,7 @@ from newsletter.tokens import make_keyed_hash
 from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
 COUNTED_AT_MOST = 2_000
-"""Suppressions that a page looks through: of more it shows what was counted in the last hour."""
+"""Suppressions up to which a page counts them itself; above, it shows the last hourly count."""
 
 _KEYS = select(LastingKey.key).order_by(LastingKey.id)
 _SUBSCRIBED = (
@@ -41,7 +41,7 @@ _SUBSCRIBED = (
 
 @dataclass(frozen=True, slots=True)
 class SuppressionView:
-    """A suppression; `email` is empty where the subscriber was erased and the hash is left."""
+    """A suppression; `email` is empty if the subscriber was erased and only the hash is stored."""
 
     id: int
     email: str
@@ -51,7 +51,7 @@ class SuppressionView:
 
 
 def hash_address(env: Environment, email_key: str) -> list[str]:
-    """Hash an address with every lasting key; the first hash is the one to store."""
+    """Hash an address with every lasting key; the first hash is for storing."""
     return [make_keyed_hash(key, email_key) for key in read_lasting_keys(env)]
 
 
@@ -83,7 +83,7 @@ def is_suppressed(env: Environment, session: Session, email_key: str) -> bool:
 
 
 def ask_suppressed(env: Environment, session: Session, email_key: str) -> PendingRows:
-    """Ask what `is_suppressed` tells; the answer is `suppressed` of its only row."""
+    """Start the query of `is_suppressed`; its only row has the column `suppressed`."""
     hashes = hash_address(env, email_key)
     values = {f"hash{number}": hashed for number, hashed in enumerate(hashes)}
     return _suppressed_query(len(hashes)).start(session, values)
@@ -91,7 +91,7 @@ def ask_suppressed(env: Environment, session: Session, email_key: str) -> Pendin
 
 @cache
 def _suppressed_query(hashes: int) -> Prepared:
-    """Build the query for an address of so many hashes, one for each lasting key."""
+    """Build the query for an address with so many hashes, one for each lasting key."""
     places: list[Any] = [bindparam(f"hash{number}") for number in range(hashes)]
     return Prepared(select(exists().where(Suppression.email_hash.in_(places)).label("suppressed")))
 
@@ -115,7 +115,7 @@ def count_suppressed(session: Session, list_id: int) -> int:
 
 
 def has_many(session: Session) -> bool:
-    """Tell whether there are more suppressions than a page counts (`COUNTED_AT_MOST`)."""
+    """Tell whether there are more suppressions than `COUNTED_AT_MOST`."""
     query = select(Suppression.id).order_by(Suppression.id).offset(COUNTED_AT_MOST).limit(1)
     return session.scalar(query) is not None
 
@@ -127,7 +127,7 @@ def suppress(
     reason: SuppressionReason = SuppressionReason.MANUAL,
     note: str = "",
 ) -> bool:
-    """Suppress `address` and cancel what waits for it.
+    """Suppress `address` and cancel its queued mail.
 
     Returns False where it was suppressed already.
     """
@@ -145,7 +145,7 @@ def suppress_key(
     *,
     except_delivery: int = 0,
 ) -> bool:
-    """Suppress an address and cancel what waits for it.
+    """Suppress the address with a key, and cancel its queued mail.
 
     The delivery `except_delivery` is left as it is: its outcome is being recorded. Returns False
     where the address was suppressed already; a complaint replaces a bounce as the reason.
@@ -215,7 +215,7 @@ def lift_suppression(env: Environment, session: Session, email_key: str) -> Supp
 def list_suppressions(
     *, before: int | None = None, limit: int | None = None
 ) -> list[SuppressionView]:
-    """List suppressions, newest first; `before` is the one that the page before ended with."""
+    """List suppressions, newest first, those before the id `before`."""
     query = select(Suppression).order_by(Suppression.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Suppression.id < before)
@@ -224,13 +224,13 @@ def list_suppressions(
 
 
 def count_suppressions() -> int:
-    """Count the addresses that are never mailed."""
+    """Count the suppressions."""
     with reading() as session:
         return session.scalar(select(func.count()).select_from(Suppression)) or 0
 
 
 def get_suppression(env: Environment, address: str) -> SuppressionView:
-    """Return the suppression of an address, also of one that was erased.
+    """Return the suppression of an address, including an erased one.
 
     Raises `InvalidInput`, and `NotFound` if the address may be mailed.
     """

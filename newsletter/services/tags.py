@@ -1,4 +1,4 @@
-"""The words an author puts on subscribers, for segments and conditions in letters."""
+"""Manage the tags of subscribers, used in segments and letters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.models import Tag
 
 
 def clean_tags(words: Iterable[str]) -> tuple[str, ...]:
-    """Tag as they are kept: small letters, each once, in order.
+    """Return tags in the form that is stored: lower case, sorted, without duplicates.
 
     Raises `InvalidInput` for what cannot be one.
     """
@@ -36,7 +36,7 @@ def clean_tags(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_tags(session: Session, subscriber_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
-    """Each subscriber's tags, in the order of the alphabet."""
+    """Read the tags of several subscribers, in alphabetical order."""
     query = (
         select(Tag.subscriber_id, Tag.tag)
         .where(Tag.subscriber_id.in_(subscriber_ids))
@@ -49,7 +49,7 @@ def read_tags(session: Session, subscriber_ids: Collection[int]) -> dict[int, tu
 
 
 def add_tags(session: Session, subscriber_id: int, words: Iterable[str]) -> None:
-    """Put tags on a subscriber, beside those that are there.
+    """Add tags to a subscriber.
 
     In the caller's transaction.
     """
@@ -60,7 +60,7 @@ def add_tags(session: Session, subscriber_id: int, words: Iterable[str]) -> None
 
 
 def remove_tags(session: Session, subscriber_id: int, words: Iterable[str]) -> None:
-    """Take tags off a subscriber.
+    """Remove tags from a subscriber.
 
     In the caller's transaction.
     """

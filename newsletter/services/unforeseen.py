@@ -1,4 +1,4 @@
-"""Let an error that nobody foresaw concern one piece of work, so that the others are done."""
+"""Isolate unexpected errors, so that one failing task does not stop the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newsletter.i18n import Text
 
 
 def describe_error(error: Exception) -> str:
-    """Describe what kept one piece of work from being done, for the log and the author.
+    """Describe an unexpected error of a task, for the log and the author.
 
     Raises `DatabaseError` where the database cannot be used: then no other work fares better.
     """
@@ -25,7 +25,7 @@ def describe_error(error: Exception) -> str:
 
 
 def do_each(*parts: Callable[[], object]) -> None:
-    """Do all parts, whatever goes wrong in one of them; raise the first error at the end.
+    """Run all tasks even if some fail, and raise the first error at the end.
 
     Raises `DatabaseError` at once.
     """

@@ -1,4 +1,4 @@
-"""Send the messages of webhooks: at least once, those of one subject in their order.
+"""Deliver webhook messages at least once, in order for each subject.
 
 A worker takes a few at a time and holds them for a while; if it dies, another sends them again. The
 connection is made outside of every transaction, and never inside a web request. Signed after the
@@ -36,25 +36,25 @@ from newsletter.tokens import RowNames
 from newsletter.vocabulary import MessageStatus
 
 KEPT_FOR = timedelta(days=30)
-"""A message is kept for so long, sent or not, and can be replayed meanwhile."""
+"""Retention of messages, sent or not, in which they can be replayed."""
 TRIED_FOR = timedelta(days=3)
-"""A webhook that takes a message at no try for so long is paused."""
+"""Time without any successful delivery after which a webhook is paused."""
 HELD_FOR = timedelta(minutes=2)
-"""Longer than any try takes; after that, whoever held a message is dead."""
+"""Lifetime of a worker's claim on a message: longer than any try takes."""
 AT_ONCE = 8
-"""Tries of one webhook at a time; one, while it fails."""
+"""Concurrent tries of one webhook; one while it is failing."""
 TRIES_AT_MOST = 8 * AT_ONCE
-"""Tries of all webhooks at a time."""
+"""Concurrent tries of all webhooks."""
 FAILING = 3
-"""Failures in a row after which a webhook counts as failing: it rests as a whole."""
+"""Consecutive failures after which a webhook counts as failing and all its messages wait."""
 WAITS = (5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600)
-"""Seconds before the next try of a message, by the tries that failed; then the last of them."""
+"""Seconds before the next try of a message, by the number of failed tries; the last repeats."""
 GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
-    """A message that this worker holds until `held_until`, ready to be posted."""
+    """A message that this worker has claimed until `held_until`, ready to be posted."""
 
     id: int
     webhook_id: int
@@ -65,7 +65,7 @@ class ClaimedMessage:
 
 
 def send_due(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> int:
-    """Send the messages that are due, until none is left; return how many were taken.
+    """Send the due messages until none is left; return the number that were accepted.
 
     No webhook waits for the tries of another one. Nothing leaves while mail is held: receivers act
     on what they are told, and a database that was restored tells of what is over.
@@ -86,7 +86,7 @@ def send_due(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> i
 
 
 def _post(env: Environment, message: ClaimedMessage) -> Posted:
-    """Post a message; an error that nobody foresaw is that message's alone."""
+    """Post a message; an unexpected error affects this message only."""
     try:
         return env.post(message.url, message.body, message.headers)
     except Exception as error:
@@ -94,7 +94,7 @@ def _post(env: Environment, message: ClaimedMessage) -> Posted:
 
 
 def _claim_due(env: Environment, in_flight: Mapping[int, int]) -> list[ClaimedMessage]:
-    """Take the next messages of each webhook that has few `in_flight` (tries by its id)."""
+    """Claim the next messages of each webhook with few tries `in_flight`."""
     busy = [webhook_id for webhook_id, count in in_flight.items() if count > AT_ONCE // 2]
     conditions = (Webhook.paused_at.is_(None), Webhook.id.not_in(busy), *_due_clauses(env.now))
     with reading() as session:
@@ -104,7 +104,7 @@ def _claim_due(env: Environment, in_flight: Mapping[int, int]) -> list[ClaimedMe
 
 
 def _due_clauses(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for a message that may be tried now, beside its webhook's.
+    """Build the conditions for messages that are due, apart from those on their webhook.
 
     An earlier one of its subject that has not been taken makes it wait.
     """
@@ -128,7 +128,7 @@ def _due_clauses(now: datetime) -> tuple[ColumnElement[bool], ...]:
 def _claim(
     env: Environment, in_flight: Mapping[int, int] = MappingProxyType({})
 ) -> list[ClaimedMessage]:
-    """Take the next messages of each webhook for this worker."""
+    """Claim the next messages of each webhook for this worker."""
     claimed: list[ClaimedMessage] = []
     with transaction() as session:
         webhooks = session.scalars(select(Webhook).where(Webhook.paused_at.is_(None))).all()
@@ -165,7 +165,7 @@ def _claim(
 def _read_addresses(
     session: Session, webhook: Webhook, rows: Sequence[WebhookMessage]
 ) -> dict[int, str]:
-    """Read the addresses that a webhook asked for, by their keys where it is of some lists only."""
+    """Read the addresses for messages of webhooks that include them."""
     if not webhook.with_address:
         return {}
     ids = [row.subscriber_id for row in rows if row.subscriber_id is not None]
@@ -210,7 +210,7 @@ def sign_message(secret: str, handle: str, now: datetime, body: bytes) -> dict[s
 
 
 def _record(env: Environment, message: ClaimedMessage, posted: Posted) -> int:
-    """Write the result of a try down; return 1 where the message was taken.
+    """Record the result of a try; return 1 if the message was accepted.
 
     If another worker has taken the message over, the result is that worker's to write, but what was
     taken was taken.
@@ -243,7 +243,7 @@ def _record(env: Environment, message: ClaimedMessage, posted: Posted) -> int:
 
 
 def _rest(session: Session, webhook: Webhook, tried: WebhookMessage, now: datetime) -> None:
-    """Let all messages of a failing webhook wait; the one that was `tried` is the last again.
+    """Postpone all messages of a failing webhook, with the one that was `tried` last.
 
     Its failures count from those that were in flight together.
     """
@@ -260,13 +260,13 @@ def _rest(session: Session, webhook: Webhook, tried: WebhookMessage, now: dateti
 
 
 def _end_rest(session: Session, webhook: Webhook, now: datetime) -> None:
-    """Let the messages of a webhook that takes them again go now."""
+    """Make the messages of a webhook that works again due now."""
     later = WebhookMessage.due_at > now
     session.execute(update(WebhookMessage).where(_queued_clause(webhook), later).values(due_at=now))
 
 
 def _queued_clause(webhook: Webhook) -> ColumnElement[bool]:
-    """Build the condition for the messages that wait; what is held is its worker's to write."""
+    """Build the condition for waiting messages that no worker has claimed."""
     return and_(
         WebhookMessage.webhook_id == webhook.id,
         WebhookMessage.status == MessageStatus.QUEUED,
@@ -275,7 +275,7 @@ def _queued_clause(webhook: Webhook) -> ColumnElement[bool]:
 
 
 def _choose_wait(attempts: int, posted: Posted) -> timedelta:
-    """Return the wait after so many tries: as the receiver asks, and ± 20 %."""
+    """Return the wait after a number of tries: at least as the receiver asks, ± 20 %."""
     jitter = random.uniform(0.8, 1.2)  # noqa: S311 (spreads load, guards nothing)
     usual = WAITS[min(attempts, len(WAITS)) - 1] * jitter
     return timedelta(seconds=max(usual, min(posted.retry_after or 0, WAITS[-1])))
@@ -316,5 +316,5 @@ def _pause_if_hopeless(
 
 
 def delete_old_messages(session: Session, now: datetime) -> None:
-    """Delete the messages that were kept for long enough (`KEPT_FOR`)."""
+    """Delete the messages older than `KEPT_FOR`."""
     session.execute(delete(WebhookMessage).where(WebhookMessage.created_at < now - KEPT_FOR))

@@ -1,4 +1,4 @@
-"""Write the messages of webhooks, in the transaction that records their events.
+"""Queue webhook messages, in the transaction that records their events.
 
 So no event is lost, whatever ends the process. `newsletter/outbox/failed_events.py` does the same
 in SQL for deliveries that failed, because outcomes are written past the ORM.
@@ -20,7 +20,7 @@ from newsletter.models import MailingList, Subscription, Webhook, WebhookMessage
 from newsletter.vocabulary import MessageStatus
 
 IDS_AT_ONCE = 500
-"""Subscriptions that are looked up with one query, far below what a database takes as values."""
+"""Subscriptions looked up with one query, far below the databases' limits of parameters."""
 _WEBHOOKS = Prepared(select(Webhook.id, Webhook.events, Webhook.list_ids))
 
 
@@ -85,7 +85,7 @@ def _make_row(
 
 
 def _name_subject(event: Mapping[str, Any], subscriber_id: int | None) -> str:
-    """Name what an event is about; the messages of one subject are sent in order."""
+    """Return the subject of an event; messages of one subject are sent in order."""
     if subscriber_id is not None:
         return f"subscriber/{subscriber_id}"
     for name in ("campaign", "entry"):

@@ -1,4 +1,4 @@
-"""Add webhooks, list, pause, resume, replay and remove them, and show what was sent."""
+"""Add, list, pause, resume, replay and remove webhooks, and list their messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import EventKind, MessageStatus
 
 WEBHOOKS_AT_MOST = 20
-"""Webhooks of an installation: each event is written once for each of them."""
+"""The most webhooks of an installation; each event is queued for each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class WebhookView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message to a webhook: what it is about, and the result of its latest try."""
+    """A message to a webhook: its event and the result of its latest try."""
 
     id: str
     webhook: int
@@ -66,7 +66,7 @@ def add_webhook(
     *,
     with_address: bool = False,
 ) -> tuple[WebhookView, str]:
-    """Add a webhook; return it and its secret, which is not shown again.
+    """Add a webhook; return it with its secret, which is not shown again.
 
     Raises `InvalidInput`, `NotFound` (no such list), `Refused` where there are too many.
     """
@@ -109,7 +109,7 @@ def _check_url(url: str, *, allow_private: bool) -> None:
 
 
 def _is_private(host: str) -> bool:
-    """Tell whether a host is written as a private address; its name is resolved with each try."""
+    """Tell whether a host is a private IP address; names are resolved with each try."""
     try:
         ip_address(host)
     except ValueError:
@@ -118,7 +118,7 @@ def _is_private(host: str) -> bool:
 
 
 def _parse_kinds(words: Iterable[str]) -> list[EventKind]:
-    """Return the kinds of events that are named, one by one or as a group (``entry.*``)."""
+    """Parse kinds of events, given one by one or as a group (``entry.*``)."""
     kinds: list[EventKind] = []
     for word in (part.strip() for words_ in words for part in words_.split(",")):
         group = word.removesuffix("*")
@@ -142,7 +142,7 @@ def list_webhooks() -> list[WebhookView]:
 
 
 def pause_webhook(env: Environment, webhook_id: int) -> WebhookView:
-    """Send nothing to a webhook until it is resumed; its messages wait.
+    """Pause a webhook: its messages wait until it is resumed.
 
     Raises `NotFound`.
     """
@@ -154,7 +154,7 @@ def pause_webhook(env: Environment, webhook_id: int) -> WebhookView:
 
 
 def resume_webhook(env: Environment, webhook_id: int) -> WebhookView:
-    """Send what waits for a webhook, from now on and in its order.
+    """Resume a webhook: its waiting messages are sent in order.
 
     Raises `NotFound`.
     """
@@ -174,7 +174,7 @@ def resume_webhook(env: Environment, webhook_id: int) -> WebhookView:
 
 
 def remove_webhook(webhook_id: int) -> WebhookView:
-    """Remove a webhook with what waits for it, and return what it was.
+    """Remove a webhook with its messages, and return its description.
 
     Raises `NotFound`.
     """
@@ -188,7 +188,7 @@ def remove_webhook(webhook_id: int) -> WebhookView:
 def replay_messages(
     env: Environment, webhook_id: int, *, since: datetime | None = None, message: str = ""
 ) -> int:
-    """Send messages once more that were sent: one, or those since a moment; return how many.
+    """Queue sent messages again, one or all since a moment; return their number.
 
     Raises `NotFound`.
     """

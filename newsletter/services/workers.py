@@ -1,4 +1,4 @@
-"""Name workers, tell whether they still live, and record when they last ticked."""
+"""Identify worker processes, check whether they are alive, and record their ticks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORGET_AFTER = timedelta(days=1)
 
 
 def make_identity() -> str:
-    """`machine:pid:start:boot`: names this process, and no later one that gets the same pid."""
+    """Return `machine:pid:start:boot`, which identifies this process even if its pid is reused."""
     pid = os.getpid()
     return f"{_name_machine()}:{pid}:{_read_start(pid)}:{read_boot_id()}"
 
@@ -41,7 +41,7 @@ def is_name(text: str) -> bool:
 
 
 def is_here(worker: str) -> bool:
-    """Tell whether a worker belongs to this machine."""
+    """Tell whether a worker runs on this machine."""
     return worker.rsplit(":", 3)[0] == _name_machine()
 
 
@@ -51,7 +51,7 @@ def parse_pid(worker: str) -> int:
 
 
 def is_before_restart(worker: str) -> bool:
-    """Tell whether a worker belongs to a time before this machine was started.
+    """Tell whether a worker was started before this machine's last boot.
 
     Its last notes may not have reached the disk.
     """
@@ -59,7 +59,7 @@ def is_before_restart(worker: str) -> bool:
 
 
 def _name_machine() -> str:
-    """Return the name of this host and, where containers share it, of its process numbers."""
+    """Return the name of this host, with its pid namespace if containers share the name."""
     try:
         namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -68,7 +68,7 @@ def _name_machine() -> str:
 
 
 def _read_start(pid: int) -> str:
-    """Return the start of process `pid` in the system's ticks; empty if it is not visible."""
+    """Return the start time of process `pid` in clock ticks; "" if it is not visible."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -87,7 +87,7 @@ def _probe_process(pid: int) -> str:
 
 
 def record_tick(env: Environment, worker: str) -> None:
-    """Record that a worker is alive, and delete those that have long been silent."""
+    """Record that a worker is alive, and delete workers that stopped long ago."""
     now = env.now
     with transaction(announced=False) as session:
         session.merge(Worker(name=worker, ticked_at=now))
@@ -95,5 +95,5 @@ def record_tick(env: Environment, worker: str) -> None:
 
 
 def find_last_tick() -> datetime | None:
-    """Return the last tick of any worker, None if there was none."""
+    """Return the time of any worker's last tick, None if there was none."""
     return db.session.scalar(select(func.max(Worker.ticked_at)))
