@@ -43,7 +43,8 @@ ONE_EVENT = timedelta(seconds=2)
 """Time within which several refusals count as one and halve the pace once."""
 FRESH_SECONDS = 5.0
 """Seconds after which the pace learnt by other workers is read again."""
-_LOCK = "pace/lock"
+LOCK = "pace/lock"
+"""The counter that one worker at a time counts up, and holds until it has counted its message."""
 _WARMUP = "warmup"
 
 
@@ -205,7 +206,7 @@ class Throttle:
             return AT_ONCE
         with transaction() as session:
             # One worker at a time from here to the commit.
-            counters.increment(session, _LOCK, now=0, seconds=1)
+            counters.increment(session, LOCK, now=0, seconds=1)
             if not single:
                 if wait := max(
                     (self._measure_wait(session, window) for window in windows), default=0.0

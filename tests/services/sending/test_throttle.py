@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import pytest
+from flask import current_app
 from sqlalchemy import select
 
 from newsletter import outbox
 from newsletter.db.session import transaction
-from newsletter.models import Counter, Subscriber, Subscription
+from newsletter.models import Counter, Delivery, Subscriber, Subscription
+from newsletter.services import counters
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
-from newsletter.services.sending.throttle import Throttle
+from newsletter.services.sending.throttle import LOCK, Throttle, Turn
 from newsletter.setting_types import Ceiling
 from newsletter.settings import Settings
 from newsletter.vocabulary import MailKind
@@ -40,6 +43,25 @@ def test_r10_so_many_an_hour_whoever_sends(env: Environment, sink: Sink, clock: 
         sending.send_due(env)
     assert len(sink.accepted) == len({outgoing.recipient for outgoing in sink.accepted}) == 100
     assert status(campaign) == "sent"
+
+
+@pytest.mark.parametrize("settings", [{"max_per_hour": 1}], indirect=True)
+def test_r10_a_worker_waits_for_another_that_counts(env: Environment) -> None:
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def take() -> Turn:
+        with app.app_context():
+            return Throttle(env).take(single=False, domain="")
+
+    [window] = Throttle(env).windows
+    with ThreadPoolExecutor(1) as pool:
+        with transaction() as session:
+            counters.increment(session, LOCK, now=0, seconds=1)
+            turn = pool.submit(take)
+            wait([turn], timeout=1)
+            now = int(env.now.timestamp() * 1000)
+            counters.increment(session, window.name, now=now, seconds=window.bucket)
+        assert turn.result().wait > 0, "the only message of this hour is the other worker's"
 
 
 @pytest.mark.parametrize("settings", [{"max_per_day": 5}], indirect=True)
@@ -91,7 +113,14 @@ def test_a_domains_ceiling_holds_nobody_else_up(env: Environment, sink: Sink, cl
     with transaction() as session:
         for row in session.scalars(select(Subscriber).where(Subscriber.id % 2 == 0)):
             row.email = row.email_key = row.email.replace("slow", "quick")
-    sending.send_due(env)
+    deferred = sending.send_due(env).deferred
+    with transaction() as session:
+        waiting = session.scalars(
+            select(Delivery.due_at).where(Delivery.campaign_id == campaign, Delivery.code.is_(None))
+        ).all()
+    assert deferred == len(waiting) == 7
+    assert None not in waiting, "each waits for the moment at which its domain has room"
+    assert min(filter(None, waiting)) > clock.now + timedelta(minutes=59)
     went = [outgoing.recipient.partition("@")[2] for outgoing in sink.accepted]
     assert (went.count("quick.example"), went.count("slow.example")) == (10, 3)
     hours = [3]
