@@ -23,10 +23,10 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "newsletter"
 CALLS = {"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 _CALLED = re.compile(rf"\.\s*(?:{'|'.join(sorted(CALLS))})\b")
-SHORT = 2_000
-LONG = 16_000
+SHORT = 1_000
+LONG = 8_000
 """Characters of the runs: those that cost something at the first length are tried at the second."""
-AT_ONCE = 0.002
+AT_ONCE = 0.001
 """Seconds of processor time for a short run, below which a pattern is linear: a quadratic one takes
 twenty times as many steps as this allows.
 """
