@@ -1,4 +1,4 @@
-"""Public pages: each module parses requests, calls one service, answers.
+"""The public pages: each module parses requests, calls one service and builds a response.
 
 One Blueprint a module (app.py).
 """

@@ -1,4 +1,4 @@
-"""The page behind an answer to a question of a letter: GET shows it, POST counts it."""
+"""The page of a one-tap answer to a letter's question: GET shows it, POST counts it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ blueprint = Blueprint("answers", __name__)
 
 @blueprint.get("/answer/<path:token>")
 def answer_page(token: str) -> Response:
-    """Show the question and the answer, with a button; whoever only fetches counts nothing."""
+    """Show the question and the answer with a button, without counting it."""
     if token == "example":  # noqa: S105 (what previews and tests link to)
         return mark_private(render_page("answer_example.html"))
     try:
@@ -28,7 +28,7 @@ def answer_page(token: str) -> Response:
 
 @blueprint.post("/answer/<path:token>")
 def answer(token: str) -> Response:
-    """Count the answer; the last one to a question counts."""
+    """Count the answer, in place of an earlier one to the same question."""
     try:
         return _answer(tapped_answers.give_answer(environment(), token), is_counted=True)
     except LinkExpired:

@@ -1,4 +1,4 @@
-"""Show everybody what was mailed, without anything of a subscriber in it."""
+"""The public archive of campaigns: pages, pictures, feed and sitemap."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ blueprint = Blueprint("archive", __name__)
 
 FEED_LENGTH = 20
 SITEMAP_SECONDS = 3600
-"""Seconds that a copy of the sitemap is fresh; searchers read it once a day."""
+"""Seconds for which caches may keep the sitemap; search engines read it once a day."""
 
 
 @blueprint.get("/<slug>/archive/")
@@ -45,7 +45,7 @@ def archive(slug: str) -> Response:
 
 @blueprint.get("/<slug>/archive/<name>")
 def show_campaign(slug: str, name: str) -> AnyResponse:
-    """Show one campaign, with the form at its end; its handle, as mails name it, redirects."""
+    """Show one campaign with the sign-up form; redirect from the handle used in mails."""
     env = environment()
     handle_path = archiving.find_path(slug, name)
     if handle_path:
@@ -117,7 +117,7 @@ def archive_feed(slug: str) -> Response:
 
 @blueprint.get("/sitemap.xml")
 def sitemap() -> Response:
-    """Name the pages that searchers may list (sitemaps.org, protocol 0.9)."""
+    """Serve the sitemap (sitemaps.org, protocol 0.9)."""
     xml = render_template("sitemap.xml", pages=archiving.list_sitemap(), links=environment().links)
     headers = {"Cache-Control": f"public, max-age={SITEMAP_SECONDS}"}
     return Response(xml, mimetype="application/xml", headers=headers)

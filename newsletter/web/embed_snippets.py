@@ -1,4 +1,4 @@
-"""Write the snippets that an author pastes into a blog: a form, a script, a frame, a link."""
+"""Render the snippets for blogs: a form, a script, a frame, a link."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ from newsletter.services.signup.forms import TRAP, Form
 from newsletter.setup_vocabulary import EmbedKind
 
 HEIGHT = 420
-"""Pixels of a frame before its page says how tall it is, or where the blog's policy forbids the
-script that listens;
-"""
+"""Height of a frame in pixels, until its page reports the real one by script."""
 FIELD_HEIGHT = 90
-"""so many more for each field of the author's own,"""
+"""Pixels added to a frame's height for each of the author's own fields."""
 TOPIC_HEIGHT = 32
-"""and for each topic."""
+"""Pixels added to a frame's height for each topic."""
 
 
 def embed_form(
@@ -86,7 +84,7 @@ def _render_frame(env: Environment, form: Form, wishes: dict[str, str]) -> str:
 
 
 def compute_integrity() -> str:
-    """Return the hash by which a browser checks embed.js (Subresource Integrity)."""
+    """Return the hash of embed.js for Subresource Integrity."""
     return (
         "sha384-"
         + base64.b64encode(hashlib.sha384(_get_script_file().read_bytes()).digest()).decode()
@@ -94,7 +92,7 @@ def compute_integrity() -> str:
 
 
 def _get_script_file() -> Path:
-    """Return embed.js as it is served; raises `NotFound` where the installation lacks it."""
+    """Return the file of embed.js. Raises `NotFound` if the installation lacks it."""
     file = Path(str(current_app.static_folder)) / "embed.js"
     if not file.is_file():
         raise NotFound("this installation has no embed.js")

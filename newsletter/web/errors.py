@@ -1,4 +1,4 @@
-"""Answer errors in words: one handler an error, the same page in HTML and JSON."""
+"""Error handlers, with the same message in HTML and JSON."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RETRY_SECONDS = 30
 
 @blueprint.app_errorhandler(LinkError)
 def link_error(error: LinkError) -> Response:
-    """Answer for a link that does not open, without naming its subscriber."""
+    """Answer an invalid or expired link, without naming its subscriber."""
     if isinstance(error, LinkSpent):
         text = gettext(
             "It belongs to an earlier request. If you would like to subscribe, ask once more; "
@@ -65,14 +65,14 @@ def _answer_expired_link(error: LinkExpired) -> Response:
 
 @blueprint.app_errorhandler(NotFound)
 def not_found(error: NotFound) -> Response:
-    """Answer that there is no such page."""
+    """Answer 404: there is no such page."""
     text = gettext("There is no such page. Perhaps it has moved, or the address is mistyped.")
     return render_message(404, gettext("Nothing here"), text)
 
 
 @blueprint.app_errorhandler(TooMany)
 def too_many(error: TooMany) -> Response:
-    """Answer that a ceiling is reached, and when to come back."""
+    """Answer 429: a limit is reached, with the time to retry after."""
     text = gettext("There were too many requests from here. Please try again in a while.")
     answer = render_message(429, gettext("One moment, please"), text)
     answer.headers["Retry-After"] = str(error.retry_after)
@@ -82,14 +82,14 @@ def too_many(error: TooMany) -> Response:
 
 @blueprint.app_errorhandler(InvalidInput)
 def invalid(error: InvalidInput) -> Response:
-    """Name the fields that cannot be used, on a page without a better place for it."""
+    """Answer 422 with the problem of each field, for pages without a form of their own."""
     title = gettext("Please check what you typed")
     return render_message(422, title, join_problems(error.fields))
 
 
 @blueprint.app_errorhandler(DatabaseError)
 def unavailable(error: DatabaseError) -> Response:
-    """Ask the visitor to come back: the database does not answer, and nothing was stored."""
+    """Answer 503: the database is unavailable, and nothing was stored."""
     log.error("%s", error)
     if is_for_programs():
         return explain_error(error)
@@ -109,7 +109,7 @@ NOT_UNDERSTOOD = Text("The request cannot be understood. Go back, reload the pag
 
 @blueprint.app_errorhandler(HTTPException)
 def http_error(error: HTTPException) -> Response:
-    """Answer Flask's own refusals in our words."""
+    """Answer Flask's HTTP errors with our own pages."""
     code = error.code or 500
     if is_for_programs():
         return _keep_headers(make_problem(code), error)
@@ -119,7 +119,7 @@ def http_error(error: HTTPException) -> Response:
 
 
 def _explain_refusal(code: int) -> Text:
-    """Return the sentence for a refusal of Flask; that of a large body names the limit."""
+    """Return the message for an HTTP error; that of a large body includes the limit."""
     most = request.max_content_length or 0
     if code == 413 and (request.content_length or 0) > most:
         return Text(
@@ -137,13 +137,13 @@ def _keep_headers(answer: Response, error: HTTPException) -> Response:
 
 @blueprint.app_errorhandler(BadHost)
 def bad_host(error: BadHost) -> Response:
-    """Refuse a host name that cannot exist: without one, no page can be built."""
+    """Answer 400 to an invalid host name."""
     return mark_private(Response("The request cannot be understood.\n", 400, mimetype="text/plain"))
 
 
 @blueprint.app_errorhandler(Exception)
 def internal_error(error: Exception) -> Response:
-    """Log an internal error with its traceback, and answer with one sentence.
+    """Log an internal error with its traceback, and answer 500.
 
     A look that fails because the database does not answer is none.
     """

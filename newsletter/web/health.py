@@ -1,4 +1,4 @@
-"""Answer machines: `/healthz` for monitoring, `/robots.txt` for search engines."""
+"""Serve `/healthz` for monitoring and `/robots.txt` for search engines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ blueprint = Blueprint("health", __name__)
 
 WORKER_SILENT_AFTER = 300
 _CLOSED = ("api/", "author/", "hooks/", "link", "resources/", "*/challenge", "*/subscribe")
-"""Paths without a token that are of no use to searchers."""
+"""Paths without a token that search engines should not read."""
 
 
 @blueprint.get("/healthz")
@@ -44,7 +44,7 @@ class SendingState(StrEnum):
     OK = "ok"
     RESTS = "rests"
     HELD = "held"
-    """Until the author releases it after a restore."""
+    """All mail is held until the author releases it, as after a restore."""
 
 
 def _find_sending_state(env: Environment) -> SendingState:
@@ -55,7 +55,7 @@ def _find_sending_state(env: Environment) -> SendingState:
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
-    """Keep search engines from personal pages and forms (RFC 9309), and name the sitemap."""
+    """Serve robots.txt (RFC 9309): disallow personal pages and forms, link the sitemap."""
     lines = [
         "User-agent: *",
         *(f"Disallow: /{path}/" for path in PATHS),

@@ -1,4 +1,4 @@
-"""Show the first page, and each list's page."""
+"""The first page, and the page of each list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ blueprint = Blueprint("home", __name__)
 
 @blueprint.get("/")
 def home() -> Response:
-    """Show the lists of this installation."""
+    """Show the first page with all mailing lists."""
     return render_public_page("home.html", slots={}, lists=forms.list_forms())
 
 

@@ -1,4 +1,4 @@
-"""Providers' reports of bounces and complaints, each verified by its own scheme."""
+"""Receive providers' webhooks about bounces and complaints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("hooks", __name__)
 
 @blueprint.post("/hooks/bounces/<provider>/<secret>")
 def receive(provider: str, secret: str) -> Response:
-    """Apply a report.
+    """Verify and apply a provider's report.
 
     Says the same for events about subscribers and about strangers.
     """

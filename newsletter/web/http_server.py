@@ -1,4 +1,4 @@
-"""Serve the application with waitress, within limits that slow or silent visitors cannot use up.
+"""Serve the application with waitress, within limits against slow or silent clients.
 
 A response is buffered on disk or read from its own file, so that a slow visitor holds a connection
 and never a thread; where connections run out, those that have sent no request for longest go.
@@ -20,20 +20,20 @@ from newsletter.services.runtime import EXTENSION
 from newsletter.web.uploads import find_body_limit, may_be_large
 
 THREADS = 8
-"""Requests that are answered at the same time; each takes milliseconds."""
+"""Worker threads; each request takes milliseconds."""
 CONNECTION_LIMIT = 800
-"""Open connections at most, below the 1,024 files that a process may usually open."""
+"""The most open connections, below the usual limit of 1,024 open files."""
 IDLE_AT_MOST = 700
-"""Above so many connections, those that have not sent a whole request are closed, oldest first."""
+"""Connections above which those without a complete request are closed, oldest first."""
 FILES_AT_MOST = 65_536
-"""Files that the process asks the system for: a connection and a file for each download."""
+"""The requested limit of open files: a connection and a file for each download."""
 KEEP_OPEN_BELOW = 1_000_000
-"""Bytes still to be sent above which a connection serves no further request."""
+"""Unsent bytes of a response above which its connection is closed afterwards."""
 NEVER = 2**62
-"""A high-water mark that no response reaches, so that no thread waits for a visitor to read."""
+"""A high-water mark that no response reaches, so that no thread waits for a slow client."""
 
 BODY_AT_MOST = 1_000_000
-"""Bytes of a body; that of an upload with a ticket or token may have more (uploads.py)."""
+"""The most bytes of a body, except for uploads with a ticket or token (uploads.py)."""
 
 OPTIONS: dict[str, Any] = {
     "ident": None,
@@ -50,7 +50,7 @@ OPTIONS: dict[str, Any] = {
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress carries no types
-    """Refuses what two servers on the way could read differently."""
+    """A request parser that refuses ambiguous requests, which proxies could read differently."""
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the head of a request.
@@ -76,7 +76,7 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress carries 
 
 
 class _UploadLimits:
-    """The server's limits for a request that may have a larger body than others."""
+    """Adjusted limits for a request that may have a large body."""
 
     def __init__(self, limits: Any, body_at_most: int) -> None:
         self._limits = limits
@@ -88,7 +88,7 @@ class _UploadLimits:
 
 class _Task(WSGITask):  # type: ignore[misc]
     def execute(self) -> None:
-        """Answer a request; behind a large response, close the connection.
+        """Answer a request, and close the connection after a large response.
 
         Requests that wait on the same connection would each open a file.
         """
@@ -106,7 +106,7 @@ class _Server(waitress_server.TcpWSGIServer):  # type: ignore[misc]
     channel_class = _Channel
 
     def readable(self) -> bool:
-        """Tell whether new connections are accepted, after room has been made for them."""
+        """Close idle connections above the limit, and tell whether new ones are accepted."""
         surplus = len(self._map) - IDLE_AT_MOST
         if surplus > 0:
             for channel in find_idle(self.active_channels.values(), surplus):
@@ -115,7 +115,7 @@ class _Server(waitress_server.TcpWSGIServer):  # type: ignore[misc]
 
 
 def find_idle(channels: Any, count: int) -> list[Any]:
-    """Find the connections without a request and without a response, those silent longest first."""
+    """Find the connections without a request or response in progress, longest idle first."""
     idle = [
         channel for channel in channels if not channel.requests and not channel.total_outbufs_len
     ]
@@ -154,7 +154,7 @@ def create_server(application: Flask, *, host: str, port: int) -> Any:
 
 
 def raise_file_limit() -> None:
-    """Let the process open as many files as the system allows it, up to `FILES_AT_MOST`."""
+    """Raise the process's limit of open files, up to `FILES_AT_MOST`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = FILES_AT_MOST if hard == resource.RLIM_INFINITY else min(hard, FILES_AT_MOST)
     if soft != resource.RLIM_INFINITY and soft < most:

@@ -1,4 +1,4 @@
-"""Choose the language of a page: the subscriber's, else the form's, the browser's, the list's.
+"""Choose the language of a page, and translate and format texts in it.
 
 Flask-Babel asks `choose_language` once a request, at the first text. Its catalogues are those of
 `i18n.py`.
@@ -35,12 +35,12 @@ from newsletter.stored_texts import say_stored
 
 TAGS_AT_MOST = 20
 HEADER_AT_MOST = 1000
-"""Characters of an `Accept-Language` header that is read; browsers send fewer than a hundred."""
+"""The most characters of an `Accept-Language` header; browsers send fewer than a hundred."""
 Name = TypeVar("Name", bound=str)
 
 
 class _Catalogues(Domain):  # type: ignore[misc] # flask_babel carries no types
-    """The catalogues of newsletter/i18n.py instead of compiled files."""
+    """Gives Flask-Babel the catalogues of newsletter/i18n.py instead of compiled files."""
 
     def get_translations(self) -> NullTranslations:
         return translations(current_language())
@@ -73,20 +73,20 @@ def _list_words() -> dict[str, object]:
 
 
 def current_language() -> str:
-    """Return the language of this answer: one of `LANGUAGES`."""
+    """Return the language of this response, one of `LANGUAGES`."""
     locale = get_locale()
     return str(locale.language) if locale else SOURCE
 
 
 def translate_texts(texts: Mapping[Name, str]) -> dict[Name, str]:
-    """Return `texts`, such as the problem of each field, in the language of this answer."""
+    """Return `texts`, such as the problem of each field, for this response."""
     return {
         name: say_here(text) if isinstance(text, Text) else text for name, text in texts.items()
     }
 
 
 def join_problems(fields: Mapping[str, str]) -> str:
-    """Join the problems of fields into one paragraph in the language of this answer.
+    """Join the problems of fields into one translated paragraph.
 
     A whole sentence stands by itself; a predicate, such as "is too long", needs its field.
     """
@@ -98,12 +98,12 @@ def join_problems(fields: Mapping[str, str]) -> str:
 
 
 def say_here(text: str) -> str:
-    """Say a text, or an English sentence that was made from one, in the language of this answer."""
+    """Translate a text, or an English sentence made from one, for this response."""
     return say_stored(text, current_language())
 
 
 def format_size(size: int) -> str:
-    """Write a number of bytes in KB or MB, as the language of this answer writes numbers."""
+    """Format a number of bytes in KB or MB, in the language of this response."""
     locale = get_babel_locale(current_language())
     if size >= 1_000_000:
         return f"{format_decimal(round(size / 1_000_000, 1), locale=locale)} MB"
@@ -111,7 +111,7 @@ def format_size(size: int) -> str:
 
 
 def set_languages(*, subscriber: str = "", form: object = "", mailing_list: str = "") -> None:
-    """Record the languages of the subscriber, form and list that this answer is for."""
+    """Set the languages of subscriber, form and list for this response."""
     for name, tag in (("subscriber", subscriber), ("form", form), ("list", mailing_list)):
         if language := find_language(tag):
             setattr(g, f"{name}_language", language)
@@ -119,7 +119,7 @@ def set_languages(*, subscriber: str = "", form: object = "", mailing_list: str 
 
 
 def find_requested_language() -> str:
-    """Return the form's language, else the browser's, empty if neither is one of ours."""
+    """Return the form's language, else the browser's, "" if neither is supported."""
     return (
         g.get("form_language", "")
         or find_language(request.args.get("language"))
@@ -128,20 +128,20 @@ def find_requested_language() -> str:
 
 
 def find_browser_language() -> str:
-    """Return the first language of the browser that is one of ours, else an empty text."""
+    """Return the first supported language of the browser, or ""."""
     return _find_accepted(request.headers.get("Accept-Language", "")[:HEADER_AT_MOST])
 
 
 @lru_cache(maxsize=500)
 def _find_accepted(header: str) -> str:
-    """Return the first of our languages in an `Accept-Language` header, else an empty text."""
+    """Return the first supported language in an `Accept-Language` header, or ""."""
     accepted = parse_accept_header(header, LanguageAccept)
     tags = [tag for tag, quality in accepted[:TAGS_AT_MOST] if quality > 0]
     return next((language for tag in tags if (language := find_language(tag))), "")
 
 
 def choose_language() -> str:
-    """Choose one of `LANGUAGES`.
+    """Return the language of a page: the subscriber's, the form's, the browser's or the list's.
 
     Reads no body: an error about the body is answered in this language too.
     """

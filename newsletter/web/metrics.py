@@ -1,4 +1,4 @@
-"""Answer Prometheus, to its token alone; and write down what this process has counted."""
+"""Serve `/metrics` to Prometheus with its token, and store this process's counters."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ blueprint = Blueprint("metrics", __name__)
 log = logging.getLogger("newsletter.web")
 
 FRESH_SECONDS = 10.0
-"""The database is asked at most so often, however often metrics are."""
+"""Seconds for which a rendered answer is reused."""
 WRITE_EVERY = 60.0
-"""Seconds between two times that a process of pages writes its numbers down."""
+"""Seconds between two writes of a web process's counters."""
 _ANSWER = "newsletter-metrics-answer"
 _WRITTEN = "newsletter-metrics-written"
 
 
 @blueprint.get("/metrics")
 def show_metrics() -> Response:
-    """Answer with the metrics; without the token there is no such page.
+    """Return the metrics, or 404 without the token.
 
     Behind a proxy every visitor comes from loopback, so that no address is trusted.
     """
@@ -48,7 +48,7 @@ def show_metrics() -> Response:
 
 @blueprint.after_app_request
 def write_tally(response: Response) -> Response:
-    """Write the numbers down with a form that was sent in, once a minute."""
+    """Store this process's counters, at most once a minute, after a POST."""
     if request.method != "POST":
         return response
     now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Render pages that are the same for everybody once, and keep them by their content.
+"""Cache rendered pages that are the same for everybody, by their content.
 
 The key is everything the template is given, read from the database for each visitor: a page whose
 list, form, campaigns, language or frame has changed, in whatever process, is another page. What
@@ -19,14 +19,14 @@ from newsletter.web.locale import current_language
 from newsletter.web.responses import mark_language
 
 AT_MOST = 500
-"""Pages; of a few kilobytes each."""
+"""The most cached pages, of a few kilobytes each."""
 REMEMBERED = "newsletter-pages"
 _MARK = secrets.token_hex(16)
-"""Nobody can write it into a title."""
+"""A random mark for slots that cannot occur in content."""
 
 
 def render_public_page(template: str, *, slots: Mapping[str, str], **content: Hashable) -> Response:
-    """Render `template` from a `content` that everybody sees, with `slots` for this visitor.
+    """Render `template` from public `content`, cached, and fill in this visitor's `slots`.
 
     A form on it is empty.
     """
@@ -39,7 +39,7 @@ def render_public_page(template: str, *, slots: Mapping[str, str], **content: Ha
 
 
 def install(app: Flask) -> None:
-    """Give `app` a cache of its own: each application has its own settings and templates."""
+    """Register a page cache with an application."""
     app.extensions[REMEMBERED] = lru_cache(maxsize=AT_MOST)(_render_pieces)
 
 
@@ -50,7 +50,7 @@ def _render_pieces(
     slots: tuple[str, ...],
     content: tuple[tuple[str, Hashable], ...],
 ) -> tuple[str, ...]:
-    """Return a page in pieces: text and the name of a slot by turns.
+    """Render a page, and split it into texts and names of slots, alternating.
 
     `language` and `root` (where the program is mounted) are what rendering looks up by itself.
     """

@@ -1,4 +1,4 @@
-"""Take pings of blogs that have something new: XML-RPC as WordPress sends it, or a plain POST."""
+"""Receive pings from blogs: XML-RPC as WordPress sends it, or a form."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ blueprint = Blueprint("ping", __name__)
 
 METHODS = ("weblogUpdates.ping", "weblogUpdates.extendedPing")
 PARAMETERS_AT_MOST = 6
-"""Parameters of a ping that are read; an extended one has five."""
+"""The most parameters of a ping; an extended one has five."""
 ADDRESS_AT_MOST = 2000
-"""Characters of an address, as many as that of a feed may have."""
+"""The most characters of a URL in a ping, as of a feed's URL."""
 
 _PARSE_ERROR = -32700
 _NO_SUCH_METHOD = -32601
-"""Codes of faults (xmlrpc-epi, "Specification for Fault Code Interoperability")."""
+"""XML-RPC fault codes (xmlrpc-epi, "Specification for Fault Code Interoperability")."""
 
 
 @blueprint.post("/ping")
 def receive() -> Response:
-    """Poll the feeds of an address now.
+    """Receive a ping, and poll the feeds of its URL.
 
     Says the same for addresses that are known and unknown.
     """

@@ -1,4 +1,4 @@
-"""Answer programs with problem details (RFC 9457), in English and without anything personal."""
+"""Build problem details (RFC 9457), in English and without personal data."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def is_for_programs() -> bool:
-    """Tell whether this request is one to the interface for programs."""
+    """Tell whether this request is for the API."""
     return request.path.startswith(PREFIX)
 
 
 def make_problem(
     status: int, detail: str = "", errors: Mapping[str, str] | None = None
 ) -> Response:
-    """Build an answer; `errors` maps JSON pointers into the request to what is wrong there."""
+    """Build a problem response; `errors` maps JSON pointers into the request to messages."""
     body: dict[str, object] = {"title": HTTPStatus(status).phrase, "status": status}
     if detail:
         body["detail"] = detail
@@ -42,7 +42,7 @@ def make_problem(
 
 
 def explain_error(error: NewsletterError) -> Response:
-    """Build the answer for an error that a service raised on purpose."""
+    """Build the problem response for an error of a service."""
     match error:
         case InvalidInput():
             errors = {f"#/{_escape(name)}": str(text) for name, text in error.fields.items()}
@@ -65,5 +65,5 @@ def explain_error(error: NewsletterError) -> Response:
 
 
 def _escape(name: str) -> str:
-    """Write a name as a part of a JSON pointer (RFC 6901 section 3)."""
+    """Escape a name for a JSON pointer (RFC 6901 section 3)."""
     return name.replace("~", "~0")

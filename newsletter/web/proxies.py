@@ -1,4 +1,4 @@
-"""Watch for a reverse proxy that the settings do not know (`web.trusted_proxies`)."""
+"""Detect reverse proxies that are missing from `web.trusted_proxies`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ blueprint = Blueprint("proxies", __name__)
 _NOTED = "newsletter-proxy-noted"
 _HEADERLESS = "newsletter-proxy-headerless"
 SIGN_UPS = 5
-"""Sign-ups from loopback under https, after which a proxy is thought to be in front."""
+"""Sign-ups from the loopback under https after which a proxy without headers is assumed."""
 
 
 @blueprint.before_app_request
 def note_ignored_proxy() -> None:
-    """Record the first request through an unknown proxy, once a process."""
+    """Record the first request through an untrusted proxy, once a process."""
     if current_app.extensions.get(_NOTED):
         return
     forwarded_for = request.headers.get("X-Forwarded-For", "")

@@ -1,4 +1,4 @@
-"""Turn floods away by ceilings in Redis, where there is one, before the database is asked.
+"""Limit requests with counters in Redis, if configured, before the database is used.
 
 Only requests with a visitor's text pass here, never a signed link. The ceilings are as high as the
 database's two kinds together, which decide; these keep a flood from getting that far. Where Redis
@@ -28,11 +28,11 @@ ENTRANCES = frozenset(
     }
 )
 PATIENCE = 0.25
-"""Seconds that a visitor waits for Redis at most, once, before it counts as gone."""
+"""Seconds after which Redis counts as unavailable."""
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Register the ceilings with the application, if there is a Redis.
+    """Register the limits with the application, if Redis is configured.
 
     Connects to nothing. Raises `SettingsError`.
     """
@@ -91,7 +91,7 @@ def _answer_limited(error: object) -> Response:
 
 
 def _is_worth_logging(record: logging.LogRecord) -> bool:
-    """Drop the tracebacks of requests that waited for Redis, and the lines with addresses.
+    """Filter log records: drop tracebacks of waiting for Redis, and lines with addresses.
 
     The line that Redis does not answer is logged once by then.
     """

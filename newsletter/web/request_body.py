@@ -1,4 +1,4 @@
-"""Read the bodies of requests: forms in UTF-8, and no larger than any form of ours."""
+"""Parse request bodies within limits: forms in UTF-8, JSON objects."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from werkzeug.formparser import FormDataParser
 blueprint = Blueprint("request_body", __name__)
 
 REPORT_AT_MOST = 1024 * 1024
-"""Bytes of a provider's report: SendGrid sends up to 768 KB at once."""
+"""The most bytes of a provider's report; SendGrid sends up to 768 KB at once."""
 
 BODIES_AT_MOST = {"hooks.receive": REPORT_AT_MOST}
-"""Bytes that a body may have, by endpoint, where they are more than a form's."""
+"""Higher limits of bodies in bytes, by endpoint."""
 
 QUERY_AT_MOST = 4096
-"""Bytes of an address after its question mark."""
+"""The most bytes of a query string."""
 
 NO_TEXT = "\ufffd"
 URLENCODED = "application/x-www-form-urlencoded"
 
 
 FORMS_AT_MOST: dict[str, int] = {}
-"""Bytes of the fields of a form that is no file, by endpoint, where they are more than usual."""
+"""Higher limits of a form's fields in bytes, without files, by endpoint."""
 
 
 def allow_body(endpoint: str, at_most: int, *, form_at_most: int = 0) -> None:
-    """Raise the ceilings of an endpoint, in bytes: of whole bodies, of fields that are no files."""
+    """Set the limits of an endpoint in bytes: of the body, and of fields without files."""
     BODIES_AT_MOST[endpoint] = at_most
     if form_at_most:
         FORMS_AT_MOST[endpoint] = form_at_most
 
 
 FIELDS_AT_MOST = 5_000
-"""Fields of a form that is no multipart one."""
+"""The most fields of a URL-encoded form."""
 
 
 class Parser(FormDataParser):
-    """Parses forms; bytes that are not UTF-8, and NUL, become U+FFFD.
+    """A form parser that replaces NUL and bytes that are not UTF-8 by U+FFFD.
 
     No address and no choice contains that character. Werkzeug would take the former for the text
     ``%ED%A0%80``, and that for somebody's address (S09); PostgreSQL takes no text with the latter.
@@ -63,7 +63,7 @@ class Parser(FormDataParser):
         return stream, self.cls(clean), files
 
     def _read_fields(self, stream: IO[bytes]) -> list[tuple[str, str]]:
-        """Read a form of no more bytes and fields than one may have.
+        """Read a URL-encoded form within the limits of bytes and fields.
 
         Raises `RequestEntityTooLarge`.
         """
@@ -80,7 +80,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_json_object() -> dict[str, Any]:
-    """Read the JSON object that is the body; a lone surrogate in it becomes U+FFFD, as in forms.
+    """Parse the body as a JSON object; lone surrogates become U+FFFD, as in forms.
 
     Raises `BadRequest`.
     """
@@ -95,7 +95,7 @@ def read_json_object() -> dict[str, Any]:
 
 
 class BodyStream(RawIOBase):
-    """A request's body as the server reads it; a body that it cannot read is the visitor's error.
+    """The request's body as a stream that reports malformed bodies as client errors.
 
     Servers raise exceptions of their own for a broken chunk or a connection that was cut.
     """
@@ -135,7 +135,7 @@ class FormRequest(Request):
 
 @blueprint.before_app_request
 def refuse_large_bodies() -> None:
-    """Refuse a body that is too large before it is read, also where no page would read it."""
+    """Refuse a body that is too large before it is read."""
     at_most = current_app.config["MAX_CONTENT_LENGTH"]
     if request.endpoint in BODIES_AT_MOST:
         at_most = request.max_content_length = BODIES_AT_MOST[request.endpoint]
@@ -147,7 +147,7 @@ def refuse_large_bodies() -> None:
 
 @blueprint.before_app_request
 def refuse_foreign_shapes() -> None:
-    """Refuse a request of more than one host, or with what no form of ours sends."""
+    """Refuse malformed requests: several Host headers, NUL, a long query."""
     too_long = len(request.query_string) > QUERY_AT_MOST
     if too_long or "\0" in request.path or b"%00" in request.query_string:
         raise BadRequest

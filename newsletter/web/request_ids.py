@@ -1,4 +1,4 @@
-"""Give each request an id, which stands in its log lines and in its answer."""
+"""Assign each request an id for its log lines and error responses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ blueprint = Blueprint("request_ids", __name__)
 
 @blueprint.before_app_request
 def begin() -> None:
-    """Name the request. What a visitor calls it is not believed: it goes into logs."""
+    """Assign an id to the request; one sent by the client is ignored."""
     REQUEST_ID.set(secrets.token_hex(6))
 
 
 @blueprint.after_app_request
 def answer_with_id(response: Response) -> Response:
-    """Tell the visitor of an error which lines are about it; other answers stay the same."""
+    """Add the request's id to error responses."""
     if response.status_code >= 500:
         response.headers["X-Request-Id"] = REQUEST_ID.get()
     return response
@@ -27,5 +27,5 @@ def answer_with_id(response: Response) -> Response:
 
 @blueprint.teardown_app_request
 def end(error: BaseException | None) -> None:
-    """Forget the request: what this thread logs next belongs to none."""
+    """Clear the request's id of this thread."""
     REQUEST_ID.set("")

@@ -1,4 +1,4 @@
-"""Files for subscribers: in whole and in ranges, to whoever brings a link that is still good."""
+"""Serve files for subscribers, whole or in ranges, by signed links."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from newsletter.web.responses import mark_private, render_message, render_page
 blueprint = Blueprint("resources", __name__)
 
 OPENED_IN_BROWSER = ("audio/", "video/", "image/png", "image/jpeg", "image/gif", "image/webp")
-"""Types that a browser shows or plays; it saves everything else."""
+"""Media types that a browser may display; others are downloaded."""
 FILE_POLICY = (
     "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; "
     "frame-ancestors 'none'"
@@ -26,7 +26,7 @@ FILE_POLICY = (
 
 @blueprint.get("/resources/<path:token>")
 def resource(token: str) -> Response:
-    """Answer with a file; under its bare name, with a page that mails subscribers their link.
+    """Serve a file by its link, or the page that mails subscribers a link.
 
     That page says nothing of the file.
     """
@@ -59,7 +59,7 @@ def resource(token: str) -> Response:
 
 
 def _read_range_from_file(answer: Response, path: Path) -> None:
-    """Let the server read the range of `answer` from the file itself, where it can.
+    """Let the WSGI server send a range directly from the file, if it can.
 
     Werkzeug would yield it piece by piece, each as soon as the visitor has read the one before,
     and hold a thread as long as they take.
@@ -76,7 +76,7 @@ def _read_range_from_file(answer: Response, path: Path) -> None:
 
 
 def _allow_one_range() -> None:
-    """Remove a Range that is not one range of bytes: the whole file answers it.
+    """Remove a Range header that is not a single byte range, so that the whole file is sent.
 
     Source: RFC 9110 section 14.2.
     """

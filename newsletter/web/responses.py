@@ -1,4 +1,4 @@
-"""Build responses: pages and JSON, with the headers that keep them private and inert."""
+"""Build responses: pages and JSON, with security and privacy headers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CADENCE_WORDS: dict[str, Text] = {
 
 @blueprint.app_context_processor
 def list_words() -> dict[str, object]:
-    """Give templates the words of closed sets."""
+    """Pass the translated words of closed sets to templates."""
     return {
         "cadence_words": translate_texts(CADENCE_WORDS),
         "cadence_text": translate_texts(CADENCE_TEXT),
@@ -39,7 +39,7 @@ def list_words() -> dict[str, object]:
 
 @blueprint.after_app_request
 def harden(response: Response) -> Response:
-    """Forbid scripts, frames, guessing of types, and a Referer with an address (S12, T15)."""
+    """Add security headers: no scripts, frames, content sniffing or full Referer (S12, T15)."""
     headers = response.headers
     headers.setdefault("Content-Security-Policy", POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -51,7 +51,7 @@ def harden(response: Response) -> Response:
 
 
 def see_other(path: str) -> Response:
-    """Lead to another page with GET, usually after a form was sent (RFC 9110, section 15.4.4)."""
+    """Redirect with 303 See Other, usually after a form (RFC 9110, section 15.4.4)."""
     return cast(Response, redirect(path, 303))
 
 
@@ -71,28 +71,28 @@ def keep_redirect_here(response: Response) -> Response:
 
 
 def mark_private(response: Response) -> Response:
-    """Keep a subscriber's page out of caches and search engines."""
+    """Add headers that keep a subscriber's page out of caches and search engines."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
 
 def render_page(template: str, status: int = 200, **context: object) -> Response:
-    """Render a template as a response."""
+    """Return a response with a rendered template."""
     return mark_language(
         Response(render_template(template, **context), status, mimetype="text/html")
     )
 
 
 def mark_language(answer: Response) -> Response:
-    """Add the headers of an answer that depends on the visitor's language."""
+    """Add Content-Language and Vary to a response."""
     answer.headers["Content-Language"] = current_language()
     answer.headers["Vary"] = "Accept-Language"
     return answer
 
 
 def make_evidence(source: EvidenceSource) -> Evidence:
-    """Return where this request came from, for the consent record."""
+    """Return the origin of this request as evidence for the consent record."""
     return Evidence(
         source=source,
         page=request.headers.get("Referer") or request.headers.get("Origin") or "",
@@ -102,12 +102,12 @@ def make_evidence(source: EvidenceSource) -> Evidence:
 
 
 def wants_json() -> bool:
-    """Tell whether the visitor is a program that speaks JSON."""
+    """Tell whether the client prefers JSON."""
     return request.is_json or request.accept_mimetypes.best == "application/json"
 
 
 def render_message(status: int, title: str, text: str, **context: object) -> Response:
-    """Answer with a page of a few words, or the same as JSON."""
+    """Return a short message as a page or as JSON."""
     if wants_json():
         answer = jsonify(error=text)
         answer.status_code = status

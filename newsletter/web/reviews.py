@@ -1,4 +1,4 @@
-"""The pages behind the links of a review's mail: hold a digest, or leave an entry out.
+"""The pages of a review's links: hold a digest, or leave an entry out.
 
 They need no log-in, and can only make less go out. Looking changes nothing.
 """
@@ -20,26 +20,26 @@ blueprint = Blueprint("reviews", __name__, url_prefix="/review")
 
 @blueprint.get("/<token>/hold")
 def hold_page(token: str) -> Response:
-    """Ask with one button whether to hold the digest."""
+    """Show a button to hold the digest."""
     return _render("hold", review_acts.open_page(environment(), token))
 
 
 @blueprint.post("/<token>/hold")
 def hold(token: str) -> Response:
-    """Hold the digest; a second time changes nothing."""
+    """Hold the digest; idempotent."""
     review_acts.hold_by_link(environment(), token)
     return _render("hold", review_acts.open_page(environment(), token), done=True)
 
 
 @blueprint.get("/<token>/leave-out/<int:entry_id>")
 def leave_out_page(token: str, entry_id: int) -> Response:
-    """Ask with one button whether to leave an entry out of the digest."""
+    """Show a button to leave an entry out of the digest."""
     return _render("leave-out", review_acts.open_page(environment(), token), entry_id)
 
 
 @blueprint.post("/<token>/leave-out/<int:entry_id>")
 def leave_out(token: str, entry_id: int) -> Response:
-    """Leave an entry out of the digest; a second time changes nothing."""
+    """Leave an entry out of the digest; idempotent."""
     review_acts.leave_out_by_link(environment(), token, entry_id)
     return _render("leave-out", review_acts.open_page(environment(), token), entry_id, done=True)
 

@@ -1,4 +1,4 @@
-"""Let a proxy keep public pages for a few seconds, so that a crowd costs the program nothing.
+"""Let proxies cache public pages for a few seconds, with validators.
 
 Only what is the same for everybody: no link with a token, no answer to a form, no error.
 """
@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 blueprint = Blueprint("shared_cache", __name__)
 
 KEEP_SECONDS = 5
-"""Seconds for which a shared cache may answer; a browser asks again each time."""
+"""Seconds for which a shared cache may serve a page; browsers revalidate each time."""
 PUBLIC = frozenset(
     {
         "home.home",
@@ -30,12 +30,12 @@ CONDITIONS = {
     "HTTP_IF_UNMODIFIED_SINCE",
     "HTTP_RANGE",
 }
-"""What a request is conditional by; most are not."""
+"""Headers of conditional requests."""
 
 
 @blueprint.after_app_request
 def share_public_pages(response: Response) -> Response:
-    """Mark a public page with its validator and for how long it may be shared."""
+    """Add ETag and Cache-Control to a public page."""
     if (
         request.endpoint not in PUBLIC
         or request.method not in ("GET", "HEAD")

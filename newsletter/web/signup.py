@@ -1,4 +1,4 @@
-"""Signing up: the form's and JSON's entrance, the same form in a frame, and what its scripts fetch.
+"""Sign-up: forms and JSON, the form in a frame, and the files for scripts.
 
 Other sites may post here and read the answer (CORS): there is no cookie and no session that could
 be borrowed.
@@ -58,16 +58,16 @@ FORM_POLICY = (
 SHARED = frozenset(
     {"signup.subscribe", "signup.challenge", "signup.embed_script", "signup.openapi"}
 )
-"""What scripts of other sites may fetch."""
+"""Endpoints that scripts of other sites may fetch (CORS)."""
 FORMS = ("page", "form", "script", "iframe")
 THEMES = ("light", "dark")
 TEXTS = ("name", "cadence", "language", "altcha", "form", "page", "stamp", "wording", TRAP)
-"""Fields of the program's own that hold text or nothing."""
+"""Text fields of the sign-up form, apart from the author's own."""
 PREFLIGHT_FOR = 86_400
 
 
 def render_form(template: str, list_form: Form, *, status: int = 200, **context: Any) -> Response:
-    """Render a page with a list's form, which may run our own scripts and needs none.
+    """Render a page with a list's form, whose policy allows the program's own scripts.
 
     An empty form is the same for everybody but for its stamp, its page, and large `slots`.
     """
@@ -104,7 +104,7 @@ def _get_consent(form: Form, language: str) -> tuple[str, str]:
 
 
 def _mark_wrong(name: str, *, first: bool) -> Markup:
-    """Return the attributes that tie a field to its error; the first one gets the focus.
+    """Return the HTML attributes that link a field to its error; the first is focused.
 
     In a frame, frame.js gives it the focus.
     """
@@ -113,7 +113,7 @@ def _mark_wrong(name: str, *, first: bool) -> Markup:
 
 
 def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
-    """Render a list's own page.
+    """Render a list's page.
 
     Raises `NotFound`.
     """
@@ -132,7 +132,7 @@ def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
 
 @blueprint.post("/<slug>/subscribe")
 def subscribe(slug: str) -> Response:
-    """Request a subscription; the answer is the same whoever the address belongs to (S03)."""
+    """Process a sign-up; the response is the same for every address (S03)."""
     values = _read_values()
     as_json = wants_json()
     set_languages(form=values.get("language"))
@@ -150,13 +150,13 @@ def subscribe(slug: str) -> Response:
 
 
 def _make_meant_parameter(typed: str, target: str) -> str:
-    """Return the parameter that names the domain which was most likely meant, or ""."""
+    """Return the query parameter with the correction of a misspelt domain, or ""."""
     domain = find_intended_domain(typed.strip().lower().rpartition("@")[2])
     return f"{'&' if '?' in target else '?'}meant={domain}" if domain else ""
 
 
 def _make_language_query(form: Form) -> str:
-    """Return the query that keeps a form's language on the page after it.
+    """Return the query that keeps a form's language on the following page.
 
     It is empty where the browser's language is the same.
     """
@@ -188,7 +188,7 @@ def _subscribe(slug: str, values: Mapping[str, Any]) -> Form:
 
 
 def _make_evidence(values: Mapping[str, Any]) -> Evidence:
-    """Return the origin of the request.
+    """Return the origin of the request as evidence.
 
     A form may name its own page, because a browser tells other sites its host only.
     """
@@ -201,7 +201,7 @@ def _make_evidence(values: Mapping[str, Any]) -> Evidence:
 
 
 def _read_values() -> Mapping[str, Any]:
-    """Return the fields of a form or of a JSON object, whatever else the body may be."""
+    """Return the fields of a form or JSON object; of other bodies none."""
     if request.is_json:
         return read_json_object()
     if request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data"):
@@ -224,7 +224,7 @@ def _answer_json(body: object, status: int) -> Response:
 
 @blueprint.get("/<slug>/check-your-inbox")
 def check_your_inbox(slug: str) -> Response:
-    """Show what to do after the form."""
+    """Show that a confirmation mail is on its way."""
     form = forms.get_form(slug)
     set_languages(mailing_list=form.language)
     meant = request.args.get("meant", "")
@@ -234,7 +234,7 @@ def check_your_inbox(slug: str) -> Response:
 
 @blueprint.get("/<slug>/embed")
 def embed(slug: str) -> Response:
-    """Show the form in a frame of another site, or what to do after it (`sent`)."""
+    """Show the form in a frame of another site, or its result (`sent`)."""
     if "sent" in request.args:
         return mark_private(_render_frame(slug, sent=True))
     return _render_frame(slug)
@@ -242,7 +242,7 @@ def embed(slug: str) -> Response:
 
 @blueprint.post("/<slug>/embed")
 def subscribe_in_frame(slug: str) -> Response:
-    """Request a subscription, and answer within the frame."""
+    """Process a sign-up in a frame."""
     values = _read_values()
     set_languages(form=values.get("language"))
     try:
@@ -255,7 +255,7 @@ def subscribe_in_frame(slug: str) -> Response:
 
 
 def _make_frame_url(slug: str, **more: str) -> str:
-    """Return the frame's own address, with the options of the page around it."""
+    """Return the frame's URL with the options of the embedding page."""
     options = {
         "language": find_language(request.args.get("language")),
         "theme": _read_theme(),
@@ -276,14 +276,14 @@ def _render_frame(slug: str, **context: Any) -> Response:
 
 
 def _read_theme() -> str:
-    """Return the colour scheme that the page around the frame asks for, if it is one."""
+    """Return the colour scheme requested by the embedding page, or ""."""
     theme = request.args.get("theme", "")
     return theme if theme in THEMES else ""
 
 
 @blueprint.get("/<slug>/challenge")
 def challenge(slug: str) -> Response:
-    """Answer with a puzzle for the visitor's browser (ALTCHA, protocol 2).
+    """Return a proof-of-work challenge (ALTCHA, protocol 2).
 
     The same for every list; a wrong name is still a 404.
     """
@@ -294,19 +294,19 @@ def challenge(slug: str) -> Response:
 
 @blueprint.get("/embed.js")
 def embed_script() -> Response:
-    """Serve the script that upgrades a pasted form in place."""
+    """Serve embed.js, which upgrades a pasted form."""
     return current_app.send_static_file("embed.js")
 
 
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
-    """Serve the description of what programs may call."""
+    """Serve the OpenAPI document of the sign-up interface."""
     return current_app.send_static_file("openapi.json")
 
 
 @blueprint.after_app_request
 def share(response: Response) -> Response:
-    """Let other sites' scripts read what they may fetch."""
+    """Add CORS headers for scripts of other sites."""
     if request.endpoint in SHARED:
         response.headers["Access-Control-Allow-Origin"] = "*"
         if request.method == "OPTIONS":

@@ -1,4 +1,4 @@
-"""The page of a campaign that asks its recipients to confirm once more: one button to stay."""
+"""The page of a reconfirmation campaign, with a button to stay."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ blueprint = Blueprint("stay", __name__)
 
 @blueprint.get("/stay/<path:token>")
 def stay_page(token: str) -> Response:
-    """Ask with one button whether the subscriber stays, on the page of a campaign that asks."""
+    """Show a button to stay subscribed."""
     subscription, answered = reconfirmation.get_reconfirmation(environment(), token)
     return _render_stay(subscription, answered=answered)
 
 
 @blueprint.post("/stay/<path:token>")
 def stay(token: str) -> Response:
-    """Record that the subscriber stays; a second time changes nothing."""
+    """Record the reconfirmation; idempotent."""
     by_link = make_evidence(EvidenceSource.LINK)
     return _render_stay(reconfirmation.reconfirm(environment(), token, by_link), answered=True)
 

@@ -1,4 +1,4 @@
-"""The pages behind signed links.
+"""The pages of subscribers' signed links.
 
 GET shows, POST acts: whatever fetches links on its own changes nothing.
 """
@@ -34,7 +34,7 @@ MAILED = (RequestedLink.ACCOUNT, RequestedLink.EXPORT, RequestedLink.ERASE)
 
 @blueprint.get("/confirm/<path:token>")
 def confirm_page(token: str) -> Response:
-    """Ask with one button to confirm."""
+    """Show a button to confirm a subscription."""
     subscription = subscriptions.get_request(environment(), token)
     return _render_subscription(
         "confirmed.html" if subscription.status is SubscriptionStatus.ACTIVE else "confirm.html",
@@ -44,7 +44,7 @@ def confirm_page(token: str) -> Response:
 
 @blueprint.post("/confirm/<path:token>")
 def confirm(token: str) -> Response:
-    """Make the subscription active; again changes nothing."""
+    """Confirm the subscription; idempotent."""
     return _render_subscription(
         "confirmed.html",
         subscriptions.confirm(environment(), token, make_evidence(EvidenceSource.LINK)),
@@ -53,13 +53,13 @@ def confirm(token: str) -> Response:
 
 @blueprint.get("/never/<path:token>")
 def never_page(token: str) -> Response:
-    """Ask with one button whether the visitor did not sign up."""
+    """Show a button to report a sign-up that the visitor did not request."""
     return _render_never(privacy.find_disputed_request(environment(), token))
 
 
 @blueprint.post("/never/<path:token>")
 def never(token: str) -> Response:
-    """Erase a visitor who did not sign up; a second time changes nothing."""
+    """Erase a visitor who did not sign up; idempotent."""
     return _render_never(
         privacy.dispute_request(environment(), token, make_evidence(EvidenceSource.LINK))
     )
@@ -73,7 +73,7 @@ def _render_never(subscription: LinkedSubscription | None) -> Response:
 
 @blueprint.get("/unsubscribe/<path:token>")
 def unsubscribe_page(token: str) -> Response:
-    """Ask with one button to unsubscribe, and offer fewer mails instead."""
+    """Show a button to unsubscribe, and offer fewer mails instead."""
     subscription = subscriptions.get_subscription(environment(), token)
     template = (
         "unsubscribed.html"
@@ -87,7 +87,7 @@ def unsubscribe_page(token: str) -> Response:
 
 @blueprint.post("/unsubscribe/<path:token>")
 def unsubscribe(token: str) -> Response:
-    """End the subscription.
+    """Unsubscribe, also by a mail program's one-click POST (RFC 8058).
 
     A mail program's one-click POST (RFC 8058 section 3.2) gets a short 200 without redirect; the
     page's buttons may take it back, slow it down, or give a reason.
@@ -146,13 +146,13 @@ def _make_preferences_link(subscription: LinkedSubscription, token: str) -> str:
 
 @blueprint.get("/preferences/<path:token>")
 def preferences_page(token: str) -> Response:
-    """Show the preferences of a subscriber."""
+    """Show a subscriber's preferences."""
     return _render_preferences(prefs.get_preferences(environment(), token))
 
 
 @blueprint.post("/preferences/<path:token>")
 def preferences(token: str) -> Response:
-    """Change preferences, or mail a link that may do more."""
+    """Save preferences, or mail a link with a wider scope."""
     env = environment()
     form = request.form
     try:
@@ -201,13 +201,13 @@ def _render_preferences(
 
 @blueprint.get("/address/<path:token>")
 def address_page(token: str) -> Response:
-    """Ask with one button to confirm a new address."""
+    """Show a button to confirm a new address."""
     return _render_address_change(address_change.get_change(environment(), token))
 
 
 @blueprint.post("/address/<path:token>")
 def address(token: str) -> Response:
-    """Move a subscriber to the new address."""
+    """Change a subscriber's address to the confirmed one."""
     return _render_address_change(
         address_change.confirm_change(environment(), token, make_evidence(EvidenceSource.LINK))
     )
@@ -220,13 +220,13 @@ def _render_address_change(change: AddressChangeView) -> Response:
 
 @blueprint.get("/address-undo/<path:token>")
 def address_undo_page(token: str) -> Response:
-    """Ask whether a change of address shall be taken back."""
+    """Show a button to undo a change of address."""
     return _render_undo(get_undo(environment(), token))
 
 
 @blueprint.post("/address-undo/<path:token>")
 def address_undo(token: str) -> Response:
-    """Take a change of address back."""
+    """Undo a change of address."""
     return _render_undo(undo_change(environment(), token, make_evidence(EvidenceSource.LINK)))
 
 
@@ -237,13 +237,13 @@ def _render_undo(move: AddressChangeView) -> Response:
 
 @blueprint.get("/export/<path:token>")
 def export_page(token: str) -> Response:
-    """Ask with one button for the data: a page that a scanner fetches shows nothing personal."""
+    """Show a button to export the data, so that a scanner gets nothing personal."""
     return _render_question(LinkPurpose.EXPORT, token, "export.html")
 
 
 @blueprint.post("/export/<path:token>")
 def export(token: str) -> Response:
-    """Send everything known of the subscriber as a file."""
+    """Return all data of the subscriber as a file."""
     answer = mark_private(jsonify(privacy.export_data(environment(), token)))
     answer.headers["Content-Disposition"] = 'attachment; filename="my-newsletter-data.json"'
     return answer
@@ -251,7 +251,7 @@ def export(token: str) -> Response:
 
 @blueprint.get("/erase/<path:token>")
 def erase_page(token: str) -> Response:
-    """Ask with one button to be erased."""
+    """Show a button to erase all data."""
     return _render_question(LinkPurpose.ERASE, token, "erase.html")
 
 
@@ -273,13 +273,13 @@ def _render_question(purpose: LinkPurpose, token: str, template: str) -> Respons
 
 @blueprint.get("/link")
 def link_page() -> Response:
-    """Ask for the address to mail a link to."""
+    """Show the form that requests a link."""
     return mark_private(render_page("link.html", error="", typed="", resource=""))
 
 
 @blueprint.post("/link")
 def link() -> Response:
-    """Mail a new link, to an address or in place of an expired one.
+    """Mail a new link to an address, or to the subscriber of an expired link.
 
     The answer is the same for everybody.
     """

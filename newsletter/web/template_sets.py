@@ -1,4 +1,4 @@
-"""Give the templates of pages the closed sets that they compare with.
+"""Pass the enums of closed sets to page templates.
 
 A template writes `feed.status == FeedStatus.ACTIVE`, as the code does. Members are text, so
 templates that authors have changed may still compare with "active".
@@ -43,5 +43,5 @@ SETS: tuple[type[StrEnum], ...] = (
 
 
 def install(app: Flask) -> None:
-    """Make each set known to the templates of an application, by its name."""
+    """Register each enum with the templates of an application, by name."""
     app.jinja_env.globals.update({members.__name__: members for members in SETS})

@@ -1,4 +1,4 @@
-"""Let authors, and programs with a token, send files that are larger than any form; nobody else.
+"""Allow larger request bodies for uploads by authors and by programs with a token.
 
 The form of such a page posts to an address under /author/upload/ with a ticket: a signed word that
 stands on the page of an author who may upload, and names their log-in. A program names its token. A
@@ -19,27 +19,27 @@ from newsletter.services.runtime import Environment
 
 PREFIX = "/author/upload/"
 FILE_AT_MOST = 100 << 20
-"""Bytes of the largest file."""
+"""The most bytes of a file."""
 UPLOAD_AT_MOST = FILE_AT_MOST + (1 << 20)
-"""Bytes of a body with a file, and a form around it."""
+"""The most bytes of a body with a file and a form's other fields."""
 TICKET_SECONDS = 12 * 3600
 TICKET_AT_MOST = 200
 PROGRAM_BODIES: dict[str, int] = {}
-"""Bytes of the bodies of operations that take a file, by path."""
+"""Limits of the bodies of API operations that take a file, by path, in bytes."""
 
 
 def make_ticket(env: Environment, session_id: int) -> str:
-    """Make a ticket for a page that an author has opened: for 12 hours, as long as the log-in."""
+    """Create the upload ticket of a page, valid for 12 hours and one session."""
     return _make_signer(env).sign(str(session_id)).decode("ascii")
 
 
 def may_be_large(path: str) -> bool:
-    """Tell whether a body that is sent there may be larger than a form's."""
+    """Tell whether a path accepts bodies larger than a form's."""
     return path.startswith(PREFIX) or path in PROGRAM_BODIES
 
 
 def find_body_limit(env: Environment, path: str, query: str, authorization: str, usual: int) -> int:
-    """Return how many bytes the body of a request may have, by its path, query and token."""
+    """Return the limit of a request's body in bytes, by its path, query and token."""
     if path in PROGRAM_BODIES:
         scheme, _, token = authorization.partition(" ")
         may = scheme.lower() == "bearer" and api_tokens.may_write(env, token.strip())

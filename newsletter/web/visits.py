@@ -1,4 +1,4 @@
-"""Count views of the archive and fetched files in memory: no cookie, no address, no robots.
+"""Count archive views and downloads in memory, without cookies, addresses or robots.
 
 A thread writes the numbers down once a minute, and once more when the process ends, so that no
 visitor waits for the database.
@@ -25,9 +25,9 @@ ROBOT = re.compile(
     r"node-fetch|feed|rss|aggregator",
     re.I,
 )
-"""Words by which robots name themselves; a visitor without any name counts as one, too."""
+"""User-Agent words of robots; an empty User-Agent counts as a robot as well."""
 FETCHERS = re.compile(r"^([\w .-]{2,40}?)[/ (;].*?(\d{1,7}) (?:subscriber|read\w*r)s?\b", re.I)
-"""The fetcher of a feed and how many subscribe there, as Feedly and others state in User-Agent."""
+"""Pattern of the number of subscribers that feed fetchers state in their User-Agent."""
 AGENT_AT_MOST = 300
 _WRITER = "newsletter-visits"
 
@@ -44,20 +44,20 @@ def count_view(response: Response, list_id: int, campaign_id: int) -> None:
 
 
 def count_file(response: Response, list_id: int, name: str) -> None:
-    """Count a file that was fetched; of a file fetched in ranges, the one that begins it."""
+    """Count a download; of one in ranges, only the first."""
     begins = request.range is None or request.range.ranges[0][0] == 0
     if request.method == "GET" and response.status_code in (200, 206) and begins:
         _count(list_id, Figure.FETCHED, name)
 
 
 def count_feed_readers(list_id: int) -> None:
-    """Record how many subscribers a fetcher of the archive's feed says it fetches it for."""
+    """Record the number of subscribers stated by a fetcher of the archive's feed."""
     if match := FETCHERS.search(_read_agent()):
         _count(list_id, Figure.FEED_READERS, match[1].strip(), int(match[2]))
 
 
 def is_robot(agent: str) -> bool:
-    """Tell whether a visitor names itself as a robot, or not at all."""
+    """Tell whether a User-Agent is empty or names a robot."""
     return not agent or ROBOT.search(agent) is not None
 
 

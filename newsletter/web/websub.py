@@ -1,4 +1,4 @@
-"""Answer hubs (W3C WebSub): their questions whether we subscribed, and their pushes."""
+"""Receive requests of WebSub hubs (W3C): verifications and pushes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from newsletter.web.request_body import allow_body
 blueprint = Blueprint("websub", __name__)
 
 PUSH_AT_MOST = 1024 * 1024
-"""Bytes of a push, which holds the new entries whole; nothing but its signature is read."""
+"""The most bytes of a push, of which only the signature is verified."""
 allow_body("websub.push", PUSH_AT_MOST)
 
 
 @blueprint.get("/websub/<handle>")
 def verify(handle: str) -> Response:
-    """Repeat the hub's challenge if we asked it to subscribe."""
+    """Confirm a hub's verification by its challenge, if this program made the request."""
     answers = request.args
     mode = answers.get("hub.mode", "")
     topic = answers.get("hub.topic", "")
@@ -30,7 +30,7 @@ def verify(handle: str) -> Response:
 
 @blueprint.post("/websub/<handle>")
 def push(handle: str) -> Response:
-    """Poll the feed of a hub now, if the push is signed."""
+    """Schedule a poll of the hub's feed, if the push is signed."""
     body = request.get_data(cache=False)
     signature = request.headers.get("X-Hub-Signature", "")
     if not websub.receive_push(environment(), handle, body, signature):

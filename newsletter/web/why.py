@@ -1,4 +1,4 @@
-"""The page that tells a subscriber why they get a mail; every mail links to it.
+"""The page that explains why a subscriber gets mail, linked in every mail.
 
 Why somebody did not get a campaign is decided in services/campaigns/judge_delivery.py.
 """
@@ -48,7 +48,7 @@ MAIL_WORDS: dict[str, str] = {
     MailKind.PERMISSION: Text("Would you like to stay?"),
     MailKind.SERIES: Text("A letter for new subscribers"),
 }
-"""Names of the mails that have no subject of their own."""
+"""Names of the kinds of mail without a stored subject."""
 STATUS_WORDS: dict[str, str] = {
     DeliveryStatus.FAILED: Text("your mail server did not take it"),
     DeliveryStatus.IN_DOUBT: Text("perhaps it did not arrive"),
@@ -57,7 +57,7 @@ STATUS_WORDS: dict[str, str] = {
 
 @blueprint.get("/why/<path:token>")
 def why_page(token: str) -> Response:
-    """Explain why a mail came; of everything, if the link was mailed on request."""
+    """Explain why a mail was sent, with the whole story if the link was mailed on request."""
     return _render_why(story.get_story(environment(), token))
 
 

@@ -1,1 +1,1 @@
-"""The REST interface for programs, version 1: one Blueprint a module, described by its own code."""
+"""The REST API for programs, version 1: one Blueprint a module, documented from its code."""

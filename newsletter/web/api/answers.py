@@ -1,4 +1,4 @@
-"""Build the answers of operations: bodies with their ETags, pages, and problems."""
+"""Build the responses of API operations: bodies with ETags, pages, problem details."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from newsletter.web.problems import make_problem
 
 ROOT = "/api/v1"
 TRIES = 20
-"""Times that a change is tried while others change the same, before its caller is told."""
+"""Tries of a change that conflicts with others, before the caller gets an error."""
 
 State = TypeVar("State")
 
 
 class Editable(BaseModel):
-    """A body that can be changed; its ETag is made without the fields that are `counted`."""
+    """A resource that can be changed; its ETag ignores the fields in `counted`."""
 
     counted: ClassVar[frozenset[str]] = frozenset()
 
 
 class Problem(BaseModel):
-    """A refusal or failure (RFC 9457)."""
+    """Problem details of a refusal or failure (RFC 9457)."""
 
     title: str
     status: int
@@ -47,14 +47,14 @@ Problem.model_rebuild()
 
 
 class RefusedEarly(Exception):
-    """A request that is answered before its operation is reached."""
+    """Raised to answer a request before its operation runs."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
 
 
 def send(model: BaseModel, status: int = 200, *, location: str = "") -> Response:
-    """Answer with a model."""
+    """Return a response with a model as its body."""
     body = model.model_dump_json(by_alias=True).encode()
     response = Response(body, status, mimetype="application/json")
     if location:
@@ -63,7 +63,7 @@ def send(model: BaseModel, status: int = 200, *, location: str = "") -> Response
 
 
 def send_editable(model: Editable, status: int = 200, *, location: str = "") -> Response:
-    """Answer with a model that can be changed, and its ETag; 304 if the caller has it already.
+    """Return a response with a model and its ETag, or 304 if the caller has it already.
 
     What is counted may be other without any change, and is sent each time.
     """
@@ -76,7 +76,7 @@ def send_editable(model: Editable, status: int = 200, *, location: str = "") -> 
 
 
 def change(read: Callable[[], tuple[State, Editable]], write: Callable[[State], object]) -> None:
-    """Change what is as the caller named it (If-Match), and overwrite nobody else's change.
+    """Apply a change if the resource still matches If-Match, without losing concurrent changes.
 
     `read` returns a state and how the caller sees it, `write` changes that state and raises
     `ChangedMeanwhile` if it is not the current one.
@@ -99,17 +99,17 @@ def _make_tag(model: Editable) -> str:
 
 
 def no_content() -> Response:
-    """Answer that it is done."""
+    """Return an empty response (204)."""
     return Response(status=204)
 
 
 def make_cursor(kind: NamedRow, row_id: int | None) -> str | None:
-    """Return the cursor of the page behind a row."""
+    """Return the cursor of the page after a row."""
     return None if row_id is None else row_names.name_row(kind, row_id)
 
 
 def read_cursor(kind: NamedRow, cursor: str | None) -> int | None:
-    """Return the row that a cursor stands for.
+    """Return the row id in a cursor.
 
     Raises `RefusedEarly` for one that this program did not make for such a listing.
     """

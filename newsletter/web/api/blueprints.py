@@ -1,4 +1,4 @@
-"""The Blueprints of the interface, which create_app registers."""
+"""The Blueprints of the API, which create_app registers."""
 
 from __future__ import annotations
 

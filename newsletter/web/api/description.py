@@ -1,4 +1,4 @@
-"""The description of the interface: the OpenAPI document and a page to read, both for everybody."""
+"""Serve the API's public documentation: the OpenAPI document and an HTML page."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def openapi() -> Response:
 
 @blueprint.get(f"{ROOT}/")
 def page() -> Response:
-    """Serve the same as a page that loads nothing from elsewhere."""
+    """Serve the documentation as an HTML page without external resources."""
     return Response(_make_page(), mimetype="text/html")
 
 
@@ -97,7 +97,7 @@ def _describe() -> dict[str, Any]:
 
 
 def _complete(method: str, operation: dict[str, Any]) -> None:
-    """Add to an operation what is declared once for all of them."""
+    """Add the parameters and responses that all operations share to one of them."""
     name = operation["operationId"]
     scopes = " or ".join(SCOPES[name])
     operation["description"] = f"{operation.get('description', '')}\n\nScope: {scopes}.".strip()
@@ -133,7 +133,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
 
 
 def _list_headers(method: str, name: str, code: str) -> dict[str, Any]:
-    """Return the headers of an operation's answer, by name."""
+    """Return the response headers of an operation, by name."""
     headers = {} if code in ("401", "503") else dict(RATE_HEADERS)
     if code < "300" and name in EDITABLE:
         headers |= TAG_HEADER

@@ -74,7 +74,7 @@ def edit_letter(letter_id: int, json: letter_models.LetterChange) -> Response:
 
 
 def _parse(text: str) -> Letter:
-    """Parse a letter; its lines are counted from its Markdown, which is all that a program wrote.
+    """Parse a letter; line numbers in errors are those of its Markdown.
 
     Raises `InvalidInput`.
     """
@@ -82,7 +82,7 @@ def _parse(text: str) -> Letter:
 
 
 def _require_own_facts(letter: Letter) -> None:
-    """Refuse a letter of a limited token that asks for what belongs to all lists."""
+    """Refuse a letter of a list-limited token that uses data shared by all lists."""
     if current_caller().is_limited:
         own_facts.require_own_facts(letter.segment, (letter.text,), own_facts.HIDDEN_FROM_TOKENS)
 
@@ -192,7 +192,7 @@ def _find(letter_id: int) -> letter_models.ApiLetter:
 
 
 def _read(letter_id: int) -> tuple[StoredLetter, letter_models.ApiLetter]:
-    """Return a letter as it is stored, and how the caller sees it."""
+    """Return a stored letter, and its description for the caller."""
     row = stored.read_stored(letter_id)
     if not current_caller().sees(row.list):
         raise NotFound(f"there is no letter {letter_id}")

@@ -1,4 +1,4 @@
-"""The bodies that programs send and get. Times are ISO 8601 with an offset.
+"""The models of request and response bodies of the API. Times are ISO 8601 with an offset.
 
 Names that begin with `Api` stand without it in the OpenAPI document.
 """
@@ -64,7 +64,7 @@ Language = Annotated[
 
 
 def _require_text(value: object) -> object:
-    """Refuse a moment as a number, which pydantic would take for seconds since 1970."""
+    """Refuse a time as a number, which pydantic would read as seconds since 1970."""
     if not isinstance(value, str) or not value.count("-"):
         raise ValueError("write it like 2026-11-29, a moment like 2026-11-29T08:00:00+01:00")
     return value
@@ -79,7 +79,7 @@ Lines = list[Line]
 Words = list[Word]
 
 LINKS_AT_MOST = 200
-"""Posts that are looked for at once."""
+"""The most links of one search for entries."""
 EntryLink = Annotated[str, StringConstraints(max_length=2000, pattern=LINE)]
 Links = Annotated[list[EntryLink], Field(min_length=1, max_length=LINKS_AT_MOST)]
 

@@ -1,4 +1,4 @@
-"""Declare the operations of the interface: who may call them, what they take and answer.
+"""Register the operations of the API: scopes, models of bodies, idempotency, limits.
 
 SpecTree reads the declarations, validates requests by them and makes the OpenAPI document. Around
 it stand the token, its scope and ceiling, and the answers that an Idempotency-Key repeats.
@@ -30,7 +30,7 @@ from newsletter.web.uploads import PROGRAM_BODIES
 F = TypeVar("F", bound=Callable[..., Any])
 
 JSON_AT_MOST = 512 * 1024
-"""Bytes of a JSON body: a letter is the largest."""
+"""The most bytes of a JSON body; letters are the largest."""
 KEY_AT_MOST = 255
 SYNONYMS = {
     "pause": ("paused_until",),
@@ -39,20 +39,20 @@ SYNONYMS = {
     "tag": ("tags", "add_tags"),
     "topic": ("topics",),
 }
-"""Names that services have for fields of bodies, as options of commands are called."""
+"""The services' names for fields of bodies, where they differ."""
 SCOPES: dict[str, tuple[TokenScope, ...]] = {}
-"""The scopes of each operation, of which any is enough."""
+"""The scopes of each operation, any of which is sufficient."""
 EDITABLE: set[str] = set()
-"""Operations whose answer has an ETag."""
+"""Operations whose response has an ETag."""
 RAW_BODIES: dict[str, str] = {}
 RAW_ANSWERS: dict[str, str] = {}
-"""Media types of bodies and answers that are no JSON, by operation."""
+"""Media types of bodies and responses other than JSON, by operation."""
 REPEATED = ("Content-Type", "ETag", "Location")
-"""Headers that are kept with an answer."""
+"""Headers that are stored with a response for repeated requests."""
 
 
 def _raise_invalid(req: Any, resp: Any, error: Exception | None, *_: Any) -> None:
-    """Answer what does not fit its model; SpecTree calls this after validation."""
+    """Raise an error for a request that does not fit its model; called by SpecTree."""
     if not isinstance(error, ValidationError):
         return
     errors = {}
@@ -73,7 +73,7 @@ spec = SpecTree(
 
 
 def current_caller() -> Caller:
-    """Return the program that makes this request."""
+    """Return the caller of this request."""
     caller: Caller = g.caller
     return caller
 
@@ -95,9 +95,9 @@ def require_unlimited() -> None:
 
 
 PROBLEMS = {400, 401, 403, 404, 405, 422, 429, 503}
-"""Statuses that every operation may answer with."""
+"""Error statuses that every operation may return."""
 PROBLEMS_OF = {method: {409, 413, 415} for method in ("POST", "PATCH", "PUT")}
-"""Further ones of methods with a body."""
+"""Further error statuses of methods with a body."""
 
 
 def operation(
@@ -153,7 +153,7 @@ def operation(
 
 
 def _note_bodies(endpoint: str, answer: type[BaseModel] | None, takes: str, gives: str) -> None:
-    """Remember what the document says of an operation's bodies."""
+    """Store the models of an operation's bodies for the OpenAPI document."""
     if answer is not None and issubclass(answer, Editable):
         EDITABLE.add(endpoint)
     if takes:
@@ -198,7 +198,7 @@ def _read_token() -> str:
 
 
 def _identify() -> RequestAllowance:
-    """Tell who calls, and count it."""
+    """Authenticate the caller, and count the request."""
     identified = None
     if token := _read_token():
         identified = api_tokens.identify_caller(environment(), token, request.remote_addr or "")
@@ -216,7 +216,7 @@ def _identify() -> RequestAllowance:
 
 
 def _add_allowance(response: Response, allowance: RequestAllowance) -> None:
-    """Say what the token has left (draft-ietf-httpapi-ratelimit-headers-10)."""
+    """Add the rate limit headers (draft-ietf-httpapi-ratelimit-headers-10)."""
     remaining = max(0, allowance.remaining)
     policy = f'"token";q={allowance.limit};w={api_tokens.MINUTE}'
     response.headers["RateLimit-Policy"] = policy
@@ -224,7 +224,7 @@ def _add_allowance(response: Response, allowance: RequestAllowance) -> None:
 
 
 def _run_once(run: Callable[[], Response]) -> Response:
-    """Run an operation, or repeat the answer that its Idempotency-Key has already."""
+    """Run an operation, or repeat the stored response of its Idempotency-Key."""
     key = request.headers.get("Idempotency-Key", "")
     if request.method != "POST" or not key:
         return run()
@@ -278,7 +278,7 @@ def _run_and_keep(run: Callable[[], Response], claim: idempotency.Claim) -> Resp
 def _run(
     function: Callable[..., Any], arguments: dict[str, Any], model: type[BaseModel] | None
 ) -> Response:
-    """Run an operation; whatever is refused is an answer, too."""
+    """Run an operation, and turn its errors into responses."""
     try:
         response = function(**arguments)
     except RefusedEarly as answered:
@@ -295,7 +295,7 @@ def _run(
 
 
 def _find_place(name: str, model: type[BaseModel] | None) -> str:
-    """Return the place in the body of the field that a service calls by `name`.
+    """Return the JSON pointer of the body's field that a service calls `name`.
 
     A name that the body does not know is one of its `fields`, or a line of its `markdown`.
     """
@@ -309,7 +309,7 @@ def _find_place(name: str, model: type[BaseModel] | None) -> str:
 
 
 def _require_json() -> None:
-    """Refuse a body that is no JSON object; SpecTree would take it for an empty one."""
+    """Refuse a body that is not a JSON object, which SpecTree would treat as an empty one."""
     if request.mimetype != "application/json":
         raise RefusedEarly(make_problem(415, "Send JSON: Content-Type: application/json."))
     try:

@@ -26,7 +26,7 @@ PICTURES = {"png", "jpg", "jpeg", "gif", "webp"}
 SOUND = {"mp3", "m4a", "ogg", "oga", "opus", "flac", "wav"}
 FILMS = {"mp4", "m4v", "webm", "mov"}
 ENDINGS = DOCUMENTS | OFFICE | PICTURES | SOUND | FILMS
-"""Files that people are given: documents, pictures, sound and films. No pages and no programs."""
+"""Allowed endings of files: documents, pictures, sound and films, but no pages or programs."""
 
 
 @operation(blueprint, "GET", "/resources", scope=TokenScope.READ, answer=models.Resources)

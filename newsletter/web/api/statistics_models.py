@@ -1,4 +1,4 @@
-"""The numbers of lists, as programs get them: the same as `newsletter stats --json` prints."""
+"""The models of statistics in the API, the same as `newsletter stats --json` prints."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Statistics(BaseModel):
 
 
 def describe_statistics(row: Numbers) -> ApiListStatistics:
-    """Return the numbers of a list as programs get them."""
+    """Return the statistics of a list as an API model."""
     return ApiListStatistics(
         list=row.list,
         first=row.first,

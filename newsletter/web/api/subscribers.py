@@ -220,7 +220,7 @@ def _require_unlimited_for_tags() -> None:
 
 
 def _read(name: str) -> tuple[SubscriberView, subscriber_models.ApiSubscriber]:
-    """Return a subscriber, and how the caller sees them.
+    """Return a subscriber, and their description for the caller.
 
     Raises `NotFound`, also for a subscriber of other lists only.
     """

@@ -106,7 +106,7 @@ def _find(name: str) -> OwnedSubscription:
 
 
 def _read(owned: OwnedSubscription) -> tuple[SubscriberView, ApiSubscription]:
-    """Return a subscriber as they are now, and how the caller sees the one subscription."""
+    """Return a subscriber, and the description of one subscription for the caller."""
     row = views.get_view(owned.subscriber_id)
     for part in row.subscriptions:
         if part.id == owned.view.id:
@@ -137,7 +137,7 @@ def describe_subscription(subscriber_id: int, email: str, row: SubscriptionView)
 
 
 def show_address(email: str) -> str:
-    """Return an address as the caller may see it.
+    """Return an address as the caller may see it: in lower case if limited to lists.
 
     A token that is limited to lists sees small letters: how somebody has spelt it on another list
     would tell that they were there.
@@ -146,7 +146,7 @@ def show_address(email: str) -> str:
 
 
 def write_answers(fields: Mapping[str, str | bool]) -> dict[str, str]:
-    """Write answers as a form sends them."""
+    """Return answers in the form in which a web form submits them."""
     ticked = {True: "yes", False: ""}
     return {
         name: ticked[value] if isinstance(value, bool) else value for name, value in fields.items()

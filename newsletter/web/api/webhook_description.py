@@ -1,4 +1,4 @@
-"""The part of the OpenAPI document that describes the messages of webhooks (OpenAPI 3.1)."""
+"""Build the OpenAPI description of webhook messages (OpenAPI 3.1)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EventMessage(BaseModel):
 
 
 def describe_webhooks(schemas: dict[str, Any]) -> dict[str, Any]:
-    """Return the `webhooks` of the document, and add what they use to its `schemas`."""
+    """Return the `webhooks` of the document, and add their models to its `schemas`."""
     schema = EventMessage.model_json_schema(ref_template="#/components/schemas/{model}")
     for name, part in schema.pop("$defs").items():
         for field in part.get("properties", {}).values():

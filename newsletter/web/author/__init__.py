@@ -1,4 +1,4 @@
-"""The author's pages, the only ones with a session. Each module has one Blueprint."""
+"""The author's pages under /author/, the only ones with sessions; one Blueprint a module."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ PAGES = (
 
 
 def install(app: Flask) -> None:
-    """Register the author's pages and what protects them."""
+    """Register the author's pages, their sessions and access checks."""
     app.session_interface = AuthorSessions()
     access.install(app)
     formatting.install(app)

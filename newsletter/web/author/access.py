@@ -1,4 +1,4 @@
-"""Protect the author's pages: who may open which, forms, headers, and the record of acts.
+"""Protect the author's pages: roles, CSRF checks, headers and the audit log.
 
 `page` is the only way to add a page under /author/ that needs a log-in. It states the role, and
 everything else is enforced here, once.
@@ -57,7 +57,7 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The authors who may open a page.
+    """The access rule of a page.
 
     `everywhere`: only an author of every list. `recent`: the log-in must be younger than an hour.
     `scope`: the kind of thing that the page is about, and the argument that names it. `upload`: the
@@ -74,7 +74,7 @@ class Access:
 
 
 def install(app: Flask) -> None:
-    """Register the protection of forms; pages outside of /author/ have none and need none."""
+    """Register CSRF protection for forms under /author/."""
     app.config.update(
         WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False
     )
@@ -82,7 +82,7 @@ def install(app: Flask) -> None:
 
 
 def make_blueprint(name: str, module: str) -> Blueprint:
-    """Make the Blueprint of a module of author's pages, which answers errors in their frame."""
+    """Create the Blueprint of a module of author's pages, with their error pages."""
     blueprint = Blueprint(f"author_{name}", module, url_prefix=PREFIX.rstrip("/"))
     blueprint.register_error_handler(CSRFError, _answer_stale_form)
     blueprint.register_error_handler(NotFound, _answer_not_found)
@@ -105,7 +105,7 @@ def page(
     upload: bool = False,
     repeated: bool = False,
 ) -> Callable[[View], View]:
-    """Add a page that only authors with `role` may open, as `Access` says."""
+    """Register a page that requires the role `role`, by the rule of `Access`."""
     access = Access(role, everywhere, recent, scope, upload, repeated)
 
     def decorate(view: View) -> View:
@@ -153,21 +153,21 @@ def current_author() -> AuthorView:
 
 
 def make_upload_ticket() -> str:
-    """Make the ticket of a form with a file, for the log-in of this request."""
+    """Create the upload ticket of a form with a file, for this session."""
     opened = current_browser().opened
     assert opened is not None
     return make_ticket(environment(), opened.id)
 
 
 def choose_path(path: str | None) -> str:
-    """Return a path of the author's pages to go on to, the first page for anything else."""
+    """Return `path` if it is one of the author's pages, else the path of the first page."""
     text = path or ""
     inside = text.startswith(PREFIX)  # so it names neither a scheme nor a host
     return text if inside and text.isprintable() and "\\" not in text else PREFIX
 
 
 def _read_referer() -> str:
-    """Return the path of the page that a form was sent from, "" where it cannot be read."""
+    """Return the path of the page from which a form was sent, "" if it is unknown."""
     try:
         return urlsplit(request.headers.get("Referer", "")).path
     except ValueError:
@@ -175,14 +175,14 @@ def _read_referer() -> str:
 
 
 def report_done(path: str) -> Response:
-    """Go back to a page after an act, and let it say that it is done."""
+    """Redirect to a page after an act, with a message that it was done."""
     mark = "&" if "?" in path else "?"
     return see_other(f"{path}{mark}done=1")
 
 
 @blueprint.before_app_request
 def identify_browser() -> Response | None:
-    """Find out whose browser this is, and refuse forms that are not from a page of ours."""
+    """Identify the browser's session, and refuse forms from other sites."""
     if not request.path.startswith(PREFIX):
         return None
     env = environment()
@@ -206,7 +206,7 @@ def identify_browser() -> Response | None:
 
 @blueprint.after_app_request
 def keep_private(response: Response) -> Response:
-    """Keep the author's pages out of caches, frames and search engines."""
+    """Add headers that keep the author's pages out of caches, frames and search engines."""
     if request.path.startswith(PREFIX):
         mark_private(response)
         response.headers.setdefault("Content-Security-Policy", POLICY)
@@ -218,7 +218,7 @@ def keep_private(response: Response) -> Response:
 
 @blueprint.app_context_processor
 def describe_author_to_templates() -> dict[str, object]:
-    """Give templates the author who is logged in."""
+    """Pass the author who is logged in to templates."""
     browser = session._get_current_object() if request else None  # type: ignore[attr-defined]
     opened = browser.opened if isinstance(browser, BrowserSession) else None
     return {"author": opened.author if opened else None, "roles": AuthorRole}
@@ -236,7 +236,7 @@ def _answer_stale_form(error: CSRFError) -> Response:
 def _record(
     view: View, arguments: dict[str, Any], author: AuthorView, subject: str, *, repeated: bool
 ) -> Any:
-    """Run an act of an author, recorded before and after; a `repeated` one that runs on, once."""
+    """Run an act of an author and record it in the audit log, `repeated` acts only once."""
     name = str(request.endpoint).removeprefix("author_")
     subject = subject[: acts.SUBJECT_AT_MOST]
     if repeated and acts.find_running_act(environment(), author.id, name, subject):
@@ -253,13 +253,13 @@ def _record(
 
 
 def _ask_to_log_in(endpoint: str) -> Response:
-    """Lead to the log-in and back: to this page, or to the one whose form was sent."""
+    """Redirect to the log-in, and afterwards back to this page or that of the submitted form."""
     path = request.full_path.rstrip("?") if request.method == "GET" else _read_referer()
     return see_other(url_for(endpoint, next=choose_path(path)))
 
 
 def _refuse(access: Access) -> Response | None:
-    """Refuse somebody who is not logged in or may not do this; None for who may."""
+    """Return the response for an author without access, None for one with access."""
     opened = current_browser().opened
     if opened is None:
         return _ask_to_log_in("author_log_in.ask_page")
@@ -287,7 +287,7 @@ def _answer_invalid(error: InvalidInput) -> Response:
 
 
 def _answer_refused(error: NewsletterError) -> Response:
-    """Answer with the sentence that the command would print, which is in English."""
+    """Return an error page with a service's refusal."""
     return _render_message(409, gettext("That did not work"), "", detail=str(error))
 
 

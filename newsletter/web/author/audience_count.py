@@ -1,4 +1,4 @@
-"""Say in words to how many a letter would go now."""
+"""Count the recipients of a draft for its pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RecipientCount:
 
 
 def count_recipients(campaign_id: int) -> RecipientCount:
-    """Count whom a draft would reach now."""
+    """Count the recipients that a draft would reach now."""
     try:
         segment = manuscripts.get_manuscript(campaign_id).fields.segment
         return RecipientCount(stored.count_recipients(environment(), campaign_id, segment))

@@ -1,4 +1,4 @@
-"""The record of what authors did, for owners of every list."""
+"""The audit log of authors' acts, for owners of all lists."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ blueprint = make_blueprint("audit", __name__)
 
 @page(blueprint, "/audit", AuthorRole.OWNER, everywhere=True)
 def index() -> Response:
-    """List what authors did, newest first."""
+    """List the acts of authors, newest first."""
     record = acts.list_acts(before=read_key(request.args.get("before")))
     return render_page("author/audit.html", record=record)

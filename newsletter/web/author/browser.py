@@ -1,4 +1,4 @@
-"""The one cookie of the program: it names an author's browser, under /author/ only.
+"""Identify an author's browser by the program's only cookie, sent under /author/ alone.
 
 Before the log-in it is a random value that stands nowhere; it binds a log-in link, and the forms,
 to the browser that asked. After the log-in it is another value, which names a session.
@@ -24,7 +24,7 @@ MAX_COOKIE = 200
 
 
 class BrowserSession(dict[str, Any], SessionMixin):
-    """The browser of a request: its cookie, and the session that this names.
+    """The browser of a request: its cookie and its session.
 
     As a mapping it holds the secret that forms are bound to (Flask-WTF).
     """
@@ -38,13 +38,13 @@ class BrowserSession(dict[str, Any], SessionMixin):
 
     @property
     def name(self) -> str:
-        """Return the name of this browser, which a rotation of the cookie does not change."""
+        """The identifier of this browser, which survives rotations of the cookie."""
         if self.opened is not None:
             return f"session {self.opened.id}"
         return sessions.hash_cookie(self.cookie)
 
     def identify(self, env: Environment, *, is_form: bool) -> None:
-        """Find the session that the cookie names, or give a new browser a cookie.
+        """Load the session of the cookie, or give a new browser a cookie.
 
         A form without a cookie gets none: a browser leaves ours out where the form stands on
         another site (SameSite), and a new one would log the author out.
@@ -60,14 +60,14 @@ class BrowserSession(dict[str, Any], SessionMixin):
         self["csrf_token"] = hmac.digest(key, message, "sha256").hex()
 
     def replace(self, cookie: str, *, lasting: bool) -> None:
-        """Give the browser another cookie with this answer."""
+        """Set another cookie with this response."""
         self.cookie = cookie
         self.send = cookie
         self.lasting = lasting
 
 
 class AuthorSessions(SessionInterface):
-    """Keeps a session under /author/ only: no other page sets a cookie, not even by mistake."""
+    """Flask's session interface, which sets a cookie under /author/ only."""
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession | None:
         """Read the cookie of a request; None on every public page."""
@@ -93,17 +93,17 @@ class AuthorSessions(SessionInterface):
 
 
 def is_secure(env: Environment) -> bool:
-    """Tell whether pages are reached over https."""
+    """Tell whether pages are served over https."""
     return urlsplit(env.settings.base_url).scheme == "https"
 
 
 def may_log_in(env: Environment) -> bool:
-    """Tell whether a log-in is safe: over https, or on this machine alone."""
+    """Tell whether log-ins are allowed: over https, or on the loopback."""
     return is_secure(env) or _is_loopback(urlsplit(env.settings.base_url).hostname or "")
 
 
 def name_cookie(env: Environment) -> str:
-    """Return the name of the cookie; browsers take `__Secure-` from https only."""
+    """Return the name of the cookie; browsers accept `__Secure-` over https only."""
     return "__Secure-author" if is_secure(env) else "author"
 
 

@@ -1,4 +1,4 @@
-"""The author's campaigns: one row each, the report, the mail as sent; pause, resume, cancel."""
+"""The author's campaigns: list, report, sent mail; pause, resume, cancel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from newsletter.web.responses import render_page
 blueprint = make_blueprint("campaigns", __name__)
 
 HOURS = 72
-"""Columns of ten minutes that the plot of a campaign's first hours shows."""
+"""Columns of ten minutes in the plot of a campaign's first hours."""
 
 
 @page(blueprint, "/campaigns", AuthorRole.VIEWER)
@@ -65,13 +65,13 @@ def show(campaign_id: int) -> Response:
 
 @page(blueprint, "/campaigns/<int:campaign_id>/html", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
 def html(campaign_id: int) -> Response:
-    """Show the HTML of a campaign as it was mailed, for a frame."""
+    """Serve the HTML of a campaign's mail for a frame."""
     return frame_mail(campaigns.hide_slots(campaigns.get_content(campaign_id).html))
 
 
 @page(blueprint, "/campaigns/<int:campaign_id>/text", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
 def text(campaign_id: int) -> Response:
-    """Show the plain text of a campaign as it was mailed."""
+    """Serve the plain text of a campaign's mail."""
     words = campaigns.hide_slots(campaigns.get_content(campaign_id).text)
     return Response(words, mimetype="text/plain")
 
@@ -83,7 +83,7 @@ def _add_act(
     *,
     recent: bool = False,
 ) -> None:
-    """Add the page that a button of the report posts to."""
+    """Register the page to which a button of the report posts."""
 
     def do(campaign_id: int) -> Response:
         act(environment(), campaign_id)
@@ -104,7 +104,7 @@ def _add_act(
     scope=Scope.CAMPAIGN,
 )
 def undo(campaign_id: int) -> Response:
-    """Make a letter that has not started a draft again, and go on writing it."""
+    """Unschedule a letter, and open its draft."""
     campaigns.take_back(environment(), campaign_id)
     return report_done(url_for("author_letters.show", campaign_id=campaign_id))
 

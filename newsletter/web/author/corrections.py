@@ -1,4 +1,4 @@
-"""Correct how mails name an entry: a typo in a digest that has not gone, from a phone."""
+"""Correct an entry's title and excerpt before it is mailed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RULE = "/entries/<int:entry_id>/correct"
 
 @page(blueprint, RULE, AuthorRole.EDITOR, scope=Scope.ENTRY)
 def show(entry_id: int) -> Response:
-    """Show how an entry is named in mails, to be corrected."""
+    """Show the title and excerpt of an entry in a form."""
     return render_page(
         "author/correction.html",
         entry=correct_entry.read_correction(entry_id),
@@ -27,7 +27,7 @@ def show(entry_id: int) -> Response:
 
 @page(blueprint, RULE, AuthorRole.EDITOR, methods=("POST",), scope=Scope.ENTRY)
 def save(entry_id: int) -> Response:
-    """Correct how mails name an entry and begin it."""
+    """Save a corrected title and excerpt."""
     clear = bool(request.form.get("clear"))
     correct_entry.correct_entry(
         entry_id,

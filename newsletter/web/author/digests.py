@@ -1,4 +1,4 @@
-"""The author's next digest: when, to how many, as it will look; hold, release, send now, skip."""
+"""The author's next digest: time, recipients, preview; hold, release, send now, skip."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RULE = "/digests/<slug>/<cadence>"
 
 @page(blueprint, RULE, AuthorRole.VIEWER, scope=Scope.LIST)
 def show(slug: str, cadence: str) -> Response:
-    """Show the next digest of a cadence; from a mail it may be over, and another one is next."""
+    """Show the next digest of a cadence, or a note if a mail's link is about an earlier one."""
     word = _read_cadence(cadence)
     digest = upcoming.read_upcoming(environment(), slug, word)
     review_id = request.args.get("review")
@@ -43,14 +43,14 @@ def show(slug: str, cadence: str) -> Response:
 
 @page(blueprint, f"{RULE}/recipients", AuthorRole.VIEWER, scope=Scope.LIST)
 def recipients(slug: str, cadence: str) -> Response:
-    """Show how many would get the next digest now, as a part of its page."""
+    """Return the number of recipients of the next digest, as a part of its page."""
     count = upcoming.count_recipients(environment(), slug, _read_cadence(cadence))
     return render_page("author/recipients.html", count=RecipientCount(count))
 
 
 @page(blueprint, f"{RULE}/html", AuthorRole.VIEWER, scope=Scope.LIST)
 def html(slug: str, cadence: str) -> Response:
-    """Show the HTML of the next digest, for a frame."""
+    """Serve the HTML of the next digest for a frame."""
     preview = due.preview(
         environment(), slug, _read_cadence(cadence), count_at_most=COUNTED_AT_MOST
     )
@@ -68,14 +68,14 @@ def hold(slug: str, cadence: str) -> Response:
     blueprint, f"{RULE}/release", AuthorRole.OWNER, methods=("POST",), recent=True, scope=Scope.LIST
 )
 def release(slug: str, cadence: str) -> Response:
-    """Let a digest that is held go out at its time, or at once if that is over."""
+    """Release a held digest, to go out at its time or immediately if that is over."""
     review_acts.release(environment(), slug, _read_cadence(cadence))
     return _go_back(slug, cadence)
 
 
 @page(blueprint, f"{RULE}/send", AuthorRole.OWNER, methods=("POST",), recent=True, scope=Scope.LIST)
 def send(slug: str, cadence: str) -> Response:
-    """Let a worker send the digest in a minute, in which it can be held."""
+    """Schedule the digest to be sent in a minute, in which it can be held."""
     key = request.form.get("key", "")
     review_acts.send_soon(environment(), slug, _read_cadence(cadence), key=key)
     return _go_back(slug, cadence)
@@ -104,7 +104,7 @@ def leave_out(slug: str, cadence: str, entry_id: int) -> Response:
 
 @page(blueprint, f"{RULE}/intro", AuthorRole.EDITOR, methods=("POST",), scope=Scope.LIST)
 def intro(slug: str, cadence: str) -> Response:
-    """Write what the digest begins with; nothing written takes it back."""
+    """Save the introduction of the digest; an empty one deletes it."""
     words = request.form.get("text", "")
     word = _read_cadence(cadence)
     if words.strip():

@@ -1,4 +1,4 @@
-"""The author's feeds: add one by the address of a blog, and say what is taken from it."""
+"""The author's feeds: add one by the URL of a blog, and edit its filters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from newsletter.web.responses import render_page
 blueprint = make_blueprint("feeds", __name__)
 
 BACKLOG_AT_MOST = 20
-"""Entries of a new feed that may be mailed although they are older than it."""
+"""The most existing entries of a new feed that an author can select to be mailed."""
 KIND_WORDS: dict[str, str] = {
     "shorts": Text("Shorts"),
     "live": Text("live streams"),
@@ -37,7 +37,7 @@ def add_page() -> Response:
 
 @page(blueprint, "/sources/add", AuthorRole.OWNER, methods=("POST",))
 def add() -> Response:
-    """Find the feed behind an address, and add it to a list."""
+    """Discover the feed at a URL, and add it to a list."""
     form = request.form
     slug = form.get("list", "")
     require_visible(current_author(), Scope.LIST, slug)
@@ -61,13 +61,13 @@ def add() -> Response:
 
 @page(blueprint, "/feeds/<int:feed_id>", AuthorRole.VIEWER, scope=Scope.FEED)
 def show(feed_id: int) -> Response:
-    """Show a feed and what is taken from it."""
+    """Show a feed and its filters."""
     return _render_feed(feed_id, {})
 
 
 @page(blueprint, "/feeds/<int:feed_id>/edit", AuthorRole.OWNER, methods=("POST",), scope=Scope.FEED)
 def edit(feed_id: int) -> Response:
-    """Change what is taken from a feed."""
+    """Save a feed's filters."""
     filters = _read_filters()
     left_out = _read_left_out()
     try:
@@ -94,7 +94,7 @@ def _read_filters() -> Filters:
 
 
 def _read_names(text: str) -> tuple[str, ...]:
-    """Read names of categories, one a line."""
+    """Parse names of categories, one a line."""
     return tuple(name for line in text.splitlines() if (name := line.strip()))
 
 
@@ -168,7 +168,7 @@ def _describe_taken(
     kinds: list[str],
     page_pictures: bool,  # noqa: FBT001
 ) -> dict[str, object]:
-    """Describe the fields that say what is taken from a feed, as the form shows them."""
+    """Describe a feed's filters as values of the form."""
     words = translate_texts(KIND_WORDS)
     return {
         "only": only,

@@ -1,4 +1,4 @@
-"""The author's files for subscribers: upload, see how they are linked, replace, remove."""
+"""The author's files for subscribers: upload, replace, remove, copy links."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def index() -> Response:
     upload=True,
 )
 def upload() -> Response:
-    """Add an uploaded file, or put it in the place of the one with the same name."""
+    """Add an uploaded file, or replace the one with the same name."""
     form = request.form
     file = request.files.get("file")
     try:
@@ -60,7 +60,7 @@ def upload() -> Response:
 
 @page(blueprint, "/files/<name>/remove", AuthorRole.OWNER, methods=("POST",), everywhere=True)
 def remove(name: str) -> Response:
-    """Take a file away: links to it open nothing any more."""
+    """Remove a file, so that links to it stop working."""
     resources.remove_resource(environment(), name)
     return report_done(url_for("author_files.index"))
 

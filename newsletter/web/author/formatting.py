@@ -1,4 +1,4 @@
-"""Filters for the author's pages: moments in a list's time zone, numbers, statuses in words."""
+"""Template filters of the author's pages: times, numbers, translated statuses."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ PAGES = (
     ("author_statistics.index", Text("Statistics"), AuthorRole.VIEWER),
     ("author_settings.index", Text("Settings"), AuthorRole.EDITOR),
 )
-"""The navigation: page, label, and the role that it needs."""
+"""The navigation: endpoint, label and required role."""
 SETTINGS_PAGES: tuple[tuple[str, str, AuthorRole], ...] = (
     ("author_settings.index", Text("Lists"), AuthorRole.EDITOR),
     ("author_files.index", Text("Files"), AuthorRole.EDITOR),
     ("author_health.index", Text("Health"), AuthorRole.OWNER),
 )
-"""The pages beside each other under the settings; all but the first are of every list."""
+"""The tabs of the settings pages; all but the first are for authors of all lists."""
 
 ROLE_WORDS: dict[str, str] = {
     AuthorRole.VIEWER: Text("viewer"),
@@ -60,7 +60,7 @@ SUBSCRIPTION_WORDS: dict[str, str] = {
     SubscriptionStatus.UNSUBSCRIBED: Text("unsubscribed"),
 }
 NAMED_IN_SENTENCES = (Text("sending"), Text("uploaded"), Text("checked"), Text("approved"))
-"""Members of closed sets that sentences name and no other text; the catalogues need them."""
+"""Members of closed sets that occur only inside sentences, for the translation catalogues."""
 IMPORT_WORDS: dict[str, str] = {
     ImportState.UPLOADED: Text("is being read"),
     ImportState.CHECKED: Text("waits for you"),
@@ -79,7 +79,7 @@ SECTIONS = {
     "author_files": "author_settings",
     "author_health": "author_settings",
 }
-"""Pages without an entry of their own in the navigation, and whose they belong to."""
+"""Endpoints without their own navigation entry, mapped to the one they belong to."""
 ENTRY_WORDS: dict[str, str] = {
     EntryStatus.NEW: Text("new"),
     EntryStatus.HELD: Text("held"),
@@ -102,12 +102,12 @@ def install(app: Flask) -> None:
 
 
 def make_token_field() -> Markup:
-    """Write the hidden field that binds a form to its browser."""
+    """Return the hidden CSRF field of a form."""
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
 
 def _name_platforms(platforms: Sequence[Platform]) -> list[tuple[str, str]]:
-    """Name the programs whose files are known, for a list to choose from."""
+    """List the supported programs of import files, for a selection."""
     other = gettext("another program, or by hand")
     return [(one.name, other if one.name == CSV else one.title) for one in platforms]
 
@@ -131,7 +131,7 @@ def _list_words() -> dict[str, object]:
 
 
 def format_moment(moment: datetime | None, zone: str = "UTC") -> str:
-    """Write a moment in a time zone and in the language of this answer; empty for None."""
+    """Format a time in a time zone and the language of this response; "" for None."""
     if moment is None:
         return ""
     try:
@@ -145,12 +145,12 @@ def format_moment(moment: datetime | None, zone: str = "UTC") -> str:
 
 
 def format_number(number: int) -> str:
-    """Write a number as the language of this answer does."""
+    """Format a number in the language of this response."""
     return format_decimal(number, locale=_find_locale())
 
 
 def write_said(text: str) -> Markup:
-    """Write what a service says in the language of this answer; marked as English where it is not.
+    """Translate a service's sentence for this response; mark it as English if it stays English.
 
     What was made from no text of ours, such as a server's reply, is English.
     """

@@ -1,4 +1,4 @@
-"""The forms of the author's lists: the snippet for a blog beside how it looks, fields, topics."""
+"""The sign-up forms of the author's lists: snippets with previews, fields, topics."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ CHOICES_AT_MOST = 50
 
 @page(blueprint, f"{LIST}/forms", AuthorRole.EDITOR, scope=Scope.LIST)
 def show(slug: str) -> Response:
-    """Show the snippet for a blog, how it looks, and the fields and topics of the form."""
+    """Show the snippet for a blog with a preview, and the form's fields and topics."""
     return _render(slug, {}, {})
 
 
 @page(blueprint, f"{LIST}/forms/html", AuthorRole.EDITOR, scope=Scope.LIST)
 def html(slug: str) -> Response:
-    """Show how a snippet looks, for a frame in which it can do nothing."""
+    """Serve a snippet's preview for a sandboxed frame."""
     kind, language, _ = _read_wishes()
     snippet = embed_form(environment(), slug, kind, language=language)
     return frame_mail(render_template("author/form_preview.html", snippet=snippet))
@@ -83,7 +83,7 @@ def add_field(slug: str) -> Response:
     scope=Scope.LIST,
 )
 def remove_field(slug: str, name: str) -> Response:
-    """Remove a field from the form; answers that were given stay."""
+    """Remove a field from the form, keeping subscribers' answers."""
     forms.remove_field(slug, name)
     return _go_back(slug)
 
@@ -102,7 +102,7 @@ def add_topic(slug: str) -> Response:
 
 
 def _read_wishes() -> tuple[EmbedKind, str, str]:
-    """Read which snippet to show: its kind, language and, for a frame, its colours."""
+    """Read the options of the snippet: kind, language and, for a frame, colours."""
     wishes = request.args
     theme = wishes.get("theme", "")
     return (

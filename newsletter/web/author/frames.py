@@ -1,4 +1,4 @@
-"""Show a mail inside a frame, where it can run nothing and ask this program for nothing."""
+"""Serve mails for sandboxed frames."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; "
     "frame-ancestors 'self'; base-uri 'none'; form-action 'none'; sandbox allow-popups"
 )
-"""The sandbox gives the mail an origin of its own: no script, no form, no cookie."""
+"""The Content-Security-Policy of framed mails: sandboxed, without scripts, forms and cookies."""
 
 
 def frame_mail(html: str) -> Response:
-    """Answer with the HTML of a mail, to be shown in a frame of an author's page."""
+    """Return the HTML of a mail as a response for a frame."""
     response = Response(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
@@ -23,7 +23,7 @@ def frame_mail(html: str) -> Response:
 
 
 def frame_words(words: str) -> Response:
-    """Answer with a sentence in place of a mail that cannot be shown yet."""
+    """Return a sentence as a response for a frame whose mail cannot be shown."""
     body = Markup(
         '<meta name="color-scheme" content="light dark">'
         '<body style="font: 1rem/1.5 sans-serif; padding: 1rem"><p>{}</p></body>'
@@ -32,7 +32,7 @@ def frame_words(words: str) -> Response:
 
 
 def frame_text(words: str) -> Response:
-    """Answer with a plain text, to be shown in a frame of an author's page."""
+    """Return a plain text as a response for a frame."""
     response = Response(words, mimetype="text/plain")
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
@@ -44,7 +44,7 @@ _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)", re.I)
 
 
 def show_scheme(html: str, *, dark: bool) -> str:
-    """Return a mail as a dark or a light screen shows it, whatever the author's own screen is."""
+    """Return a mail with the styles of a dark or light colour scheme."""
     condition = "(min-width: 0)" if dark else "not all"
     rendered = _STYLES.sub(lambda styles: _DARK.sub(condition, styles[0]), html, count=5)
     scheme = "dark" if dark else "light"

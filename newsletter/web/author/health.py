@@ -1,4 +1,4 @@
-"""The health of the installation: workers, queue, senders, backups; the checks of `doctor`."""
+"""The health page: workers, queue, senders, backups, and the checks of `doctor`."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ VERDICT_WORDS: dict[CheckVerdict, str] = {
     CheckVerdict.UNKNOWN: Text("not known"),
     CheckVerdict.GOOD: Text("good"),
 }
-"""The verdicts of checks, the worst first."""
+"""Labels of the verdicts of checks, the worst first."""
 
 
 @page(blueprint, "/health", AuthorRole.OWNER, everywhere=True)
 def index() -> Response:
-    """Show what the database alone knows."""
+    """Show the health of the installation from the database, without network checks."""
     return _render(())
 
 
 @page(blueprint, "/health", AuthorRole.OWNER, methods=("POST",), everywhere=True)
 def check() -> Response:
-    """Ask servers and the DNS as `doctor` does, and wait no longer than a page may take."""
+    """Run the checks of `doctor` within the time limit of a page."""
     return _render(health.examine_within(environment()))
 
 

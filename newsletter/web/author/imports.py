@@ -1,4 +1,4 @@
-"""The author's imports: upload a file, see what would happen to it, and only then import it."""
+"""The author's imports: upload a file, preview the result, and import it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ USES: dict[str, Text] = {
     "tags": Text("tags"),
     "topics": Text("topics"),
 }
-"""What a column of a file is read as; what is not here is a sentence of its own."""
+"""Translatable names of the uses of a file's columns."""
 
 
 @page(blueprint, "/imports", AuthorRole.OWNER, everywhere=True, recent=True)
@@ -61,7 +61,7 @@ def index() -> Response:
     upload=True,
 )
 def upload() -> Response:
-    """Keep an uploaded file; a worker reads it, and imports nothing yet."""
+    """Store an uploaded file for a worker to read; nothing is imported yet."""
     file = request.files.get("file")
     try:
         if file is None or not file.filename:
@@ -76,7 +76,7 @@ def upload() -> Response:
 
 @page(blueprint, ONE, AuthorRole.OWNER, everywhere=True)
 def show(import_id: int) -> Response:
-    """Show what becomes of each column and row of a file."""
+    """Show the use of each column and the result of each row of a file."""
     view = import_files.get_file(import_id)
     columns = [
         (name, _say_use(use.removeprefix(NOT_READ).strip(" ()")), not use.startswith(NOT_READ))
@@ -94,7 +94,7 @@ def show(import_id: int) -> Response:
     recent=True,
 )
 def check(import_id: int) -> Response:
-    """Have a file read again, with what its author says of it now."""
+    """Queue a file to be read again with other choices."""
     import_files.check_again(environment(), import_id, _read_choices())
     return _go(import_id)
 
@@ -108,25 +108,25 @@ def check(import_id: int) -> Response:
     recent=True,
 )
 def approve(import_id: int) -> Response:
-    """Have a worker import a file."""
+    """Queue a file to be imported."""
     import_files.approve(environment(), import_id)
     return _go(import_id)
 
 
 @page(blueprint, f"{ONE}/discard", AuthorRole.OWNER, methods=("POST",), everywhere=True)
 def discard(import_id: int) -> Response:
-    """Delete a file without importing the rest of it."""
+    """Delete a file without importing its remaining rows."""
     import_files.discard(environment(), import_id)
     return report_done(url_for("author_imports.index"))
 
 
 def _say_use(use: str) -> str:
-    """Return the use of a column as a text; columns of our own file's alone keep their names."""
+    """Return the use of a column as a text; columns of the program's own format keep names."""
     return USES.get(use, use)
 
 
 def _read_choices() -> ImportChoices:
-    """Read what the author says of a file: its lists, its columns.
+    """Read the author's choices about a file from the form.
 
     Raises `InvalidInput` for a statement that all have agreed without how they know.
     """

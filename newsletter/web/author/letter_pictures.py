@@ -1,4 +1,4 @@
-"""Pictures of drafts: dropped on the text, or chosen in a form."""
+"""Add pictures to drafts, by drag and drop or a form."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ blueprint = make_blueprint("letter_pictures", __name__)
     upload=True,
 )
 def add(campaign_id: int) -> Response:
-    """Keep a picture for a draft, and put it at the end of the text or tell how it is written."""
+    """Store a picture of a draft, and append its Markdown to the text or return it as JSON."""
     if not wants_json() and (refused := save_typed(campaign_id)):
         return refused
     try:
@@ -65,7 +65,7 @@ def _keep(campaign_id: int) -> str:
 
 
 def _explain(error: InvalidInput | Refused) -> str:
-    """Return what is wrong with a picture; a problem of the picture itself has no name before."""
+    """Return the problem with an uploaded picture, with the field's name where it has one."""
     if isinstance(error, InvalidInput) and set(error.fields) == {"picture"}:
         return error.fields["picture"]
     return str(error)

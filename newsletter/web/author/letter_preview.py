@@ -1,4 +1,4 @@
-"""A draft as it will look: the mail in a frame, its text part, the preflight, who gets it."""
+"""Preview a draft: HTML and text parts, preflight, number of recipients."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LETTER = "/letters/<int:campaign_id>"
 
 @page(blueprint, f"{LETTER}/html", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
 def html(campaign_id: int) -> Response:
-    """Show the HTML of a draft as it would be mailed, for a frame."""
+    """Serve the HTML of a draft for a frame."""
     manuscript = manuscripts.get_manuscript(campaign_id)
     try:
         content = _render(campaign_id)
@@ -36,7 +36,7 @@ def html(campaign_id: int) -> Response:
 
 @page(blueprint, f"{LETTER}/text", AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
 def text(campaign_id: int) -> Response:
-    """Show the text part of a draft as it would be mailed, for a frame."""
+    """Serve the text part of a draft for a frame."""
     manuscript = manuscripts.get_manuscript(campaign_id)
     try:
         content = _render(campaign_id)
@@ -47,7 +47,7 @@ def text(campaign_id: int) -> Response:
 
 @page(blueprint, f"{LETTER}/checks", AuthorRole.EDITOR, scope=Scope.CAMPAIGN)
 def checks(campaign_id: int) -> Response:
-    """Show what the preflight finds in the words of a draft, as a part of its page."""
+    """Return the preflight checks of a draft's text, as a part of its page."""
     manuscript = manuscripts.get_manuscript(campaign_id)
     return render_page(
         "author/checks.html",
@@ -58,13 +58,13 @@ def checks(campaign_id: int) -> Response:
 
 @page(blueprint, f"{LETTER}/recipients", AuthorRole.EDITOR, scope=Scope.CAMPAIGN)
 def recipients(campaign_id: int) -> Response:
-    """Show how many a draft would reach now, as a part of its page."""
+    """Return the number of recipients of a draft, as a part of its page."""
     manuscripts.get_manuscript(campaign_id)
     return render_page("author/recipients.html", count=count_recipients(campaign_id))
 
 
 def _render(campaign_id: int) -> MailContent:
-    """Render a draft as it is sent, filled in for nobody, with an ellipsis for what is personal."""
+    """Render a draft with an ellipsis in place of personal data."""
     env = environment()
     draft = load_draft(env, campaign_id, offline=True, counted=False)
     return rendering.show_to_nobody(env, draft.prepared.versions[0])

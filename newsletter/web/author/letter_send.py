@@ -1,4 +1,4 @@
-"""Send or schedule a draft: what, to whom, when; and a minute in which it can be taken back."""
+"""Send or schedule a draft, after a confirmation page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RULE = "/letters/<int:campaign_id>/send"
 
 @page(blueprint, RULE, AuthorRole.OWNER, recent=True, scope=Scope.CAMPAIGN)
 def send_page(campaign_id: int) -> Response:
-    """Show what would be sent, to whom and when, and ask."""
+    """Show what would be sent, to whom and when, and ask for confirmation."""
     manuscript = manuscripts.get_manuscript(campaign_id)
     if not manuscript.is_draft:
         return see_other(url_for("author_campaigns.show", campaign_id=campaign_id))
@@ -40,7 +40,7 @@ def send_page(campaign_id: int) -> Response:
 
 @page(blueprint, RULE, AuthorRole.OWNER, methods=("POST",), recent=True, scope=Scope.CAMPAIGN)
 def send(campaign_id: int) -> Response:
-    """Schedule a draft for its moment, or for a minute from now."""
+    """Schedule a draft for the chosen time, or for a minute from now."""
     manuscript = manuscripts.get_manuscript(campaign_id)
     try:
         at = _read_moment(manuscript)
@@ -70,7 +70,7 @@ def send(campaign_id: int) -> Response:
 
 
 def _read_moment(manuscript: Manuscript) -> datetime | None:
-    """Return the moment of the form, in the list's time zone; None for now.
+    """Parse the time in the form, in the list's time zone; None for now.
 
     Raises `InvalidInput`.
     """

@@ -1,4 +1,4 @@
-"""The author's drafts: begin one, write it, have a test mailed; two who write lose nothing."""
+"""The author's drafts: create, edit, test and discard them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from newsletter.web.responses import render_page, see_other, wants_json
 blueprint = make_blueprint("letters", __name__)
 
 FORM_AT_MOST = 1_500_000
-"""Bytes of the longest letter, as a form."""
+"""The most bytes of a form with a letter."""
 LETTER = "/letters/<int:campaign_id>"
 
 for _endpoint in ("create", "save", "test"):
@@ -40,7 +40,7 @@ for _endpoint in ("create", "save", "test"):
 
 @blueprint.errorhandler(CSRFError)
 def _return_text(error: CSRFError) -> Response:
-    """Give back what was typed where the log-in has ended meanwhile, so that it is not lost."""
+    """Return the typed text to the author if the session has expired, so that it is not lost."""
     typed = read_typed()
     return render_page("author/letter_unsaved.html", 400, fields=typed)
 
@@ -55,7 +55,7 @@ def index() -> Response:
 
 @page(blueprint, "/letters", AuthorRole.EDITOR, methods=("POST",))
 def create() -> Response:
-    """Begin a draft: empty, or with a text that was not saved elsewhere."""
+    """Create a draft, empty or with a text that could not be saved elsewhere."""
     slug = request.form.get("list", "")
     if slug not in current_author().lists.values():
         raise NotFound("there is no such list")
@@ -67,7 +67,7 @@ def create() -> Response:
 
 @page(blueprint, LETTER, AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
 def show(campaign_id: int) -> Response:
-    """Show a draft to be written, with the mail beside it and what its preflight finds."""
+    """Show the editor of a draft, with a preview and its preflight."""
     manuscript = manuscripts.get_manuscript(campaign_id)
     if not manuscript.is_draft:
         return see_other(url_for("author_campaigns.show", campaign_id=campaign_id))
@@ -83,7 +83,7 @@ def show(campaign_id: int) -> Response:
     repeated=True,
 )
 def save(campaign_id: int) -> Response:
-    """Store what was typed, and go on to where the button leads."""
+    """Save the draft, and redirect to the page of the pressed button."""
     refused = save_typed(campaign_id)
     if refused is not None:
         return refused
@@ -103,7 +103,7 @@ def save(campaign_id: int) -> Response:
 
 @page(blueprint, f"{LETTER}/test", AuthorRole.EDITOR, methods=("POST",), scope=Scope.CAMPAIGN)
 def test(campaign_id: int) -> Response:
-    """Store what was typed, and have it mailed to its author alone, marked [Test]."""
+    """Save the draft, and mail it to the author, marked [Test]."""
     refused = save_typed(campaign_id)
     if refused is not None:
         return refused
@@ -118,20 +118,20 @@ def test(campaign_id: int) -> Response:
 
 @page(blueprint, f"{LETTER}/discard", AuthorRole.EDITOR, methods=("POST",), scope=Scope.CAMPAIGN)
 def discard(campaign_id: int) -> Response:
-    """Take a draft out of the listing for good."""
+    """Discard a draft for good."""
     manuscripts.discard_draft(environment(), campaign_id)
     return report_done(url_for("author_letters.index"))
 
 
 def _require_own_facts(typed: LetterFields) -> None:
-    """Refuse a letter of a limited author that asks for what belongs to all lists."""
+    """Refuse a letter of a list-limited author that uses data shared by all lists."""
     if current_author().limited:
         texts = (typed.subject, typed.subject_b, typed.preheader, typed.body)
         own_facts.require_own_facts(typed.segment, texts, own_facts.HIDDEN_FROM_AUTHORS)
 
 
 def read_typed() -> LetterFields:
-    """Return the letter that the form of this request holds."""
+    """Return the letter in the form of this request."""
     form = request.form
     return LetterFields(
         subject=form.get("subject", ""),
@@ -144,7 +144,7 @@ def read_typed() -> LetterFields:
 
 
 def save_typed(campaign_id: int) -> Response | None:
-    """Store the letter of this request's form; return an answer only where it was refused.
+    """Save the letter in the form of this request; return a response only if it was refused.
 
     The answer has what was typed, so that nothing of it is lost.
     """
@@ -171,7 +171,7 @@ def save_typed(campaign_id: int) -> Response | None:
 def render_editor(
     manuscript: Manuscript, fields: LetterFields, status: int = 200, *, problem: str = ""
 ) -> Response:
-    """Render the page on which a draft is written, with `fields` in its form."""
+    """Render the editor of a draft, with `fields` in its form."""
     may_write = current_author().may(AuthorRole.EDITOR)
     checks = preflight.check_stored(environment(), manuscript.id) if may_write else []
     counted = may_write and request.args.get("count") == "1"

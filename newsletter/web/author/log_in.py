@@ -1,4 +1,4 @@
-"""The author's way in: ask for a link, open it or type its code, show a passkey, log out."""
+"""Log authors in by a mailed link, its code or a passkey; log out."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _lines = Throttled(1.0)
 
 @blueprint.get("/log-in")
 def ask_page() -> Response:
-    """Ask for the address to mail a log-in link to."""
+    """Show the form that requests a log-in link."""
     return _render_ask()
 
 
 @blueprint.post("/log-in")
 def ask() -> Response:
-    """Mail an author a log-in link; the answer is the same for every address."""
+    """Mail an author a log-in link; the response is the same for every address."""
     typed = request.form.get("email", "")
     try:
         _request_link(typed)
@@ -50,13 +50,13 @@ def ask() -> Response:
 
 @blueprint.get("/code")
 def code_page() -> Response:
-    """Say that a mail is on its way, and take the code from it."""
+    """Show that a mail is on its way, with a form for its code."""
     return render_page("author/code.html", error="", next=choose_path(request.args.get("next")))
 
 
 @blueprint.post("/code")
 def code() -> Response:
-    """Log an author in with a code, in the browser that asked for it."""
+    """Log an author in with a code, in the browser that requested it."""
     browser = current_browser()
     entered = log_in.use_code(
         environment(),
@@ -75,7 +75,7 @@ def code() -> Response:
 
 @blueprint.get("/enter/<path:token>")
 def enter_page(token: str) -> Response:
-    """Ask with one button to log in: a scanner that opens the link changes nothing."""
+    """Show a button to log in, so that a scanner that opens the link changes nothing."""
     try:
         login = log_in.inspect_link(environment(), token, browser=current_browser().name)
     except LinkError:
@@ -85,7 +85,7 @@ def enter_page(token: str) -> Response:
 
 @blueprint.post("/enter/<path:token>")
 def enter(token: str) -> Response:
-    """Log an author in with a link, in the browser that asked for it."""
+    """Log an author in with a link, in the browser that requested it."""
     browser = current_browser()
     try:
         entered = log_in.use_link(
@@ -103,13 +103,13 @@ def enter(token: str) -> Response:
 
 @blueprint.get("/log-in/challenge")
 def challenge() -> Response:
-    """Say what a passkey must answer; the same for everybody, whoever has one."""
+    """Return a passkey challenge, the same for every visitor."""
     return jsonify(passkeys.make_log_in_options(environment(), browser=current_browser().name))
 
 
 @blueprint.post("/log-in/passkey")
 def passkey() -> Response:
-    """Log an author in with a passkey, in the browser that asked for its challenge."""
+    """Log an author in with a passkey, in the browser that requested its challenge."""
     browser = current_browser()
     answer = request.form.get("answer", "")
     try:
@@ -128,7 +128,7 @@ def passkey() -> Response:
 
 @page(blueprint, "/again", AuthorRole.VIEWER)
 def again_page() -> Response:
-    """Say that this needs a fresh log-in."""
+    """Show that an act needs a fresh log-in."""
     return render_page(
         "author/again.html",
         next=choose_path(request.args.get("next")),
@@ -145,7 +145,7 @@ def again() -> Response:
 
 @page(blueprint, "/account", AuthorRole.VIEWER)
 def account() -> Response:
-    """Show in which browsers the author is logged in."""
+    """Show the author's account with the browsers in which they are logged in."""
     opened = current_browser().opened
     return render_page(
         "author/account.html",
@@ -171,7 +171,7 @@ def log_out() -> Response:
 
 
 def _find_session(browser: BrowserSession) -> int | None:
-    """Return the session that a log-in replaces: this browser's, or the last that it had."""
+    """Return the session that a log-in replaces: this browser's current or last one."""
     return browser.opened.id if browser.opened else sessions.find_ended_session(browser.cookie)
 
 
@@ -193,7 +193,7 @@ def _request_link(address: str) -> None:
 
 
 def _note(outcome: str, why: str) -> None:
-    """Count a log-in that was turned away, and log it: a line a second, whoever guesses."""
+    """Count a refused log-in, and log it at most once a second."""
     environment().tally.count("logins", outcome)
     if _lines.is_due():
         log.warning("a log-in was %s: %s", outcome, why, extra=name_event("log-in"))

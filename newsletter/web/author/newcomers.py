@@ -1,4 +1,4 @@
-"""Send a letter once more, to those of its list who have not had it."""
+"""Send a letter again, to subscribers who have not received it."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ RULE = "/campaigns/<int:campaign_id>/newcomers"
 
 @page(blueprint, RULE, AuthorRole.OWNER, recent=True, scope=Scope.CAMPAIGN)
 def show(campaign_id: int) -> Response:
-    """Ask whether a letter shall go to those who have not had it."""
+    """Ask whether to send a letter to subscribers who have not received it."""
     count = _count(campaign_id) if request.args.get("count") == "1" else None
     return _render(_require_letter(campaign_id), Approval(None, ()), count=count)
 
 
 @page(blueprint, f"{RULE}/count", AuthorRole.OWNER, recent=True, scope=Scope.CAMPAIGN)
 def count(campaign_id: int) -> Response:
-    """Show how many have not had a letter, as a part of its page."""
+    """Return the number of subscribers who have not received a letter, as a part of its page."""
     _require_letter(campaign_id)
     return render_page("author/recipients.html", count=_count(campaign_id))
 
 
 @page(blueprint, RULE, AuthorRole.OWNER, methods=("POST",), recent=True, scope=Scope.CAMPAIGN)
 def send(campaign_id: int) -> Response:
-    """Schedule a letter for those who have not had it, a minute from now."""
+    """Schedule a letter, a minute from now, for subscribers who have not received it."""
     campaign = _require_letter(campaign_id)
     env = environment()
     draft = load_draft_to_new(env, campaign_id, offline=True)
@@ -51,7 +51,7 @@ def send(campaign_id: int) -> Response:
 
 
 def _require_letter(campaign_id: int) -> CampaignView:
-    """Return a letter that has started.
+    """Return a letter that has started. Raises `NotFound` for others.
 
     Raises `NotFound`.
     """

@@ -1,4 +1,4 @@
-"""Keys of pages of a listing, as they stand in an address."""
+"""Parse the keys of pages of a listing in URLs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ MAX_DIGITS = 15
 
 
 def read_key(text: str | None) -> int:
-    """Read the key of a page; 0, the first page, for anything that is none."""
+    """Parse the key of a page; 0, the first page, if it is invalid."""
     typed = text or ""
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= MAX_DIGITS else 0

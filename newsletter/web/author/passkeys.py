@@ -1,4 +1,4 @@
-"""The author's passkeys: make one on this device, name it, remove it."""
+"""The author's passkeys: create one on this device, rename and remove them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def index() -> Response:
 
 @page(blueprint, "/passkeys/challenge", AuthorRole.VIEWER, recent=True)
 def challenge() -> Response:
-    """Say how this device is to make a passkey."""
+    """Return the WebAuthn options to create a passkey on this device."""
     author = current_author()
     browser = current_browser().name
     return jsonify(passkeys.make_new_options(environment(), author.id, browser=browser))
@@ -42,7 +42,7 @@ def challenge() -> Response:
 
 @page(blueprint, "/passkeys", AuthorRole.VIEWER, methods=("POST",), recent=True)
 def add() -> Response:
-    """Keep a passkey that this device has made."""
+    """Store a passkey that this device has created."""
     name = request.form.get("name", "")
     answer = request.form.get("answer", "")
     browser = current_browser().name
@@ -65,7 +65,7 @@ def add() -> Response:
 
 @page(blueprint, "/passkeys/<int:passkey_id>/name", AuthorRole.VIEWER, methods=("POST",))
 def rename(passkey_id: int) -> Response:
-    """Give a passkey another name."""
+    """Rename a passkey."""
     try:
         passkeys.rename_passkey(current_author().id, passkey_id, request.form.get("name", ""))
     except InvalidInput as error:
@@ -81,7 +81,7 @@ def rename(passkey_id: int) -> Response:
     recent=True,
 )
 def remove(passkey_id: int) -> Response:
-    """Forget a passkey."""
+    """Remove a passkey."""
     passkeys.remove_passkey(
         environment(), current_author().id, passkey_id, language=current_language()
     )

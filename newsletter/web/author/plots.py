@@ -1,4 +1,4 @@
-"""Lay out plots as shapes for SVG: bars that are stacked, bars up and down, and a line; pure.
+"""Compute the shapes of SVG plots: stacked bars, bars up and down, a line. Pure.
 
 A plot is `WIDTH` by `HEIGHT`; a template draws its shapes, with a class for each series, so that
 the style sheet colours them in light and dark.
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 WIDTH = 640
 HEIGHT = 140
 GAP = 0.2
-"""The part of a column that is left empty."""
+"""The share of a column's width that stays empty."""
 COLUMN_AT_MOST = WIDTH / 12
-"""The width of a column where there are few."""
+"""The greatest width of a column, where there are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Shapes, the points of a line (empty: none), and the y of the line that bars stand on."""
+    """A plot: shapes, the points of a line ("" for none), and the y of the baseline."""
 
     shapes: tuple[Shape, ...] = ()
     line: str = ""

@@ -1,4 +1,4 @@
-"""The settings of the author's lists, with the checks and words of `newsletter list edit`."""
+"""The settings of the author's lists, validated like those of `newsletter list edit`."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ SETTINGS = (
     "indexed",
     "consent",
 )
-"""The settings on the first page, in its order, as `list edit` names them."""
+"""The settings on the first page in order, named as by `list edit`."""
 LOOK = ("color", "font", "radius", "logo", "show", "order", "sections")
-"""Those on the page of the look."""
+"""The settings on the page of the look."""
 TYPED_AT_MOST = 2000
 FONT_WORDS: dict[str, str] = {
     "system": Text("as the device writes"),
@@ -88,7 +88,7 @@ def show(slug: str) -> Response:
 
 @page(blueprint, f"{LIST}/settings", AuthorRole.OWNER, methods=("POST",), scope=Scope.LIST)
 def edit(slug: str) -> Response:
-    """Change the settings that were changed in the form, and no others."""
+    """Save the settings that were changed in the form, and no others."""
     try:
         _save(slug, _read_typed(SETTINGS))
     except InvalidInput as error:
@@ -98,13 +98,13 @@ def edit(slug: str) -> Response:
 
 @page(blueprint, f"{LIST}/look", AuthorRole.OWNER, scope=Scope.LIST)
 def look(slug: str) -> Response:
-    """Show the look of a list, with a digest beside it."""
+    """Show the look settings of a list, with a preview of a digest."""
     return _render_look(slug, {}, {})
 
 
 @page(blueprint, f"{LIST}/look", AuthorRole.OWNER, methods=("POST",), scope=Scope.LIST)
 def edit_look(slug: str) -> Response:
-    """Change the look of a list."""
+    """Save the look settings of a list."""
     try:
         _save(slug, _read_typed(LOOK))
     except InvalidInput as error:
@@ -114,13 +114,13 @@ def edit_look(slug: str) -> Response:
 
 @page(blueprint, f"{LIST}/look/try", AuthorRole.OWNER, methods=("POST",), scope=Scope.LIST)
 def try_look(slug: str) -> Response:
-    """Show a digest with what is typed; nothing is changed."""
+    """Show the preview of a digest with the typed settings, without saving them."""
     return _render_look(slug, _read_typed(LOOK), {})
 
 
 @page(blueprint, f"{LIST}/look/html", AuthorRole.OWNER, scope=Scope.LIST)
 def look_html(slug: str) -> Response:
-    """Show the preview of a digest, for a frame."""
+    """Serve the preview of a digest for a frame."""
     values = {name: request.args[name][:TYPED_AT_MOST] for name in LOOK if name in request.args}
     content = preview_look(environment(), slug, values)
     dark = request.args.get("scheme") == "dark"
@@ -128,7 +128,7 @@ def look_html(slug: str) -> Response:
 
 
 def _read_typed(names: tuple[str, ...]) -> dict[str, str]:
-    """Read the fields of a form; boxes that are ticked are words of one field."""
+    """Read the fields of a form; checkboxes of one field become a list of words."""
     form = request.form
     return {
         name: " ".join(form.getlist(name))[:TYPED_AT_MOST].strip()
@@ -138,7 +138,7 @@ def _read_typed(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def _save(slug: str, typed: Mapping[str, str]) -> None:
-    """Save what differs from what the page showed: others may have changed the rest meanwhile."""
+    """Save the settings that differ from those the page showed, to keep concurrent changes."""
     changed = {
         name: value for name, value in typed.items() if value != request.form.get(f"was_{name}")
     }
@@ -147,7 +147,7 @@ def _save(slug: str, typed: Mapping[str, str]) -> None:
 
 
 def _read_values(slug: str) -> dict[str, str]:
-    """Return the settings of a list as they are written in forms."""
+    """Return the settings of a list as values of the form."""
     row = lists.show(slug, count=False)
     sender = f"{row.from_name} <{row.from_email}>" if row.from_name else row.from_email
     return {

@@ -1,4 +1,4 @@
-"""The author's sources: feeds, and entries with what becomes of them."""
+"""The author's sources: feeds, and entries with their status."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def index() -> Response:
     blueprint, "/feeds/<int:feed_id>/check", AuthorRole.EDITOR, methods=("POST",), scope=Scope.FEED
 )
 def check(feed_id: int) -> Response:
-    """Let a worker read a feed at once."""
+    """Schedule a feed to be polled immediately."""
     feeds.poll_soon(environment(), feed_id)
     return report_done(url_for("author_sources.index"))
 
@@ -54,7 +54,7 @@ def check(feed_id: int) -> Response:
     blueprint, "/feeds/<int:feed_id>/pause", AuthorRole.OWNER, methods=("POST",), scope=Scope.FEED
 )
 def pause(feed_id: int) -> Response:
-    """Stop reading a feed."""
+    """Stop polling a feed."""
     feeds.pause(str(feed_id))
     return report_done(url_for("author_sources.index"))
 
@@ -63,7 +63,7 @@ def pause(feed_id: int) -> Response:
     blueprint, "/feeds/<int:feed_id>/resume", AuthorRole.OWNER, methods=("POST",), scope=Scope.FEED
 )
 def resume(feed_id: int) -> Response:
-    """Read a feed again."""
+    """Resume polling a feed."""
     feeds.resume(environment(), str(feed_id))
     return report_done(url_for("author_sources.index"))
 
@@ -75,7 +75,7 @@ def _add_decision(
     *,
     recent: bool = False,
 ) -> None:
-    """Add the page that a button beside an entry posts to."""
+    """Register the page to which a button beside an entry posts."""
 
     def do(entry_id: int) -> Response:
         decide(environment(), entry_id)

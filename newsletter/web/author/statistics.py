@@ -1,4 +1,4 @@
-"""The numbers of the author's lists as plots, each with a table behind it."""
+"""The statistics of the author's lists as plots and tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LONG_AGO = date(2000, 1, 1)
 
 @page(blueprint, "/statistics", AuthorRole.VIEWER)
 def index() -> Response:
-    """Show the numbers of one of the author's lists, by default of the first."""
+    """Show the statistics of one of the author's lists, by default of the first."""
     env = environment()
     lists = read.list_titles(list(current_author().lists))
     chosen = next((row for row in lists if row.slug == request.args.get("list")), None)
@@ -55,7 +55,7 @@ def index() -> Response:
 
 
 def _choose_span() -> str:
-    """Return the span of time that was asked for, by default the last month."""
+    """Return the requested span of time, by default the last month."""
     span = request.args.get("days", "30")
     return span if span in SPANS else "30"
 

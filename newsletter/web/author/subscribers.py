@@ -1,4 +1,4 @@
-"""The author's subscribers: find one, read their history, correct, unsubscribe, erase, export."""
+"""The author's subscribers: search, history, corrections, unsubscribe, erase, export."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def add_page() -> Response:
 
 @page(blueprint, "/subscribers/add", AuthorRole.EDITOR, methods=("POST",))
 def add() -> Response:
-    """Ask an address to confirm a subscription; nothing counts before it has.
+    """Add a subscriber, who is mailed a confirmation.
 
     An author of some lists gets one answer, whatever is known of the address.
     """
@@ -106,7 +106,7 @@ def show(subscriber: str) -> Response:
 
 @page(blueprint, f"{PERSON}/correct", AuthorRole.EDITOR, methods=("POST",), scope=Scope.SUBSCRIBER)
 def correct_page(subscriber: str) -> Response:
-    """Correct a subscriber's name and tags, or their cadence and pause on one list.
+    """Change a subscriber's name and tags, or their cadence and pause on one list.
 
     Nobody is mailed. What the author may not see is not changed: without a list, no subscription.
     An author of some lists changes what belongs to these lists, and not what all lists show.
@@ -151,14 +151,14 @@ def unsubscribe(subscriber: str) -> Response:
     scope=Scope.SUBSCRIBER,
 )
 def erase(subscriber: str) -> Response:
-    """Erase a subscriber: nothing but a keyed hash of the address is left."""
+    """Erase a subscriber, keeping only a keyed hash of the address."""
     privacy.erase_address(environment(), browse.get_address(subscriber))
     return report_done(url_for("author_subscribers.index"))
 
 
 @page(blueprint, f"{PERSON}/proof", AuthorRole.OWNER, everywhere=True, scope=Scope.SUBSCRIBER)
 def proof(subscriber: str) -> Response:
-    """Show the record that proves a subscriber's consent."""
+    """Show the proof of a subscriber's consent."""
     record = consent.get_proof(environment(), browse.get_address(subscriber))
     return render_page("author/proof.html", proof=record, handle=subscriber)
 
@@ -182,19 +182,19 @@ def export() -> Response:
 
 
 def _list_visible() -> Collection[int] | None:
-    """Return the lists that a limited author may see, None for all."""
+    """Return the lists that the author may see, None for all."""
     author = current_author()
     return author.lists.keys() if author.limited else None
 
 
 def _list_campaigns() -> list[CampaignChoice]:
-    """List the campaigns that may be asked about; none for authors of some lists."""
+    """List the campaigns whose delivery can be explained; none for list-limited authors."""
     author = current_author()
     return [] if author.limited else campaigns.list_started(author.lists)
 
 
 def _explain(subscriber: str) -> explain_delivery.DeliveryExplanation | None:
-    """Explain why a subscriber got a campaign or not, where one is asked about.
+    """Explain the delivery of a requested campaign to a subscriber.
 
     The reasons may name other lists, so only authors of every list may ask.
     """
@@ -207,7 +207,7 @@ def _explain(subscriber: str) -> explain_delivery.DeliveryExplanation | None:
 
 
 def _read_slug() -> str | None:
-    """Read the list that a form is about.
+    """Read the list's slug from the form.
 
     Raises `NotFound` for one that the author may not see.
     """

@@ -1,4 +1,4 @@
-"""The first page: what goes out next, what waits for the author, what is being sent."""
+"""The author's first page: next digests, open decisions, campaigns being sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ blueprint = make_blueprint("today", __name__)
 
 @page(blueprint, "/", AuthorRole.VIEWER)
 def index() -> Response:
-    """Show the author's lists at one look."""
+    """Show a summary of the author's lists."""
     env = environment()
     author = current_author()
     opened = current_browser().opened
@@ -32,5 +32,5 @@ def index() -> Response:
 
 @page(blueprint, "/sending", AuthorRole.VIEWER)
 def sending() -> Response:
-    """Show what is being sent; the script of the first page fetches this again and again."""
+    """Return the campaigns being sent, as a part of the first page that its script polls."""
     return render_page("author/sending.html", under_way=today.read_under_way(current_author()))
