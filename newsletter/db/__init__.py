@@ -1,4 +1,4 @@
-"""The database engine, its column types, and the one way to write.
+"""The database layer: engine, transactions, column types, locks, notifications.
 
 Knows no table.
 """

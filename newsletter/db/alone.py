@@ -1,4 +1,4 @@
-"""Execute one statement as a transaction of its own, on a connection beside the session's.
+"""Run one statement in its own transaction, on a connection apart from the session's.
 
 There is no transaction to begin and to end: on PostgreSQL that is one round trip instead of four.
 """
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from newsletter.db.prepared import Compiled, Prepared, Values, call_listeners, make_error
 
 AT_ONCE = "set_config('synchronous_commit', 'off', true)"
-"""In a statement, has PostgreSQL answer before that is on the disk; it may be lost in a crash."""
+"""SQL that turns off synchronous commit on PostgreSQL for one statement, which a crash may lose."""
 
 _engines: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
 
@@ -40,7 +40,7 @@ def run_alone(main: Engine, statement: Prepared, values: Values) -> list[Any]:
 
 
 def _find_engine(main: Engine) -> Engine:
-    """Return the engine of these connections; they are closed with those of `main`."""
+    """Return the engine for separate connections, disposed of together with `main`."""
     engine = _engines.get(main)
     if engine is None:
         engine = _engines[main] = create_engine(

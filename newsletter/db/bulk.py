@@ -17,11 +17,11 @@ from newsletter.db.prepared import GROUP, Prepared
 Row = Mapping[str, Any]
 """The values of a row by the names of their columns."""
 FEW = 50
-"""Below this many rows an ordinary INSERT is as fast."""
+"""Rows below which an ordinary INSERT is as fast."""
 
 
 def reserve_ids(session: Session, table: Table, count: int) -> Sequence[int]:
-    """Return `count` ids of `table` that no row has or has had, in ascending order.
+    """Reserve `count` new ids of `table`, and return them in ascending order.
 
     For a write transaction. On SQLite it holds the only lock, and the table must be declared with
     `sqlite_autoincrement`.
@@ -39,7 +39,7 @@ def reserve_ids(session: Session, table: Table, count: int) -> Sequence[int]:
 
 @cache
 def build_reservation(dialect: str, *tables: str) -> Prepared:
-    """Build the statement that returns an id for each of `tables`, under the table's name.
+    """Build the statement that reserves an id of each of `tables`, named by the table.
 
     It is one that no row has or has had, for a write transaction (`reserve_ids`).
     """
@@ -82,7 +82,7 @@ def _prepare(table: Table, columns: tuple[str, ...]) -> Prepared:
 
 
 def _collect(connection: Connection, column: Column[Any], rows: Sequence[Row]) -> list[Any]:
-    """Return the values of a column as the driver takes them, one for each row."""
+    """Return the values of a column, one for each row, converted for the driver."""
     if column.name in rows[0]:
         return _convert(connection, column, list(map(itemgetter(column.name), rows)))
     default: Any = column.default

@@ -18,7 +18,7 @@ _CAUSES = {
     "SQLITE_READONLY": "its file or folder is read-only for this user",
     "SQLITE_CANTOPEN": "its file or folder cannot be opened by this user",
 }
-"""By the beginning of the name of SQLite's error code."""
+"""Causes by the prefix of the name of SQLite's error code."""
 _FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 
 

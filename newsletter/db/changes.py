@@ -1,4 +1,4 @@
-"""Notice that somebody has changed the database, this process or another.
+"""Wait for changes of the database, by this or other processes.
 
 SQLite tells by a number that each commit changes, PostgreSQL by a message (NOTIFY) that
 `transaction` sends after each commit that has written something. Whatever is not noticed is found
@@ -21,39 +21,39 @@ from newsletter.db.session import committed, db
 from newsletter.errors import DatabaseError
 
 LOOK_SECONDS = 1.0
-"""Seconds between two looks for what other processes write to SQLite; a look reads no table."""
+"""Seconds between two checks for writes of other processes to SQLite; a check reads no table."""
 LISTEN_SECONDS = 15.0
-"""Seconds of silence after which a connection to PostgreSQL is tried."""
+"""Seconds of silence after which a connection to PostgreSQL is tested."""
 RECONNECT_SECONDS = 1.0
 """Seconds between two tries to connect."""
 
 
 class Changes(Protocol):
-    """A connection that is told of every change. Its methods need an application context."""
+    """Waits for changes of the database. Its methods need an application context."""
 
     def wait(self) -> bool:
-        """Wait for a change, or for `wake`, some seconds at most.
+        """Wait for a change or for `wake`, a few seconds at most.
 
         Return whether the database may have changed since the last call; True the first time, and
         where it cannot be read.
         """
 
     def wake(self) -> None:
-        """End the wait of another thread."""
+        """Interrupt the wait of another thread."""
 
     def close(self) -> None:
         """Close the connection."""
 
 
 def watch_changes() -> Changes | None:
-    """Return what is told of changes, None behind PgBouncer, which passes no messages on."""
+    """Return what waits for changes of this database; None behind PgBouncer."""
     if db.engine.dialect.name == "sqlite":
         return SqliteChanges()
     return None if db.engine.url.query.get("pgbouncer") in ("1", "true") else PostgresChanges()
 
 
 class SqliteChanges:
-    """Looks at the number of SQLite once a second, and after each transaction of this process."""
+    """Polls SQLite's data version once a second, and after each transaction of this process."""
 
     def __init__(self) -> None:
         self._direct = DirectConnection()
@@ -73,7 +73,7 @@ class SqliteChanges:
         return is_changed
 
     def wake(self) -> None:
-        """End the wait."""
+        """Interrupt the wait."""
         committed.set()
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class SqliteChanges:
 
 
 class PostgresChanges:
-    """Listens on a connection of its own, which is opened again when it has broken."""
+    """Listens on a separate connection to PostgreSQL, which is reopened when it breaks."""
 
     def __init__(self) -> None:
         dialect: Any = db.engine.dialect
@@ -121,7 +121,7 @@ class PostgresChanges:
         self._is_told = True
 
     def _hear(self, wakes: int) -> bool:
-        """Wait for a message or for `wake`; raise the driver's error if the connection is broken.
+        """Wait for a message or `wake`; raise the driver's error if the connection is broken.
 
         A connection that has been silent for long is asked whether it still is one.
         """
@@ -138,7 +138,7 @@ class PostgresChanges:
         return is_told
 
     def wake(self) -> None:
-        """End the wait; the first one ends by itself."""
+        """Interrupt the wait."""
         with self._guard, suppress(BlockingIOError):  # full: the other thread is awake already
             if self._pipe is not None:
                 os.write(self._pipe[1], b"x")

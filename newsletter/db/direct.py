@@ -1,4 +1,4 @@
-"""A driver connection beside the ORM, for the statements that run for every message."""
+"""A driver connection without the ORM, for statements that run for every message."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class DirectConnection:
             self._raw = None
 
     def translate(self, statement: str) -> str:
-        """Write the parameters of `statement` as the driver expects them."""
+        """Convert the parameters of `statement` to the driver's style."""
         if self.sqlite:
             return statement
         if statement not in self._translations:

@@ -1,4 +1,4 @@
-"""A lock that threads of one process get in the order in which they asked for it."""
+"""A lock that threads of one process acquire in the order of their requests."""
 
 from __future__ import annotations
 

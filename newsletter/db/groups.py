@@ -18,14 +18,14 @@ from sqlalchemy.engine import Connection
 from newsletter.db.prepared import GROUP, Compiled, PendingRows, Values, give_up
 
 Waiting = tuple[Compiled, Values, PendingRows]
-"""A statement, all its values, and what takes its rows."""
+"""A queued statement, its values, and the callback for its rows."""
 _NAMES = "names of grouped statements"
-"""What a connection keeps the names of the statements by that it has prepared."""
+"""The key of a connection's info under which the names of prepared statements are stored."""
 _numbers = itertools.count()
 
 
 def start_group(connection: Connection) -> StatementGroup | None:
-    """Have the prepared statements of a connection's transaction wait, where that is possible."""
+    """Start to collect the prepared statements of a connection's transaction, if possible."""
     if connection.dialect.name != "postgresql":
         return None
     group = StatementGroup(connection)
@@ -35,7 +35,7 @@ def start_group(connection: Connection) -> StatementGroup | None:
 
 @dataclass(slots=True)
 class StatementGroup:
-    """The statements of a transaction that were not sent yet."""
+    """The queued statements of a transaction."""
 
     connection: Connection
     _waiting: list[Waiting] = field(default_factory=list)
@@ -47,7 +47,7 @@ class StatementGroup:
         return answer
 
     def send(self, *, commit: bool = False) -> None:
-        """Send the statements, with COMMIT after them if that is asked for, and take the answers.
+        """Send the queued statements, followed by COMMIT if requested, and process the results.
 
         Raises SQLAlchemy's `DBAPIError`; nothing after the statement that failed was executed then.
         """
@@ -70,7 +70,7 @@ class StatementGroup:
         self._take(driver, sent, results)
 
     def _send(self, driver: Any, waiting: list[Waiting], *, commit: bool) -> list[Waiting | None]:
-        """Send commands, and return the statement of each, None where it is another command."""
+        """Send commands, and return the statement of each, None for other commands."""
         from psycopg.adapt import PyFormat, Transformer
         from psycopg.pq import TransactionStatus
 
@@ -100,7 +100,7 @@ class StatementGroup:
         return sent
 
     def _take(self, driver: Any, sent: list[Waiting | None], results: list[Any]) -> None:
-        """Hand each result to its answer; raise the error of the first that failed."""
+        """Pass each result to its callback; raise the first error."""
         from psycopg.adapt import Transformer
         from psycopg.errors import error_from_result
         from psycopg.pq import ExecStatus
@@ -153,7 +153,7 @@ def _wait(raw: Any, events: int) -> None:
 @event.listens_for(Engine, "do_executemany")
 @event.listens_for(Engine, "do_execute_no_params")
 def _send_before(_cursor: object, _statement: str, *arguments: Any) -> None:
-    """Send what waits before SQLAlchemy executes a statement of its own."""
+    """Send the queued statements before SQLAlchemy executes another one."""
     context = arguments[-1]
     if group := context.root_connection.get_execution_options().get(GROUP):
         group.send()

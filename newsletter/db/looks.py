@@ -1,4 +1,4 @@
-"""Look something up with one statement, on a connection beside the session's.
+"""Run read-only statements outside of transactions, on a connection apart from the session's.
 
 For what every visitor of a public page causes.
 """
@@ -15,7 +15,7 @@ from newsletter.db.session import db, to_database_error
 
 
 def look(statement: Prepared, values: Values) -> list[Any]:
-    """Execute a statement that reads, outside of any transaction, and return its rows.
+    """Run a read-only statement outside of any transaction, and return its rows.
 
     A connection that a restart of the server has broken is replaced. Raises `DatabaseError` if the
     database cannot be read, and `RuntimeError` inside a `transaction`, whose changes a look would

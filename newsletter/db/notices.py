@@ -1,4 +1,4 @@
-"""Tell every process on PostgreSQL that somebody has committed; db/changes.py listens."""
+"""Notify all processes of commits on PostgreSQL; db/changes.py listens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _IS_WRITTEN = Prepared(
 
 
 def ask_for_news(session: Session) -> PendingRows | None:
-    """Ask whether a transaction on PostgreSQL has written anything: only then it has a number.
+    """Query whether a PostgreSQL transaction has written anything: only then it has an id.
 
     What an idle worker commits would wake it again without end.
     """
@@ -36,7 +36,7 @@ def ask_for_news(session: Session) -> PendingRows | None:
 
 
 def announce_commit(engine: Engine) -> None:
-    """Tell whoever listens that the database has changed.
+    """Notify listeners that the database has changed.
 
     It follows the commit, in a transaction of its own: PostgreSQL writes transactions that tell
     something one after the other. What is not told is found a minute later at most.

@@ -1,4 +1,4 @@
-"""Statements that run on PostgreSQL while this process does something else.
+"""Run statements on PostgreSQL asynchronously, by libpq's pipeline mode.
 
 A group of statements is one transaction and one round trip (libpq's pipeline mode). Its end is
 asked for without waiting, or waited for; `fileno` becomes readable when there is something to ask.
@@ -24,11 +24,11 @@ _EXECUTED = "executed"
 _SYNCHRONISED = "synchronised"
 
 ANSWER_SECONDS = 60.0
-"""Seconds that `finish` waits for an answer; a lock may be held for half a minute."""
+"""Seconds that `finish` waits for a result; a lock may be held for half a minute."""
 
 
 class Pipeline:
-    """A connection of its own, opened at first use, with at most one group under way.
+    """A separate connection, opened at first use, with at most one group in progress.
 
     Every error is raised as `DatabaseError`; the connection is closed then, and opened again by the
     next `send`. Whether the group was committed is not known if the connection broke.
@@ -43,7 +43,7 @@ class Pipeline:
         self._counts: list[int] = []
 
     def fileno(self) -> int:
-        """Return the descriptor that is readable when an answer has come."""
+        """Return the descriptor that is readable when a result has arrived."""
         return int(self._open().pgconn.socket)
 
     def _open(self) -> Any:
@@ -67,7 +67,7 @@ class Pipeline:
         self._expected.clear()
 
     def send(self, statements: Sequence[Statement]) -> None:
-        """Begin a group of statements, which is committed as a whole or not at all."""
+        """Send a group of statements as one transaction, without waiting for results."""
         assert not self._expected, "a group is under way"
         self._counts = []
         self._attempt(self._send, self._open().pgconn, statements)
@@ -89,12 +89,12 @@ class Pipeline:
             select.select([], [pgconn.socket], [], ANSWER_SECONDS)
 
     def poll(self) -> list[int] | None:
-        """Return the rows that each statement changed, None while the group is under way."""
+        """Return the number of rows that each statement changed, None while in progress."""
         counts: list[int] | None = self._attempt(self._poll)
         return counts
 
     def finish(self) -> list[int]:
-        """Wait for the end of the group, and return how many rows each statement changed."""
+        """Wait for the end of the group, and return the number of rows each statement changed."""
         while (counts := self.poll()) is None:
             ready, _, _ = select.select([self.fileno()], [], [], ANSWER_SECONDS)
             if not ready:
@@ -141,7 +141,7 @@ def _make_error(why: str) -> DatabaseError:
 
 
 def number_parameters(statement: str) -> tuple[bytes, list[str]]:
-    """Write the parameters `:name` as $1, $2 …; return the statement, and their names in order."""
+    """Convert parameters `:name` to $1, $2 …; return the statement and the names in order."""
     names: list[str] = []
 
     def number(match: re.Match[str]) -> str:
@@ -153,7 +153,7 @@ def number_parameters(statement: str) -> tuple[bytes, list[str]]:
 
 
 def to_text(value: object) -> bytes | None:
-    """Write a value, or a list of values, in PostgreSQL's text format."""
+    """Format a value, or a list of values, in PostgreSQL's text format."""
     if value is None:
         return None
     if isinstance(value, list):

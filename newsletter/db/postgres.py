@@ -1,4 +1,4 @@
-"""Prepare connections to PostgreSQL, and find out whether one that was kept is still good."""
+"""Configure connections to PostgreSQL, and check pooled ones before use."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
 SILENT_SECONDS = 30.0
-"""Seconds without use after which a connection is tried by a statement: what stands between it and
-the server may have forgotten it.
-"""
+"""Seconds without use after which a connection is tested: a firewall may have dropped it."""
 
 
 @event.listens_for(Engine, "do_connect")
 def _agree_with_pgbouncer(
     dialect: Dialect, record: object, arguments: list[Any], keywords: dict[str, Any]
 ) -> None:
-    """Use no prepared statements where the URL says ``?pgbouncer=1``.
+    """Disable prepared statements where the URL has ``?pgbouncer=1``.
 
     In its mode of transactions the next one may run on another connection of the server.
     """
@@ -29,7 +27,7 @@ def _agree_with_pgbouncer(
 
 @event.listens_for(Engine, "connect")
 def _keep_prepared(driver: Any, record: object) -> None:
-    """Let a connection keep its prepared statements when something is rolled back.
+    """Keep a connection's prepared statements after a rollback.
 
     psycopg forgets them all then, because tables may have been made anew; here that is a
     migration's work, in a process of its own. Each sign-up rolls something back, and each read.
@@ -48,7 +46,7 @@ def _keep_prepared(driver: Any, record: object) -> None:
 
 
 def check_connection(driver: Any, record: Any, proxy: object) -> None:
-    """Have a connection that the server has closed replaced, before it is used again.
+    """Replace a pooled connection that the server has closed.
 
     A server that ends says so, which is seen without asking it anything.
     """
@@ -67,7 +65,7 @@ def check_connection(driver: Any, record: Any, proxy: object) -> None:
 
 
 def _has_news(socket: int) -> bool:
-    """Tell whether something has come on a connection that waits for nothing."""
+    """Tell whether an idle connection has data to read, such as the server's end."""
     news = select.poll()
     news.register(socket, select.POLLIN)
     return bool(news.poll(0))

@@ -1,4 +1,4 @@
-"""Run statements that are compiled once for each kind of database.
+"""Statements that are compiled once for each dialect.
 
 SQLAlchemy finds a statement's compiled form, prepares its values and wraps its result anew with
 each execution, which takes ten times as long as SQLite takes for the statement. What runs for every
@@ -21,22 +21,22 @@ from sqlalchemy.orm import Session
 Values = Mapping[str, Any]
 Convert = Callable[[Any], Any]
 GROUP = "group"
-"""The option of a connection that is the group of its transaction (db/groups.py)."""
+"""The execution option of a connection that holds the group of its transaction (db/groups.py)."""
 
 
 class StatementQueue(Protocol):
-    """Statements of a transaction that are sent together."""
+    """The protocol of a group of statements that are sent together."""
 
     def add(self, compiled: Compiled, values: Values) -> PendingRows:
         """Add a statement."""
 
     def send(self) -> None:
-        """Send what was added."""
+        """Send the added statements."""
 
 
 @dataclass(slots=True)
 class PendingRows:
-    """The rows of a statement, which come when they are read or before."""
+    """The future rows of a statement, sent at the latest when they are read."""
 
     rows: list[Any] | None = None
     group: StatementQueue | None = None
@@ -75,7 +75,7 @@ class Prepared:
         return answer.read() if answer.rows is not None or self._has_rows else []
 
     def start(self, session: Session, values: Values) -> PendingRows:
-        """Execute the statement, in a group later: with the next rows that are read.
+        """Start the statement; in a group it is sent with the next rows that are read.
 
         Raises SQLAlchemy's `DBAPIError`.
         """
@@ -91,7 +91,7 @@ class Prepared:
             raise give_up(connection, compiled, error) from error
 
     def run_many(self, session: Session, rows: Sequence[Values]) -> int:
-        """Execute the statement once for each of `rows`; return how many rows it changed.
+        """Execute the statement once for each of `rows`; return the number of changed rows.
 
         In a group they are executed later; none has changed by then.
         """
@@ -114,7 +114,7 @@ class Prepared:
             raise give_up(connection, compiled, error) from error
 
     def compile(self, dialect: Dialect, values: Values) -> Compiled:
-        """Return the statement as the driver of `dialect` takes it; `values` are any of its own."""
+        """Return the statement compiled for `dialect`; `values` are example parameters."""
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
             compiled = self._compiled[dialect.name] = _compile(self._statement, dialect, values)
@@ -123,7 +123,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A statement as a driver takes it.
+    """A statement compiled for a driver.
 
     `fixed` are the values that it brings along, `needed` is how many others it needs, `order` the
     order of all of them where the driver tells them apart by it. `numbered` is the text with
@@ -146,7 +146,7 @@ class Compiled:
         return self.read_rows(cursor.fetchall()) if cursor.description else []
 
     def bind(self, values: Values) -> Any:
-        """Return all values as the driver takes them."""
+        """Return all values, converted for the driver."""
         if len(values) != self.needed:
             raise TypeError(f"{len(values)} values were given, {self.needed} are needed")
         filled = {**self.fixed, **values}
@@ -198,7 +198,7 @@ def _compile(statement: Any, dialect: Dialect, values: Values) -> Compiled:
 
 
 def _number_parameters(statement: str) -> tuple[bytes, Sequence[str]]:
-    """Write the parameters %(name)s of psycopg as $1, $2 …; return their names in order as well."""
+    """Convert psycopg's parameters %(name)s to $1, $2 …; return the names in order as well."""
     names: dict[str, int] = {}
 
     def number(match: re.Match[str]) -> str:
@@ -212,19 +212,19 @@ def _find_writer(parameter: BindParameter[Any], dialect: Dialect) -> Convert | N
 
 
 def _find_connection(session: Session) -> Connection:
-    """Return the connection of a session; finding it anew takes longer than a statement."""
+    """Return the connection of a session, cached since the look-up is slower than a statement."""
     return session.info.get("writes") or session.connection()
 
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """The values by name, where listeners look for them in contexts of SQLAlchemy."""
+    """An execution context with the values by name, for SQLAlchemy's event listeners."""
 
     compiled_parameters: Sequence[Values]
 
 
 def tell_listeners(connection: Connection, compiled: Compiled, rows: Sequence[Values]) -> None:
-    """Tell whoever listens to `before_cursor_execute` of a connection what is executed."""
+    """Call the `before_cursor_execute` listeners of a connection."""
     if listeners := connection.dispatch.before_cursor_execute:
         call_listeners(listeners, connection, compiled, rows)
 
@@ -235,7 +235,7 @@ def call_listeners(
     compiled: Compiled,
     rows: Sequence[Values],
 ) -> None:
-    """Tell `listeners` to `before_cursor_execute` what is executed."""
+    """Call these `before_cursor_execute` listeners."""
     many = len(rows) > 1
     values = [compiled.bind(row) for row in rows]
     for listener in listeners:
@@ -247,7 +247,7 @@ def call_listeners(
 def make_error(
     dialect: Dialect, compiled: Compiled, error: Exception, *, disconnected: bool
 ) -> DBAPIError:
-    """Make SQLAlchemy's error of a driver's."""
+    """Convert a driver's error to SQLAlchemy's."""
     translated = DBAPIError.instance(
         compiled.text,
         None,
@@ -262,7 +262,7 @@ def make_error(
 
 
 def give_up(connection: Connection, compiled: Compiled, error: Exception) -> DBAPIError:
-    """Make SQLAlchemy's error of a driver's, and give the connection up if that is broken."""
+    """Convert a driver's error to SQLAlchemy's, and invalidate the connection if it is broken."""
     dialect: Any = connection.dialect
     broken = dialect.is_disconnect(error, connection.connection.driver_connection, None)
     if broken:

@@ -1,4 +1,4 @@
-"""The database engine, its column types, and the only way to write: `transaction`.
+"""The database engine and sessions, and the only way to write: `transaction`.
 
 Knows no table.
 
@@ -64,10 +64,10 @@ NOT_SAVED = "the last step was not saved; what was saved before it stands"
 _writers = FairLock()
 
 committed = threading.Event()
-"""Set after each `transaction` of this process; whoever waits for one clears it."""
+"""An event that is set after each `transaction` of this process; the waiting thread clears it."""
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
-"""A 64-bit key. SQLite's row id has 64 bits as an Integer."""
+"""The type of 64-bit keys; SQLite's Integer row ids have 64 bits."""
 
 
 class Base(DeclarativeBase):
@@ -278,7 +278,7 @@ def to_database_error(error: Exception) -> DatabaseError | None:
 
 
 def explain_error(error: DBAPIError) -> str:
-    """Return the reason why the database cannot be used, without the statement and its values."""
+    """Describe a database error, without the statement and its values."""
     return describe_driver_error(error.orig)
 
 

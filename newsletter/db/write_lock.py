@@ -1,4 +1,4 @@
-"""Wait for SQLite's one write lock while another process holds it, and say so once.
+"""Wait for SQLite's write lock while another process holds it, and log that once.
 
 A process that keeps running waits as long as a backup or an import may take. A command gives up
 after a few seconds until it has written something; what it has begun, it finishes with patience.
@@ -18,23 +18,23 @@ BUSY_TIMEOUT_MS = 40_000
 shorter than a lease of the outbox, whose outcomes wait for it.
 """
 COMMAND_TIMEOUT_MS = 3_000
-"""Milliseconds that SQLite waits for a command that has written nothing yet; a person looks on."""
+"""Milliseconds that SQLite waits for its lock in a command: a person is waiting."""
 
 RETRY_EVERY_MS = 2
 """Milliseconds between two tries to begin a write."""
 RETRY_FOR_MS = 2_000
-"""Milliseconds of such tries, before SQLite's own way of waiting takes over."""
+"""Milliseconds of such tries, after which SQLite's own waiting is used."""
 
 _told = False
 
 
 def set_timeout(connection: Any, milliseconds: int) -> None:
-    """Set how long a driver's connection to SQLite waits for locks."""
+    """Set the time that a driver's connection to SQLite waits for locks."""
     connection.execute(f"PRAGMA busy_timeout={milliseconds}")
 
 
 def begin_promptly(connection: Any) -> bool:
-    """Begin a write as soon as another process has ended its own; return False after a while.
+    """Begin a write as soon as another process ends its own; return False after a time-out.
 
     SQLite's own way of waiting tries ever less often, at last every 100 ms, and can miss its turn
     many times while a visitor waits.
@@ -61,7 +61,7 @@ def begin_promptly(connection: Any) -> bool:
 
 
 def _note_held(patience: int) -> None:
-    """Log that the database is locked, once until it is free again."""
+    """Log that the database is locked, once until it is free."""
     global _told
     if not _told:
         seconds = patience // 1000

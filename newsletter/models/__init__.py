@@ -1,4 +1,4 @@
-"""The tables, by neighbourhood: columns and constraints, and no verbs."""
+"""The tables of the database: columns and constraints, without logic."""
 
 from newsletter.models.authors import (
     Author,

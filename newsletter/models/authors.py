@@ -1,4 +1,4 @@
-"""Authors: who may open the pages under /author/, how they came in, and what they did there."""
+"""Tables of authors: accounts, log-ins, sessions, passkeys and acts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from newsletter.tokens import new_handle
 
 
 class Author(Base):
-    """Somebody who may open the author's pages.
+    """A person who may log in to the author's pages.
 
     A `limited` author sees the lists of `AuthorList` and nothing of others, also when each of those
     lists has been removed. One who was revoked stays, so that what they did keeps its name.
@@ -49,7 +49,7 @@ class AuthorList(Base):
 
 
 class AuthorLogin(Base):
-    """A log-in that was asked for: one link and one code, for one use.
+    """A requested log-in: one link and one code, for one use.
 
     Link and code are made from `handle` with the secret key and stand nowhere. `browser` is a hash
     that names the browser which asked, "" for a link from the command line, which any browser may
@@ -116,7 +116,7 @@ class AuthorPasskey(Base):
 
 
 class AuthorAct(Base):
-    """One act of an author on their pages: which, when, on what, and how it ended.
+    """One act of an author in the audit log: action, time, subject and outcome.
 
     Holds ids, never an address or typed text; `subject` is like `campaign 12`. A row is written
     before the act, so that nothing is done without one.

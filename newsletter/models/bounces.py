@@ -15,7 +15,7 @@ from newsletter.models.subscribers import Subscriber, Subscription
 
 
 class BounceEvent(Base):
-    """One word of one source about one recipient, recorded once.
+    """A report by one source about one recipient, recorded once.
 
     `key` is a hash of the report's identity (Message-ID, provider's event id), its class and whom
     it is about. A report names strangers and people who were erased, so no address is kept of it: a
@@ -56,7 +56,7 @@ class BounceEvent(Base):
 
 
 class ForwardedReply(Base):
-    """A person's reply on its way to the author, until it was sent.
+    """The copy of a subscriber's reply, until it was forwarded to the author.
 
     `delivery_id` is the mail that carries it; `mailbox` and `uid` name its original (`SeenMail`),
     "" where it came over a pipe or the listener.
@@ -96,7 +96,7 @@ class BounceReceiver(Base):
 
 
 class SeenMail(Base):
-    """A mail of a mailbox that was read.
+    """A mail in the mailbox that was already read.
 
     `ours` waits to be deleted there, every other one stays.
 

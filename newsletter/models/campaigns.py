@@ -158,7 +158,7 @@ class CampaignEntry(Base):
 
 
 class DigestPeriod(Base):
-    """A digest period that is settled: by a campaign, or by nothing, for the reason `why`."""
+    """A digest period that is done: with a campaign, or without one for the reason `why`."""
 
     __tablename__ = "digest_periods"
     __table_args__ = (UniqueConstraint("list_id", "cadence", "key"), {"sqlite_autoincrement": True})
@@ -173,7 +173,7 @@ class DigestPeriod(Base):
 
 
 class DigestReview(Base):
-    """The say of its authors about a digest that has not gone out: it is reviewed, or held.
+    """The review or hold of a digest that was not sent yet.
 
     One at most is open for each list and cadence. `key` is its period's, `due_at` its period's
     moment (None: an instant mail). A review that was mailed fixes `entries` (ids, numbered up to

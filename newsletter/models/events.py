@@ -17,7 +17,7 @@ from newsletter.vocabulary import Actor, EventKind
 
 
 class Event(Base):
-    """One transition: what, when, by whom, and on what.
+    """One transition: kind, time, actor and subject.
 
     Holds ids, never an address or typed text. Rows are never changed (a trigger refuses it); they
     go with the list, subscription, campaign or entry they belong to, and after their retention.

@@ -97,7 +97,7 @@ class HubSubscription(Base):
 
 
 class Entry(Base):
-    """An item of a feed.
+    """A post or video of a feed.
 
     `fate` says what becomes of it, `why` in words; `seq` orders what subscribers are owed: a list's
     next number, given when the entry becomes ready. `first_seq`: its number before its feed took it

@@ -1,4 +1,4 @@
-"""Totals by day, and the notes that are added to them: each is written with what it counts."""
+"""Tables of statistics: totals by day, and notes that are added to them later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsletter.statistics_vocabulary import Figure
 
 
 class FigureNote(Base):
-    """So many more of a figure, written in the transaction of what is counted.
+    """An increment of a figure, written in the transaction of the counted event.
 
     Rows are only added, so that no two writers wait for one total; the worker adds them to
     `DailyFigure` and deletes them. They hold nothing personal: `at` is cut to a quarter of an hour.
@@ -36,7 +36,7 @@ class FigureNote(Base):
 
 
 class DailyFigure(Base):
-    """A total of one day in its list's time zone; it stays when what it counted is deleted.
+    """A total of one day in its list's time zone, independent of the counted rows.
 
     `day` is written like ``2026-11-29``.
     """

@@ -15,7 +15,7 @@ from newsletter.models.authors import Author
 
 
 class ImportFile(Base):
-    """An uploaded file: what is to be done with it, and how far that is.
+    """An uploaded file of subscribers, with the author's choices and the progress.
 
     Its bytes lie in ``imports/<handle>/`` beside the settings until it is imported or discarded.
     `result` are the counts, columns and problems of the latest reading; `tries` how often a worker

@@ -1,4 +1,4 @@
-"""Mailing lists: what one subscribes to."""
+"""Tables of mailing lists and their form fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State that workers and pages share: counters, workers, keys, back-offs, holds."""
+"""Tables of state shared by workers and pages: counters, workers, keys, back-offs, holds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Counter(Base):
 
 
 class InstallationKey(Base):
-    """A random key of this installation, made with its database and kept as long as that.
+    """A random key of this installation, created with its database and never changed.
 
     `deliveries` names messages to the outside (`newsletter.outbox.references`): a message keeps its
     Message-ID whatever becomes of `secret_key`.
@@ -37,7 +37,7 @@ class InstallationKey(Base):
 
 
 class SeenDkimKey(Base):
-    """A key that the DNS was seen to publish for a domain.
+    """A DKIM key that the DNS has published for a domain.
 
     `fingerprint` is a hash of the public key: another key of the same selector was not seen.
     """
@@ -73,7 +73,7 @@ class DomainBackoff(Base):
 
 
 class LastingKey(Base):
-    """A random key for hashes that must be recognised for ever: suppressions and erasures.
+    """A random key for permanent hashes, of suppressions and erasures.
 
     It is independent of `secret_key`, so that replacing that one forgets nothing. The oldest key
     makes new hashes. A restore adds the keys of the database that it replaces, so that the hashes
@@ -89,7 +89,7 @@ class LastingKey(Base):
 
 
 class Installation(Base):
-    """One row about the installation as a whole.
+    """The single row with the state of the installation.
 
     `key_fingerprint` identifies the `secret_key` that signs this installation's links, without
     revealing it. While `held_at` is set nothing is mailed; `held_because` is the reason.
@@ -105,7 +105,7 @@ class Installation(Base):
 
 
 class SenderState(Base):
-    """One reason why mail leaves slowly or not at all, as every process sees it.
+    """A cause that slows or stops sending, shared by all processes.
 
     `cause` is one of `newsletter.services.sender_state`. Sending rests `until` then where the cause
     stops it; `seconds` is the length of that rest, and the next one is twice as long. `why` holds

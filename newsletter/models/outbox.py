@@ -1,4 +1,4 @@
-"""The outbox: one row per message, and who is working on which.
+"""Tables of the outbox: one row per message, and the leases of workers.
 
 Only newsletter/outbox/ writes here.
 """
@@ -31,7 +31,7 @@ from newsletter.vocabulary import DeliveryStatus, MailKind
 
 
 def held_clause(prefix: str = "") -> str:
-    """Return the SQL that is true of a mail held at the gate.
+    """Build the condition for mails that are held at the gate.
 
     It is a text without parameters, because a planner uses a partial index only for a condition
     that repeats the index's own. `prefix` stands before each column, like `deliveries.`.
@@ -41,7 +41,7 @@ def held_clause(prefix: str = "") -> str:
 
 
 def passing_clause() -> str:
-    """Return the SQL that is true of a finished mail whose row is deleted some day.
+    """Build the condition for finished mails whose rows are deleted after a while.
 
     A text without parameters, as `held_clause` is.
     """
@@ -118,11 +118,11 @@ class Delivery(Base):
 
 
 CAMPAIGNS_A_ROW = 60
-"""Campaigns that have a bit in a row of `FoldedDelivery`, in a signed integer of 64 bits."""
+"""Campaigns whose bits fit into one row of `FoldedDelivery`, a signed 64-bit integer."""
 
 
 class FoldedDelivery(Base):
-    """The remains of folded deliveries: who had which edition of which campaigns.
+    """Folded deliveries of a subscription: the campaigns and editions it received, as bits.
 
     So a letter goes to nobody twice, and a subscriber's history stays whole. A row stands for a
     subscription, an edition's number and a status; in `campaigns` the bit n is set for the campaign

@@ -1,4 +1,4 @@
-"""Tokens of programs, answers to be repeated, webhooks and their messages."""
+"""Tables of the API: tokens, idempotency keys, requested tests, webhooks and their messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsletter.vocabulary import EventKind, MessageStatus
 
 
 class ApiToken(Base):
-    """A program's key to the API.
+    """An API token of a program.
 
     Only its SHA-256 is stored: it is random, so that nothing is gained by hashing it slowly.
     `list_ids` are the lists that it is limited to, None for all; a list that was removed stays
@@ -37,7 +37,7 @@ class ApiToken(Base):
 
 
 class IdempotencyKey(Base):
-    """A request that a program marked with a key of its own, and the answer to it.
+    """A request with an idempotency key, and its stored response.
 
     `status` is None while the request runs. `request_hash` tells another request with the same key.
     `is_forgotten`: somebody was deleted while it ran, so that the answer is not kept.
@@ -58,7 +58,7 @@ class IdempotencyKey(Base):
 
 
 class RequestedTest(Base):
-    """A test of a letter that a program asked for; a worker mails it."""
+    """A test mail of a letter that a program has requested."""
 
     __tablename__ = "requested_tests"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -70,7 +70,7 @@ class RequestedTest(Base):
 
 
 class Webhook(Base):
-    """An address that is told of events.
+    """A URL to which events are posted.
 
     `events` are the kinds it wants, empty for all; `list_ids` as for `ApiToken`. `failures` counts
     tries that failed since one succeeded. `with_address` adds the subscriber's address.
@@ -92,7 +92,7 @@ class Webhook(Base):
 
 
 class WebhookMessage(Base):
-    """An event on its way to a webhook, written with the event itself.
+    """A queued message to a webhook, written in the transaction of its event.
 
     `handle` names it outside; it is the same in every try. Messages of one `subject`, such as a
     subscriber, are sent one after the other. `payload` holds ids, never an address; the address of

@@ -1,4 +1,4 @@
-"""Subscribers, what they subscribe to, what they agreed to, and who is never mailed."""
+"""Tables of subscribers, subscriptions, consent and suppressions."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Subscriber(Base):
 
 
 class Tag(Base):
-    """A word the author has put on a subscriber (``berlin``), for segments.
+    """An author's tag on a subscriber (``berlin``), for segments.
 
     Lower case, without spaces at its ends.
     """
@@ -130,7 +130,7 @@ class Subscription(Base):
 
 
 class RetiredHandle(Base):
-    """A handle that a subscription had before its subscriber's address changed.
+    """An earlier handle of a subscription, from before a change of address.
 
     Links with it lie in the old mailbox: they end the subscription, and open nothing else.
     """
@@ -144,7 +144,7 @@ class RetiredHandle(Base):
 
 
 class AddressChange(Base):
-    """A change of address that the old mailbox may take back, by a link with this `handle`."""
+    """A change of address that can be undone from the old mailbox, by a link with this `handle`."""
 
     __tablename__ = "address_changes"
 
@@ -163,7 +163,7 @@ class AddressChange(Base):
 
 
 class ConsentText(Base):
-    """A text that somebody agreed to, keyed by the SHA-256 of its content.
+    """A consent text (wording), keyed by the SHA-256 of its content.
 
     Rows are append-only: a trigger refuses changes.
     """
@@ -176,7 +176,7 @@ class ConsentText(Base):
 
 
 class ConsentEvent(Base):
-    """Evidence of consent: what happened to a subscription, when, and on whose word.
+    """A piece of evidence in the consent record: event, time and source.
 
     It holds the consent text, the page and the form; `message_id` is the confirmation's. Rows are
     append-only: a trigger refuses every change but that of `ip`, which is cut to its network after
@@ -209,7 +209,7 @@ class ConsentEvent(Base):
 
 
 class SubscriptionRequest(Base):
-    """A request to subscribe; it counts once the link in its own mail is confirmed.
+    """A sign-up request, applied once the link in its confirmation mail is used.
 
     `number` counts a subscription's requests and stands in the link. `agreed` maps the author's
     consent fields that were ticked to their wording. `delivery_id` is the confirmation's (outbox),
@@ -241,7 +241,7 @@ class SubscriptionRequest(Base):
 
 
 class Mailbox(Base):
-    """Mails that web requests have caused to one mailbox, over all lists and spellings.
+    """The mails that web requests have caused to one mailbox, over all lists and spellings.
 
     It is known by the keyed hash of its folded address (`addresses.fold_address`). `unanswered`
     counts the confirmations that it did not answer. `mails` holds the latest mails: allowance,
@@ -257,7 +257,7 @@ class Mailbox(Base):
 
 
 class Suppression(Base):
-    """An address never mailed again.
+    """A suppressed address, which is never mailed.
 
     `email_key` is emptied when the subscriber is erased; `email_hash` stays.
     """

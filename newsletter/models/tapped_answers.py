@@ -1,4 +1,4 @@
-"""Answers to the one-tap questions of letters, and totals kept after they are forgotten."""
+"""Tables of answers to one-tap questions, and of anonymous totals."""
 
 from __future__ import annotations
 

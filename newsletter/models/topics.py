@@ -1,4 +1,4 @@
-"""Topics of a list, their sources, and intros of the next digests."""
+"""Tables of topics, their sources, and introductions of the next digests."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TopicSource(Base):
 
 
 class DigestIntro(Base):
-    """The author's Markdown for the next digest of one cadence; deleted once it is composed."""
+    """The author's introduction of the next digest of one cadence, deleted once it is composed."""
 
     __tablename__ = "digest_intros"
     __table_args__ = (UniqueConstraint("list_id", "cadence"), {"sqlite_autoincrement": True})

@@ -1,4 +1,4 @@
-"""The outbox: enqueue, freeze, lease, record, recover, count.
+"""The outbox, the queue of all mail: enqueue, freeze, lease, record, recover, count.
 
 The only SQL that touches deliveries and leases.
 

@@ -1,4 +1,4 @@
-"""Count what waits in the outbox, by state and age."""
+"""Count the waiting messages of the outbox, by state and age."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from newsletter.vocabulary import CampaignStatus, QueueState
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """The messages in one state; `since` is when the oldest was queued, None if there is none."""
+    """The number of messages in one state; `since` is when the oldest was queued, or None."""
 
     messages: int = 0
     since: datetime | None = None
 
 
 def read_depths(session: Session, now: datetime) -> dict[QueueState, QueueDepth]:
-    """Read how many messages are in each state.
+    """Read the number of messages in each state.
 
     It walks over what waits for its time or at the gate, and over campaigns that are being sent;
     what a campaign has left is told from its range of ids.
@@ -45,7 +45,7 @@ def read_depths(session: Session, now: datetime) -> dict[QueueState, QueueDepth]
 
 
 def _read_single(session: Session, now: datetime) -> dict[QueueState, QueueDepth]:
-    """Read what waits for a moment of its own: single mails, retries, what a crash left."""
+    """Count rows with their own due time: single mails, retries, rows after a crash."""
     state = case(
         (deliveries.c.lease_id.is_not(None), QueueState.LEASED.value),
         (deliveries.c.due_at <= now, QueueState.DUE.value),
@@ -57,7 +57,7 @@ def _read_single(session: Session, now: datetime) -> dict[QueueState, QueueDepth
 
 
 def _read_campaigns(session: Session) -> dict[QueueState, QueueDepth]:
-    """Read what no worker has taken yet of campaigns that are being sent, or are paused."""
+    """Count the rows of unfinished campaigns that no worker has leased yet."""
     states = {
         CampaignStatus.SENDING: QueueState.CAMPAIGN,
         CampaignStatus.PAUSED: QueueState.PAUSED,

@@ -1,4 +1,4 @@
-"""Write the rows of the outbox: queue, freeze, cancel, retry and blank messages."""
+"""Write the rows of the outbox: queue, freeze, cancel, retry and scrub messages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def enqueue(
     held: bool = False,
     reserved: int | None = None,
 ) -> int:
-    """Queue a single mail (a confirmation, a goodbye). Return its id, the `reserved` one if any.
+    """Queue a single mail, such as a confirmation; return its id, the `reserved` one if any.
 
     It goes as soon as a worker looks; a `held` one waits until it is let go. Without a subscription
     it is a notice to the list's author, and `context` names the address.
@@ -71,7 +71,7 @@ def freeze(
     mail: MailKind,
     now: datetime,
 ) -> int:
-    """Fix a campaign's recipients: write one row for each (subscription id, cursor) of a query.
+    """Freeze a campaign's recipients: insert a row for each (subscription id, cursor) of a query.
 
     Return how many there are, and note them and their ids on the campaign. A second call adds to
     them (the recipients of a letter's better subject).
@@ -108,14 +108,14 @@ def recipients_query(campaign: Campaign) -> Select[tuple[int]]:
 
 
 def without_delivery_clause(campaign: Campaign) -> ColumnElement[bool]:
-    """Return the condition for subscriptions that have no row in a campaign yet."""
+    """Build the condition for subscriptions without a row in a campaign."""
     return ~exists().where(
         deliveries.c.campaign_id == campaign.id, deliveries.c.subscription_id == Subscription.id
     )
 
 
 def had_edition_clause(editions: Collection[tuple[int, int]]) -> ColumnElement[bool]:
-    """Return the condition for subscriptions that one of these editions was made for.
+    """Build the condition for subscriptions that are recipients of one of these editions.
 
     An edition is (campaign id, number).
     """
@@ -128,7 +128,7 @@ def had_edition_clause(editions: Collection[tuple[int, int]]) -> ColumnElement[b
 
 
 def was_mailed_clause(campaign_ids: Collection[int]) -> ColumnElement[bool]:
-    """Return the condition for subscriptions that were sent one of these campaigns, or may be yet.
+    """Build the condition for subscriptions that were sent, or may be sent, one of these campaigns.
 
     What failed or was cancelled reached nobody.
     """
@@ -149,7 +149,7 @@ def cancel(
     why: str = "the subscriber was removed",
     except_id: int = 0,
 ) -> int:
-    """Cancel every waiting message to these subscriptions but the delivery `except_id`.
+    """Cancel every waiting message to these subscriptions, except the delivery `except_id`.
 
     Returns how many there were.
     """
@@ -159,18 +159,18 @@ def cancel(
 
 
 def cancel_mails(session: Session, ids: Collection[int], *, now: datetime, why: str) -> int:
-    """Cancel these mails as far as they wait. Return how many there were."""
+    """Cancel those of these mails that are waiting; return their number."""
     return _cancel(session, deliveries.c.id.in_(ids), now, why)
 
 
 def scrub(session: Session, subscription_ids: Sequence[int]) -> None:
-    """Blank the replies and contexts of these subscriptions' messages, which may name them."""
+    """Delete the personal data (replies, contexts) of these subscriptions' messages."""
     condition = deliveries.c.subscription_id.in_(subscription_ids)
     session.execute(update(deliveries).where(condition).values(text=None, context=null()))
 
 
 def scrub_old(session: Session, mails: Sequence[MailKind], *, before: datetime) -> None:
-    """Blank the replies and contexts of mails of these kinds that were finished before `before`."""
+    """Delete the personal data of mails of these kinds that were finished before `before`."""
     condition = (
         deliveries.c.mail.in_(mails),
         deliveries.c.finished_at < before,
@@ -180,7 +180,7 @@ def scrub_old(session: Session, mails: Sequence[MailKind], *, before: datetime) 
 
 
 def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> int:
-    """Cancel every waiting message of a campaign. Return how many there were."""
+    """Cancel every waiting message of a campaign; return their number."""
     return _cancel(session, of_campaign_clause(campaign), now, "the campaign was cancelled")
 
 
@@ -196,7 +196,7 @@ def _cancel(session: Session, condition: Any, now: datetime, why: str) -> int:
 
 
 def retry(session: Session, campaign: Campaign, *, now: datetime) -> int:
-    """Queue a campaign's failed deliveries again, and those left in doubt. Return how many."""
+    """Queue a campaign's failed and doubtful deliveries again; return their number."""
     counts = dict.fromkeys(("attempts", "doubts", "lost_replies", "crashes"), 0)
     left_in_doubt = and_(
         deliveries.c.status == DeliveryStatus.IN_DOUBT, deliveries.c.due_at.is_(None)

@@ -1,4 +1,4 @@
-"""The statements that record a failed delivery as an event, and tell webhooks of it.
+"""The statements that record failed deliveries as events, and queue webhook messages.
 
 They stand beside the recorder, because an outcome and its event are written in one transaction, and
 outcomes are written past the ORM. `newsletter/services/webhook_queue.py` writes the same rows for
@@ -51,7 +51,7 @@ SELECT w.id, CAST(:handle AS TEXT) || '-' || CAST(w.id AS TEXT), '{_KIND}',
 {_WHERE}
 """
 FAILED_STATEMENTS = (_MESSAGES, _EVENT)
-"""In this order: a message is added only while its event is not there."""
+"""The statements in order: messages are inserted only if the event does not exist yet."""
 
 
 def make_failed_values(

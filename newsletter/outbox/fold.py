@@ -32,12 +32,12 @@ SETTLED = (
 )
 """The statuses of deliveries that may be folded, with `due_at` empty."""
 _FIRST = (DeliveryStatus.SENT, DeliveryStatus.CANCELLED)
-"""The statuses that are folded before the others, which an author may still want to retry."""
+"""The statuses that are folded first; an author may still retry the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoldedTotals:
-    """The deliveries of a campaign that are folded, by what became of their message.
+    """The numbers of a campaign's folded deliveries, by status.
 
     `editions` counts, for those fixed when the campaign started and by number, the messages sent
     and the recipients who had left when they were folded.
@@ -88,7 +88,7 @@ def find_foldable(session: Session, *, before: datetime, failures_before: dateti
 def fold(
     session: Session, campaign: Campaign, *, failures: bool, after_id: int, limit: int
 ) -> Sequence[int]:
-    """Fold up to `limit` of a campaign's deliveries behind `after_id`, and return their ids.
+    """Fold up to `limit` of a campaign's deliveries after `after_id`, and return their ids.
 
     Fewer than `limit` are the last of them, and the campaign is marked. The caller holds the
     campaign's row. With `failures` those that failed or were left in doubt are folded, too.

@@ -1,4 +1,4 @@
-"""Keep, read and forget what stays of folded deliveries: bits of campaigns (`FoldedDelivery`)."""
+"""Store, read and delete the bits of folded deliveries (`FoldedDelivery`)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MAILS = {
 
 @dataclass(frozen=True, slots=True)
 class FoldedMessage:
-    """The message of a campaign to a subscription: its edition's number, and what became of it."""
+    """A folded message of a campaign to a subscription: its edition and status."""
 
     campaign_id: int
     cursor: int
@@ -145,7 +145,7 @@ def list_folded(
 
 
 def forget_folded(session: Session, subscription_ids: Sequence[int]) -> None:
-    """Delete what is kept of the folded deliveries of these subscriptions; they stay counted."""
+    """Delete the folded deliveries of these subscriptions, which stay in the totals."""
     theirs = folded.c.subscription_id.in_(subscription_ids)
     # In one order, so that two erasures at once do not wait for each other.
     query = select(folded).where(theirs).order_by(folded.c.subscription_id, folded.c.block)
@@ -163,7 +163,7 @@ def forget_folded(session: Session, subscription_ids: Sequence[int]) -> None:
 
 
 def _find_block(campaign_id: int) -> tuple[int, int]:
-    """Return a campaign's block and its bit there."""
+    """Return the block of a campaign, and its bit in the block."""
     block, place = divmod(campaign_id, CAMPAIGNS_A_ROW)
     return block, 1 << place
 

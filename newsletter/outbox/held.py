@@ -1,4 +1,4 @@
-"""List, release and drop the mails that wait at the gate (`Mail.held`).
+"""List, release and drop the mails that are held at the gate (`Mail.held`).
 
 They go where a visitor said, and are held until it is known that their domain takes mail and no
 flood of sign-ups is on.
@@ -23,7 +23,7 @@ from newsletter.vocabulary import DeliveryStatus
 
 @dataclass(frozen=True, slots=True)
 class HeldMail:
-    """A mail at the gate.
+    """A mail that is held at the gate.
 
     `list_id` and `domain` are None if its subscription is gone.
     `network` is that of the visitor who asked; `proven` tells that they brought a puzzle's
@@ -40,7 +40,7 @@ class HeldMail:
 
 _HELD = text(held_clause("deliveries."))
 ASKED_AT_ONCE = 20
-"""Mails that `find_untaken` can be asked for."""
+"""The most mails in one call of `find_untaken`."""
 _PLACES = [f"id{number}" for number in range(ASKED_AT_ONCE)]
 _UNTAKEN = Prepared(
     select(deliveries.c.id).where(
@@ -52,7 +52,7 @@ _UNTAKEN = Prepared(
 
 
 def list_held(session: Session, *, after_id: int, limit: int) -> list[HeldMail]:
-    """List the mails that wait, oldest first."""
+    """List the held mails, oldest first."""
     query = (
         select(
             deliveries.c.id,
@@ -90,7 +90,7 @@ def _waiting(row: Row[*tuple[Any, ...]]) -> HeldMail:
 
 
 def count_held(session: Session, list_id: int) -> int:
-    """Count the mails that wait for one list."""
+    """Count the held mails of one list."""
     query = (
         select(func.count())
         .select_from(deliveries)
@@ -101,28 +101,28 @@ def count_held(session: Session, list_id: int) -> int:
 
 
 def find_still_held(session: Session, ids: Sequence[int]) -> set[int]:
-    """Return those of `ids` that still wait."""
+    """Return those of `ids` that are still held."""
     return set(session.scalars(select(deliveries.c.id).where(_HELD, deliveries.c.id.in_(ids))))
 
 
 def let_go(session: Session, ids: Sequence[int], *, now: datetime) -> int:
-    """Let mails go. Return how many: another worker may have been quicker."""
+    """Release held mails; return their number, which another worker may have reduced."""
     return _update(session, ids, due_at=now)
 
 
 def drop(session: Session, ids: Sequence[int], why: str, *, now: datetime) -> int:
-    """Cancel mails that wait. Return how many there were."""
+    """Cancel held mails; return their number."""
     return _update(session, ids, status=DeliveryStatus.CANCELLED, text=why[:500], finished_at=now)
 
 
 def delete_nobodys(session: Session, ids: Sequence[int]) -> None:
-    """Delete what passed the gate in place of a mail."""
+    """Delete the placeholders that passed the gate in place of a mail."""
     is_nobodys = deliveries.c.subscription_id.is_(None)
     session.execute(delete(deliveries).where(_HELD, is_nobodys, deliveries.c.id.in_(ids)))
 
 
 def find_untaken(session: Session, ids: Sequence[int]) -> set[int]:
-    """Find those mails, few of them, that no server took and that will not be tried again."""
+    """Find those of a few mails that no server accepted and that are not retried."""
     places = dict.fromkeys(_PLACES, 0) | {f"id{number}": id_ for number, id_ in enumerate(ids)}
     return {row.id for row in _UNTAKEN.run(session, places)}
 

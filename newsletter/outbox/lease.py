@@ -15,11 +15,9 @@ from newsletter.outbox.types import LeasedBatch, deliveries, leases, unsettled_c
 from newsletter.vocabulary import CampaignStatus, DeliveryStatus
 
 SLICE = 500
-"""Ids that a worker is handed at once: few enough that a dead worker delays little, and that few
-are in doubt after a power cut on SQLite.
-"""
+"""Ids in a lease: few, so that a dead worker delays little and a power cut leaves few in doubt."""
 LARGE_SLICE = 4_000
-"""Ids at most on PostgreSQL, whose commits outlive a power cut: a sixteenth of what is left."""
+"""The most ids in a lease on PostgreSQL, which leases a sixteenth of the remaining rows."""
 
 _campaigns = cast(Table, Campaign.__table__)
 _LOCK_CAMPAIGN = Prepared(
@@ -64,7 +62,7 @@ def lease_due(
     limit: int,
     alone: bool = False,
 ) -> LeasedBatch | None:
-    """Lease rows that are due: single mails (`campaign_id` None), or a campaign's retries.
+    """Lease due rows: single mails (`campaign_id` None), or a campaign's retries.
 
     With `alone`, one row that was in flight when a worker died: the caller offers it while nothing
     else of it is in flight, so that a message which kills its worker is found out (R05).
@@ -83,7 +81,7 @@ def lease_due(
 
 @cache
 def _lock_due(*, of_campaign: bool, alone: bool) -> Prepared:
-    """Build the query that locks rows which are due, of one campaign or of none."""
+    """Build the query that locks due rows, of one campaign or single mails."""
     campaign_id = deliveries.c.campaign_id
     return Prepared(
         select(deliveries.c.id)
@@ -131,7 +129,7 @@ def _add_lease(database: str) -> Prepared:
 
 
 def seconds_now_clause(session: Session) -> Any:
-    """Return the database's own clock in seconds: workers need not agree on the time (R06)."""
+    """Build the expression for the database's clock in seconds, which all workers share (R06)."""
     return _seconds_now(session.get_bind().dialect.name)
 
 
@@ -142,7 +140,7 @@ def _seconds_now(database: str) -> Any:
 
 
 def open_rows_clause(held: LeasedBatch) -> Any:
-    """Return the condition for the rows of a lease that have no outcome yet."""
+    """Build the condition for the rows of a lease without an outcome."""
     if held.campaign_id is None:
         return and_(deliveries.c.lease_id == held.id, unsettled_clause)
     return and_(

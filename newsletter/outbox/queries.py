@@ -1,4 +1,4 @@
-"""Query the outbox: totals, what is due, which subscriber was sent what."""
+"""Query the outbox: totals, due rows, mails of a subscriber."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from newsletter.vocabulary import CampaignStatus, DeliveryStatus, MailKind, Subs
 
 
 def count_totals(session: Session, campaign: Campaign) -> Totals:
-    """Count a campaign's recipients by what has become of their message."""
+    """Count a campaign's recipients by delivery status."""
     query = (
         select(deliveries.c.status, func.count())
         .where(of_campaign_clause(campaign))
@@ -55,14 +55,14 @@ def count_totals(session: Session, campaign: Campaign) -> Totals:
 
 
 def count_left_in_doubt(session: Session, campaign: Campaign) -> int:
-    """Count a campaign's deliveries in doubt that are not offered again unless it is retried."""
+    """Count a campaign's doubtful deliveries that are not offered again without a retry."""
     left = (deliveries.c.status == DeliveryStatus.IN_DOUBT, deliveries.c.due_at.is_(None))
     query = select(func.count()).where(of_campaign_clause(campaign), *left)
     return session.scalar(query) or 0
 
 
 def count_by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[int, int]]:
-    """Count, for each edition of a campaign, the messages sent and the recipients who left since.
+    """Count for each edition of a campaign the messages sent and the recipients who left since.
 
     Only recipients that were fixed when it started count: those who try out its two subjects.
     Returns {number: (sent, left)}.
@@ -86,7 +86,7 @@ def count_by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[in
 
 
 def is_worked_through(session: Session, campaign: Campaign) -> bool:
-    """Tell whether no message of a campaign waits and no worker holds any of it.
+    """Tell whether a campaign has neither waiting messages nor leases.
 
     It reads small indexes only.
     """
@@ -115,12 +115,12 @@ _DUE_CAMPAIGNS = Prepared(
 
 
 def find_due_campaigns(session: Session, *, now: datetime) -> list[int]:
-    """Find the campaigns that have something for a worker to do now, oldest first."""
+    """Find the campaigns with due rows, oldest first."""
     return [row.id for row in _DUE_CAMPAIGNS.run(session, {"now": now})]
 
 
 def next_recipients_query(campaign_id: int, first_id: int, *, limit: int) -> Select[Any]:
-    """Select the subscriptions of a campaign's next deliveries, from `first_id` on."""
+    """Select the subscriptions of a campaign's next deliveries, from the id `first_id` on."""
     of_campaign = deliveries.c.campaign_id == campaign_id
     return (
         select(deliveries.c.subscription_id)
@@ -131,7 +131,7 @@ def next_recipients_query(campaign_id: int, first_id: int, *, limit: int) -> Sel
 
 
 def find_next_due(session: Session) -> datetime | None:
-    """Return the moment when the next message that waits for its time is due, None if none does."""
+    """Return the time of the next message that waits to become due, or None."""
     due_at: datetime | None = session.scalar(
         select(func.min(deliveries.c.due_at)).where(
             deliveries.c.due_at.is_not(None), deliveries.c.lease_id.is_(None)
@@ -141,7 +141,7 @@ def find_next_due(session: Session) -> datetime | None:
 
 
 def is_waiting(session: Session, subscription_id: int, mail: MailKind) -> bool:
-    """Tell whether a mail of this kind to a subscription has not been sent yet."""
+    """Tell whether a mail of this kind to a subscription is waiting."""
     row = exists().where(
         deliveries.c.subscription_id == subscription_id, deliveries.c.mail == mail, unsettled_clause
     )
@@ -149,12 +149,12 @@ def is_waiting(session: Session, subscription_id: int, mail: MailKind) -> bool:
 
 
 def is_any_waiting(session: Session, ids: Collection[int]) -> bool:
-    """Tell whether one of these mails has not been sent, and may be yet."""
+    """Tell whether one of these mails is waiting."""
     return bool(session.scalar(select(exists().where(deliveries.c.id.in_(ids), unsettled_clause))))
 
 
 def count_waiting(session: Session) -> int:
-    """Count the messages that wait for their time or a worker, without slices not yet leased."""
+    """Count the waiting messages, without slices that were never leased."""
     return session.scalar(select(func.count()).where(deliveries.c.due_at.is_not(None))) or 0
 
 
@@ -166,7 +166,7 @@ def list_deliveries(
     after_id: int = 0,
     limit: int | None = None,
 ) -> list[DeliveryRow]:
-    """List a campaign's deliveries behind `after_id` in order, all or those of some `statuses`."""
+    """List a campaign's deliveries after `after_id` in order, all or those of some `statuses`."""
     later = (of_campaign_clause(campaign), deliveries.c.id > after_id)
     query = reported_query().where(*later).order_by(deliveries.c.id).limit(limit)
     if statuses:
@@ -197,7 +197,7 @@ def group_failures(session: Session, campaign: Campaign, *, limit: int) -> tuple
 def list_history(
     session: Session, subscription_id: int, *, campaign_id: int | None = None
 ) -> list[DeliveryRow]:
-    """List everything that was ever queued for one subscription, oldest first.
+    """List all mails of one subscription, oldest first.
 
     What is folded comes before the others. With `campaign_id`, of campaigns only that one.
     """
@@ -214,7 +214,7 @@ def list_history(
 
 
 def find_campaigns_of(session: Session, subscription_id: int) -> set[int]:
-    """Find the campaigns that have, or had, a message for one subscription."""
+    """Find the campaigns that had one subscription as a recipient."""
     query = select(deliveries.c.campaign_id).where(
         deliveries.c.subscription_id == subscription_id, deliveries.c.campaign_id.is_not(None)
     )
@@ -223,14 +223,14 @@ def find_campaigns_of(session: Session, subscription_id: int) -> set[int]:
 
 
 def list_latest(session: Session, subscription_id: int, *, limit: int) -> list[DeliveryRow]:
-    """List the latest of what was queued for one subscription, newest first."""
+    """List the latest mails of one subscription, newest first."""
     of_subscription = reported_query().where(deliveries.c.subscription_id == subscription_id)
     rows = session.execute(of_subscription.order_by(deliveries.c.id.desc()).limit(limit))
     return [DeliveryRow(*row) for row in rows]
 
 
 def find_last_campaign(session: Session, subscription_id: int, *, since: datetime) -> int | None:
-    """Return the campaign whose message a subscription was sent last, if that was after `since`."""
+    """Return the campaign that a subscription was sent last, if after `since`."""
     query = select(deliveries.c.campaign_id).where(
         deliveries.c.subscription_id == subscription_id,
         deliveries.c.campaign_id.is_not(None),
@@ -243,7 +243,7 @@ def find_last_campaign(session: Session, subscription_id: int, *, since: datetim
 def list_editions(
     session: Session, subscription_id: int
 ) -> list[tuple[int, int, str, datetime | None]]:
-    """List the editions that were made for one subscription, oldest first.
+    """List the editions of one subscription, oldest first.
 
     Each is (campaign id, number, status, when it was settled).
     """
@@ -263,7 +263,7 @@ def list_editions(
 
 
 def reported_query() -> Select[Any]:
-    """Select deliveries as `DeliveryRow` has them."""
+    """Select deliveries with the columns of `DeliveryRow`."""
     return (
         select(
             deliveries.c.id,
@@ -286,7 +286,7 @@ def reported_query() -> Select[Any]:
 
 
 def mailed_until_query(campaign: Campaign, moment: datetime) -> Select[tuple[int | None]]:
-    """Select the subscriptions whose message of a campaign a server took at `moment` or before."""
+    """Select the subscriptions whose message of a campaign was sent at `moment` or before."""
     sent = (
         deliveries.c.status == DeliveryStatus.SENT,
         deliveries.c.finished_at <= moment,
@@ -295,7 +295,7 @@ def mailed_until_query(campaign: Campaign, moment: datetime) -> Select[tuple[int
 
 
 def is_open_after(session: Session, campaign: Campaign, moment: datetime) -> bool:
-    """Tell whether a campaign has rows that wait, or that were sent after `moment`."""
+    """Tell whether a campaign has rows that are waiting, or were sent after `moment`."""
     late = and_(deliveries.c.status == DeliveryStatus.SENT, deliveries.c.finished_at > moment)
     return bool(
         session.scalar(

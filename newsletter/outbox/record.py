@@ -1,4 +1,4 @@
-"""Read the rows of a lease, and note how far they may be offered.
+"""Read the rows of a lease, and record up to which id they may be offered.
 
 This runs for every message. The transactions are those of the rest of the package, on a connection
 without the ORM, because microseconds count here. Outcomes are written down by recorder.py.
@@ -39,7 +39,7 @@ _DUE = _ROWS.format(open=f"deliveries.lease_id = :lease AND {UNSETTLED}")
 
 
 class Ledger:
-    """The statements of one worker, on a connection of its own; `close` it at the end."""
+    """Runs one worker's statements about its leases, on a separate connection."""
 
     def __init__(self) -> None:
         self._direct = DirectConnection()
@@ -52,7 +52,7 @@ class Ledger:
         self._direct.close()
 
     def read(self, batch: LeasedBatch, *, after_id: int, limit: int) -> list[LeasedDelivery]:
-        """Read the next rows of a lease by id, each with its subscriber as they are now.
+        """Read the next rows of a lease by id, each with the current state of its subscriber.
 
         A campaign that is not being sent any more has none.
         """
@@ -97,5 +97,5 @@ def _make_delivery(row: tuple[Any, ...]) -> LeasedDelivery:
 
 @lru_cache(maxsize=16)
 def _parse_moment(text: str) -> datetime:
-    """Parse a moment of SQLite; the rows of a campaign share one."""
+    """Parse a time from SQLite, cached because the rows of a campaign share it."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

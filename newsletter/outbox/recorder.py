@@ -1,4 +1,4 @@
-"""Write down the outcomes of messages: one transaction, and one round trip, for a group of them.
+"""Record the outcomes of messages in groups: one transaction and one round trip each.
 
 The group renews the leases it belongs to. On SQLite it is committed at once, in microseconds. On
 PostgreSQL a commit waits for a disk and a network: there a group is handed to a connection of its
@@ -18,7 +18,7 @@ from newsletter.outbox.types import UNSETTLED, DeliveryUpdate, LeasedBatch
 from newsletter.vocabulary import DeliveryStatus
 
 TEXT_AT_MOST = 500
-"""Characters of a server's reply that are kept with a delivery, as many as its column holds."""
+"""Characters of a server's reply that are stored, as many as the column holds."""
 
 _ADVANCE = (
     "UPDATE leases SET through_id = :through, expires_at = {now} + :seconds WHERE id = :lease"
@@ -50,7 +50,7 @@ WHERE id = :id AND {UNSETTLED} AND (lease_id = :lease OR due_at IS NULL)
 
 
 class Group(NamedTuple):
-    """The updates that belong to one lease, and how far the lease may go on (`through_id`)."""
+    """The updates of one lease, and the id up to which messages may be offered (`through_id`)."""
 
     batch: LeasedBatch
     through_id: int
@@ -58,22 +58,22 @@ class Group(NamedTuple):
 
 
 class Recorder(Protocol):
-    """Writes groups down, one transaction after the other; at most one is under way.
+    """Records groups of updates, with at most one transaction in progress.
 
     Raises `DatabaseError`: then it is not known whether the transaction was committed. To write
     the same again changes nothing that was.
     """
 
     def fileno(self) -> int | None:
-        """Return what is readable when `result` may be asked; None if `submit` waits itself."""
+        """Return the descriptor that is readable once there is a result, or None."""
         ...
 
     def submit(self, groups: Sequence[Group], *, now: datetime, seconds: int) -> None:
-        """Begin to write groups down, and to renew their leases for so many seconds."""
+        """Begin to record groups, and to renew their leases for a number of seconds."""
         ...
 
     def result(self, *, wait: bool) -> set[int] | None:
-        """Return the leases that another worker has taken over; None while it is under way.
+        """Return the leases that other workers have taken over; None while in progress.
 
         What a server accepted of those is recorded all the same, the rest belongs to the other
         worker.
@@ -97,7 +97,7 @@ def advance_statement(*, sqlite: bool) -> str:
 
 
 class SqliteRecorder:
-    """Writes at once."""
+    """Records groups synchronously."""
 
     def __init__(self, direct: DirectConnection) -> None:
         self._direct = direct
@@ -108,7 +108,7 @@ class SqliteRecorder:
         """Return None: there is nothing to wait for."""
 
     def close(self) -> None:
-        """Leave the connection to the ledger."""
+        """Do nothing: the connection belongs to the ledger."""
 
     def submit(self, groups: Sequence[Group], *, now: datetime, seconds: int) -> None:
         """See `Recorder.submit`."""
@@ -139,7 +139,7 @@ class SqliteRecorder:
 
 
 class PostgresRecorder:
-    """Writes while the caller goes on."""
+    """Records groups asynchronously."""
 
     def __init__(self) -> None:
         self._pipeline = Pipeline()
@@ -226,5 +226,5 @@ def _as_it_is(moment: datetime) -> object:
 
 
 def _as_sqlite(moment: datetime) -> object:
-    """Write a moment as SQLite's rows hold it (`newsletter.db.column_types.UTCDateTime`)."""
+    """Format a moment as it is stored in SQLite (`newsletter.db.column_types.UTCDateTime`)."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -1,4 +1,4 @@
-"""End leases: give them back, or take them over after a crash, with the rows in flight in doubt."""
+"""End leases: release them, or take them over after a crash, marking rows in flight as in doubt."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from newsletter.outbox.types import LeasedBatch, deliveries, leases
 from newsletter.vocabulary import DeliveryStatus
 
 CRASHES_ALONE = 2
-"""A message that was alone in flight so many times when its worker died is not offered again: it
-may be the cause.
+"""Crashes with a message alone in flight after which it is not offered again: it may be the cause.
 """
 SET_ASIDE = Text("set aside: the worker died twice while only this message was in flight")
 
 
 def release(session: Session, held: LeasedBatch, *, now: datetime) -> None:
-    """Give a lease back: what has no outcome was never offered, and is due again at once."""
+    """Release a lease: rows without an outcome were never offered, and become due again."""
     session.execute(
         update(deliveries).where(open_rows_clause(held)).values(lease_id=None, due_at=now)
     )
@@ -36,7 +35,7 @@ def recover(
     alive: Callable[[str], bool],
     forgetful: Callable[[str], bool] = lambda _: False,
 ) -> int:
-    """Take over the leases that have run out or whose worker is not `alive`.
+    """Take over the leases that have expired or whose worker is not `alive`.
 
     Returns how many rows are in doubt now.
 
@@ -60,7 +59,7 @@ def recover(
 
 
 def _doubt(session: Session, held: LeasedBatch, now: datetime, *, alone: bool) -> int:
-    """Put in doubt what may have been offered.
+    """Mark the rows that may have been offered as in doubt.
 
     Return how many rows that were.
 

@@ -1,4 +1,4 @@
-"""The references that name deliveries to the outside, made with a key of this installation."""
+"""Opaque references to deliveries in Message-IDs and return paths."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.tokens import RowNames
 
 
 class References:
-    """Opaque names of deliveries: one for the Message-ID, another for where reports are sent.
+    """Converts between ids of deliveries and their references in Message-IDs and return paths.
 
     Others learn the Message-ID, because mail programs copy it into what is forwarded or answered
     (References, In-Reply-To). Nobody finds the other name by it.
@@ -25,11 +25,11 @@ class References:
         self._reports = RowNames(hmac.digest(key, b"reports", "sha256"))
 
     def name_report(self, delivery: int) -> str:
-        """Return the name in the return path, the envelope id and the CFBL-Feedback-ID."""
+        """Return the reference for return path, envelope id and CFBL-Feedback-ID."""
         return self._reports.name(delivery)
 
     def find_report(self, reference: str) -> int | None:
-        """Return the id of the delivery that `name_report` named, or None."""
+        """Return the id of the delivery of a reference from `name_report`, or None."""
         return self._reports.find(reference)
 
     def find_message(self, reference: str) -> int | None:
@@ -49,7 +49,7 @@ _references: WeakKeyDictionary[Engine, References] = WeakKeyDictionary()
 
 
 def get_references(session: Session) -> References:
-    """Return the object that names this database's deliveries to the outside.
+    """Return the converter of references for a session's database.
 
     Its key is read once a process: it never changes.
     """

@@ -1,4 +1,4 @@
-"""List and drop single mails that wait, when mail is held; delete those that are long past."""
+"""List, count and drop waiting single mails, and delete old ones."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from newsletter.vocabulary import DeliveryStatus
 
 
 def waiting_mails_clause() -> ColumnElement[bool]:
-    """Build the condition for mails of no campaign that wait for their time or at the gate."""
+    """Build the condition for single mails that wait to become due, or at the gate."""
     waits = or_(deliveries.c.due_at.is_not(None), text(held_clause("deliveries.")))
     return deliveries.c.campaign_id.is_(None) & deliveries.c.lease_id.is_(None) & waits
 
 
 def list_waiting_mails(session: Session, *, limit: int | None) -> list[DeliveryRow]:
-    """List the single mails that wait, oldest first."""
+    """List the waiting single mails, oldest first."""
     query = reported_query().where(waiting_mails_clause()).order_by(deliveries.c.id).limit(limit)
     return [DeliveryRow(*row) for row in session.execute(query)]
 
 
 def count_waiting_mails(session: Session) -> int:
-    """Count the single mails that wait."""
+    """Count the waiting single mails."""
     query = select(func.count()).select_from(deliveries).where(waiting_mails_clause())
     return session.scalar(query) or 0
 
@@ -36,7 +36,7 @@ def count_waiting_mails(session: Session) -> int:
 def drop_waiting_mails(
     session: Session, ids: Collection[int] | None, why: str, *, now: datetime
 ) -> int:
-    """Cancel single mails that wait, all or those of `ids`. Return how many there were."""
+    """Cancel waiting single mails, all or those of `ids`; return their number."""
     dropped = update(deliveries).where(waiting_mails_clause())
     if ids is not None:
         dropped = dropped.where(deliveries.c.id.in_(ids))

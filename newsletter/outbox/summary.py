@@ -1,4 +1,4 @@
-"""Count a part of a campaign's deliveries by reply, domain and time: for totals that are kept."""
+"""Count deliveries of a campaign by reply, domain and time, for stored totals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from newsletter.vocabulary import DeliveryStatus
 
 
 class ReplyCount(NamedTuple):
-    """Deliveries with one status, code and domain; so many of them were refused for now before."""
+    """The number of deliveries with one status, code and domain, and those deferred before."""
 
     status: DeliveryStatus
     code: int | None
@@ -67,7 +67,7 @@ def count_minutes(
 
 
 def find_domain_clause(session: Session) -> ColumnElement[str]:
-    """Return the domain of a subscriber's address."""
+    """Build the expression for the domain of a subscriber's address."""
     if session.connection().dialect.name == "sqlite":
         return func.substr(Subscriber.email, func.instr(Subscriber.email, "@") + 1)
     return func.split_part(Subscriber.email, "@", 2)

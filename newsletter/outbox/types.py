@@ -1,4 +1,4 @@
-"""The rows that go into the outbox and come out of it, and the tables they stand in."""
+"""Data types of the outbox: leased rows, updates, totals."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ unsettled_clause: ColumnElement[bool] = or_(
     deliveries.c.status == DeliveryStatus.QUEUED,
     and_(deliveries.c.status == DeliveryStatus.IN_DOUBT, deliveries.c.due_at.is_not(None)),
 )
-"""True of a delivery that may still be offered to a server."""
+"""The condition for deliveries that may still be offered to a server."""
 
 UNSETTLED = f"({unsettled_clause.compile(compile_kwargs={'literal_binds': True})})"
-"""The same condition as text, for the statements that do not pass through the ORM."""
+"""The condition `unsettled_clause` as SQL text, for statements outside of the ORM."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeasedBatch:
-    """A lease that a worker holds: a slice of a campaign, or single rows (`campaign_id` None).
+    """A worker's lease: a slice of a campaign, or single rows (`campaign_id` None).
 
     Messages up to `through_id` may have been offered to a server.
     """
@@ -40,7 +40,7 @@ class LeasedBatch:
 
 
 class LeasedDelivery(NamedTuple):
-    """A delivery to be made, with all that its message and the last check before sending need."""
+    """A leased delivery, with the data for its message and the check before sending."""
 
     id: int
     mail: MailKind
@@ -63,7 +63,7 @@ class LeasedDelivery(NamedTuple):
 
 
 class DeliveryUpdate(NamedTuple):
-    """The outcome of a delivery, to be written down.
+    """The outcome of a delivery, to be recorded.
 
     With `due_at` the delivery is tried again then; without, it is finished. `attempts`, `doubts`
     and `lost_replies` are added to the counts of the row. `offered` tells that a server was offered
@@ -83,7 +83,7 @@ class DeliveryUpdate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The recipients of a campaign, by what became of their message.
+    """The numbers of a campaign's recipients by delivery status.
 
     recipients = sent + failed + cancelled + waiting + in_doubt. `doubted` counts all that were ever
     in doubt, whatever became of them.
@@ -99,7 +99,7 @@ class Totals:
 
     @property
     def balanced(self) -> bool:
-        """Tell whether every recipient is accounted for."""
+        """Tell whether the numbers add up to the recipients."""
         return (
             self.recipients
             == self.sent + self.failed + self.cancelled + self.waiting + self.in_doubt
@@ -108,7 +108,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """A delivery as reports show it.
+    """A delivery in reports.
 
     One that is folded (outbox/fold.py) has no id any more: it is 0.
     """
@@ -128,7 +128,7 @@ class DeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Recipients of a campaign who did not get it, with one status, code and domain."""
+    """The number of failed recipients of a campaign with one status, code and domain."""
 
     status: DeliveryStatus
     code: int | None
@@ -138,7 +138,7 @@ class FailureGroup:
 
 
 def of_campaign_clause(campaign: Campaign) -> ColumnElement[bool]:
-    """Return the condition for a campaign's deliveries.
+    """Build the condition for a campaign's deliveries.
 
     It names their range of ids, so that no other campaign's rows are read.
     """
