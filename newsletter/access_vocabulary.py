@@ -1,4 +1,4 @@
-"""The closed sets of access: roles of authors, scopes of programs' tokens; see vocabulary.py."""
+"""Enums of access control: roles of authors, scopes of API tokens; see vocabulary.py."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from enum import StrEnum
 
 
 class TokenScope(StrEnum):
-    """The reach of a program's token. Each of the first three includes those before it."""
+    """The scope of an API token. Each of the first three includes those before it."""
 
     READ = "read"
-    """Numbers, texts and entries; no addresses."""
+    """Reads statistics, texts and entries, but no addresses."""
     WRITE = "write"
-    """Subscribers and drafts."""
+    """Also changes subscribers and drafts."""
     SEND = "send"
-    """Whatever mails people."""
+    """Also sends mail to people."""
     PUBLISH = "publish"
-    """All that a blog needs for the entries of its list, and nothing else."""
+    """Only manages the entries of a list, for a blog's software."""
 
     def covers(self, needed: TokenScope) -> bool:
-        """Tell whether a token of this scope may do what needs `needed`."""
+        """Tell whether this scope includes `needed`."""
         ladder = (TokenScope.READ, TokenScope.WRITE, TokenScope.SEND)
         if self in ladder and needed in ladder:
             return ladder.index(self) >= ladder.index(needed)
@@ -26,7 +26,7 @@ class TokenScope(StrEnum):
 
 
 class AuthorRole(StrEnum):
-    """The rights of an author on their pages, from least to most."""
+    """The role of an author on their pages, from fewest to most rights."""
 
     VIEWER = "viewer"
     """Sees numbers and texts, and no addresses."""
@@ -36,7 +36,7 @@ class AuthorRole(StrEnum):
     """Sends, imports, exports, erases, changes settings."""
 
     def includes(self, other: AuthorRole) -> bool:
-        """Tell whether this role may do everything that `other` may."""
+        """Tell whether this role includes the rights of `other`."""
         order = list(AuthorRole)
         return order.index(self) >= order.index(other)
 
@@ -45,13 +45,13 @@ class ActOutcome(StrEnum):
     """The outcome of an author's act."""
 
     BEGUN = "begun"
-    """Its end was not recorded: the program stopped, or an internal error."""
+    """It was not finished: the program stopped, or there was an internal error."""
     DONE = "done"
     REFUSED = "refused"
 
 
 class NamedRow(StrEnum):
-    """Kinds of rows whose ids the API encrypts, in names and page cursors."""
+    """The kinds of rows whose ids the API encrypts, in names and page cursors."""
 
     SUBSCRIBER = "subscriber"
     SUBSCRIPTION = "subscription"
@@ -66,12 +66,12 @@ class ImportState(StrEnum):
     """The state of a subscriber file that was uploaded on a page."""
 
     UPLOADED = "uploaded"
-    """A worker is to read it, and changes nothing."""
+    """It waits to be read by a worker, without an import."""
     CHECKED = "checked"
-    """It was read; its author looks at what would happen."""
+    """It was read, and waits for its author's approval."""
     APPROVED = "approved"
-    """A worker is to import it."""
+    """It waits to be imported by a worker."""
     DONE = "done"
     REFUSED = "refused"
-    """It cannot be read, or not without a word on one of its columns."""
+    """It cannot be read, or its author must name a column."""
     DISCARDED = "discarded"

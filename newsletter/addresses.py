@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 254
 GMAIL = ("gmail.com", "googlemail.com")
-"""The two domains of Gmail's mailboxes; dots in their local parts count for nothing."""
+"""The domains of Gmail's mailboxes, whose local parts may have dots anywhere."""
 _SIMPLE = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?P<domain>[A-Za-z0-9.-]+)")
-"""An address of which nothing but its domain can be wrong, or its length."""
+"""An address in plain ASCII whose only possible problems are its domain and length."""
 _QUOTED = re.compile(r'"(?P<local>[A-Za-z0-9_+.-]+)"@(?P<domain>[A-Za-z0-9.-]+)')
-"""An address whose local part is quoted for the sake of its dots (RFC 5321 section 4.1.2)."""
+"""An address whose local part is quoted because of its dots (RFC 5321 section 4.1.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An e-mail address: `email` as it is written to and shown, `key` as it is unique."""
+    """An e-mail address: `email` for sending and showing, `key` for comparing."""
 
     email: str
     key: str
@@ -65,7 +65,7 @@ def parse_address(text: object, *, field: str = "email") -> Address:
 
 
 def _find_quoted(typed: str) -> re.Match[str] | None:
-    """Match an address whose quotes are needed: one mailbox must not have two keys."""
+    """Match an address that needs its quotes, so that one mailbox has one key."""
     quoted = _QUOTED.fullmatch(typed)
     return None if quoted and _SIMPLE.fullmatch(typed.replace('"', "")) else quoted
 
@@ -152,16 +152,16 @@ _LABEL = r"[^\s\x00-,./:-@\[-^`{-\x7f]+"
 _IN_TEXT = re.compile(rf"({_LOCAL})(?:@|%40)({_LABEL}(?:\.{_LABEL})+)")
 """An address in a text, also with letters beyond ASCII (RFC 6531), quoted, or in a URL."""
 NAME_AT_LEAST = 4
-"""Letters of a mailbox's name that is looked for in a text: shorter ones stand in other words."""
+"""Letters of the shortest local part that is masked in texts; shorter ones occur in other words."""
 
 
 def mask_addresses(text: str) -> str:
-    """Mask each address in a text, such as what a server says of one."""
+    """Mask each address in a text, such as a server's reply."""
     return _IN_TEXT.sub(lambda match: mask(f"{match[1]}@{match[2]}"), text)
 
 
 def mask_mailboxes(text: str, emails: Iterable[str]) -> str:
-    """Mask each address in a text, and the names of these mailboxes where they stand alone."""
+    """Mask each address in a text, and the local parts of these mailboxes."""
     text = mask_addresses(text)
     for email in emails:
         local = email.rpartition("@")[0].strip('"')
@@ -173,7 +173,7 @@ def mask_mailboxes(text: str, emails: Iterable[str]) -> str:
 
 
 def mask(email: str) -> str:
-    """Return ``a…@example.com``: an owner recognises the address, nobody else learns it."""
+    """Return an address in the form ``a…@example.com``, which only its owner recognises."""
     local, _, domain = email.rpartition("@")
     local = local.strip('"')
     return f"{local[:1]}…@{domain}" if local else "…"

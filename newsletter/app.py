@@ -1,4 +1,4 @@
-"""`create_app`: the one place where settings, database, edges and pages are wired together.
+"""Create the application: wire settings, database, clients and pages together.
 
 What only some commands need (pages, mail templates, SMTP, HTTP) is imported when it is first used:
 a command that only reads the database starts without it.
@@ -42,7 +42,7 @@ PACKAGE = Path(__file__).parent
 
 class _Application(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function as it is: none here is asynchronous, and Flask would look each time."""
+        """Return a function unchanged, since no view is asynchronous."""
         return func
 
 
@@ -119,7 +119,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
 
 
 def _add_templates(app: Flask, settings: Settings) -> None:
-    """Let pages be rendered, with the author's own templates before ours."""
+    """Register template folders, the author's own before the program's."""
     from newsletter.web import template_sets
 
     folders = [settings.folder / "templates", find_template_folder()]
@@ -182,7 +182,7 @@ def _import_linked_pages() -> tuple[ModuleType, ...]:
 
 
 def _add_interface(app: Flask) -> None:
-    """Add the REST interface for programs."""
+    """Register the REST API."""
     from newsletter.web.api.blueprints import BLUEPRINTS
 
     for blueprint in BLUEPRINTS:
@@ -211,7 +211,7 @@ def _make_domain_checker(settings: Settings, resolver: Resolver | None) -> Judge
 
 
 def _make_fetch(settings: Settings) -> Fetch:
-    """Return a function that builds the fetcher with its first call."""
+    """Return a fetch function that creates its client at first use."""
 
     @cache
     def make_fetcher() -> Fetcher:
@@ -235,7 +235,7 @@ def _read_certificate(url: str) -> datetime | None:
 
 
 def _make_post(settings: Settings, *, for_strangers: bool) -> PostMessage:
-    """Return a function that builds what posts with its first call.
+    """Return a post function that creates its client at first use.
 
     Webhooks are the author's, hubs are named by strangers' feeds: each has the private networks of
     its own setting.

@@ -1,4 +1,4 @@
-"""Declare the closed sets of returned mail: its class, its source, what proves it, what follows."""
+"""Enums of returned mail: class, source, proof, effect; see vocabulary.py."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ class BounceClass(StrEnum):
     HARD = "hard"
     """The address or its domain is dead."""
     SOFT = "soft"
-    """It could not be delivered for a while."""
+    """It could not be delivered for now."""
     POLICY = "policy"
-    """Refused for a rule, a reputation, a quota: about the sender."""
+    """Refused by policy, reputation or quota, because of the sender."""
     CONTENT = "content"
-    """Refused for what the message is."""
+    """Refused because of the message's content."""
     SENDER = "sender"
     """Our sender address, account or commands are refused."""
     COMPLAINT = "complaint"
-    """The recipient called it spam."""
+    """The recipient reported it as spam."""
     UNSUBSCRIBE = "unsubscribe"
-    """Asked by mail to end a subscription."""
+    """A mail that asks to unsubscribe."""
     REPLY = "reply"
-    """A person wrote back."""
+    """A person's reply."""
     AUTO_REPLY = "auto-reply"
     """Out of office, or a challenge."""
     IGNORE = "ignore"
-    """A delay, a receipt, a loop, foreign mail."""
+    """A delay notice, a receipt, a loop or foreign mail."""
 
 
 class BounceSource(StrEnum):
-    """The way on which the news of a bounce arrived."""
+    """The channel by which a bounce was reported."""
 
     SMTP = "smtp"
     """A server's reply while sending."""
@@ -58,34 +58,34 @@ class BounceProof(StrEnum):
     HOOK = "hook"
     """A provider's verified event names the message or the address."""
     MESSAGE_ID = "message-id"
-    """Only our Message-ID, which whoever got the mail forwarded, or a copy of the answer, knows."""
+    """Only our Message-ID, which anybody with a forwarded mail or a copy of a reply knows."""
     ADDRESS = "address"
-    """Nothing but an address that subscribes here: no proof."""
+    """Only a subscriber's address, which is no proof."""
     NONE = "none"
 
     @property
     def valid(self) -> bool:
-        """Tell whether anything may follow from an event with this proof."""
+        """Tell whether an event with this proof may have an effect."""
         return self not in (BounceProof.ADDRESS, BounceProof.NONE)
 
     @property
     def secret(self) -> bool:
-        """Tell that nobody made this proof who only got the mail forwarded."""
+        """Tell whether the proof is unknown to somebody with only a forwarded mail."""
         return self.valid and self is not BounceProof.MESSAGE_ID
 
 
 class BounceEffect(StrEnum):
-    """The consequence of a bounce event."""
+    """The effect of a bounce event."""
 
     SUPPRESSED = "suppressed"
     UNSUBSCRIBED = "unsubscribed"
     PROPOSED = "proposed"
-    """A reply asks to end the subscription, and the author decides."""
+    """A reply asks to unsubscribe, and the author decides."""
     COUNTED = "counted"
-    """It counts towards a limit."""
+    """It was counted towards a limit."""
     NOTED = "noted"
-    """It is about no subscriber, or about an address that they have left."""
+    """It concerns no subscriber, or a subscriber's earlier address."""
     ADVISORY = "advisory"
-    """It is not proved, so nothing follows."""
+    """It is not proved, so it has no effect."""
     UNKNOWN = "unknown"
-    """It was not understood and waits for a person."""
+    """It was not understood, and waits for the author."""

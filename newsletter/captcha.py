@@ -1,4 +1,4 @@
-"""Make proof-of-work challenges (ALTCHA) for visitors' browsers, and check their solutions.
+"""Create proof-of-work challenges (ALTCHA) for visitors' browsers, and verify solutions.
 
 Pure; gets `now`.
 
@@ -20,24 +20,24 @@ from typing import Any
 
 ALGORITHM = "PBKDF2/SHA-256"
 COST = 2_000
-"""Iterations of a single try."""
+"""Iterations of the hash in one attempt of a browser."""
 TRIES = (400, 800)
-"""Tries, at random between the two: about 0.3 s on a laptop, 1 to 2 s on an old phone."""
+"""Range of attempts that a solution takes: about 0.3 s on a laptop, 1 to 2 s on an old phone."""
 LIFETIME = timedelta(hours=2)
 PAYLOAD_AT_MOST = 4_000
-"""Characters of a solution; real ones have about 600."""
+"""The most characters of a solution; real ones have about 600."""
 
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """A puzzle that was solved: `nonce` is its own, `made_at` when it was given out."""
+    """A solved puzzle with its `nonce` and creation time."""
 
     nonce: str
     made_at: datetime
 
 
 class Puzzles:
-    """A maker and checker of challenges.
+    """Creates and verifies challenges.
 
     The first of the keys that `read_keys` returns signs; the others still verify, so that a key can
     be replaced (T06).
@@ -47,7 +47,7 @@ class Puzzles:
         self._read_keys = read_keys
 
     def make(self, now: datetime) -> dict[str, Any]:
-        """Return a challenge as ALTCHA's widget reads it (protocol 2)."""
+        """Return a new challenge in the format of ALTCHA's widget (protocol 2)."""
         from altcha import create_challenge  # it costs start-up time that few commands need
 
         counter = TRIES[0] + secrets.randbelow(TRIES[1] - TRIES[0])
@@ -78,7 +78,7 @@ class Puzzles:
 
 
 def _read_solution(payload: str, now: datetime) -> Solved | None:
-    """Read a payload whose signature holds, and check its age against `now`.
+    """Parse a payload with a valid signature, and check its age at `now`.
 
     The library's own expiry uses the system clock.
     """

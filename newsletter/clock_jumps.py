@@ -1,4 +1,4 @@
-"""Notice that the machine's clock was set, or that it slept, and have all work planned anew.
+"""Detect changes of the system clock and sleep of the machine, and reschedule all jobs.
 
 A scheduler that waits for 09:00 does nothing for two hours when the clock goes back from 09:00 to
 07:00, though a minute has passed.
@@ -14,9 +14,9 @@ from collections.abc import Callable
 log = logging.getLogger("newsletter.worker")
 
 LOOK_SECONDS = 5.0
-"""Seconds between two looks."""
+"""Seconds between two comparisons of the clocks."""
 JUMP_SECONDS = 10.0
-"""A difference of at least so many seconds is a jump; NTP steers a clock by less."""
+"""Difference of the clocks in seconds that counts as a jump; NTP corrects by less."""
 
 
 def watch_clock(

@@ -1,4 +1,4 @@
-"""Find the member of a closed set that somebody typed."""
+"""Find a member of an enum by its value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The closed sets of how a list's digests look; see vocabulary.py."""
+"""Enums of digests: content, order, headings, review; see vocabulary.py."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from enum import StrEnum
 
 
 class DigestShow(StrEnum):
-    """The part of entries that a digest shows."""
+    """The amount of each entry that a digest shows."""
 
     AUTO = "auto"
-    """The whole of one post, excerpts of several."""
+    """A single post in full, several as excerpts."""
     EXCERPT = "excerpt"
     FULL = "full"
 
 
 class DigestOrder(StrEnum):
-    """The entry that a digest begins with."""
+    """The order of entries in a digest."""
 
     NEWEST = "newest"
     OLDEST = "oldest"
 
 
 class DigestSections(StrEnum):
-    """The headings that entries are put under."""
+    """The headings under which entries are grouped."""
 
     NONE = "none"
     FEED = "feed"
@@ -34,6 +34,6 @@ class OutlookState(StrEnum):
 
     HELD = "held"
     WAITS = "waits"
-    """It goes out when its author releases it."""
+    """It is sent once its author releases it."""
 
     REVIEWED = "reviewed"

@@ -37,7 +37,7 @@ from traceback import extract_tb
 
 
 class NewsletterError(Exception):
-    """Something refused or failed: one line of what and where, and (`hint`) what to do."""
+    """The base of all errors raised on purpose: a one-line message, and a `hint` what to do."""
 
     exit_code = 1
 
@@ -51,7 +51,7 @@ class NewsletterError(Exception):
 
 
 class SettingsError(NewsletterError):
-    """Every mistake in the settings, one line each: key, place, mend."""
+    """Invalid settings: one line for each mistake, with key, place and correction."""
 
     exit_code = 2
 
@@ -77,7 +77,7 @@ class Conflict(Exception):
 
 
 class InvalidInput(NewsletterError):
-    """Typed input that cannot be used; `fields` maps each field to its message."""
+    """Invalid input; `fields` maps each field to its message."""
 
     exit_code = 2
 
@@ -87,15 +87,15 @@ class InvalidInput(NewsletterError):
 
 
 class NotFound(NewsletterError):
-    """There is no such thing."""
+    """The requested object does not exist."""
 
 
 class Refused(NewsletterError):
-    """Understood, and not done."""
+    """The operation is not allowed in the current state."""
 
 
 class ChangedMeanwhile(Refused):
-    """The thing to be changed is not any more as it was read; nothing is overwritten."""
+    """The object was changed since it was read; nothing is overwritten."""
 
     def __init__(
         self, message: str = "it was changed meanwhile", *, hint: str = "read it again"
@@ -104,7 +104,7 @@ class ChangedMeanwhile(Refused):
 
 
 class TooMany(NewsletterError):
-    """A ceiling was reached; try again after `retry_after` seconds."""
+    """A limit was reached; retry after `retry_after` seconds."""
 
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
@@ -112,18 +112,18 @@ class TooMany(NewsletterError):
 
 
 class LinkError(NewsletterError):
-    """A signed link that opens nothing."""
+    """The base of errors of signed links."""
 
 
 class LinkInvalid(LinkError):
-    """Wrong, cut short, tampered with, or made for another purpose."""
+    """The signature is invalid, or the link is for another purpose."""
 
     def __init__(self) -> None:
         super().__init__("this link does not work")
 
 
 class LinkExpired(LinkError):
-    """The signature is right, the time is over.
+    """The signature is valid, but the link has expired.
 
     `payload` is what it named: enough to mail its owner a fresh one of the same `purpose`, and
     never to be shown.
@@ -137,7 +137,7 @@ class LinkExpired(LinkError):
 
 
 class LinkSpent(LinkError):
-    """A confirmation of a request that was answered otherwise since.
+    """The request of the link was already settled in another way.
 
     `slug` is the list to ask again.
     """
@@ -157,15 +157,15 @@ class FeedError(NewsletterError):
 
 
 class FeedForbidden(FeedError):
-    """An address we never connect to: a private network, or not http(s)."""
+    """The URL is never fetched: it is in a private network, or not http(s)."""
 
 
 class FeedGone(FeedError):
-    """410: the publisher says it will not come back."""
+    """The server answered 410: the feed was removed permanently."""
 
 
 class FeedUnavailable(FeedError):
-    """A feed that cannot be read for now.
+    """The feed is temporarily unavailable.
 
     `retry_after` is in seconds, where the server named it; `status` is 0 where nothing answered.
     """
@@ -185,7 +185,7 @@ class FeedUnavailable(FeedError):
 
 
 class NotAFeed(FeedError):
-    """The address answers, but with no feed."""
+    """The URL does not return a feed."""
 
 
 class TemplateProblem(NewsletterError):
@@ -214,14 +214,14 @@ class TransportError(NewsletterError):
 
 
 class LeaseLost(NewsletterError):
-    """Another worker has taken over what this one was sending."""
+    """Another worker has taken over the lease of this one."""
 
     def __init__(self) -> None:
         super().__init__("another worker has taken over this campaign and sends the rest")
 
 
 def place_of(error: BaseException) -> str:
-    """Name an unforeseen error by its type and place, for logs and reports.
+    """Describe an unexpected error by its type and source line, for logs and reports.
 
     Its text may name a subscriber.
     """

@@ -12,11 +12,11 @@ from typing import IO, Any
 from newsletter.errors import DatabaseError
 
 PRIVATE = 0o600
-"""The mode of every file with personal data: its owner reads and writes it, nobody else."""
+"""The mode of files with personal data: read and write for the owner only."""
 SIDE_FILES = ("-wal", "-shm", "-journal")
-"""Suffixes of the files that SQLite keeps beside a database, with the mode of the database."""
+"""Suffixes of the files that SQLite creates beside a database, with the database's mode."""
 NAME_AT_MOST = 200
-"""Bytes of a file's name in UTF-8; file systems take 255, and some names get a suffix."""
+"""The most bytes of a file's name in UTF-8: file systems allow 255, and a suffix may follow."""
 _NO_NAME = re.compile(r"[^\w. -]+")
 
 
@@ -41,7 +41,7 @@ def open_private(file: Path, mode: str = "w") -> IO[Any]:
 
 
 def clean_name(named: str, *, otherwise: str) -> str:
-    """Return what may stand in a file's name of that of an upload, without folders.
+    """Return a safe file name from an upload's name, without folders.
 
     The end is kept, with its ending; `otherwise` where nothing is left.
     """
@@ -50,7 +50,7 @@ def clean_name(named: str, *, otherwise: str) -> str:
 
 
 def shorten_name(name: str) -> str:
-    """Return the end of a name, as much as a file may be called."""
+    """Shorten a file name to `NAME_AT_MOST`, keeping its end."""
     return name.encode("utf-8", "replace")[-NAME_AT_MOST:].decode("utf-8", "ignore")
 
 
@@ -64,7 +64,7 @@ def write_private(file: Path, content: str | bytes) -> None:
 
 
 def is_exposed(file: Path) -> bool:
-    """Tell whether others than its owner may read or write a file; a missing one is not exposed."""
+    """Tell whether users other than its owner may read or write a file, if it exists."""
     try:
         return bool(file.stat().st_mode & 0o077)
     except OSError:
@@ -72,12 +72,12 @@ def is_exposed(file: Path) -> bool:
 
 
 def list_side_files(database: Path) -> list[Path]:
-    """Return the files that SQLite may keep beside `database`."""
+    """List the files that SQLite may create beside `database`."""
     return [database.with_name(database.name + suffix) for suffix in SIDE_FILES]
 
 
 def prepare_database(file: Path) -> None:
-    """Create an SQLite database that does not exist, and refuse one that this user cannot write.
+    """Create a missing SQLite database file, and refuse one that this user cannot write.
 
     SQLite would leave side files of this user, which lock the owner of the database out. An
     existing file is not opened: closing it would release the locks of this process (POSIX). Raises

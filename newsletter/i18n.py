@@ -1,4 +1,4 @@
-"""Languages of pages and mails: choose one, translate texts, write dates.
+"""Languages of pages and mails: choose one, translate texts, format dates and numbers.
 
 Texts in code and templates are English; `newsletter/translations` has a catalogue for each other
 language, read when the language is first used, without a compile step.
@@ -26,13 +26,13 @@ LANGUAGES = {
     "ro": "Română",
     "ar": "العربية",
 }
-"""Each language by its tag, in its own name."""
+"""The supported languages: tag and native name."""
 SOURCE = "en"
 FOLDER = Path(__file__).parent / "translations"
 
 
 class Text(str):
-    """A text that web pages and mails translate.
+    """A translatable text with named values, translated where it is shown.
 
     As a string it is the English. A value may be a `Text` itself. `detail`, such as a library's
     message, has no translation and is left out of other languages.
@@ -49,16 +49,16 @@ class Text(str):
         return text
 
     def refill(self, values: Mapping[str, Any]) -> Text:
-        """Return the same text with other values."""
+        """Return a copy of the text with other values."""
         return Text(self.msgid, **values)
 
     def find_form(self, tag: str) -> str:
-        """Find the words in a language, before anything is filled in."""
+        """Return the text's translation, before values are filled in."""
         return translations(tag).gettext(self.msgid)
 
 
 class PluralText(Text):
-    """A text about a number, `count`: each language has its own forms for it.
+    """A translatable text with plural forms, chosen by the value `count`.
 
     As a sentence that was stored it cannot be traced back (`stored_texts`): store none.
     """
@@ -74,18 +74,18 @@ class PluralText(Text):
         return text
 
     def refill(self, values: Mapping[str, object]) -> PluralText:
-        """Return the same text with other values."""
+        """Return a copy of the text with other values."""
         return PluralText(self.msgid, self.plural, **values)
 
     def find_form(self, tag: str) -> str:
-        """Find the form for the number in a language, before anything is filled in."""
+        """Return the translated plural form, before values are filled in."""
         count = self.values.get("count")
         form = count if isinstance(count, int) else 0
         return translations(tag).ngettext(self.msgid, self.plural, form)
 
 
 def say(text: str, language: str) -> str:
-    """Translate `text` into `language` if it is a `Text`; return anything else as it is."""
+    """Translate `text` into `language` if it is a `Text`; return anything else unchanged."""
     tag = find_language(language)
     if not isinstance(text, Text) or tag in ("", SOURCE):
         return str(text)
@@ -100,13 +100,13 @@ def say(text: str, language: str) -> str:
 
 
 def find_language(tag: object) -> str:
-    """Return the one of `LANGUAGES` that a tag like ``de-AT`` asks for, or ""."""
+    """Return the supported language of a tag like ``de-AT``, or ""."""
     first = str(tag or "").replace("_", "-").partition("-")[0].strip().lower()
     return first if first in LANGUAGES else ""
 
 
 def find_other_language(preferred: object, usual: str) -> str:
-    """Return the one of `LANGUAGES` that `preferred` asks for, or "" where that is `usual`."""
+    """Return the supported language of `preferred`, or "" if that is `usual`."""
     language = find_language(preferred)
     return "" if language == find_language(usual) else language
 
@@ -119,7 +119,7 @@ def get_direction(tag: str) -> str:
 def format_day(
     moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "long"
 ) -> str:
-    """Write a date in the language `tag`: ``24 November 2026``; shorter with `style` ``medium``."""
+    """Format a date in the language `tag`: ``24 November 2026``, or as another `style`."""
     from babel.dates import format_date
 
     local = moment.astimezone(zone) if zone else moment
@@ -127,7 +127,7 @@ def format_day(
 
 
 def format_month(moment: datetime, tag: str) -> str:
-    """Write a month in the language `tag`: ``November 2026``."""
+    """Format a month in the language `tag`: ``November 2026``."""
     from babel.dates import format_skeleton
 
     return format_skeleton("yMMMM", moment, locale=get_babel_locale(tag))
@@ -136,7 +136,7 @@ def format_month(moment: datetime, tag: str) -> str:
 def format_day_and_time(
     moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "long"
 ) -> str:
-    """Write a date with its time of day in the language `tag`: ``24 November 2026, 08:00``.
+    """Format a date and time in the language `tag`: ``24 November 2026, 08:00``.
 
     With `style` ``full`` the day of the week stands before it.
     """
@@ -149,7 +149,7 @@ def format_day_and_time(
 
 
 def format_decimal(number: float, tag: str) -> str:
-    """Write a number in the language `tag`, with one digit behind the point."""
+    """Format a number in the language `tag`, with one decimal."""
     from babel.numbers import format_decimal
 
     return format_decimal(number, "#,##0.0", locale=get_babel_locale(tag))
@@ -157,7 +157,7 @@ def format_decimal(number: float, tag: str) -> str:
 
 @cache
 def get_babel_locale(tag: str) -> Locale:
-    """Return the locale of a tag, or of its language, or else English of no country."""
+    """Return Babel's locale of a tag, or of its language, or else English."""
     from babel import Locale, UnknownLocaleError
 
     tag = "en_001" if tag == SOURCE else tag.replace("-", "_")
@@ -171,7 +171,7 @@ def get_babel_locale(tag: str) -> Locale:
 
 @cache
 def translations(language: str) -> NullTranslations:
-    """Return the catalogue of a language; an empty one for English and for unknown languages."""
+    """Return the catalogue of a language, an empty one for English and unknown languages."""
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
     from babel.support import NullTranslations, Translations
@@ -187,6 +187,6 @@ def translations(language: str) -> NullTranslations:
 
 
 def list_texts(language: str) -> list[str]:
-    """Return the English of every text that a language has in its catalogue; no plurals."""
+    """List the English originals of all texts in a language's catalogue, without plurals."""
     entries = vars(translations(language)).get("_catalog", {})
     return [msgid for msgid in entries if isinstance(msgid, str) and msgid]

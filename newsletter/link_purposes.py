@@ -1,4 +1,4 @@
-"""The kinds of signed links, each declared once: its scope, its lifetime and its page."""
+"""The purposes of signed links, each declared once with scope, lifetime and page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum, StrEnum
 
 
 class LinkScope(Enum):
-    """The data that the holder of a link may see and change.
+    """The scope of a link: the data that its holder may see and change.
 
     The handle in a link is always a subscription's, but for `LIST` and `AUTHOR`.
     """
@@ -53,7 +53,7 @@ class LinkPurpose(StrEnum):
     """Confirms one request of a subscription."""
 
     NEVER = "never", LinkScope.SUBSCRIPTION, timedelta(days=14)
-    """Says of one request that its address's owner did not make it; as long as an unconfirmed
+    """Reports that one request was not made by the address's owner; as long as an unconfirmed
     request is kept.
     """
 
@@ -67,7 +67,7 @@ class LinkPurpose(StrEnum):
     """
 
     WHY = "why", LinkScope.SUBSCRIPTION, timedelta(days=30), True
-    """Tells why a mail came: how its subscription began, and what comes next.
+    """Explains why a mail was sent: the origin of its subscription, and what comes next.
 
     Stands in every mail, forwarded ones too.
     """
@@ -91,37 +91,36 @@ class LinkPurpose(StrEnum):
     """Changes all subscriptions, the name, the language and the address."""
 
     STORY = "story", LinkScope.SUBSCRIBER, timedelta(days=1), True, "why"
-    """Tells everything of how all subscriptions came about, and what was mailed."""
+    """Explains the origin of all subscriptions, and lists the mails sent."""
 
     EXPORT = "export", LinkScope.SUBSCRIBER, timedelta(days=1), True
-    """Downloads everything that is known of a subscriber."""
+    """Downloads all data of a subscriber."""
 
     ERASE = "erase", LinkScope.SUBSCRIBER, timedelta(days=1), True
-    """Deletes everything that is known of a subscriber."""
+    """Deletes all data of a subscriber."""
 
     ADDRESS = "address", LinkScope.SUBSCRIBER, timedelta(days=1)
     """Confirms a new address; mailed to that address."""
 
     ADDRESS_UNDO = "address-undo", LinkScope.SUBSCRIBER, timedelta(days=7)
-    """Takes a change of address back; mailed to the old address.
+    """Undoes a change of address; mailed to the old address.
 
     Names the change, and no subscription.
     """
 
     FORM = "form", LinkScope.LIST, timedelta(days=1)
-    """Stamps a sign-up form with the moment it was shown; opens no page."""
+    """Signs the time at which a sign-up form was shown; opens no page."""
 
     REVIEW = "review", LinkScope.LIST, None
-    """Holds a digest that is reviewed, or leaves an entry out of it, until it goes.
+    """Holds a digest under review, or leaves an entry out of it, until it is sent.
 
     Names the review and the author whom it was mailed to, and no subscription.
     """
 
     LOG_IN = "log-in", LinkScope.AUTHOR, timedelta(minutes=15), False, "author/enter"
-    """Lets an author log in, once. Names a log-in, and no subscription."""
+    """Logs an author in once. Refers to a log-in instead of a subscription."""
 
 
 PATHS = tuple(sorted({purpose.path for purpose in LinkPurpose if purpose is not LinkPurpose.FORM}))
-"""The first segments of all pages that signed links open: no business of logs, search engines and
-records.
+"""The first path segments of all signed links, to hide them from logs, search engines and records.
 """

@@ -13,7 +13,7 @@ from newsletter.addresses import mask_addresses
 from newsletter.link_purposes import PATHS
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
-"""Names the web request that is being answered, "" outside of one."""
+"""The id of the current web request, "" outside of one."""
 _LINK = re.compile(rf"/({'|'.join(PATHS)}|hooks/bounces/[\w-]+)/[\w.%-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -72,7 +72,7 @@ class JsonFormatter(DiscreetFormatter):
 
 
 class Discreetly(logging.Filter):
-    """A filter that masks records which a library formats itself, as gunicorn its access log."""
+    """A filter that masks records which a library formats itself, such as gunicorn's access log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask a record and let it pass."""
@@ -82,12 +82,12 @@ class Discreetly(logging.Filter):
 
 
 def name_event(event: str) -> dict[str, str]:
-    """Name the event of a line, as `extra` of a logging call."""
+    """Return the `extra` argument of a logging call that names the event."""
     return {"event": event}
 
 
 def to_stderr(*, level: int = logging.INFO, as_json: bool = False) -> None:
-    """Log to standard error, where whatever supervises the process collects it.
+    """Configure logging to standard error.
 
     `level` is that of our own lines. Libraries only warn: they would write what must not stand
     there, such as the address of a webhook with its key.

@@ -1,4 +1,4 @@
-"""Decide which names that visitors typed may stand in a mail. Pure."""
+"""Clean names typed by visitors before they are used in mails. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 import unicodedata
 
 NAME_AT_MOST = 60
-"""Letters of a name: enough for people's, too few for a message to somebody else."""
+"""The most letters of a name: enough for people, too few for a message to a stranger."""
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'"})
 _NO_END_AFTER_DOT = re.compile(r"\.[^ .'-]")
 
 
 def clean_name(typed: str) -> str:
-    """Return a typed name as mails may show it, or "".
+    """Return a typed name in a form that is safe in mails, or "".
 
     The rule keeps a sign-up form from carrying text or links to other people. A name has at most 60
     letters, marks, spaces, ``'``, ``-`` and ``.``, and no letter directly after a dot.

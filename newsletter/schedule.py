@@ -1,4 +1,4 @@
-"""Compute moments: digest periods, the next poll of a feed, the next try of a refused message.
+"""Compute due times: digest periods, polls of feeds, retries of messages, letters of series.
 
 Pure: `now` and randomness are arguments, nothing sleeps and nothing is stored.
 """
@@ -26,7 +26,7 @@ POLL_AT_MOST = timedelta(days=1)
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """Return a time zone, or UTC if the machine does not know its name (`doctor` reports that)."""
+    """Return the time zone with a name, UTC if this machine does not know it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -48,7 +48,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The stretch of time of one digest: `key` names it, and it goes out at `due_at` (UTC)."""
+    """The period of one digest, named by `key`, which goes out at `due_at` (UTC)."""
 
     cadence: Cadence
     key: str
@@ -90,7 +90,7 @@ def _find_period(cadence: Cadence, schedule: Schedule, day: date) -> Period | No
 
 
 def _compute_moment(day: date, schedule: Schedule) -> datetime:
-    """Return the list's hour on `day` as UTC: one moment a day, whatever the clocks do.
+    """Return the list's hour on `day` in UTC, once a day also when the clocks change.
 
     An hour that does not exist (spring) means the same distance after midnight, an hour later on
     the clock; one that comes twice (autumn) means the first (PEP 495, fold=0).
@@ -106,7 +106,7 @@ def _find_last_day(day: date) -> int:
 def plan_next_poll(
     now: datetime, *, failures: int, max_age: int | None, retry_after: int | None, jitter: float
 ) -> datetime:
-    """Return the moment to poll a feed again.
+    """Return the time of a feed's next poll.
 
     Every 15 minutes, or as seldom as its `max_age` (seconds) asks; doubled for each of its
     `failures` in a row; never before `retry_after` (seconds); a day at most. `jitter` in 0–1
@@ -122,7 +122,7 @@ def plan_next_poll(
 def plan_next_try(
     now: datetime, *, attempts: int, waits: Sequence[timedelta], jitter: float
 ) -> datetime:
-    """Return the moment to try a refused message again after `attempts` tries.
+    """Return the time of a refused message's next try, after `attempts` tries.
 
     The wait is `waits[attempts - 1]`, or the last of them (RFC 5321 section 4.5.4.1), ±20 % by
     `jitter` in 0–1.
@@ -148,7 +148,7 @@ class SeriesStep:
 def find_next_of_series(
     steps: Sequence[SeriesStep], *, begun: datetime, received: Mapping[int, datetime]
 ) -> tuple[int, datetime] | None:
-    """Return the next letter of a series for a subscriber, with its moment, or None.
+    """Return a subscriber's next letter of a series with its due time, or None.
 
     `received` maps the ids of the letters they have had to the moments. Letters that stand before
     one of those are left out, so that a changed series restarts for nobody. After a letter that was

@@ -21,17 +21,17 @@ _WORDS_OF_EXAMPLES = re.compile(
     "passwort|secret|"
     "insecure|admin|letmein|qwerty|random|string|please|dev|test|your|here|with|this|key|me"
 )
-"""Words that example configurations put in the place of a key."""
+"""Placeholder words of keys in example configurations."""
 _KEY_AT_LEAST = 16
-"""Characters of a key."""
+"""The least number of characters of a key."""
 _DISTINCT_AT_LEAST = 8
-"""Different characters in a key."""
+"""The least number of different characters of a key."""
 _RANDOM_AT_LEAST = 6
-"""Characters of a key that are left without the words of examples."""
+"""The least number of characters of a key without placeholder words."""
 SELECTORS_AT_MOST = 4
-"""Keys that sign: an RSA and an Ed25519 key, and those that replace them."""
+"""The most DKIM keys that sign: an RSA and an Ed25519 key, and their replacements."""
 _RUN_AT_MOST = 0.7
-"""The share of characters that may repeat or follow the one before, as in 1234."""
+"""The largest share of characters that may repeat or follow the previous one, as in 1234."""
 
 
 def parse_duration(value: object) -> timedelta:
@@ -64,7 +64,7 @@ def parse_durations(value: object) -> tuple[timedelta, ...]:
 
 
 def split_words(value: object) -> object:
-    """Split words at spaces and commas into a tuple; return anything else as it is."""
+    """Split a text at spaces and commas into a tuple; return anything else unchanged."""
     return (
         tuple(re.split(r"[,\s]+", value.strip()))
         if isinstance(value, str) and value.strip()
@@ -73,7 +73,7 @@ def split_words(value: object) -> object:
 
 
 def require_strong_secret(value: SecretStr) -> SecretStr:
-    """Return a key if it is hard to guess.
+    """Return the key, or raise `ValueError` if it is easy to guess.
 
     Raises `ValueError`.
     """
@@ -85,7 +85,7 @@ def require_strong_secret(value: SecretStr) -> SecretStr:
 
 
 def _is_guessable(text: str) -> bool:
-    """Tell whether a key is short, repeats itself, counts, or consists of example words."""
+    """Tell whether a key is short, repetitive, sequential, or made of placeholder words."""
     letters = re.sub(r"[\W_]", "", text)
     if len(text) < _KEY_AT_LEAST or len(set(text)) < _DISTINCT_AT_LEAST or not letters:
         return True
@@ -101,7 +101,7 @@ def _consists_of(unit: str, text: str) -> bool:
 
 
 def encode_host(host: str) -> str:
-    """Return the A-label of a host in lower case (RFC 5890), or its IP address.
+    """Normalise a host: its A-label in lower case (RFC 5890), or its IP address.
 
     Raises `ValueError` if `host` cannot be the name of a host.
     """
@@ -116,7 +116,7 @@ def encode_host(host: str) -> str:
 
 
 def encode_url(url: str) -> str:
-    """Return `url` with its host as an A-label; the rest stays as it is written."""
+    """Return `url` with its host as an A-label, otherwise unchanged."""
     parts = urlsplit(url)
     host = parts.hostname
     if host is None or host.isascii():
@@ -185,7 +185,7 @@ def parse_extra_headers(value: object) -> object:
 
 
 class Ceiling(NamedTuple):
-    """A ceiling: at most `most` in any `seconds`."""
+    """A rate limit: at most `most` in any `seconds`."""
 
     most: int
     seconds: int
@@ -248,7 +248,7 @@ def clean_mailbox_url(value: SecretStr) -> SecretStr:
 
 
 def check_listen_address(value: str) -> str:
-    """Check where a listener waits: a port, or a host and a port."""
+    """Validate a listen address: a port, or a host and a port."""
     host, _, port = value.rpartition(":")
     if not (port.isdecimal() and 0 < int(port) < 65_536) or not re.fullmatch(r"[\w.:\[\]-]*", host):
         raise ValueError("must look like 127.0.0.1:8024")
@@ -256,7 +256,7 @@ def check_listen_address(value: str) -> str:
 
 
 def clean_return_address(value: str) -> str:
-    """Return a return address to which a message's reference can be added, with an A-label."""
+    """Validate a bounce address to which references can be added; return it with an A-label."""
     local, sign, domain = value.rpartition("@")
     value = f"{local}{sign}{encode_host(domain)}"
     # The local part grows by the reference of a message and may have 64 octets then (RFC 5321
@@ -275,7 +275,7 @@ def is_selector(text: str) -> bool:
 
 
 def check_selectors(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the selectors of keys, each once."""
+    """Validate the selectors of DKIM keys, and remove duplicates."""
     if not all(is_selector(selector) for selector in value):
         raise ValueError('names keys of `newsletter dkim ls`, like "s1 s2"')
     if len(set(value)) > SELECTORS_AT_MOST:

@@ -76,7 +76,7 @@ class Smtp(_Table):
 
     @model_validator(mode="after")
     def _check_login(self) -> Smtp:
-        """Refuse half a login.
+        """Require user and password together.
 
         Raises `ValueError`.
         """
@@ -85,21 +85,21 @@ class Smtp(_Table):
         return self
 
     def has_login(self) -> bool:
-        """Tell whether a server is given a user and a password."""
+        """Tell whether a server has a user and password."""
         return self.user is not None or any(
             urlsplit(url.get_secret_value()).username for url in self.url
         )
 
 
 class Hook(_Table):
-    """A provider's reports: the secret in their URL, and the key that verifies their signature."""
+    """A provider's webhook: the secret in its URL, and the key that verifies signatures."""
 
     secret: Secret | None = None
     key: SecretStr | None = None
 
 
 class Hooks(_Table):
-    """The providers whose reports of bounces and complaints are taken."""
+    """The providers whose reports of bounces and complaints are accepted."""
 
     ses: Hook = Hook()
     postmark: Hook = Hook()
@@ -123,7 +123,7 @@ class Hooks(_Table):
         return self
 
     def find(self, provider: str) -> Hook:
-        """Return a provider's settings, empty ones for a provider that is not known."""
+        """Return a provider's settings, empty ones for an unknown provider."""
         hook = getattr(self, provider, None) if provider in type(self).model_fields else None
         return hook if isinstance(hook, Hook) else Hook()
 
@@ -153,7 +153,7 @@ class Feeds(_Table):
 
 
 class Webhooks(_Table):
-    """Limits on telling webhooks of events."""
+    """Limits on sending events to webhooks."""
 
     allow_private_addresses: bool = False
 
@@ -176,7 +176,7 @@ class SignUp(_Table):
 
 
 class Web(_Table):
-    """Proxies and shared stores in front of the pages."""
+    """Reverse proxies in front of the pages, and Redis."""
 
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     redis: Annotated[SecretStr, AfterValidator(setting_types.redis_url)] | None = None

@@ -152,7 +152,7 @@ def _describe_problem(item: Any, places: Mapping[str, str], file: Path) -> str:
 
 
 def _say_where_it_belongs(parts: list[str], value: object) -> str:
-    """Say where a setting belongs that stands in the wrong table; nothing if it is not known.
+    """Return a hint for a known setting in the wrong table, "" otherwise.
 
     A line `web.trusted_proxies = 1` below `[signup]` is `signup.web.trusted_proxies` in TOML.
     """

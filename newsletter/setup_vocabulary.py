@@ -1,4 +1,4 @@
-"""The closed sets of setting up: verdicts of checks, keys, snippets, logs; see vocabulary.py."""
+"""Enums of set-up: verdicts of checks, keys, snippets, logs; see vocabulary.py."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ class CheckVerdict(StrEnum):
     """The verdict of a check of `doctor` or of a letter's preflight."""
 
     BAD = "bad"
-    """To mend; a letter is not sent."""
+    """It must be fixed; a letter is not sent."""
     WARN = "warn"
-    """To look at."""
+    """It should be looked at."""
     UNKNOWN = "unknown"
     """It could not be examined."""
     GOOD = "good"
@@ -36,14 +36,14 @@ class EmbedKind(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """The form of a line of the log."""
+    """The format of log lines."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class LogLevel(StrEnum):
-    """The least level of messages that are logged, as the setting spells it."""
+    """The lowest level of messages that are logged, as written in the setting."""
 
     DEBUG = "debug"
     INFO = "info"

@@ -1,4 +1,4 @@
-"""The closed set of figures that are counted by day; see vocabulary.py."""
+"""Enum of the figures that are counted by day; see vocabulary.py."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from enum import StrEnum
 
 
 class Figure(StrEnum):
-    """Something that is counted by day; `name` tells the parts of one figure apart."""
+    """A figure that is counted by day; its `name` distinguishes parts."""
 
     ASKED = "asked"
     """Requests to subscribe, by form: page, form, script, iframe, json, import, author."""
     ASKED_PAGE = "asked_page"
-    """The same by the page that the form stood on."""
+    """Requests to subscribe, by the page with the form."""
     CONFIRMED = "confirmed"
     """Requests that were confirmed, by the form they came from."""
     CONFIRMED_PAGE = "confirmed_page"
     JOINED = "joined"
-    """Subscriptions that became active, by how."""
+    """Subscriptions that became active, by cause."""
     LEFT = "left"
-    """Active subscriptions that ended, by how."""
+    """Active subscriptions that ended, by cause."""
     UNCONFIRMED = "unconfirmed"
-    """Requests that ended without a confirmation, by how."""
+    """Requests that ended without a confirmation, by cause."""
     REASON = "reason"
-    """Reasons that were chosen on the page after leaving."""
+    """Reasons for leaving that subscribers chose."""
     SLOWER = "slower"
     """Changes to a slower cadence, by the new one."""
     FASTER = "faster"
     SUPPRESSED = "suppressed"
-    """Active subscriptions whose address is not mailed any more, by why."""
+    """Active subscriptions whose address was suppressed, by reason."""
     DEFERRED = "deferred"
-    """Refusals for now, by the ten minutes in which they came (`figures.name_minutes`)."""
+    """Temporary refusals, by ten-minute interval (`figures.name_minutes`)."""
     VIEWED = "viewed"
     """Views of a campaign's page in the archive, and of all pages of its list."""
     FETCHED = "fetched"
-    """Files that were fetched, by resource."""
+    """Downloads, by resource."""
     FEED_READERS = "feed_readers"
-    """Subscribers that a fetcher of the archive's feed last said it has, by fetcher."""
+    """Subscribers last reported by fetchers of the archive's feed, by fetcher."""
     CADENCE = "cadence"
     """Active subscriptions by cadence, as last counted on a day."""
     LANGUAGE = "language"
@@ -44,7 +44,7 @@ class Figure(StrEnum):
 
     @property
     def is_state(self) -> bool:
-        """Tell whether a later number of a day takes the place of an earlier one."""
+        """Tell whether a later number of a day replaces an earlier one."""
         return self in (
             Figure.CADENCE,
             Figure.LANGUAGE,

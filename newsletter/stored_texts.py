@@ -1,4 +1,4 @@
-"""Say in another language what is stored, or was raised, as an English sentence.
+"""Translate English sentences that were stored or raised, by matching them to texts.
 
 Reasons are stored in English: why an entry is held, why a feed fails, why a campaign is paused.
 Each was made from a `Text`, so its pattern stands in the catalogues. Here a sentence is traced back
@@ -17,24 +17,24 @@ from typing import Any
 from newsletter.i18n import SOURCE, Text, find_language, list_texts, say
 
 LENGTH_AT_MOST = 2_000
-"""Characters of a sentence; what is longer was written by nobody here."""
+"""The most characters of a sentence that can be translated."""
 NESTED_AT_MOST = 4
-"""How deep one text may stand in another."""
+"""The deepest nesting of texts."""
 _PLACE = re.compile(r"%\((\w+)\)([sd])")
 _JOINTS = ((" (", ")"), ("; ", ""), (": ", ""))
-"""What stands between two texts, and behind the second: `NewsletterError` adds a hint like that."""
+"""The separators between two texts, as `NewsletterError` adds a hint."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A text with places to fill in: `literals` stand around `places` (name, kind)."""
+    """A text with placeholders: `literals` around `places` (name, kind)."""
 
     msgid: str
     literals: tuple[str, ...]
     places: tuple[tuple[str, str], ...]
 
     def match(self, sentence: str) -> dict[str, Any] | None:
-        """Return what was filled in, or None where the sentence was not made from this."""
+        """Return the values of the placeholders, None if the sentence does not match."""
         first, *middle, last = self.literals
         if not sentence.startswith(first) or not sentence.endswith(last):
             return None
@@ -61,11 +61,11 @@ class _Pattern:
 
 
 class Stored(str):
-    """A sentence from the database that stands in a `Text`: it is traced back, a name is not."""
+    """A stored sentence as the value of a `Text`, which is translated, unlike a name."""
 
 
 def say_stored(text: str, language: str) -> str:
-    """Say `text` in a language: a `Text`, or an English sentence that was made from one.
+    """Translate a `Text`, or an English sentence made from one.
 
     What cannot be traced back is returned as it is.
     """
@@ -76,7 +76,7 @@ def say_stored(text: str, language: str) -> str:
 
 
 def _say(text: str, tag: str, depth: int) -> str:
-    """Say a text and the texts in it, at most `depth` of them in one another."""
+    """Translate a text and those nested in it, at most `depth` levels."""
     if isinstance(text, Text):
         return _fill(
             text, {name: _say_value(value, tag, depth) for name, value in text.values.items()}, tag
@@ -98,14 +98,14 @@ def _fill(text: Text, values: dict[str, Any], tag: str) -> str:
 
 
 def _say_value(value: object, tag: str, depth: int) -> object:
-    """Say what is filled into a text: a name or number as it is, a status, a sentence."""
+    """Translate the value of a placeholder: a status or sentence; keep names and numbers."""
     if isinstance(value, StrEnum):
         return say(Text(value.value), tag)
     return _say(value, tag, depth - 1) if isinstance(value, Text | Stored) else value
 
 
 def _find_pattern(sentence: str, tag: str) -> Text | None:
-    """Return the text that a sentence was made from; the one with most words of its own."""
+    """Return the text from which a sentence was made, the most specific that matches."""
     exact, patterns = _read_catalogue(tag)
     if sentence in exact:
         return Text(sentence)
@@ -120,7 +120,7 @@ def _find_pattern(sentence: str, tag: str) -> Text | None:
 
 
 def _say_parts(sentence: str, tag: str, depth: int) -> str:
-    """Say a sentence of several texts, such as a reason and its hint."""
+    """Translate a sentence made of several texts, such as a reason and its hint."""
     place, colon, rest = sentence.partition(": ")
     if colon and " " not in place:  # an address, or the name of a field
         return f"{place}: {_say(rest, tag, depth - 1)}"
@@ -137,7 +137,7 @@ def _say_parts(sentence: str, tag: str, depth: int) -> str:
 
 @cache
 def _read_catalogue(tag: str) -> tuple[frozenset[str], tuple[_Pattern, ...]]:
-    """Return the texts without places, and those with: the ones with most words first."""
+    """Return the texts without placeholders, and those with, the most specific first."""
     exact: set[str] = set()
     patterns: list[_Pattern] = []
     for msgid in list_texts(tag):

@@ -1,4 +1,4 @@
-"""Tell systemd how this process is, as sd_notify(3) describes; without systemd nothing happens."""
+"""Report the state of this process to systemd (sd_notify(3)), if it runs under systemd."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENDING = "STOPPING=1"
 
 
 def tell(state: str) -> None:
-    """Send one state to the socket that systemd has named in the environment.
+    """Send a state to systemd's notification socket.
 
     A name that begins with @ is in the abstract namespace. What cannot be told is not an error.
     """

@@ -1,4 +1,4 @@
-"""Sign and verify links, make handles, and name messages to the outside.
+"""Sign and verify links, create handles, and make opaque references.
 
 Each link purpose has a salt of its own. A token is `payload.signature`, or
 `payload.time.signature` where its purpose has a lifetime. What the payload names, such as a
@@ -23,20 +23,20 @@ from newsletter.errors import LinkExpired, LinkInvalid
 from newsletter.link_purposes import LinkPurpose
 
 LEEWAY = timedelta(minutes=10)
-"""How far two machines' clocks may differ."""
+"""The largest accepted difference between two machines' clocks."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{8,300}", re.ASCII)
 _HANDLE_BYTES = 9
 _HANDLE_LENGTH = 12
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
-"""Ten bits as two letters of base32 (RFC 4648 section 6), in lower case."""
+"""Table of all pairs of base32 letters for ten bits (RFC 4648 section 6), in lower case."""
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _UNSUBSCRIBE_LOCAL = re.compile(r"\+u\.([a-z2-7]{15})([a-z2-7]{16})$")
 
 
 def new_handle() -> str:
-    """Make a public name for a row: 12 random URL-safe characters.
+    """Create a handle, the public name of a row: 12 random URL-safe characters.
 
     It does not tell how many rows there are. It begins and ends with a letter or digit, because
     mail programs leave a hyphen at the end of an address out of the link.
@@ -45,7 +45,7 @@ def new_handle() -> str:
 
 
 def new_handles(count: int) -> list[str]:
-    """Make `count` handles, as `new_handle` does, with few requests for random bytes."""
+    """Create `count` handles with few requests for random bytes."""
     handles: list[str] = []
     while missing := count - len(handles):
         letters = secrets.token_urlsafe(_HANDLE_BYTES * missing)
@@ -55,7 +55,7 @@ def new_handles(count: int) -> list[str]:
 
 
 class KeyedState:
-    """HMAC-SHA256 under one key (RFC 2104): the key is hashed once, and the state copied."""
+    """HMAC-SHA256 with a fixed key (RFC 2104), whose inner state is computed once."""
 
     def __init__(self, key: bytes) -> None:
         block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
@@ -72,7 +72,7 @@ class KeyedState:
 
 
 class _Mac(HMACAlgorithm):
-    """Sign with HMAC-SHA256, cut to 191 bits (RFC 2104 section 5).
+    """A signing algorithm: HMAC-SHA256 truncated to 191 bits (RFC 2104 section 5).
 
     24 bytes leave base64 no spare bits, so that each token has one spelling. With one bit of the
     last byte always clear, the last of the 32 characters is a letter from A to f: a token never
@@ -91,7 +91,7 @@ def _cut(mac: bytes) -> bytes:
 
 
 class _Signer(Signer):
-    """A signer that derives the key of its purpose once instead of for each link."""
+    """A signer that derives the key of its purpose only once."""
 
     def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
         secret = secret_key or self.secret_keys[-1]
@@ -102,7 +102,7 @@ class _Signer(Signer):
 
 
 class Tokens:
-    """A signer and verifier of links.
+    """Signs and verifies the tokens of links.
 
     `keys[0]` signs; the others still verify, so that a key can be replaced (T06, T07). `reread`
     returns all keys that verify by now, where another process may have got a new one.
@@ -120,7 +120,7 @@ class Tokens:
         self._states: dict[str, KeyedState] = {}
 
     def sign(self, purpose: LinkPurpose, payload: str, now: datetime) -> str:
-        """Make the token for `payload` at `now`."""
+        """Sign `payload` at `now`, and return the token."""
         if self._lifetimes[purpose] is not None:
             payload = f"{payload}.{int(now.timestamp()):x}"
         state = self._states.get(purpose)
@@ -131,7 +131,7 @@ class Tokens:
         return f"{payload}.{binascii.b2a_base64(mac, newline=False).translate(_URL_SAFE).decode()}"
 
     def open(self, purpose: LinkPurpose, token: str, now: datetime) -> str:
-        """Return the payload of `token`.
+        """Verify `token`, and return its payload.
 
         Raises `LinkInvalid`, or `LinkExpired` if only its lifetime is over.
         """
@@ -165,11 +165,11 @@ class Tokens:
         return keys
 
     def read_signing_time(self, purpose: LinkPurpose, token: str) -> datetime:
-        """Return the moment when a valid token was made; for purposes with a lifetime."""
+        """Return the signing time of a valid token of a purpose with a lifetime."""
         return datetime.fromtimestamp(int(token.rsplit(".", 2)[1], 16), UTC)
 
     def make_code(self, handle: str) -> str:
-        """Make the code that may be typed in place of a link: 8 letters and digits, 40 bits."""
+        """Return the code that can be typed instead of a link: 8 letters and digits, 40 bits."""
         return _make_code(self._keys[0], handle)
 
     def check_code(self, handle: str, typed: str) -> bool:
@@ -195,7 +195,7 @@ def _make_signers(keys: Sequence[str]) -> dict[str, _Signer]:
 
 
 CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""32 signs without those that look alike (Crockford's base 32)."""
+"""The 32 characters of Crockford's base 32, without look-alikes."""
 _LOOKALIKES = str.maketrans("OIL", "011")
 _UNSPOKEN = re.compile(r"[^0-9A-Z]")
 _CODE_LENGTH = 8
@@ -207,7 +207,7 @@ def _make_code(key: str, handle: str) -> str:
 
 
 class RowNames:
-    """Opaque names of the rows of one table, for the outside.
+    """Encrypts row ids of one table into opaque names, and decrypts them.
 
     A name is 24 characters from a to z and 2 to 7, as mail systems that fold the case of a local
     part keep them. It holds a row's id, encrypted under a MAC of itself (a synthetic IV, as in
@@ -223,13 +223,13 @@ class RowNames:
         self._pads = KeyedState(hmac.digest(key, b"pad", "sha256"))
 
     def name(self, row_id: int) -> str:
-        """Return the name of a row."""
+        """Return the opaque name of a row id."""
         mac = self._authenticate(row_id.to_bytes(self._ID_BYTES, "big"))
         bits = int.from_bytes(mac + self._make_pad(mac), "big") ^ row_id
         return "".join([_PAIRS[bits >> shift & 1023] for shift in range(110, -1, -10)])
 
     def find(self, name: str) -> int | None:
-        """Return the id of the row that a name names, or None. Case is ignored."""
+        """Return the row id of an opaque name in any case, or None."""
         try:
             raw = base64.b32decode(name.upper())
         except ValueError:
@@ -250,12 +250,12 @@ class RowNames:
 
 
 def random_message_id(domain: str) -> str:
-    """Make a Message-ID for a message without a delivery, such as a test."""
+    """Return a random Message-ID for a message without a delivery, such as a test."""
     return f"{base64.b32encode(secrets.token_bytes(15)).decode('ascii').lower()}@{domain}"
 
 
 def return_path(address: str, reference: str) -> str:
-    """Make the envelope sender of one message (VERP): ``bounces+k3v9…@example.com``.
+    """Return the envelope sender of one message (VERP): ``bounces+k3v9…@example.com``.
 
     A report of a failed delivery is sent to it. `reference` is `References.name_report`, which
     cannot be guessed, nor found by the Message-ID.
@@ -265,7 +265,7 @@ def return_path(address: str, reference: str) -> str:
 
 
 def unsubscribe_address(key: str, address: str, handle: str) -> str:
-    """Return the address whose mails end one subscription: ``bounces+u.<handle><MAC>@example.com``.
+    """Return the address for unsubscribing by mail: ``bounces+u.<handle><MAC>@example.com``.
 
     It is written in base32, because mail systems may change the case of a local part, and has at
     most 58 octets before the @ (RFC 5321 section 4.5.3.1.1 allows 64). The MAC has 80 bits.
@@ -277,7 +277,7 @@ def unsubscribe_address(key: str, address: str, handle: str) -> str:
 
 
 def open_unsubscribe_address(keys: Sequence[str], address: str) -> str:
-    """Return the handle that an unsubscribe address names, "" where the address is none of ours."""
+    """Return the handle in an unsubscribe address, "" if the address is not valid."""
     match = _UNSUBSCRIBE_LOCAL.search(address[:320].rpartition("@")[0].lower())
     if match is None:
         return ""
@@ -314,5 +314,5 @@ def _derive_key(key: str) -> bytes:
 
 
 def fingerprint(secret_key: str) -> str:
-    """Return 16 hexadecimal digits that identify a signing key without revealing it."""
+    """Return a fingerprint of a signing key: 16 hexadecimal digits."""
     return hmac.digest(secret_key.encode(), b"newsletter.fingerprint", "sha256")[:8].hex()

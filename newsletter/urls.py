@@ -1,4 +1,4 @@
-"""Build the addresses of all public pages.
+"""Build the URLs of all pages.
 
 They stand under `base_url`, whatever host a request named (T14).
 """
@@ -14,7 +14,7 @@ from newsletter.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """A builder of absolute URLs. Signed ones name a subscription by its handle."""
+    """Builds absolute URLs. Signed ones contain the handle of a subscription."""
 
     base_url: str
     tokens: Tokens
@@ -40,11 +40,11 @@ class Links:
         return self._sign_url(LinkPurpose.CONFIRM, f"{handle}.{round_}", now)
 
     def never(self, handle: str, round_: int, now: datetime) -> str:
-        """Return the link that says the `round_`-th request is not its owner's."""
+        """Return the link that reports the `round_`-th request as not made by the owner."""
         return self._sign_url(LinkPurpose.NEVER, f"{handle}.{round_}", now)
 
     def stay(self, handle: str, campaign: str, now: datetime) -> str:
-        """Return the link that confirms again, for a campaign that asks to."""
+        """Return the link that reconfirms a subscription, for a reconfirmation campaign."""
         return self._sign_url(LinkPurpose.STAY, f"{handle}.{campaign}", now)
 
     def preferences(self, handle: str, now: datetime) -> str:
@@ -52,15 +52,15 @@ class Links:
         return self._sign_url(LinkPurpose.PREFERENCES, handle, now)
 
     def account(self, handle: str, now: datetime) -> str:
-        """Return the link that changes everything of a subscriber; for mails on request."""
+        """Return the link to a subscriber's whole account; for mails on request."""
         return self._sign_url(LinkPurpose.ACCOUNT, handle, now)
 
     def why(self, handle: str, now: datetime) -> str:
-        """Return the link that explains why a mail of one subscription came."""
+        """Return the link that explains why mails of one subscription are sent."""
         return self._sign_url(LinkPurpose.WHY, handle, now)
 
     def story(self, handle: str, now: datetime) -> str:
-        """Return the link that tells everything of a subscriber; for mails on request."""
+        """Return the link to the story of all subscriptions; for mails on request."""
         return self._sign_url(LinkPurpose.STORY, handle, now)
 
     def unsubscribe(self, handle: str, now: datetime) -> str:
@@ -68,7 +68,7 @@ class Links:
         return self._sign_url(LinkPurpose.UNSUBSCRIBE, handle, now)
 
     def export(self, handle: str, now: datetime) -> str:
-        """Return the link that downloads everything known of a subscriber."""
+        """Return the link that downloads a subscriber's data."""
         return self._sign_url(LinkPurpose.EXPORT, handle, now)
 
     def erase(self, handle: str, now: datetime) -> str:
@@ -76,15 +76,15 @@ class Links:
         return self._sign_url(LinkPurpose.ERASE, handle, now)
 
     def address(self, handle: str, mark: str, now: datetime) -> str:
-        """Return the link that confirms a new address, known by its `mark`."""
+        """Return the link that confirms a new address, identified by its `mark`."""
         return self._sign_url(LinkPurpose.ADDRESS, f"{handle}.{mark}", now)
 
     def address_undo(self, change: str, now: datetime) -> str:
-        """Return the link that takes back a change of address, named by its handle."""
+        """Return the link that undoes a change of address, identified by its handle."""
         return self._sign_url(LinkPurpose.ADDRESS_UNDO, change, now)
 
     def resource(self, name: str) -> str:
-        """Return the URL of a resource's page, which mails subscribers a link of their own."""
+        """Return the URL of a resource's public page, which mails subscribers a signed link."""
         return f"{self.base_url}/resources/{name}"
 
     def resource_of(self, handle: str, name: str, now: datetime) -> str:
@@ -96,11 +96,11 @@ class Links:
         return self._sign_url(LinkPurpose.ANSWER, f"{handle}.{campaign}.{question}.{choice}", now)
 
     def answer_example(self) -> str:
-        """Return the URL that stands for every answer in previews and tests."""
+        """Return the placeholder URL of answers in previews and tests."""
         return f"{self.base_url}/answer/example"
 
     def log_in(self, login: str, now: datetime) -> str:
-        """Return the link that lets an author log in, once, by the handle of the log-in."""
+        """Return the link that logs an author in once, by the handle of the log-in."""
         return self._sign_url(LinkPurpose.LOG_IN, login, now)
 
     def review(self, review: str, act: str, now: datetime) -> str:
@@ -139,4 +139,4 @@ RESERVED_SLUGS = frozenset(
         *PATHS,
     }
 )
-"""Names that no list may have, because pages have them."""
+"""Slugs that no list may have, because pages use them."""

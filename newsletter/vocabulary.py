@@ -1,4 +1,4 @@
-"""The closed sets of this program, each declared once.
+"""Enums of the program: cadences, statuses, kinds of mails, events and evidence.
 
 Database columns, CHECK constraints, labels, help texts and JSON are made from these. A member is a
 `str`: it is stored, compared and printed as its value. A `match` over a set ends with
@@ -15,7 +15,7 @@ class Cadence(StrEnum):
     """A choice of how often a subscriber receives a digest."""
 
     INSTANT = "instant"
-    """As soon as an entry is ready and its grace time is over."""
+    """As soon as an entry is ready and its grace period is over."""
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
@@ -36,7 +36,7 @@ class SubscriptionStatus(StrEnum):
     """The state of a subscription."""
 
     PENDING = "pending"
-    """Asked for and not confirmed: nothing but the confirmation is mailed."""
+    """Requested and not confirmed: only the confirmation is mailed."""
     ACTIVE = "active"
     UNSUBSCRIBED = "unsubscribed"
 
@@ -47,7 +47,7 @@ class CampaignKind(StrEnum):
     DIGEST = "digest"
     LETTER = "letter"
     PERMISSION = "permission"
-    """A letter that asks its recipients to confirm once more."""
+    """A letter that asks its recipients to confirm again."""
 
 
 class CampaignStatus(StrEnum):
@@ -71,12 +71,12 @@ class QueueState(StrEnum):
     HELD = "held"
     """At the gate (outbox/held.py)."""
     CAMPAIGN = "campaign"
-    """Of campaigns that are being sent, not taken yet."""
+    """Of campaigns that are being sent, not leased yet."""
     PAUSED = "paused"
 
 
 class Folded(StrEnum):
-    """The part of a finished campaign's deliveries that is folded into its totals."""
+    """The part of a finished campaign's deliveries that was folded into its totals."""
 
     NOTHING = "nothing"
     SENT = "sent"
@@ -90,7 +90,7 @@ class FeedStatus(StrEnum):
     ACTIVE = "active"
     PAUSED = "paused"
     GONE = "gone"
-    """Its server answered 410, or it stayed away for too long."""
+    """Its server answered 410, or it failed for too long."""
 
 
 class EntryStatus(StrEnum):
@@ -106,17 +106,17 @@ class EntryStatus(StrEnum):
 
 
 class EntryReason(StrEnum):
-    """The reason for which an entry came to its state; its event carries the code."""
+    """The reason for an entry's status, recorded with its event."""
 
     NONE = ""
     BACKLOG = "backlog"
-    """It was in its feed already when the feed was added."""
+    """It was in its feed before the feed was added."""
     MOVED = "moved"
     """Too many new entries at once: the blog may have moved."""
     GAP = "gap"
-    """Other entries may have come and gone between two readings of the feed."""
+    """Entries may have been missed between two readings of the feed."""
     SLID_IN = "slid_in"
-    """It is older than all known entries and appeared because others were deleted."""
+    """It is older than all known entries, and appeared because others were deleted."""
     PASSWORD = "password"  # noqa: S105 (a reason)
     """Its blog asks for a password; as the reason of `ready`, it no longer does."""
     DATED_AHEAD = "dated_ahead"
@@ -137,11 +137,11 @@ class DeliveryStatus(StrEnum):
 
     QUEUED = "queued"
     SENT = "sent"
-    """An SMTP server took responsibility for it."""
+    """An SMTP server accepted it."""
     FAILED = "failed"
     CANCELLED = "cancelled"
     IN_DOUBT = "in_doubt"
-    """A server may or may not have taken it: a crash or a lost reply."""
+    """A server may have accepted it: a crash or a lost reply."""
 
 
 class MailKind(StrEnum):
@@ -200,12 +200,12 @@ class FieldKind(StrEnum):
 
 
 class ConsentKind(StrEnum):
-    """The statement of a piece of evidence in the consent record."""
+    """The kind of a piece of evidence in the consent record."""
 
     REQUESTED = "requested"
     """Somebody typed the address into a form."""
     AGREED = "agreed"
-    """A consent field of the form was ticked; noted when the request is confirmed."""
+    """A consent field of the form was ticked; recorded when the request is confirmed."""
     ASKED = "asked"
     """A confirmation that had been withheld was mailed."""
     CONFIRMED = "confirmed"
@@ -213,16 +213,16 @@ class ConsentKind(StrEnum):
     REAFFIRMED = "reaffirmed"
     """Confirmed once more, when a campaign asked for it."""
     LAPSED = "lapsed"
-    """Ended because a campaign that asked for a new confirmation got no answer."""
+    """Ended because a reconfirmation campaign got no answer."""
     UNSUBSCRIBED = "unsubscribed"
     RESUBSCRIBED = "resubscribed"
-    """An unsubscription was taken back within a day."""
+    """An unsubscription was undone within a day."""
     CHANGED = "changed"
     """A cadence, a pause, topics or answers."""
     MOVED = "moved"
     """The address was changed."""
     ADDED = "added"
-    """By the author, who says how they know."""
+    """Added by the author, who gives a reason."""
     IMPORTED = "imported"
     REASON = "reason"
     """The subscriber chose from a list why they left."""
@@ -231,7 +231,7 @@ class ConsentKind(StrEnum):
 
 
 class EvidenceSource(StrEnum):
-    """The door through which a piece of evidence came."""
+    """The source of a piece of evidence."""
 
     FORM = "form"
     JSON = "json"
@@ -249,11 +249,11 @@ class EvidenceSource(StrEnum):
     PERMISSION = "permission"
     """A campaign that asked for a new confirmation was settled."""
     RESTORE = "restore"
-    """Taken over from the database that a restored backup replaced."""
+    """Merged from the database that a restored backup replaced."""
 
     @property
     def actor(self) -> Actor:
-        """Return by whom something happened that has this evidence."""
+        """The actor of a change with this evidence."""
         match self:
             case (
                 EvidenceSource.FORM
@@ -302,7 +302,7 @@ class EventKind(StrEnum):
 
 
 class MessageStatus(StrEnum):
-    """The state of an event on its way to a webhook."""
+    """The status of a message to a webhook."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -310,11 +310,11 @@ class MessageStatus(StrEnum):
 
 
 class Actor(StrEnum):
-    """The cause of a transition."""
+    """The actor of a transition."""
 
     SUBSCRIBER = "subscriber"
     AUTHOR = "author"
     IMPORT = "import"
     BOUNCE = "bounce"
     SYSTEM = "system"
-    """The program itself: a feed that was polled, a digest that was due, a ceiling, a clean-up."""
+    """The program itself: polling, digests, limits, clean-up."""

@@ -1,4 +1,4 @@
-"""The worker: ticks that look into the database for what is due, and do it.
+"""The worker process: scheduled jobs that poll feeds, compose digests and send mail.
 
 APScheduler only ticks; a missed tick loses nothing, and two workers at once do nothing twice,
 because every claim is made in the database. Mail is looked for when the database has changed or
@@ -57,14 +57,14 @@ from newsletter.services.unforeseen import do_each
 log = logging.getLogger("newsletter.worker")
 
 REST_AFTER_PROBLEM = timedelta(seconds=5)
-"""Time between two tries of a mail server that cannot be used."""
+"""Delay before the next try of a mail server that cannot be used."""
 
 WOKEN = ("gate", "send", "tell_webhooks", "send_tests", "import_files", "poll", "compose_asked")
-"""The work that a change of the database may make due."""
+"""The jobs that a change of the database may make due."""
 
 
 class WorkerProcess:
-    """Does what is due, each kind of work in a thread of its own, until `stop` is called."""
+    """Runs each kind of job in a thread of its own, until `stop` is called."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -113,7 +113,7 @@ class WorkerProcess:
             )
 
     def start(self) -> None:
-        """Begin to tick, at once with everything."""
+        """Start all jobs, each for the first time immediately."""
         self._scheduler.start(paused=True)
         self._plan_everything()
         self._scheduler.resume()
@@ -123,7 +123,7 @@ class WorkerProcess:
             self._watcher.start()
 
     def _plan_everything(self) -> None:
-        """Make all work due now; APScheduler lives by the system's clock."""
+        """Reschedule all jobs to now, since APScheduler depends on the system's clock."""
         for job in self._scheduler.get_jobs():
             job.modify(next_run_time=utcnow())
 
@@ -136,7 +136,7 @@ class WorkerProcess:
             self._scheduler.modify_job(name, next_run_time=moment)
 
     def stop(self) -> None:
-        """Finish the messages in flight and what else is being done, and end."""
+        """Finish running jobs and messages in flight, and stop."""
         self.stopping.set()
         self._wakeups.wake()
         if self._scheduler.running:
@@ -147,7 +147,7 @@ class WorkerProcess:
                 self.write_metrics()
 
     def once(self) -> SendResult:
-        """Do all that is due now, and return; for cron."""
+        """Run all due jobs once, and return; for cron."""
         sent: list[SendResult] = []
         with self.app.app_context():
             do_each(
@@ -168,7 +168,7 @@ class WorkerProcess:
         return sent[0]
 
     def _guard(self, work: Callable[[], object]) -> Callable[[], None]:
-        """Wrap `work` in an application context of its own.
+        """Wrap a job in an application context and error handling.
 
         A failure is logged in a line, and the work is tried again at the next tick.
         """
@@ -197,17 +197,17 @@ class WorkerProcess:
         return run
 
     def _find_next(self, name: str) -> datetime:
-        """Compute when work is due next, unless the database changes before."""
+        """Compute the next run of a job, unless the database changes before."""
         if name == self.gate.__name__:
             return find_gate_moment()
         return find_mail_moment(self.env) if name == self.send.__name__ else utcnow() + LOOK_AGAIN
 
     def alive(self) -> None:
-        """Report to systemd that this worker lives, also while the database does not answer."""
+        """Report to systemd that this worker is alive, independent of the database."""
         supervisor.tell(supervisor.ALIVE)
 
     def tick(self) -> None:
-        """Record in the database that this worker lives; on SQLite, that wakes it."""
+        """Record in the database that this worker is alive; on SQLite, that wakes it."""
         workers.record_tick(self.env, self.identity)
 
     def poll(self, *, eager: bool = False) -> None:
@@ -222,11 +222,11 @@ class WorkerProcess:
                 log.info("feed %s: %s", result.feed_id, result.describe(), extra=name_event("poll"))
 
     def ask_hubs(self) -> None:
-        """Subscribe to the hubs that feeds name, and renew before a lease ends."""
+        """Subscribe to feeds' hubs, and renew leases."""
         websub.ask_hubs(self.env)
 
     def read_mailbox(self) -> None:
-        """Read returned mail, where a mailbox is set; a problem is logged once until it changes."""
+        """Poll the mailbox of returned mail, if configured; log a problem once until it changes."""
         if self.env.settings.bounces.mailbox is None:
             return
         problem = poll_mailbox(self.env, stop=self.stopping.is_set).problem
@@ -235,7 +235,7 @@ class WorkerProcess:
         self._mailbox_problem = problem
 
     def watch_mailbox(self) -> None:
-        """Wait for returned mail and read it when it comes."""
+        """Wait for returned mail with IDLE, and read it."""
         if self.env.settings.bounces.mailbox is None:
             return
         try:
@@ -246,7 +246,7 @@ class WorkerProcess:
             self.read_mailbox()
 
     def compose(self) -> None:
-        """Make digests that are due, and start letters and series letters whose moment has come.
+        """Compose due digests, and start due letters and letters of series.
 
         Nothing happens while mail is held after a restore: it would all be due at once on release.
         """
@@ -255,7 +255,7 @@ class WorkerProcess:
             compose_work.compose_all(self.env, stop=stop, postponed=self._postponed)
 
     def compose_asked(self) -> None:
-        """Make the digests that programs ask to send now."""
+        """Compose the posts that programs have asked to send now."""
         if not installation.find_hold():
             report_composed(self.env, asked.send_asked(self.env))
 
@@ -280,19 +280,19 @@ class WorkerProcess:
             self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
 
     def watch(self) -> None:
-        """Tell the author of troubles that nobody has looked for."""
+        """Notify the author of problems of the installation."""
         watch.watch(self.env)
 
     def write_metrics(self) -> None:
-        """Write down what this process has counted (services/operations/metrics.py)."""
+        """Store this process's metrics (services/operations/metrics.py)."""
         metrics.write_tally(self.env)
 
     def count(self) -> None:
-        """Add up what is counted by day."""
+        """Update the totals by day."""
         gather.gather(self.env, stop=self.stopping.is_set)
 
     def gate(self) -> None:
-        """Release confirmations that may go.
+        """Release confirmations from the gate.
 
         It asks DNS, so it has a thread of its own: sending must not wait for that.
         """
@@ -300,12 +300,12 @@ class WorkerProcess:
             confirmation_gate.open_gate(self.env)
 
     def send_tests(self) -> None:
-        """Mail the tests of letters that programs asked for, unless mail is held."""
+        """Send the test mails that programs requested, unless mail is held."""
         if not installation.find_hold():
             requested_tests.send_requested(self.env, stop=self.stopping.is_set)
 
     def tell_webhooks(self) -> None:
-        """Send events to webhooks; receivers may be slow, so it has a thread of its own."""
+        """Send events to webhooks, in a thread of its own because receivers may be slow."""
         webhook_delivery.send_due(self.env, stop=self.stopping.is_set)
 
     def import_files(self) -> None:
@@ -313,7 +313,7 @@ class WorkerProcess:
         import_work.work_on_files(self.env, stop=self.stopping.is_set)
 
     def upkeep(self) -> None:
-        """Tell authors of the week that is over, and delete what has expired."""
+        """Send weekly reports, and delete expired data."""
         do_each(
             partial(weekly_note.send_notes, self.env),
             partial(cleanup.clean_up, self.env, stop=self.stopping.is_set),
