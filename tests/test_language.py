@@ -69,7 +69,7 @@ OTHER_WORDS = {
 }
 """Words that the code does not use, and the one it uses instead (docs/design.md)."""
 
-FOREIGN = {"opt_out_words.py", "other_mail.py"}
+FOREIGN = {"opt_in_words.py", "opt_out_words.py", "other_mail.py", "yes_no.py"}
 """Modules that hold words of other people's mails and files."""
 
 LINE = 100

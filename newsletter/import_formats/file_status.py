@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from newsletter.import_formats import column_names, opt_out
+from newsletter.import_formats import column_names, opt_out, opt_out_words
 from newsletter.import_formats.vocabulary import StatusWord
 
 _NAMED = re.compile(
@@ -13,6 +13,17 @@ _NAMED = re.compile(
     r"(?:(?P<left>unsubscribe(?:d|rs?|s)?)|(?P<cleaned>cleaned)|non[ _-]?subscribed)(?![a-z])"
 )
 _SHEET = re.compile(r"^sheet \d+ \((.*)\)$")
+_AFTER = re.compile(
+    r" (?:\d[\d ]*|lists?|listen?|liste|contacts?|kontakte|subscribers?|members?|users?|people|"
+    r"addresses|e ?mails?|exports?|csv|final|new|copy|kopie)$"
+)
+"""What may stand behind the word that says whom a file holds."""
+_OTHERWISE = re.compile(
+    r"\b(?:not?|non|without|except|excluding|minus|ohne|sans|sin|senza|fara|sem|zonder|bez|"
+    r"and|und|et|incl\w*|inkl\w*|with|mit|avec|con|plus)\b"
+)
+"""Whoever is named behind these is not in the file, or not alone."""
+TAIL_AT_MOST = 80
 
 
 def find_file_status(header: Sequence[str], file: str, email_at: int) -> StatusWord:
@@ -28,7 +39,11 @@ def find_file_status(header: Sequence[str], file: str, email_at: int) -> StatusW
         return StatusWord.NO if match["left"] else StatusWord.PENDING
     stem = _SHEET.sub(r"\1", re.sub(r"\.\w{3,4}$", "", file))
     title = header[email_at] if email_at < len(header) else ""
-    if word := opt_out.find_first_word(stem) or opt_out.find_word(opt_out.spell(title)):
+    if word := (
+        opt_out.find_first_word(stem)
+        or find_last_word(stem)
+        or opt_out.find_word(opt_out.spell(title))
+    ):
         return word
     names = {column_names.normalize_name(column) for column in header}
     left = names & column_names.UNSUBSCRIBED_THERE
@@ -37,3 +52,16 @@ def find_file_status(header: Sequence[str], file: str, email_at: int) -> StatusW
     if "last changed" in names or bool(left) == bool(cleaned):
         return StatusWord.SILENT
     return StatusWord.NO if left else StatusWord.BOUNCED
+
+
+def find_last_word(name: str) -> StatusWord | None:
+    """Return the opt-out word that a name ends with, or None: ``my-list-unsubscribed (1)``."""
+    text = opt_out.spell(name)[-TAIL_AT_MOST:]
+    for _ in range(5):
+        last = text.rfind(" ") + 1
+        for word, pattern in opt_out_words.PATTERNS:
+            for match in pattern.finditer(text):
+                if match.end() > last and not _OTHERWISE.search(text[: match.start()]):
+                    return word
+        text = _AFTER.sub("", text)
+    return None

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from newsletter.import_formats import opt_out
 from newsletter.import_formats.moments import parse_moment
-from newsletter.import_formats.statuses import (
-    MEANING,
-    NO_VALUES,
-    YES_VALUES,
-    normalize_word,
-)
+from newsletter.import_formats.statuses import MEANING, normalize_word
 from newsletter.import_formats.vocabulary import StatusWord
+from newsletter.import_formats.yes_no import NO_VALUES, YES
 
 
 def read_flag(text: str, *, negative: StatusWord) -> StatusWord:
     value = text.strip().lower()
     if not value:
         return StatusWord.SILENT
-    if value in YES_VALUES or parse_moment(text):
+    if value in YES or parse_moment(text):
         return StatusWord.YES
     return negative if value in NO_VALUES else _read_warning(value)
 
 
 def read_enabled(text: str) -> StatusWord:
     value = text.strip().lower()
-    return StatusWord.NO if value in NO_VALUES - {""} else _read_warning(value)
+    return StatusWord.NO if value and value in NO_VALUES else _read_warning(value)
 
 
 def _read_warning(text: str) -> StatusWord:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from newsletter.i18n import Text
-from newsletter.import_formats import column_names
+from newsletter.import_formats import column_names, opt_in_words
 from newsletter.import_formats import opt_out_words as words
 from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.statuses import MEANING, find_strictest, normalize_word
 from newsletter.import_formats.unseen import show_plainly
 from newsletter.import_formats.vocabulary import ColumnKind, StatusWord
+from newsletter.import_formats.yes_no import NO, NOTHING, OUT
 
 IGNORE = "ignore"
 OPT_OUT = "opt-out"
@@ -103,7 +104,7 @@ def find_opt_outs(
             continue
         elif words.LINK.search(text):
             others[position] = Text("a link")
-        elif key not in names and words.OTHER_CHANNEL.search(text) and not words.EMAIL.search(text):
+        elif key not in names and is_of_another_channel(text):
             others[position] = Text("another channel than e-mail")
         else:
             opt_outs.append(OptOut(position, title, word, _choose_kind(text)))
@@ -134,17 +135,35 @@ def find_opt_ins(
     """Return the columns whose names consist of words for having agreed."""
     opt_ins: list[OptIn] = []
     for position, title in enumerate(header):
-        text = words.OPT_IN.sub(
+        text = opt_in_words.OPT_IN.sub(
             lambda match: "double optin" if match[0].startswith("double") else "optin", spell(title)
         )
-        parts = set(text.split())
         if position in known or column_names.normalize_name(title) in choices or find_word(text):
             continue
-        if words.CONFIRMED.match(text):
+        if opt_in_words.CONFIRMED.search(text):
             opt_ins.append(OptIn(position, title, StatusWord.PENDING))
-        elif parts & words.OPT_IN_CORE and parts <= words.OPT_IN_CORE | words.OPT_IN_FILLER:
+        elif _names_consent(text):
             opt_ins.append(OptIn(position, title, StatusWord.NO))
     return opt_ins
+
+
+def _names_consent(text: str) -> bool:
+    """Tell whether a name consists of words for having agreed, or says who wishes for mail."""
+    parts = set(text.split())
+    core = opt_in_words.OPT_IN_CORE
+    if parts & core and parts <= core | opt_in_words.OPT_IN_FILLER:
+        return True
+    wishes = opt_in_words.WISH.search(text) and opt_in_words.TOPIC.search(text)
+    return bool(wishes) and not (
+        opt_in_words.BEHAVIOUR.search(text)
+        or is_of_another_channel(text)
+        or words.LINK.search(text)
+    )
+
+
+def is_of_another_channel(text: str) -> bool:
+    """Tell whether a name is about calls, text messages and the like, and not about e-mail."""
+    return bool(words.OTHER_CHANNEL.search(text)) and not words.EMAIL.search(text)
 
 
 def is_status_name(title: str) -> bool:
@@ -153,8 +172,8 @@ def is_status_name(title: str) -> bool:
     Such as ``Email permission status``.
     """
     text = spell(title)
-    return bool(words.STATUS.search(text) and words.CONSENT_STATUS.search(text)) and not (
-        find_word(text) or (words.OTHER_CHANNEL.search(text) and not words.EMAIL.search(text))
+    return bool(words.STATUS.search(text) and opt_in_words.CONSENT_STATUS.search(text)) and not (
+        find_word(text) or is_of_another_channel(text)
     )
 
 
@@ -167,7 +186,7 @@ def judge(column: OptOut, text: str) -> StatusWord | None:
         return StatusWord.SILENT
     if column.kind is ColumnKind.NEGATED and not column.declared:
         return None
-    if value in words.NO or value in words.NOTHING or plain in words.NOTHING:
+    if value in NO or value in NOTHING or plain in NOTHING:
         return StatusWord.SILENT
     if "soft" in plain.split():
         return StatusWord.NO
@@ -175,7 +194,7 @@ def judge(column: OptOut, text: str) -> StatusWord | None:
         return column.word
     if words.NEGATED.search(plain):
         return StatusWord.SILENT
-    if value in words.YES or plain in words.YES or parse_moment(text) or _is_count(value):
+    if value in OUT or plain in OUT or parse_moment(text) or _is_count(value):
         return column.word
     if word := find_word(plain):
         return find_strictest((word, column.word))
@@ -200,7 +219,7 @@ def judge_opt_in(column: OptIn, text: str) -> StatusWord:
     """Judge a cell of an opt-in column: a no is an opt-out, a yes alone is no proof."""
     value = text.strip().strip("'\"").lower()
     plain = normalize_word(value)
-    if value in words.NO or (
+    if value in NO or (
         value == "2" and column.negative == StatusWord.PENDING
     ):  # Brevo's category for no
         return column.negative

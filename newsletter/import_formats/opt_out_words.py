@@ -1,4 +1,4 @@
-"""List the words that tell who may be mailed in a column's name, in many languages."""
+"""List the words that tell who may not be mailed in a column's name, in many languages."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ import unicodedata
 from newsletter.import_formats.vocabulary import StatusWord
 
 STEMS: dict[StatusWord, str] = {
-    StatusWord.COMPLAINED: r"complain|spam|abus[ei]|abuz|junk|beschwer|plainte|queja|reclamati",
+    StatusWord.COMPLAINED: (
+        r"complain|spam|abus[ei]|abuz|junk|beschwer|plainte|queja|reclamati|klacht|klagomal|жалоб"
+    ),
     StatusWord.BLOCKED: (
         r"block(?!chain|buster)|black ?list|suppress|\bbann?(?:ed)?\b|deny ?list|gesperrt"
         r"|sperr(?:e|liste|vermerk)\b"
         r"|werbesperre|robinson|liste noire|bloqu|lista negra|blocat|lista neagra|bloccat"
-        r"|schwarze liste"
+        r"|schwarze liste|geblok|blokker|blockera|blokeret|zablokow|zablokov|engellen|letilt"
+        r"|estetty"
+        r"|заблокир|черный список|αποκλεισ|بلوك|محظور|חסום|屏蔽|黑名单|黑名單|블랙리스트|차단"
     ),
     StatusWord.BOUNCED: (
         r"bounc|\bhard\b|\bcleaned\b|undeliver|non ?deliver|invalid|not ?valid|quarantin"
         r"|unreachable|malformed"
         r"|unzustellbar|ungultig|zuruckgewiesen|unerreichbar|rejet|no ?valid|rebot|respins"
-        r"|rimbalz|devolvid"
+        r"|rimbalz|devolvid|nedoruc|niedorecz|odrzucon|palautun|недоставл"
     ),
     StatusWord.NO: (
         r"(?<!ad)(?<!co )opt(?:ed|s|ing)? ?outs?|unsub|un ?subscri|(?:not|never"
@@ -35,7 +39,7 @@ STEMS: dict[StatusWord, str] = {
         r"|suspend|\bdeleted?\b|\bremov(?:ed|al)\b|\barchived\b|\berase[d]?\b|\berasure"
         r"|\bforg[eo]t|should ?forget|\bexclu(?:ded?|sion)\b"
         r"|\bleft (?:at|on|date|list|time)\b|\bstop(?:ped)? (?:time|date|status|reason|at|on)\b"
-        r"|\bstopped\b"
+        r"|\bstopped\b|\bon ?hold\b|\bnomail\b"
         r"|cancel\w* (?:newsletter|subscription)|resigned"
         r"|abgemeldet|abmeld|austrag|ausgetragen|widerruf|widerspr[ou]ch|kundigung|gekundigt"
         r"|inaktiv|deaktiv|geloscht"
@@ -48,10 +52,18 @@ STEMS: dict[StatusWord, str] = {
         r"|retirad|desuscrip"
         r"|dezabon|dezinscri|retras|refuz|nu (?:contacta|trimite|doreste)|fara (?:newsletter"
         r"|e ?mail)|dezactiv"
-        r"|disiscri|annullat|non contattare|disattivat|descadastr|desativad|uitgeschreven"
-        r"|afg?e?meld|avmeld|frameld|wypisan|odhlas|avregistr|peruut|perunut|leiratkoz|iptal"
-        r"|отпис|отказ|відпис|διαγρα|الغاء|ملغى|ביטול|הסרה"
+        r"|disiscri|annullat|cancellat\w il|non contattare|disattivat|descadastr|desativad"
+        r"|cancel\w* (?:inscric|assinatura)|nao (?:enviar|contatar|perturbe)|uitgeschreven"
+        r"|afg?e?meld|avmeld|frameld|wypisan|zrezygnow|rezygnacj|odhlas|avregistr|avprenumer"
+        r"|peruut|perunut|peruttu|leiratkoz|iptal|abonelikten c"
+        r"|отпис|отказ|відпис|διαγρα|απεγγρα|الغاء|ملغى|ביטול|הסרה"
         r"|退订|退訂|取消订阅|取消訂閱|配信停止|購読解除|登録解除|수신 ?거부|구독 ?취소|해지"
+    ),
+    StatusWord.PENDING: (
+        r"opt ?in pending|pending (?:opt ?in|confirm)|(?:not|nicht) (?:yet )?"
+        r"(?:confirmed|bestatigt)|\bunconfirmed|\bunverified|unbestatigt|non confirm"
+        r"|sin confirmar|no confirmad"
+        r"|neconfirmat"
     ),
 }
 PATTERNS: tuple[tuple[StatusWord, re.Pattern[str]], ...] = tuple(
@@ -82,201 +94,3 @@ REASON = re.compile(
     r"|cause)s?$"
 )
 STATUS = re.compile(r"\b(?:status|state|statut|estado|stato|stare)\b")
-
-OPT_IN = re.compile(r"(?:double |single )?opt(?:ed|s|ing)? ?ins?\b")
-OPT_IN_CORE = frozenset(
-    {
-        "optin",
-        "subscribed",
-        "newsletter",
-        "newsletters",
-        "consent",
-        "consented",
-        "consents",
-        "permission",
-        "agreed",
-        "einwilligung",
-        "angemeldet",
-        "abonniert",
-        "zustimmung",
-        "abonne",
-        "abonnee",
-        "inscrit",
-        "inscrite",
-        "consentement",
-        "suscrito",
-        "suscrita",
-        "consentimiento",
-        "abonat",
-        "abonata",
-        "acord",
-        "consimtamant",
-        "iscritto",
-        "iscritta",
-        "consenso",
-        "accepts",
-    }
-)
-OPT_IN_FILLER = frozenset(
-    {
-        "email",
-        "e",
-        "mail",
-        "emails",
-        "is",
-        "has",
-        "have",
-        "had",
-        "wants",
-        "want",
-        "receives",
-        "receive",
-        "to",
-        "the",
-        "for",
-        "of",
-        "by",
-        "a",
-        "an",
-        "my",
-        "our",
-        "your",
-        "gdpr",
-        "dsgvo",
-        "rgpd",
-        "marketing",
-        "news",
-        "updates",
-        "given",
-        "granted",
-        "all",
-        "confirmed",
-        "double",
-        "single",
-        "contact",
-        "subscriber",
-        "user",
-        "status",
-        "yn",
-        "yes",
-        "no",
-        "ja",
-        "oui",
-        "si",
-    }
-)
-CONFIRMED = re.compile(
-    r"^(?:e ?mail )?(?:is )?(?:double optin|optin confirmed|confirmed|verified|activated"
-    r"|bestatigt)$"
-)
-CONSENT_STATUS = re.compile(
-    r"(?:mail|subscri|consent|marketing|newsletter|permission|contact|member|list|optin|abo"
-    r"|inscri|suscri|iscri)"
-)
-
-NO = frozenset(
-    {
-        "0",
-        "0.0",
-        "no",
-        "n",
-        "false",
-        "f",
-        "off",
-        "nein",
-        "non",
-        "nu",
-        "nee",
-        "nao",
-        "falsch",
-        "faux",
-        "falso",
-        "fals",
-        "unchecked",
-        "[]",
-        "{}",
-        "✗",
-        "✘",
-        "☐",
-    }
-)
-NOTHING = frozenset(
-    {
-        "",
-        "none",
-        "null",
-        "nil",
-        "never",
-        "-",
-        "--",
-        "n/a",
-        "na",
-        "nan",
-        "keine",
-        "keiner",
-        "kein",
-        "aucun",
-        "aucune",
-        "ninguno",
-        "ninguna",
-        "nunca",
-        "niciunul",
-        "nie",
-        "jamais",
-        "nessuno",
-        "0000-00-00",
-        "0000-00-00 00:00:00",
-        "contactable",
-        "allow",
-        "allowed",
-        "erlaubt",
-        "ok",
-        "good",
-        "valid",
-        "deliverable",
-        "reachable",
-        "clean",
-        "clear",
-    }
-)
-YES = frozenset(
-    {
-        "1",
-        "1.0",
-        "yes",
-        "y",
-        "true",
-        "t",
-        "on",
-        "x",
-        "ja",
-        "j",
-        "oui",
-        "o",
-        "si",
-        "sí",
-        "s",
-        "da",
-        "d",
-        "sim",
-        "wahr",
-        "vrai",
-        "verdadero",
-        "vero",
-        "adevarat",
-        "checked",
-        "✓",
-        "✔",
-        "☑",
-        "do not allow",
-        "not allowed",
-        "disallow",
-        "disallowed",
-        "forbidden",
-        "verboten",
-        "user suppressed",
-        "manual",
-        "everywhere",
-        "all",
-    }
-)

@@ -7,13 +7,13 @@ column is read, or named as one that is not (`RowParser.uses`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from newsletter.html.text import to_plain_line
 from newsletter.import_formats import column_names, opt_out, platforms
+from newsletter.import_formats.cells import get_cell, split_tags
 from newsletter.import_formats.file_status import find_file_status
 from newsletter.import_formats.flags import read_enabled, read_flag
 from newsletter.import_formats.formula_injection import unguard_cell
@@ -25,6 +25,7 @@ from newsletter.import_formats.platforms import OURS, Platform, find_positions
 from newsletter.import_formats.statuses import (
     MEANING,
     find_strictest,
+    is_certain,
     normalize_word,
 )
 from newsletter.import_formats.types import SubscriberRow
@@ -91,6 +92,8 @@ class RowParser:
             self._find("list", column_names.LIST, most=1) if platform.name == platforms.CSV else ()
         )
         self._find_consent(choices or {})
+        self._unread = [] if self._ours else self._list_unread(choices or {})
+        self._has_learnt = False
         self._everybody = find_file_status(header, file, email_at)
 
     def _find(self, use: str, names: Iterable[str], *, most: int | None = None) -> tuple[int, ...]:
@@ -142,6 +145,27 @@ class RowParser:
         self._uses |= {column.position: "opt-in" for column in self._opt_ins}
         self._uses |= {position: f"{NOT_READ} ({why})" for position, why in others.items()}
 
+    def _list_unread(self, choices: Mapping[str, str]) -> list[int]:
+        """List the columns without a use in which a status of mail may stand."""
+        return [
+            position
+            for position, title in enumerate(self.header)
+            if position not in self._uses
+            and column_names.normalize_name(title) not in choices
+            and not opt_out.is_of_another_channel(opt_out.spell(title))
+        ]
+
+    def learn(self, cells: Sequence[str]) -> None:
+        """Note which columns hold the status of a subscriber, whatever they are called.
+
+        To be called with every row, before the first is read.
+        """
+        for position in [at for at in self._unread if is_certain(get_cell(cells, at))]:
+            self._unread.remove(position)
+            self._state += (position,)
+            self._uses[position] = "status"
+            self._has_learnt = True
+
     @property
     def uses(self) -> dict[str, str]:
         """Return the use of each column by its name, in the order of the file."""
@@ -163,12 +187,13 @@ class RowParser:
             or self._status
             or self._opted_in
             or self._enabled
+            or self._has_learnt
         )
 
     def find_unclear(self, cells: Sequence[str]) -> tuple[str, str] | None:
         """Return the name and cell of an opt-out column that cannot be understood, or None."""
         for column in self._opt_outs:
-            if judge(column, text := _get_cell(cells, column.position)) is None:
+            if judge(column, text := get_cell(cells, column.position)) is None:
                 return column.name, text
         return None
 
@@ -181,14 +206,14 @@ class RowParser:
         word, status = self._choose_word(cells, agreed=bool(confirmed_at or requested_at))
         return SubscriberRow(
             line=line,
-            email=_extract_address(_get_cell(cells, self._email)),
+            email=unguard_cell(get_cell(cells, self._email)),  # validated later, as in the form
             word=word,
             name=self._read_name(cells),
             created_at=self._read_moment(cells, self._made_at) or requested_at or confirmed_at,
             consented_at=(confirmed_at or requested_at) if word == StatusWord.YES else None,
             left_at=self._read_moment(cells, self._opt_out_positions),
             ip=to_plain_line(self._read_text(cells, self._ip), limit=45),
-            tags=_split_tags(self._read_text(cells, self._tags)),
+            tags=split_tags(self._read_text(cells, self._tags)),
             note=self._write_note(word, confirmed_at, requested_at),
             status=status,
             list=to_plain_line(self._read_text(cells, self._list), limit=60),
@@ -206,21 +231,21 @@ class RowParser:
         words = [self._everybody, StatusWord.YES if agreed else StatusWord.SILENT]
         unknown = ""
         for position in self._status:
-            text = normalize_word(_get_cell(cells, position))
+            text = normalize_word(get_cell(cells, position))
             meaning = self._find_meaning(text) or opt_out.find_word(text) or StatusWord.UNKNOWN
             unknown = text if meaning == StatusWord.UNKNOWN else unknown
             words.append(meaning)
         words += [
-            self._find_meaning(normalize_word(_get_cell(cells, position))) or StatusWord.SILENT
+            self._find_meaning(normalize_word(get_cell(cells, position))) or StatusWord.SILENT
             for position in self._state
         ]
         words += [
-            read_flag(_get_cell(cells, position), negative=StatusWord.NO)
+            read_flag(get_cell(cells, position), negative=StatusWord.NO)
             for position in self._opted_in
         ]
-        words += [read_enabled(_get_cell(cells, position)) for position in self._enabled]
+        words += [read_enabled(get_cell(cells, position)) for position in self._enabled]
         words += [
-            read_flag(_get_cell(cells, position), negative=StatusWord.PENDING)
+            read_flag(get_cell(cells, position), negative=StatusWord.PENDING)
             for position in self._confirmed
         ]
         words += self._list_consent_words(cells)
@@ -234,8 +259,8 @@ class RowParser:
     def _list_consent_words(self, cells: Sequence[str]) -> list[StatusWord]:
         words: list[StatusWord] = []
         for column in self._opt_outs:
-            word = judge(column, _get_cell(cells, column.position)) or StatusWord.UNKNOWN
-            is_negative = self.platform.name == "substack" and _get_cell(
+            word = judge(column, get_cell(cells, column.position)) or StatusWord.UNKNOWN
+            is_negative = self.platform.name == "substack" and get_cell(
                 cells, column.position
             ).strip().lower() in (
                 "false",
@@ -243,12 +268,12 @@ class RowParser:
             )
             words.append(StatusWord.YES if is_negative and word == StatusWord.SILENT else word)
         return words + [
-            judge_opt_in(column, _get_cell(cells, column.position)) for column in self._opt_ins
+            judge_opt_in(column, get_cell(cells, column.position)) for column in self._opt_ins
         ]
 
     def _read_name(self, cells: Sequence[str]) -> str:
         full_name = self._read_text(cells, self._name)
-        parts = (_get_cell(cells, position).strip() for position in self._parts)
+        parts = (get_cell(cells, position).strip() for position in self._parts)
         name = full_name if self._parts == self._name else " ".join(filter(None, parts))
         return to_plain_line(
             unguard_cell(
@@ -259,13 +284,13 @@ class RowParser:
 
     def _read_text(self, cells: Sequence[str], where: Sequence[int]) -> str:
         for position in where:
-            if text := _get_cell(cells, position).strip():
+            if text := get_cell(cells, position).strip():
                 return text
         return ""
 
     def _read_moment(self, cells: Sequence[str], where: Sequence[int]) -> datetime | None:
         for position in where:
-            if moment := parse_moment(_get_cell(cells, position)):
+            if moment := parse_moment(get_cell(cells, position)):
                 return moment
         return None
 
@@ -279,7 +304,7 @@ class RowParser:
 
     def _read_ours(self, line: int, cells: Sequence[str]) -> SubscriberRow:
         row = read_row(
-            line, {name: _get_cell(cells, position) for name, position in self._ours.items()}
+            line, {name: get_cell(cells, position) for name, position in self._ours.items()}
         )
         words = [
             row.word,
@@ -288,19 +313,3 @@ class RowParser:
         ]
         word = find_strictest(words)
         return replace(row, word=word, extra=self._count_extra(cells))
-
-
-def _get_cell(cells: Sequence[str], position: int) -> str:
-    return cells[position] if position < len(cells) else ""
-
-
-def _extract_address(text: str) -> str:
-    """Return the address in a cell, which is validated later as in the form (S07)."""
-    return unguard_cell(text)
-
-
-def _split_tags(text: str) -> tuple[str, ...]:
-    if not text:
-        return ()
-    tags = (to_plain_line(tag.strip(" \"'[]"), limit=60) for tag in re.split(r"[,;|]", text))
-    return tuple(dict.fromkeys(tag for tag in tags if tag))

@@ -16,36 +16,6 @@ def find_strictest(words: Iterable[StatusWord]) -> StatusWord:
     return max(words, key=_RANKS.__getitem__)
 
 
-NO_VALUES = frozenset(
-    {
-        "",
-        "0",
-        "0.0",
-        "no",
-        "n",
-        "false",
-        "f",
-        "none",
-        "null",
-        "nil",
-        "never",
-        "-",
-        "off",
-        "nein",
-        "non",
-        "nu",
-        "n/a",
-        "na",
-        "0000-00-00 00:00:00",
-        "0000-00-00",
-    }
-)
-"""Cells that say no in a column of yes and no."""
-YES_VALUES = frozenset(
-    {"1", "1.0", "yes", "y", "true", "t", "on", "ja", "oui", "sí", "si", "da", "x"}
-)
-"""Cells that say yes in a column of yes and no."""
-
 _WORDS: dict[StatusWord, str] = {
     StatusWord.YES: (
         "active; subscribed; confirmed; regular; opted in; double opt in; abonniert; bestätigt; "
@@ -78,18 +48,23 @@ _WORDS: dict[StatusWord, str] = {
         "opt out; archived; "
         "deleted; paused; do not contact; email disabled; held; stopped; expired; not subscribed; "
         "soft bounced; unsub; "
-        "global unsubscribe; un subscribed; abgemeldet; inaktiv; ausgetragen; gekündigt; nicht "
+        "global unsubscribe; un subscribed; never subscribed; do not email; do not mail; "
+        "by user; by admin; optout; opted-out; abgemeldet; inaktiv; ausgetragen; gekündigt; nicht "
         "abonniert; désabonné; "
         "désabonnée; désinscrit; désinscrite; inactif; dado de baja; baja; desuscrito; cancelado; "
         "inactivo; "
         "no suscrito; disiscritto; disiscritta; cancellato; annullato; inattivo; descadastrado; "
         "inativo; não inscrito; "
-        "uitgeschreven; afgemeld; inactief; dezabonat; dezabonata; inactiv; wypisany; odhlášen; "
+        "uitgeschreven; afgemeld; inactief; dezabonat; dezabonata; inactiv; "
+        "wypisany; wypisana; odhlášen; odhlášena; afmeldt; frameldt; avmeldt; avregistrerad; "
+        "avprenumererad; peruttu; peruutettu; leiratkozott; abonelikten çıktı; отписан; отписана; "
+        "отписался; відписався; 退订; 已退订; 取消订阅; 已取消订阅; 退訂; 取消訂閱; 配信停止; "
+        "購読解除; 수신거부; 구독취소; "
         "غير مشترك; غير مشتركة; ملغى الاشتراك; ألغى الاشتراك; إلغاء الاشتراك"
     ),
     StatusWord.BOUNCED: (
-        "bounced; bounce; cleaned; hard bounced; hard bounce; unreachable; undeliverable; invalid; "
-        "malformed; "
+        "bounced; bounce; by bounces; cleaned; hard bounced; hard bounce; unreachable; "
+        "undeliverable; invalid; malformed; "
         "zurückgewiesen; unzustellbar; bereinigt; rejeté; rebotado; rimbalzato; devolvido; respins"
     ),
     StatusWord.COMPLAINED: (
@@ -117,6 +92,33 @@ MEANING: dict[str, StatusWord] = {
     normalize_word(word): meaning for meaning, words in _WORDS.items() for word in words.split("; ")
 }
 """The meaning of each word, by its normalised spelling."""
+
+
+_OF_NOTHING_ELSE = (
+    "unsubscribed; unsubscribe; unsub; un subscribed; global unsubscribe; not subscribed; "
+    "never subscribed; opted out; opt out; optout; opted-out; do not contact; do not email; "
+    "do not mail; by user; by admin; by bounces; bounced; bounce; hard bounced; hard bounce; "
+    "soft bounced; complained; spam complaint; marked as spam; reported spam; blocklisted; "
+    "blacklisted; suppressed; abgemeldet; ausgetragen; nicht abonniert; unzustellbar; désabonné; "
+    "désabonnée; désinscrit; désinscrite; dado de baja; desuscrito; no suscrito; rebotado; "
+    "disiscritto; disiscritta; descadastrado; não inscrito; uitgeschreven; afgemeld; dezabonat; "
+    "dezabonata; wypisany; wypisana; odhlášen; odhlášena; afmeldt; frameldt; avmeldt; "
+    "avregistrerad; avprenumererad; leiratkozott; abonelikten çıktı; отписан; отписана; "
+    "отписался; відписався; 退订; 已退订; 取消订阅; 已取消订阅; 退訂; 取消訂閱; 配信停止; "
+    "購読解除; 수신거부; 구독취소; ملغى الاشتراك; ألغى الاشتراك; إلغاء الاشتراك"
+)
+_CERTAIN = frozenset(
+    spelling
+    for word in _OF_NOTHING_ELSE.split("; ")
+    for plain in (word, normalize_word(word))
+    for spelling in (plain, plain.replace(" ", "_"), plain.replace(" ", "-"))
+)
+_LONGEST = max(map(len, _CERTAIN))
+
+
+def is_certain(text: str) -> bool:
+    """Tell whether a cell holds a word that is the status of a subscriber, and of nothing else."""
+    return len(text) <= _LONGEST and text.strip().lower() in _CERTAIN
 
 
 def is_status(text: str) -> bool:

@@ -244,7 +244,10 @@ def _survey(file: Path, layout: _Layout, parser: RowParser, *, escaped: bool) ->
         skip_lines(lines, layout.start)
         for row in read_rows(lines, layout.delimiter, len(layout.header), escaped=escaped):
             bad += bool(row.problem) or row.loose or len(row.cells) != len(layout.header)
-            cell = parser.find_unclear(row.cells) if len(row.cells) <= len(layout.header) else None
+            whole = len(row.cells) <= len(layout.header)
+            if whole:
+                parser.learn(row.cells)
+            cell = parser.find_unclear(row.cells) if whole else None
             if cell and cell[0] not in unclear and len(unclear) < UNCLEAR_SHOWN:
                 unclear[cell[0]] = _tell_unclear(row.line, *cell)
         escapes = lines.escapes

@@ -32,6 +32,8 @@ Afterwards a mark must close on its own line.
 csv.field_size_limit(LINE_AT_MOST)
 _CHUNK = 1 << 20
 _CONTROLS = bytes(sign for sign in range(1, 32) if sign not in b"\t\n\v\f\r\x1a\x1b")
+_HIGH = bytes(range(0x80, 0xA0)) + bytes(range(0xA1, 0x100))
+_WORD_BEYOND_ASCII = re.compile(rb"[\x80-\x9f\xa1-\xff]{3,}")
 _NO_TEXT = (
     (b"PK\x03\x04", "a ZIP archive", "unpack it first"),
     (
@@ -41,6 +43,9 @@ _NO_TEXT = (
     ),
     (b"\x1f\x8b", "compressed", "unpack it first"),
     (b"%PDF", "a PDF", "export the subscribers as CSV"),
+    (b"begin:vcard", "an address book (vCard)", "export the subscribers as CSV"),
+    (b"dn: ", "an address book (LDIF)", "export the subscribers as CSV"),
+    (b"dn:: ", "an address book (LDIF)", "export the subscribers as CSV"),
     (b"<", "a web page", "export the subscribers as CSV"),
     (b"[", "JSON", "export the subscribers as CSV"),
     (b"{", "JSON", "export the subscribers as CSV"),
@@ -63,7 +68,7 @@ class TableRow(NamedTuple):
 def detect_encoding(file: Path) -> str:
     """Detect a file's encoding: UTF-16 by its mark or its zeros, UTF-8, else Excel's of the West.
 
-    Raises `Refused` for a file that is no text, or cannot be read.
+    Raises `Refused` for a file that is no text, is written in another encoding, or cannot be read.
     """
     try:
         with file.open("rb") as raw:
@@ -73,7 +78,7 @@ def detect_encoding(file: Path) -> str:
             Text("%(name)s cannot be read: %(reason)s", name=file.name, reason=error.strerror)
         ) from None
     for mark, format_name, hint in _NO_TEXT:
-        if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(mark):
+        if head.lstrip(b"\xef\xbb\xbf \r\n\t")[: len(mark)].lower() == mark.lower():
             raise Refused(
                 Text(
                     "%(name)s is %(format_name)s, not a CSV file",
@@ -93,7 +98,14 @@ def detect_encoding(file: Path) -> str:
             Text("%(name)s is not a text file", name=file.name),
             hint=Text("export the subscribers as CSV"),
         )
-    return "utf-8-sig" if _is_mostly_utf8(file) else _choose_western(file)
+    if _is_mostly_utf8(file):
+        return "utf-8-sig"
+    if not _is_western(file):
+        raise Refused(
+            Text("%(name)s: its encoding is not known", name=file.name),
+            hint=Text("save it as CSV UTF-8"),
+        )
+    return _choose_western(file)
 
 
 def _is_mostly_utf8(file: Path) -> bool:
@@ -108,6 +120,22 @@ def _is_mostly_utf8(file: Path) -> bool:
                 bad += broken
                 good += len(text) - len(text.encode("ascii", "ignore")) - broken
     return bad == 0 or good > bad
+
+
+def _is_western(file: Path) -> bool:
+    """Tell whether letters beyond ASCII stand alone or in pairs, as in languages of the West.
+
+    In others (Cyrillic, Greek, Chinese) whole words consist of them: read as Western, nobody could
+    tell which column says who opted out.
+    """
+    alone = together = 0
+    with file.open("rb") as raw:
+        while chunk := raw.read(_CHUNK):
+            high = len(chunk) - len(chunk.translate(None, _HIGH))
+            run = sum(map(len, _WORD_BEYOND_ASCII.findall(chunk)))
+            together += run
+            alone += high - run
+    return alone >= together
 
 
 def _choose_western(file: Path) -> str:
