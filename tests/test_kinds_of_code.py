@@ -374,6 +374,7 @@ LOOPS = {
     "import_formats/table.py:Lines._pass_over": "a piece each",
     "import_formats/table.py:_join_lines": "LINES_AT_MOST",
     "import_formats/table.py:_is_mostly_utf8": "a piece each",
+    "import_formats/table.py:_is_western": "a piece each",
     "import_formats/table.py:_choose_western": "a piece each",
     "import_formats/table.py:read_rows": "a line each",
     "mail/mailbox/imap.py:ImapMailbox._watch_responses": "a deadline",

@@ -58,6 +58,7 @@ _FAILED = "following addresses had"
 """Where a newer sendmail lists who failed, and leads each to the address that was mailed."""
 
 _TO = re.compile(r"\s{0,8}[>|]?\s{0,8}(?:to|an|rcpt to)\s{0,4}:", re.I)
+_HEADER = re.compile(r"(?:message-id|subject|date)\s{0,4}:", re.I)
 _URL = re.compile(r"https?://\S{1,1000}", re.I)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
@@ -69,6 +70,22 @@ def cut_original(text: str) -> str:
         if number > 1 and _CUT.match(line[:300]):
             return "\n".join(lines[:number])
     return "\n".join(lines)
+
+
+def find_quoted_recipients(text: str) -> list[str]:
+    """List whom the message is for that stands behind a notice, in the same text."""
+    lines = text.splitlines()[:LINES_AT_MOST]
+    cuts = (number for number, line in enumerate(lines) if number > 1 and _CUT.match(line[:300]))
+    quoted = lines[next(cuts, len(lines)) :]
+    if not any(_HEADER.match(line[:300]) for line in quoted):
+        return []
+    to = next((line for line in quoted if _TO.match(line[:300])), "")
+    return [address for address in find_addresses(to[:2_000]) if not is_role(address)][:1]
+
+
+def measure_indent(line: str) -> int:
+    """Return how many blanks a line begins with."""
+    return len(line) - len(line.lstrip())
 
 
 def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
@@ -83,7 +100,13 @@ def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
     passed_on: set[str] = set()
     last: list[str] = []
     listed = _FAILED in notice
+    begun: int | None = None  # blanks before the address whose lines these are
+    speaks = False
     for line in notice.splitlines()[:LINES_AT_MOST]:
+        indent = measure_indent(line)
+        if begun is not None and (not line.strip() or indent <= begun):
+            begun = None
+            speaks = False
         header = _QUOTED.match(line)
         if "envelope-from" in line or (header and not _TO.match(line)):
             continue
@@ -92,13 +115,19 @@ def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
         line = _SENDER.sub(" ", _URL.sub(" ", line[:2_000]))
         if behind := _BEHIND.search(line):
             passed_on |= {*find_addresses(line[: behind.start()]), *last}
-        before_words = _WORDS_OF_SERVER.split(line[:2_000], maxsplit=1)[0]
+        before_words = "" if speaks and not behind else _WORDS_OF_SERVER.split(line, maxsplit=1)[0]
         addresses = find_addresses(line)
+        if begun is None and addresses:
+            begun = indent
+        goes_on = speaks
+        speaks = speaks or (begun is not None and before_words != line)
         last = addresses or (last if line.strip() else [])
         for address in addresses:
             if address.lower() in not_these or is_role(address) or _is_contact(line, address):
                 continue
-            is_named = address in before_words or (_VERDICT.match(line) and not listed)
+            is_named = address in before_words or (
+                _VERDICT.match(line) and not listed and not goes_on
+            )
             place = quoted if header else named if is_named else spoken
             place[address] = None
     for address in passed_on:
@@ -127,7 +156,7 @@ def _is_contact(line: str, address: str) -> bool:
 
 def find_reason(notice: str, address: str) -> str:
     """Collect the lines of a notice that say why `address` failed; all of it where none does."""
-    lines = [line.strip() for line in notice.splitlines()[:LINES_AT_MOST]]
+    lines = notice.splitlines()[:LINES_AT_MOST]
     address_key = address.lower()
     reasons: list[str] = []
     for number, line in enumerate(lines):
@@ -137,14 +166,17 @@ def find_reason(notice: str, address: str) -> str:
     without = re.sub(re.escape(address_key), " ", reason, flags=re.I)
     if _WORD.search(without) or find_code(without):
         return reason
-    return " ".join(line for line in lines if line)
+    return " ".join(line.strip() for line in lines if line.strip())
 
 
 def _read_below(lines: list[str], number: int, address_key: str) -> str:
     """Join a line and those below it, up to the next address or the end of its words."""
-    block = [lines[number]]
-    has_words = bool(_WORD.search(lines[number].lower().replace(address_key, "")))
-    for line in lines[number + 1 : number + 1 + LINES_BELOW]:
+    first = lines[number]
+    block = [first.strip()]
+    has_words = bool(_WORD.search(first.lower().replace(address_key, "")))
+    for raw in lines[number + 1 : number + 1 + LINES_BELOW]:
+        line = raw.strip()
+        goes_on = has_words and measure_indent(raw) > measure_indent(first)
         if not line:
             if has_words:
                 break
@@ -157,6 +189,7 @@ def _read_below(lines: list[str], number: int, address_key: str) -> str:
         if (
             re.match(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?:?(?:\s|$)", line)
             and address_key not in line.lower()
+            and not goes_on
         ):
             break
         block.append(line)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.policy import compat32
 
@@ -19,13 +19,19 @@ from newsletter.bounces.dsn import find_status_part, read_dsn, read_groups
 from newsletter.bounces.evidence import collect_evidence
 from newsletter.bounces.meaning import join_lines, judge_reason
 from newsletter.bounces.mime import Part, parse_message
-from newsletter.bounces.notice import find_origin, find_reason, find_recipients
+from newsletter.bounces.notice import (
+    find_origin,
+    find_quoted_recipients,
+    find_reason,
+    find_recipients,
+)
 from newsletter.bounces.other_mail import (
     RECEIPT_TYPE,
     asks_to_leave,
     is_receipt,
     read_other_mail,
 )
+from newsletter.bounces.providers.ses import read_mailed_notification
 from newsletter.bounces.recognize import is_bounce, is_delay, is_success, read_notice
 from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
@@ -90,6 +96,8 @@ def _read_results(message: Part, evidence: ReportEvidence, data: bytes) -> list[
     complaint = read_complaint(message, evidence)
     if complaint is not None:
         return complaint
+    if notified := read_mailed_notification(message.text() if not message.parts else ""):
+        return [replace(result, evidence=evidence) for result in notified]
     if is_receipt(message):
         return _read_rejection(message, evidence) or read_other_mail(message, evidence)
     return list(
@@ -202,6 +210,13 @@ def _guess_recipients(message: Part, notice: str, evidence: ReportEvidence) -> l
         find_recipients(notice, not_these=writers | ours)
         or find_returned_recipients(message)
         or find_addresses(" ".join(_TO_ONESELF.findall(notice[:20_000])))
+        or [
+            address
+            for part in message.walk()
+            if part.content_type == "text/plain" and not part.parts
+            for address in find_quoted_recipients(part.text())
+            if address.lower() not in ours
+        ][:1]
     )
 
 

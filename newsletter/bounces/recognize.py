@@ -19,6 +19,9 @@ _SYSTEM = re.compile(
     r"mailsystem|mmdf|delivery service|zustellsystem|internet mail|inet_mail|mail server",
     re.I,
 )
+_PARCEL = re.compile(
+    r"\bparcels?\b|\bpackage\b|\bpaket|\bcolis\b|\bpaquete\b|\bpacco\b|\bpakket", re.I
+)
 _DAEMON = re.compile(r"mail(?:er)?-?daemon@", re.I)
 _SUBJECT = re.compile(
     r"undeliver|non[- ]?deliver|deliver\w{0,5} (?:status|fail|error|problem|report|notif|has "
@@ -53,8 +56,9 @@ _BODY = re.compile(
     r"undeliverable|undelivered|permanent (?:fatal )?errors?|did not reach the following|"
     r"delivery to the following|failed to deliver|was not delivered|delivery (?:has )?failed|"
     r"konnte nicht zugestellt|nicht zugestellt werden|n.a (?:pas )?pu .tre|not been delivered|"
-    r"returned to sender|have delivery problems|no se (?:ha )?pud|following (?:address|"
-    r"recipient)|failed recipients?\b|has been returned because",
+    r"has not (?:been )?delivered|returned to sender|have delivery problems|"
+    r"no se (?:ha )?pud|following (?:address|recipient)|failed recipients?\b|"
+    r"has been returned because",
     re.I,
 )
 _DELAY_SUBJECT = re.compile(
@@ -68,6 +72,13 @@ _DELAY = re.compile(
     r"nicht zugestellt|weiterhin versuch",
     re.I,
 )
+_STILL_TRYING = re.compile(
+    r"will (?:keep trying|(?:re)?try) for \d{1,3} more|notified if the delivery fails perm|"
+    r"not a permanent error",
+    re.I,
+)
+"""What a mail system says that goes on, whatever else it quotes."""
+
 _CONDITION = re.compile(
     r"\b(?:if|falls|wenn|si|should) [^.\n]{0,100}(?:permanent|fail|endg|d.finitiv)\w{0,12}", re.I
 )
@@ -85,6 +96,9 @@ _DELIVERED = re.compile(
     re.I,
 )
 """A report of success; words about what "could not be delivered" are a failure's."""
+
+_PASSED_ON = re.compile(r"(?:relayed to mailer|delivered to mailbox)\b", re.I)
+_FAILED = re.compile(r"fail|\b[45]\d\d[ -]", re.I)
 
 _FINAL = re.compile(
     r"giving up|permanent|has been returned|could not be delivered after|delivery has failed|"
@@ -124,9 +138,12 @@ def is_bounce(message: Part) -> bool:
     named = bool(_SYSTEM.search(message.get("from")))
     system = named or message.get("return-path").strip() == "<>"
     if not system and (
-        message.get("in-reply-to") or is_answer(message) or is_foreign_bulk(message)
+        message.get("in-reply-to")
+        or is_answer(message)
+        or is_foreign_bulk(message)
+        or _PARCEL.search(read_notice(message)[:1_000])
     ):
-        return False  # somebody quotes a bounce, or sells something
+        return False  # somebody quotes a bounce, sells something, or cannot deliver a parcel
     about = bool(_SUBJECT.search(message.get("subject")))
     if system and about:
         return True
@@ -148,7 +165,7 @@ def _is_daemon(message: Part) -> bool:
 
 def is_delay(subject: str, notice: str) -> bool:
     """Tell whether a mail system says that it goes on trying."""
-    if _DELAYED.search(subject):
+    if _DELAYED.search(subject) or _STILL_TRYING.search(notice):
         return True
     if _FINAL.search(_CONDITION.sub(" ", notice)):
         return False
@@ -157,4 +174,6 @@ def is_delay(subject: str, notice: str) -> bool:
 
 def is_success(subject: str, notice: str) -> bool:
     """Tell whether a mail system says that a message has arrived."""
+    if _PASSED_ON.search(notice) and not _FAILED.search(notice):
+        return True
     return bool(_SUCCESS.search(subject) and _DELIVERED.search(notice))

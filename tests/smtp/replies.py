@@ -71,6 +71,22 @@ END 554 30 Sorry, your message to nobody@example.org cannot be delivered. This m
 550 #5.1.0 Address rejected nobody@example.org: user unknown
 550 5.1.1 Recipient address rejected: {Gateway} User does not exist
 550 Requested action not taken: mailbox unavailable For explanation visit https://postmaster.gmx.net/en/case?c=r0601&i=recipient&v=x&r=1M
+553 Invalid/inactive user
+550 Error 60: No mailbox
+550 <nobody@example.org>, destin. sconosciuto
+550 Questo indirizzo non esiste
+550 mailbox <nobody@example.org> unavailable
+552 <nobody@example.org> is a disabled mailbox
+551 <nobody@example.org> is a deactivated mailbox
+554 RCPT (nobody@example.org) dosn't exist
+554 Rcpt <nobody@example.org> does not exist
+550 Esta casilla ha expirado por falta de uso.
+550 #5.1.0 Address rejected. (in reply to RCPT TO command)
+550 Rule imposed mailbox access for nobody@example.org refused: user invalid
+550 mail receiving disabled
+550 5.1.1 L'utilisateur nobody ne figure pas dans l'annuaire
+550 Unrecognised O/R name
+550 User does not have a mailbox on this system
 """
 
 DOMAIN = """
@@ -87,6 +103,8 @@ DOMAIN = """
 550 Domain does not exist
 550 5.1.2 The recipient domain is unknown
 550 unrouteable mail domain "example.invalid"
+550 RCPT address has non-existant domain example.invalid
+550 Illegal host/domain name found
 """
 
 MAILBOX_FULL = """
@@ -120,6 +138,15 @@ END 554 delivery error: dd Requested mail action aborted: exceeded storage alloc
 550 5.2.1 Mailbox temporarily unavailable: account is locked
 421 4.7.1 Messages to x@example.org deferred due to excessive volume. Try again later
 432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded
+552 Mailbox limit exeeded for this email address
+552 Permanent failure, user is over quote
+550 收件人空间不足
+550 NOACTIVITY: Sorry, no recipient activity since 2019-04-01
+550 Mailbox nobody@example.org is locked due to inactivity for more than 180 days
+550 Mailbox is blocked due to long-time inactivity
+552 The recipient's mailbox has reached its maximum size
+552 5.2.2 Their inbox is full, or it's getting too much mail right now.
+552 Ящик получателя переполнен
 """
 
 RECIPIENT_POLICY = """
@@ -135,6 +162,9 @@ END 550 5.7.1 Blocked by the recipient
 END 406 You tried to send to a recipient that has been marked as inactive.
 550 5.7.193 UserNotFound; the sender may not reach this Teams channel: external senders are not allowed
 550 Members-only list: you are not a member of this list
+550 5.7.1 Blacklisted by recipient
+550 5.7.1 Policy rejection on the target address
+554 5.7.105 SenderFilterAgent; Sender denied as sender's email address is on SenderFilterConfig list
 """
 
 QUOTA = """
@@ -183,6 +213,10 @@ END 550 Sending quota for your plan exceeded, upgrade your plan
 550 Limite d'envoi atteinte, réessayez dans une heure
 451 4.7.1 Vous avez dépassé le nombre maximal de messages par jour
 550 Not enough credits to send this email
+454 4.7.1 Sender is overlimit
+550 Przekroczono limit wysłanych wiadomości na godzinę
+550 Превышен лимит отправки писем в час
+451 MI:SFQ 163 smtp9,please see http://mail.163.example/help/help_spam_16.htm
 """
 
 PACE = """
@@ -209,6 +243,8 @@ MAIL 454 4.7.0 Throttling failure: Maximum sending rate exceeded
 450 too fast, slow down
 MAIL 451 4.4.5 Server busy: message rate exceeded
 554 5.7.1 You are sending too many emails at once
+421 HL:IFC 163 mx8, please see http://mail.163.example/help
+450 MI:DMC 163 mx8
 """
 
 CONNECTIONS = """
@@ -224,6 +260,7 @@ MAIL 432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded
 CONNECT 421 Maximum number of concurrent connections exceeded
 550 5.7.1 Too many sessions opened from your account
 MAIL 454 4.7.0 Too many login attempts, please try again later
+421 HL:ICC 163 mx8, please see http://mail.163.example/help
 """
 
 ACCOUNT = """
@@ -260,6 +297,9 @@ END 420 Domain example.org is not allowed to send: your account is disabled. Ple
 550 Access denied - your subscription has expired
 550 5.7.1 Unable to relay for x@example.org
 550 SMTP sending is disabled for this mailbox
+550 Domain example.com has an outgoing mail suspension. Message discarded.
+550 5.1.1 <bounces@example.com>: unauthorized sender
+451 Requested mail action not taken: too much fail authentication
 """
 
 SENDER = """
@@ -276,6 +316,8 @@ MAIL 550 unknown user
 MAIL 550 5.1.1 mailbox unavailable
 550 Absenderadresse abgelehnt
 MAIL 501 5.1.7 Invalid address
+550 Sender me@example.com has no A, AAAA, or MX DNS records. 0_1
+550 5.2.0 Header from and envelope from do not match the authenticated mailbox
 """
 
 AUTHENTICATION = """
@@ -297,6 +339,7 @@ END 554 5.7.9 Message not accepted for policy reasons: DKIM signature failed
 MAIL 530 Must issue a STARTTLS command first
 END 550 5.7.23 SPF validation failed
 421 4.7.29 This message was not sent over a TLS connection: TLS required
+474 example.org no DNS A-data returned
 """
 
 REPUTATION = """

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -120,6 +121,22 @@ def read_ses(message: SnsMessage) -> Iterator[ProviderEvent]:
         evidence = replace(read_headers(mail.get("headers")), sent_to=(get_text(mail, "source"),))
     for number, result in enumerate(_read_results(row, kind)):
         yield ProviderEvent(f"{message.id}/{number}", result, evidence)
+
+
+def read_mailed_notification(text: str) -> list[BounceResult]:
+    """Read a notification that SNS sent by mail; empty where it is about nobody, or is none."""
+    text = text.lstrip()
+    if not text.startswith("{"):
+        return []
+    try:
+        row, _ = json.JSONDecoder(strict=False).raw_decode(text)
+    except (ValueError, RecursionError):
+        return []
+    kind = get_text(row, "notificationType") or get_text(row, "eventType")
+    try:
+        return list(_read_results(row, kind))
+    except NotReadable:
+        return []
 
 
 def _read_results(row: dict[str, Any], kind: str) -> Iterator[BounceResult]:

@@ -87,7 +87,7 @@ _NOT_THE_ACCOUNT = (
 _MAILBOX_WORDS = (
     r"mail ?box|inbox|mail ?drop|folder|storage|space|disk|user|recipient|account|full|over ?quota|"
     r"voll|speicher|postfach|boite|buzon|casella|receiv|address|busy|thread|messages to|"
-    r"home directory"
+    r"home directory|收件人|邮箱|ящик|получател"
 )
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "t": 86_400, "j": 86_400}
 
@@ -237,9 +237,10 @@ def _match_recipient_denied(status: str, plain: str) -> Cause | None:
     denied = "access denied" in plain and _RECIPIENTS_REJECTED.search(plain)
     if status == "5.4.1" and denied:
         return Cause.MAILBOX
+    words = plain.partition("(in reply to")[0]  # Postfix
     if (
         status == "5.1.0"
-        and plain.rstrip(" @.:").endswith(("address rejected", "recipient rejected"))
+        and words.rstrip(" @.:").endswith(("address rejected", "recipient rejected"))
         and "sender" not in plain
     ):
         return Cause.MAILBOX

@@ -35,7 +35,8 @@ MAILBOX_BUSY = Rule(
         r"(?:quickly|at a rate|too (?:many|much)|high rate)",
         r"(?:recipient|mailbox|user)\S{0,3} .{0,30}(?:receive|receiving) (?:rate |message "
         r")?limit",
-        r"messages to @ deferred due to excessive volume|recipient thread limit",
+        r"messages to @ deferred due to excessive volume|recipient thread limit|"
+        r"getting too much mail",
         r"command output: .{0,30}quota exceeded|disk ?quota exceeded|too much mail stored",
         r"(?:too many messages|zu ?viele mails) (?:on the server|auf dem server|in (?:the "
         r")?mailbox)",
@@ -71,6 +72,8 @@ RECIPIENT_REFUSES = Rule(
         r"inactive recipient|marked as inactive|address is on the suppression list|(?:account|"
         r"sending)\S{0,3} suppression list|is suppressed",
         r"mailbox delivery (?:restricted|failure) (?:by )?policy|sender not authenticated for",
+        r"black-? ?listed by (?:the )?recipient|polic\w{1,4} .{0,20}on the target address|"
+        r"senderfilterconfig",
         r"external senders|internal (?:senders|use|mail) only|recipient preferences|\brcp-p2\b|"
         r"closed (?:\w{1,20} )?list|rejected by (?:the )?recipients?\b(?! (?:domain|server))",
     ),
@@ -130,8 +133,8 @@ NO_SUCH_DOMAIN = Rule(
         r"accept (?:any )?(?:e-?mail|mail)|accepts no (?:e-?mail|mail)|never (?:sends|accepts)|"
         r"existiert nicht)",
         r"domain name .{0,40}does not appear to be registered",
-        r"(?:unknown|no such|invalid|non.?existent|bad) (?:recipient |destination )?(?:domain|"
-        r"host)(?!.{0,20}(?:helo|client))",
+        r"(?:unknown|no such|invalid|non.?exist[ae]nt|bad|illegal) (?:recipient |destination "
+        r")?(?:domain|host)(?!.{0,20}(?:helo|client))",
         r"couldn.t find any host|bad destination (?:system|domain|host)|unrouteable (?:mail "
         r")?domain",
         r"mx (?:records?|hosts?) .{0,40}(?:point to non|non-?exist|not found|invalid|unresolv)",
@@ -147,7 +150,9 @@ FULL_MAILBOX = Rule(
     "full)); web.de (Speichervolumen ueberschritten); T-Online (Over STORAGE quota); qmail (qq "
     "trouble)",
     (
-        r"over ?quota|overquota|overquotatemp|overquotaperm|out of quota",
+        r"over ?quota|overquota|overquotatemp|overquotaperm|out of quota|over quote\b",
+        r"(?:mailbox|inbox) (?:size )?limit ex\w{1,8}|(?:mailbox|inbox) .{0,20}reached .{0,10}"
+        r"maximum size|空间不足|邮箱已满|ящик .{0,20}переполнен",
         r"quota .{0,30}(?:exceed|exhaust|full|reach|viol|over|limit)|quotaexceeded|"
         r"(?:exceed\w{0,12}|over|above|beyond|uberschr\w{1,12}|ueberschr\w{1,12}|depass\w{1,12}) "
         r".{0,50}(?:quota|storage|speicher\w{0,12}|disk|space)|disk ?(?:quota|full)|quota (?:of|"
@@ -214,6 +219,12 @@ NO_SUCH_MAILBOX = Rule(
         r"(?:listed|found) in .{0,20}(?:directory|domino|address book|table)",
         r"in (?:local|virtual|relay)\w{0,12} (?:recipient|mailbox|alias)\w{0,12} table|not "
         r"handled here",
+        r"invalid/inactive user|\bno mailbox$|(?:does not|doesn.t) have a mailbox|unrecogni[sz]ed "
+        r"o/r name|mail receiving disabled",
+        r"mailbox @ (?:is )?unavailable|rcpt \(?@\)? (?:does not|doe?sn.t) exist",
+        r"is an? (?:disabled|deactivated|deleted|closed|expired) (?:mailbox|account|user|address)",
+        r"destin\w{0,8}\.? sconosciut|indirizzo non (?:esiste|valido)|casilla .{0,10}expirado|ne "
+        r"figure pas dans l.annuaire",
         r"no longer (?:works|employed|with (?:us|the)|here|in (?:use|service|our employ)|valid|"
         r"available|active|on (?:this )?server)",
         r"(?:user|recipient|mailbox|person) (?:has )?(?:moved|left|gone)|user not local|not a "

@@ -66,6 +66,11 @@ RULES: tuple[Rule, ...] = (
 
 LOOSE_RULES: tuple[Rule, ...] = (
     Rule(
+        Cause.MAILBOX_FULL,
+        "Exim hosts (blocked due to inactivity): a mailbox that is open again once it is used",
+        (r"(?:due to|because of) .{0,20}inactivity|no recipient activity",),
+    ),
+    Rule(
         Cause.POLICY,
         "RFC 3463 X.7.1; GMX and IONOS (Reject due to policy restrictions); Postfix access(5) "
         "(Access denied); Exim (Administrative prohibition); iCloud (local policy)",

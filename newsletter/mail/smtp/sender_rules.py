@@ -26,7 +26,7 @@ TOO_MANY_CONNECTIONS = Rule(
     "Exchange Online (432 4.3.2 sender thread limit); Postfix anvil(8), TUNING_README; Orange "
     "(OFR004_104 Trop de connexions); SendGrid (450 too frequent connects); Dovecot Submission",
     (
-        r"too many .{0,40}(?:connections?|sessions?|connects|login)",
+        r"too many .{0,40}(?:connections?|sessions?|connects|login)|\bhl:icc\b",
         r"too frequent connect",
         r"(?:concurren\w{0,12}|simultan\w{0,12}|parallel\w{0,12}|gleichzeitig\w{0,12}) "
         r".{0,30}(?:connection|session|verbindung|connexion|limit)",
@@ -45,7 +45,7 @@ SENDING_RATE = Rule(
     (
         r"(?:sending|send|messages?|mail|delivery|submission) rate",
         r"(?:per|pro|par|je) (?:second|sekunde|seconde|minute)\b",
-        r"sending too (?:fast|quickly)",
+        r"sending too (?:fast|quickly)|\bhl:ifc\b|\bmi:dmc\b|\brp:drc\b",
     ),
 )
 
@@ -93,7 +93,9 @@ SENDING_QUOTA = Rule(
         r"envoyes)\b.{0,40}(?:depass|attein|maxim|par|autoris)",
         r"(?:limite|quota|nombre) .{0,60}par (?:heure|jour|mois)",
         r"(?:limite|quota) .{0,20}d.envoi",
-        r"(?:limite|cuota) de envio|limite (?:di|d.)? ?invio",
+        r"(?:limite|cuota) de envio|limite (?:di|d.)? ?invio|(?:sender|user|account) (?:is )?over ?"
+        r"limit|\bmi:sfq\b",
+        r"limit\w{0,3} .{0,10}wys[lł]an|лимит\w{0,3} .{0,10}(?:отправ|исходящ)",
     ),
 )
 
@@ -116,7 +118,8 @@ BLOCKLISTED = Rule(
         r"\((?:con|dyn|rly|hvu|sna|hvip|dns):\w\d{1,2}\)|\b(?:hl|mi|rp|wm):[a-z]{3}\b|aup#|"
         r"\bcxbl|\bbl\d{6}\b",
         r"a problem occurred\W{1,3}ask your postmaster",
-        r"black-? ?list|block-? ?list|deny-? ?list|threat list|reputation|spamhaus|spamcop|"
+        r"black-? ?list(?!ed by (?:the )?recipient)|block-? ?list|deny-? ?list|threat list|"
+        r"reputation|spamhaus|spamcop|"
         r"\bdnsbl\b|barracuda|black ip|unusual rate of|suspected bounce attack",
     ),
 )
@@ -164,7 +167,8 @@ ACCOUNT_REFUSED = Rule(
         r"review)",
         r"(?:sending|outgoing|outbound|smtp|relay\w{0,12}|submission|mail service)\S{0,3} "
         r".{0,30}(?:disabled|suspended|paused|blocked|deactivated|not (?:enabled|activated))",
-        r"unusual sending activity|bad outbound sender|sender address blocked|outbound spam",
+        r"outgoing mail suspen|too much fail authentication|unusual sending activity|bad outbound "
+        r"sender|sender address blocked|outbound spam",
         r"not (?:allowed|permitted|authori[sz]ed|eligible|entitled) to (?:send|relay|submit)",
         r"(?:may|can ?|do|does|is) ?not .{0,20}permission to (?:send|relay|submit)|send ?as "
         r"?denied|sendas",
@@ -214,6 +218,7 @@ SENDER_REFUSED = Rule(
         r"unroute?able sender|badmailfrom|bad ?sender|absender\w{0,12}.{0,40}(?:abgelehnt|"
         r"ungultig|unbekannt|"
         r"existiert|nicht)|expediteur .{0,40}(?:rejet|refus|inconnu|invalide)",
+        r"has no a, aaaa,? or mx|(?:header|envelope) from .{0,40}(?:not match|mismatch)",
         r"domain of sender|sender.s domain|spoofed sender|sender is unvalidated",
     ),
 )
@@ -234,7 +239,8 @@ NOT_AUTHENTICATED = Rule(
         r"my name was rejected|invalid ip for|(?:helo|ehlo).{0,60}(?:reject|invalid|not found|"
         r"unknown|resol|refus|mismatch|bad|bogus|"
         r"fully|syntax|command)|bad helo",
-        r"client host rejected: (?:cannot|can.t) find|does not match .{0,30}(?:dns|ip|hostname)",
+        r"no dns a-data|client host rejected: (?:cannot|can.t) find|does not match .{0,30}(?:dns|"
+        r"ip|hostname)",
         r"(?:must|required|requires?) .{0,20}(?:\btls\b|\bssl\b|starttls|encrypt)|\btls (?:is "
         r")?required|starttls (?:command )?(?:first|required)|encryption (?:is )?(?:required|"
         r"needed)",

@@ -663,6 +663,7 @@ User unknown.
         sender="MAILER-DAEMON@host.example",
         subject="Returned mail: User unknown",
     ),
+    (DEAD, "hard"),
 )
 add(
     "japanese",
