@@ -77,8 +77,7 @@ def send_due(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> i
             if not stop() and not installation.find_hold():
                 in_flight = Counter(message.webhook_id for message in tries.values())
                 for message in _claim_due(env, in_flight):
-                    post = pool.submit(_post, env, message)
-                    tries[post] = message
+                    tries[pool.submit(_post, env, message)] = message
             if not tries:
                 return sent
             for done in wait(tries, return_when=FIRST_COMPLETED).done:
@@ -213,16 +212,17 @@ def _record(env: Environment, message: ClaimedMessage, posted: Posted) -> int:
     """Record the result of a try; return 1 if the message was accepted.
 
     If another worker has taken the message over, the result is that worker's to write, but what was
-    taken was taken.
+    taken was taken. The webhook is locked before its message, as it is where authors change both.
     """
     is_taken = 200 <= posted.status < 300
     with transaction() as session:
+        webhook = session.get(Webhook, message.webhook_id, with_for_update=True)
         stored_message = session.get(WebhookMessage, message.id, with_for_update=True)
-        if stored_message is None or stored_message.status is MessageStatus.SENT:
+        if webhook is None or stored_message is None:
             return 0
-        if stored_message.held_until != message.held_until and not is_taken:
+        is_over = stored_message.held_until != message.held_until and not is_taken
+        if is_over or stored_message.status is MessageStatus.SENT:
             return 0
-        webhook = session.get_one(Webhook, stored_message.webhook_id, with_for_update=True)
         stored_message.attempts += 1
         stored_message.held_until = None
         stored_message.code = posted.status or None

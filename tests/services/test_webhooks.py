@@ -6,6 +6,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
@@ -13,16 +14,17 @@ from typing import Any
 
 import pytest
 import time_machine
+from flask import Flask
 from jsonschema_rs import Draft202012Validator
-from sqlalchemy import select, update
+from sqlalchemy import event, select, text, update
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from newsletter.access_vocabulary import NamedRow
 from newsletter.db.direct import DirectConnection
-from newsletter.db.session import reading, transaction
+from newsletter.db.session import db, reading, transaction
 from newsletter.errors import InvalidInput, NotFound
-from newsletter.feeds.post import Poster
+from newsletter.feeds.post import Posted, Poster
 from newsletter.models import (
     Delivery,
     Event,
@@ -454,6 +456,39 @@ def test_what_a_dead_worker_held_is_sent_by_another(
     deliver_all(world, clock)
     assert len(receiver.requests) == 6
     assert set(map(tuple, first_arrivals(receiver).values())) == {("change 0", "change 1")}
+
+
+def test_a_webhook_is_resumed_while_a_try_of_it_ends(
+    app: Flask, world: Environment, receiver: Receiver, database_kind: str
+) -> None:
+    """Two that lock it and its messages in different orders would wait for each other."""
+    view, _ = webhooks.add_webhook(world, receiver.url)
+    webhooks.add_webhook(world, receiver.url, ["entry.sent"])
+    change(world)
+    tried = webhook_delivery._claim(world)[0]
+    webhooks.pause_webhook(world, view.id)
+    waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    tries: list[Future[int]] = []
+
+    def end_try() -> int:
+        with app.app_context():
+            return webhook_delivery._record(world, tried, Posted(500))
+
+    def meet(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE webhook_messages") and not tries:
+            tries.append(pool.submit(end_try))
+            while database_kind == "postgresql" and not tries[0].done():
+                with db.engine.connect() as looking:
+                    if looking.scalar(waits):
+                        return
+
+    with ThreadPoolExecutor(1) as pool:
+        event.listen(db.engine, "before_cursor_execute", meet)
+        webhooks.resume_webhook(world, view.id)
+        event.remove(db.engine, "before_cursor_execute", meet)
+        assert tries[0].result() == 0
+    [row] = [row for row in webhooks.list_messages(view.id) if row.attempts]
+    assert (row.status, row.code) == ("queued", 500)
 
 
 def test_messages_are_replayed_with_their_ids(world: Environment, receiver: Receiver) -> None:
