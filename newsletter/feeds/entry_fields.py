@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 from newsletter.feeds.dates import read_date
@@ -20,6 +20,13 @@ HTML_AT_MOST = 400_000
 DURATION_AT_MOST = 24 * 3600
 """Seconds: a recording of a whole day; what claims to be longer is a mistake."""
 _ADDRESS = re.compile(r"(?<![^\s<>()])[^\s<>()]+@[^\s<>()]+")
+_TAG = re.compile(r"<[^<>]*>")
+_MARKUP = re.compile(r"<(?:a|br|li|p)\b", re.I)
+"""What the notes of a podcast have and `itunes:summary`, the same in plain text, has not."""
+_ESCAPED = re.compile(
+    r"\s*&lt;(?:p|div|h[1-6]|ul|ol|figure|blockquote|img|a|span|section|strong|em|b|i)\b", re.I
+)
+_ESCAPED_END = re.compile(r"(?:&lt;/[a-z][a-z0-9]{0,15}|/)\s?&gt;", re.I)
 _NOWHERE = re.compile(r"https?://nowhere\.invalid(/here/)?")
 
 
@@ -39,13 +46,26 @@ def find_title(item: Any, name: str) -> str:
 
 
 def find_content(item: Any) -> str:
-    """Return the HTML of an entry's content, preferring HTML to other formats."""
+    """Return the HTML of an entry's content, preferring HTML to other formats.
+
+    It is the summary where that has the same words with links and paragraphs.
+    """
     parts = [part for part in item.get("content") or [] if isinstance(part, dict)]
     html = next(
         (part for part in parts if "html" in str(part.get("type"))), parts[0] if parts else {}
     )
     value = as_text(html.get("value"))
-    return (escape_text(value) if str(html.get("type")) == "text/plain" else value)[:HTML_AT_MOST]
+    if str(html.get("type")) != "text/plain":
+        return undo_escaping(value[:HTML_AT_MOST])
+    summary = as_text(item.get("summary"))[:HTML_AT_MOST]
+    is_richer = _MARKUP.search(summary) and len(_TAG.sub("", summary)) >= len(value) / 2
+    return summary if is_richer else escape_text(value)[:HTML_AT_MOST]
+
+
+def undo_escaping(html: str) -> str:
+    """Return HTML as it was meant, if its feed has escaped it once too often."""
+    is_escaped = "<" not in html and _ESCAPED.match(html) and _ESCAPED_END.search(html)
+    return unescape(html) if is_escaped else html
 
 
 def escape_text(text: str) -> str:

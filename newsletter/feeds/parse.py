@@ -34,6 +34,7 @@ from newsletter.feeds.entry_fields import (
     find_raw_id,
     find_title,
     rebase_link,
+    undo_escaping,
 )
 from newsletter.feeds.identity import canonicalize_link, make_identity
 from newsletter.feeds.repair import (
@@ -198,7 +199,7 @@ def _parse_entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
     link = find_link(item, base)
     title = find_title(item, "title") or to_plain_line(item.get("itunes_title"), limit=500)
     content = find_content(item)
-    summary = as_text(item.get("summary"))[:HTML_AT_MOST]
+    summary = undo_escaping(as_text(item.get("summary"))[:HTML_AT_MOST])
     if not (
         link or title or as_text(item.get("title")).strip() or content.strip() or summary.strip()
     ):

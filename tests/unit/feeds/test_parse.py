@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 from datetime import UTC, datetime
+from html import escape
 
 import pytest
 from hypothesis import given, settings
@@ -94,6 +95,32 @@ def test_wordpress_more_ends_the_excerpt() -> None:
         "reading</a>]]></description>"
     )
     assert one(f"<item><title>A</title>{excerpt}</item>").summary_html == "Words &hellip;"
+
+
+@pytest.mark.parametrize("name", ["description", "content:encoded"])
+def test_what_a_feed_escapes_twice_is_what_was_meant(name: str) -> None:
+    written = escape(escape("<p>Rain &amp; <b>snow</b></p>"))
+    space = "xmlns:content='http://purl.org/rss/1.0/modules/content/'"
+    entry = one(f"<item {space}><title>A</title><{name}>{written}</{name}></item>")
+    assert "<p>Rain &amp; <b>snow</b></p>" in (entry.content_html, entry.summary_html)
+
+
+@pytest.mark.parametrize(
+    "words", ["<p>Use &lt;p&gt; and &lt;/p&gt;.</p>", "a &lt; b", "&lt;p&gt; is a tag"]
+)
+def test_words_about_html_stay_words(words: str) -> None:
+    entry = one(f"<item><title>A</title><description><![CDATA[{words}]]></description></item>")
+    assert words in (entry.content_html, entry.summary_html)
+
+
+def test_notes_of_a_podcast_keep_their_links() -> None:
+    space = "xmlns:itunes='http://www.itunes.com/dtds/podcast-1.0.dtd'"
+    notes = '<p>With <a href="https://guest.example/">Ben</a>.</p>'
+    entry = one(
+        f"<item {space}><title>A</title><description><![CDATA[{notes}]]></description>"
+        "<itunes:summary>With Ben.</itunes:summary></item>"
+    )
+    assert entry.content_html == notes
 
 
 @pytest.mark.parametrize(
