@@ -28,6 +28,8 @@ _KINDS = (
     "instagram-embed-wrap",
     "comment",
     "native-video-embed",
+    "native-audio-embed",
+    "poll-embed",
 )
 """Classes of such boxes."""
 
@@ -83,8 +85,12 @@ def _write_attrs(kind: str, values: dict[str, Any]) -> str:
         case "comment":
             note = values.get("comment")
             return _write_note(note) if isinstance(note, dict) else ""
-        case "native-video-embed":  # its address is known to its page alone
-            return '<p><a href=""><strong>▶ Video</strong></a></p>'
+        case "native-video-embed":  # its address is known to its page alone, as those below
+            return '<video src="#"></video>'
+        case "native-audio-embed":
+            return '<audio src="#"></audio>'
+        case "poll-embed":
+            return '<iframe src="#"></iframe>'
         case "latex-rendered":
             formula = _read_text(values.get("persistentExpression"))
             return f"<p><code>{formula}</code></p>" if formula else ""

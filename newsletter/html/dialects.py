@@ -43,13 +43,17 @@ _TURNED = re.compile(
 _TOUCHING = re.compile(
     r"(?<=[^\s>])((?:</(?:span|label|time|small|strong|b|s|del|em|a)>){1,3})"
     r"(?=<(?:label|time)\b|<span\b[^<>]{0,300}?\bclass=[\"'](?!hljs|token|cm-|mtk)[^\"'<>]{0,200}?"
-    r"(?:__(?!icon|sign|curr|sep)|(?<!\w)(?:description|desc|subtitle|label|count|date|author|price|"
-    r"tag|meta|item|excerpt|source|domain|duration)s?(?![\w-]))[^<>]{0,300}>(?:[\w#€£$“]|<(?!/)))",
+    r"(?:__(?!icon|sign|curr|sep)|(?<!\w)(?:description|desc|subtitle|title|name|label|count|date|"
+    r"author|price|tag|meta|item|excerpt|source|domain|duration|percent|value|number|amount|score|bar)s?(?![\w-]))[^<>]{0,300}>[\w#€£$“<])",
     re.I,
 )
 """The end of words that a style holds apart from the next, which have a class of their own."""
 _NOTHING = re.compile("(?<=>)[\u200b\u200d\u2060]+|[\u200b\u2060]+(?=<)")
 """Letters without width at the edge of an element, as Webflow writes for an empty paragraph."""
+_READING = re.compile(
+    r"(?<!</rp>)(<rt\b[^<>]*>)([^<>]{1,100})(?=</rt|</ruby|<rt\b|<rb\b|</?rtc)", re.I
+)
+"""How a word is read, small above it: in brackets behind it, where its author wrote none."""
 _VALUE = re.compile(r"""(?<![\w-])([a-z-]{1,40})\s{0,9}=\s{0,9}(?:"([^"<>]*)"|'([^'<>]*)')""", re.I)
 
 
@@ -65,6 +69,8 @@ def write_plainly(html: str) -> str:
     if "<area" in lowered:
         html = replace_first(html, _AREA, _write_area)
     html = _NOTHING.sub("", _TOUCHING.sub(r"\1 ", html))
+    if "<rt" in lowered:
+        html = _READING.sub(r"\1（\2）", html)
     html = _TYPED.sub(r"<\1code", _STRUCK.sub(r"<\1s", html))
     return _OLD_LIST.sub(r"<\1ul", html)
 

@@ -40,9 +40,10 @@ HEAVY_FROM = 4
 _FILE_NAME = re.compile(r"-(\d{2,4})x(\d{2,4})\.\w{3,4}(?:$|\?)")
 _FILE_WIDTH = re.compile(
     r"/max/(\d{2,4})/|/w(\d{2,4})-h\d{2,4}[/-]|/size/w(\d{2,4})/|[,/]w_(\d{2,4}),|"
+    r"\._S[LXY](\d{2,4})_|"
     r"[?&](?:amp;)?w=(\d{2,4})(?:$|&)|/s(\d{3,4})/"
 )
-"""Widths in addresses: of Medium, Blogger, Ghost, Substack and WordPress's own service."""
+"""Widths in addresses: of Medium, Blogger, Ghost, Substack, Amazon, WordPress's own service."""
 _CODE = re.compile(r"/([0-9a-f]{2,6}(?:-[0-9a-f]{2,6}){0,9})\.(?:png|svg)(?:$|\?)")
 _LENGTH = re.compile(r"\s*\+?(\d{1,4})(?!\d)(?:\.\d*)?\s*(%?)")
 _COUNTERS = re.compile(

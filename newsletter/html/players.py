@@ -214,6 +214,8 @@ def _read_map(url: str, host: str) -> FramePage | None:
     named = _PLACE.search(parts.query)
     point = _POINT.search(parts.query)
     place = unquote(named[1].replace("+", " ")) if named else query.get("q", [""])[0]
+    if re.fullmatch(r"/maps/d/(?:u/\d/)?embed", parts.path):  # a map that somebody drew
+        return FramePage(MediaKind.PAGE, "Google Maps", url.replace("/embed", "/viewer", 1))
     target = place or (f"{point[2]},{point[1]}" if point else "")
     page = "https://www.google.com/maps/search/?api=1&query=" + quote(target, safe=",")
     return FramePage(MediaKind.PAGE, "Google Maps", page if target else url, place)

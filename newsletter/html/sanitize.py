@@ -41,6 +41,9 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^<>]*?(/?)>")
 _IMG = re.compile(r"<img\b[^<>]*>", re.I)
 ADDRESS_AT_MOST = 8000
 """Characters: what browsers and servers take as an address (RFC 9110 section 4.1)."""
+BASE_WITHIN = 10_000
+"""Characters at the start of a page that are searched for a `<base>`."""
+_BASE = re.compile(r"""<base\s[^<>]{0,200}?href\s{0,9}=\s{0,9}["']?([^"'<>\s]{1,2000})""", re.I)
 LEAD_AT_LEAST = 100
 """Pixels: a narrower picture is not shown beside a post's title."""
 FRAME_ADDRESSES = (
@@ -205,7 +208,7 @@ def clean_html(html: str, *, base_url: str) -> str:
         tags=_CARRIERS,
         clean_content_tags=_NOT_CONTENT,
         attributes=_CARRIED,
-        attribute_filter=_make_filter(base_url),
+        attribute_filter=_make_filter(base_url, _find_base(html, base_url)),
         strip_comments=True,
         link_rel=None,
         url_schemes={"http", "https", "mailto", "tel"},
@@ -242,10 +245,20 @@ def _is_too_deep(html: str) -> bool:
     return False
 
 
-def _make_filter(base_url: str) -> Callable[[str, str, str], str | None]:
-    """Return the function that nh3 calls with a tag, an attribute and its value."""
+def _find_base(html: str, base_url: str) -> str:
+    """Return the address that relative ones start from: the one in a `<base>`, or `base_url`."""
+    named = _BASE.search(html[:BASE_WITHIN])
+    return (make_absolute(unescape(named[1]), base_url=base_url) if named else None) or base_url
+
+
+def _make_filter(here_url: str, named_url: str) -> Callable[[str, str, str], str | None]:
+    """Return the function that nh3 calls with a tag, an attribute and its value.
+
+    `here_url` is the post's page, `named_url` the one that its addresses start from.
+    """
 
     def keep(tag: str, attribute: str, value: str) -> str | None:
+        base_url = here_url if value.startswith("#") else named_url
         if len(value) > ADDRESS_AT_MOST and attribute in ("href", *_ADDRESSES):
             return None
         if attribute == "href":

@@ -53,8 +53,23 @@ _CHECKED = re.compile(r"\schecked\b", re.I)
 _TASK_ITEM = re.compile(r"""<li\b[^<>]*\sdata-checked=["'](true|false)["'][^<>]*>""", re.I)
 
 
+_WORDLESS = re.compile(
+    r"(<a\s[^<>]{1,2000}>)((?:\s|<(?!/?(?:a|img)\b)[a-z/][^<>]{0,2000}>){0,40})(?=</a\s{0,9}>)",
+    re.I,
+)
+"""A link with nothing in it but icons."""
+_NAME = re.compile(
+    r"""\s(?:aria-label|title)\s{0,9}=\s{0,9}(?:"([^"<>]{1,200})"|'([^'<>]{1,200})')""", re.I
+)
+_LEADS_AWAY = re.compile(
+    r"""\shref\s{0,9}=\s{0,9}["'](?:https?:|mailto:|tel:|[/.\w])[^"'<>\s#]{0,2000}["']""", re.I
+)
+"""An address that is no place of its page."""
+
+
 def write_signs(html: str) -> str:
     """Return `html` with letters for ticks, crosses, stars and boxes of tasks."""
+    html = _WORDLESS.sub(_name_link, html)
     html = _ICON.sub(lambda match: _choose_sign(match[2]) or match[0], html)
     if "<svg" in html:
         html = _DRAWN.sub(lambda match: _choose_sign(match[1]) + match[0], html)
@@ -67,3 +82,11 @@ def write_signs(html: str) -> str:
 
 def _choose_sign(classes: str) -> str:
     return next((sign for sign, pattern in _SIGNS if pattern.search(classes)), "")
+
+
+def _name_link(match: re.Match[str]) -> str:
+    """Return a link of icons alone with its name, unless it leads to a place of its page."""
+    name = _NAME.search(match[1])
+    if not name or not _LEADS_AWAY.search(match[1]):
+        return match[0]
+    return f"{match[0]}{name[1] or name[2]}"

@@ -22,7 +22,7 @@ _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _CARD = re.compile(r"<a [^<>]*>(?:<img[^<>]*><br>)?<strong>[▶♫↗] [^<>]*</strong></a>")
 _BUTTON = re.compile(r'<a class="button"[^<>]*>[^<]*</a>')
 _FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:\?|$)", re.I)
-_POWERS = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
+_POWERS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 _ENDS = tuple('.!?…:;。！？؟۔»”"')
 
 
@@ -196,11 +196,11 @@ class _TextWriter(HTMLParser):
         text = _SPACE.sub(" ", data)
         if self.out and self.out[-1].startswith(" <") and text[:1].isalnum():
             text = f" {text}"
-        if self.raised and re.fullmatch(r"[\d+-]{1,4}", text):
+        if self.raised and re.fullmatch(r"[\d+−-]{1,4}", text):
             text = text.translate(_POWERS)
-        if not self.silent and not (
-            text == " " and self.out and self.out[-1].endswith(("\n", " "))
-        ):
+        if self.out and self.out[-1].endswith(("\n", " ")):
+            text = text.lstrip(" ")
+        if not self.silent and text:
             self.out.append(text)
 
 

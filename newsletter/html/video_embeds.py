@@ -91,7 +91,8 @@ def _is_of_site(page: str, url: str) -> bool:
 
 def describe_file(kind: MediaKind, url: str, title: str = "", picture: str = "") -> Media:
     """Return the film or sound in the file at `url`, named by its title or else its file's name."""
-    name = unquote(urlsplit(url).path.rpartition("/")[2]) or urlsplit(url).hostname or ""
+    name = unquote(urlsplit(url).path.rpartition("/")[2])
+    name = name if "." in name else (urlsplit(url).hostname or "").removeprefix("www.")
     return Media(kind, url, title.strip() or name, picture)
 
 

@@ -91,6 +91,15 @@ def test_paragraphs_and_items_without_an_end_stay_apart() -> None:
     assert html.count("<li>") == 300
 
 
+def test_addresses_start_from_the_base_that_a_page_names() -> None:
+    page = '<html><head><base href="https://other.test/d/"></head><body>{}</body></html>'
+    html = clean_html(
+        page.format('<a href="x">x</a><a href="#top">Up to the top</a>'), base_url=BASE
+    )
+    assert '<a href="https://other.test/d/x">x</a>' in html
+    assert f'<a href="{BASE}#top">Up to the top</a>' in html
+
+
 def test_half_a_character_in_an_attribute_ends_nothing() -> None:
     values = r"{&quot;full_text&quot;:&quot;a\ud83d&quot;}"
     box = f'<div class="tweet" data-attrs="{values}"></div>'
