@@ -385,3 +385,22 @@ def test_w11_posts_whose_links_have_no_path_are_of_one_site(
     assert needs_further_pages(known, second, moment) is not moved
     whys = {new.why for new in decide(known, second, moment).new}
     assert any("of another site" in why for why in whys) is moved
+
+
+@pytest.mark.parametrize(("renamed", "further"), [(2, True), (3, False)])
+def test_old_posts_under_new_addresses_are_a_move_and_no_gap(renamed: int, further: bool) -> None:
+    """Three that keep their titles are enough: no page before them need be fetched."""
+    url = "https://blog.example.com/feed"
+
+    def parse(*titles: str, at: str) -> list[ParsedEntry]:
+        items = (item(title, link=f"{url}/{at}/{title}", guid=f"{at}{title}") for title in titles)
+        return parse_feed(rss(*items), url=url).entries
+
+    first = parse(*(f"A{n}" for n in range(5)), at="old")
+    known = [
+        KnownEntry(n, entry.identity, entry.link_key, entry.title, entry.published)
+        for n, entry in enumerate(first, 1)
+    ]
+    titles = [f"A{n}" if n < renamed else f"B{n}" for n in range(5)]
+    moment = PollMoment(BEFORE + timedelta(days=2), BEFORE, window=5)
+    assert needs_further_pages(known, parse(*titles, at="new"), moment) is further
