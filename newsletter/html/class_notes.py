@@ -39,7 +39,7 @@ _PAGE_BOX = re.compile(
     r"likebtn_container|pld-like-dislike-wrap|post-navigation|comments-area|wpdiscuz\S{0,40}|"
     r"print-only|only-print|visible-print\S{0,40}|d-print-(?:block|inline|flex)|printfriendly|"
     r"tribe-events-c-subscribe-dropdown\S{0,40}|tribe-events-cal-links|addeventatc|"
-    r"beehiiv__footer|kg-signup-card|fn-bracket|informations|comment-add|comment[-_]forbidden|wp-polls-loading|elementor-countdown-item|highlight__panel|"
+    r"beehiiv__footer|mw-editsection|mw-cite-backlink|w-form-(?:done|fail)|wpcf7-response-output|kg-signup-card|fn-bracket|informations|comment-add|comment[-_]forbidden|wp-polls-loading|elementor-countdown-item|highlight__panel|"
     r"tasty-recipes-(?:scale-container|yield-scale)|tasty-recipe-cook-mode|"
     r"wprm-prevent-sleep\S{0,40}|wprm-recipe-(?:adjustable|unit)\S{0,60}|"
     r"mv-create-(?:print|pinterest|hands-free|social|jtr)\S{0,40}|jump-to-recipe\S{0,40}|katex-twin",
@@ -75,7 +75,9 @@ _PANEL = re.compile(
 """Parts of a page that open when they are clicked: what is hidden there is the post's."""
 _TOGGLE = re.compile(r"(?:accordion|toggle)[\w-]{0,40}icon", re.I)
 """The sign beside the heading of what opens."""
-_BUTTON = re.compile(r"(?:^|[\s_-])button(?:__link|-element)?(?:$|\s)|(?:^|\s)(?:kg-)?btn(?:$|\s)")
+_BUTTON = re.compile(
+    r"(?:^|[\s_-])(?:mcnB|b)utton(?:__link|-element)?(?:$|\s)|(?:^|\s)(?:kg-)?btn(?:$|\s)"
+)
 
 
 def _is_beside(value: str) -> bool:

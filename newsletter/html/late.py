@@ -106,7 +106,7 @@ _PAYS = re.compile(
 )
 """The picture that sends a form: a button of PayPal's."""
 _FORM_NAMES = (
-    re.compile(r">\s{0,99}([^<>\s][^<>]{2,200}[?？؟])\s{0,99}<"),
+    re.compile(r">\s{0,99}([^<>\s][^<>]{2,200}[?？؟])\s{0,99}</(?!label)"),
     re.compile(r"<legend\b[^<>]*>([^<>]{2,200})<", re.I),
     re.compile(r"<h[1-6]\b[^<>]*>([^<>]{2,200})<", re.I),
     re.compile(r"<button\b[^<>]*>\s*([^<>]{2,80})<", re.I),

@@ -24,6 +24,14 @@ _ELEMENT = re.compile(
     re.I,
 )
 """Empty elements that scripts of the page fill."""
+_CHART = re.compile(
+    r"""<div\b(?=[^<>]*\sclass\s{0,9}=\s{0,9}["'][^"'<>]*?(?<![\w-])(?:vega-embed|plotly-graph-div|"""
+    r"""bk-root|html-?widget|jupyter-widgets|echarts|apexcharts?|highcharts(?:-figure|-container)?|"""
+    r"""amcharts|leaflet-map|wp-block-leaflet|observablehq|h5p-content|sketchfab|model-3d)(?![\w-]))"""
+    r"""([^<>]*)>(?=\s{0,99}(?:<script\b[^<>]*>[^<>]{0,5000}</script>\s{0,99})?</div)""",
+    re.I,
+)
+"""Empty boxes that a library of the page draws a chart or map into."""
 _KNOWN_ELEMENTS = ("amp-", "wistia-", "lottie-", "dotlottie-", "share-", "copy-", "like-")
 _LABEL = re.compile(
     r"""\s(?:title|aria-label|alt)\s{0,9}=\s{0,9}(?:"([^"<>]{1,300})"|'([^'<>]{1,300})')""", re.I
@@ -55,6 +63,7 @@ def stand_in(html: str) -> str:
         html = replace_first(html, _DRAWING, _replace_drawing)
     if "<iframe" in lowered:
         html = replace_first(html, _FRAME, _replace_frame)
+    html = replace_first(html, _CHART, lambda _html, box: write_frame(_read_label(box[1])) + box[0])
     return replace_first(html, _ELEMENT, _replace_element)
 
 
