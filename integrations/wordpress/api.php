@@ -12,11 +12,40 @@ const NEWSLETTER_DOOR_DOWN = 'newsletter_door_down';
 const NEWSLETTER_DOOR_SECONDS = 3;
 const NEWSLETTER_DOOR_AT_ONCE = 200;
 
+/** Return the token, '' where none is stored. */
+function newsletter_door_token(): string
+{
+    $stored = get_option(NEWSLETTER_DOOR_TOKEN, '');
+    return newsletter_door_clean_token(is_array($stored) ? $stored['token'] ?? '' : $stored);
+}
+
 /** Tell whether the API can be asked. */
 function newsletter_door_has_token(): bool
 {
     $settings = newsletter_door_settings();
-    return $settings['url'] !== '' && $settings['list'] !== '' && get_option(NEWSLETTER_DOOR_TOKEN, '') !== '';
+    return $settings['url'] !== '' && $settings['list'] !== '' && newsletter_door_token() !== '';
+}
+
+/**
+ * Send a request, for three seconds at most, to where it was meant for alone.
+ *
+ * A packed answer stays packed: WordPress counts only the bytes before it unpacks them.
+ */
+function newsletter_door_ask(string $url, array $more)
+{
+    $more['headers'] = ($more['headers'] ?? []) + ['Accept-Encoding' => 'identity'];
+    add_action('requests-requests.before_parse', 'newsletter_door_leave_packed');
+    $answer = wp_remote_request($url, $more + ['timeout' => NEWSLETTER_DOOR_SECONDS, 'redirection' => 0]);
+    remove_action('requests-requests.before_parse', 'newsletter_door_leave_packed');
+    return $answer;
+}
+
+/** Take the header that makes WordPress unpack an answer out of it. */
+function newsletter_door_leave_packed(&$answer): void
+{
+    $parts = explode("\r\n\r\n", (string) $answer, 2);
+    $parts[0] = preg_replace('/^content-encoding\s*:/im', 'packed:', $parts[0]);
+    $answer = implode("\r\n\r\n", $parts);
 }
 
 /**
@@ -30,18 +59,16 @@ function newsletter_door_request(string $method, string $path, string $key = '',
     if (!newsletter_door_has_token() || get_transient(NEWSLETTER_DOOR_DOWN)) {
         return ['code' => 0, 'body' => []];
     }
-    $headers = ['Authorization' => 'Bearer ' . get_option(NEWSLETTER_DOOR_TOKEN, ''), 'Accept' => 'application/json'];
+    $headers = ['Authorization' => 'Bearer ' . newsletter_door_token(), 'Accept' => 'application/json'];
     if ($key !== '') {
         $headers['Idempotency-Key'] = $key;
     }
     if ($sent !== null) {
         $headers['Content-Type'] = 'application/json';
     }
-    $answer = wp_remote_request($settings['url'] . '/api/v1' . $path, [
+    $answer = newsletter_door_ask($settings['url'] . '/api/v1' . $path, [
         'method' => $method,
         'body' => $sent === null ? null : wp_json_encode($sent),
-        'timeout' => NEWSLETTER_DOOR_SECONDS,
-        'redirection' => 0,
         'limit_response_size' => 512 * 1024,
         'headers' => $headers,
     ]);
@@ -135,7 +162,7 @@ function newsletter_door_check(): string
     if (is_wp_error($ping) || $ping === null || wp_remote_retrieve_response_code($ping) !== 200) {
         return __('The installation does not answer. Check its address.', 'newsletter-door');
     }
-    if (get_option(NEWSLETTER_DOOR_TOKEN, '') === '') {
+    if (newsletter_door_token() === '') {
         return '';
     }
     delete_transient(NEWSLETTER_DOOR_DOWN);

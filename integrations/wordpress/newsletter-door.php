@@ -48,15 +48,24 @@ function newsletter_door_posted(string $name): string
 
 /* The ping: on publishing and on taking back, once a request for all posts. */
 
+/** Ping at the end of this request, once for all posts. */
+function newsletter_door_plan_ping(): void
+{
+    if (!has_action('shutdown', 'newsletter_door_ping')) {
+        add_action('shutdown', 'newsletter_door_ping');
+    }
+}
+
 add_action('transition_post_status', function ($new, $old, $post): void {
     if ($post->post_type === 'post' && ($new === 'publish' || $old === 'publish')) {
-        static $planned = false;
-        if (!$planned) {
-            $planned = true;
-            add_action('shutdown', 'newsletter_door_ping');
-        }
+        newsletter_door_plan_ping();
     }
 }, 10, 3);
+add_action('deleted_post', function ($id, $post): void {
+    if ($post->post_type === 'post' && $post->post_status === 'publish') {
+        newsletter_door_plan_ping(); // it was never in the trash
+    }
+}, 10, 2);
 
 /** Tell the installation that the blog has changed; what it answers is not believed. */
 function newsletter_door_ping()
@@ -69,9 +78,8 @@ function newsletter_door_ping()
         fastcgi_finish_request(); // whoever publishes does not wait for it
     }
     newsletter_door_forget();
-    return wp_remote_post($settings['url'] . '/ping', [
-        'timeout' => 3,
-        'redirection' => 0,
+    return newsletter_door_ask($settings['url'] . '/ping', [
+        'method' => 'POST',
         'limit_response_size' => 4096,
         'body' => ['url' => get_bloginfo('rss2_url')],
     ]);

@@ -6,14 +6,19 @@
 
 defined('ABSPATH') || exit;
 
-/** Return the token to store: the one that was typed, the old one where nothing was, none on request. */
-function newsletter_door_store_token($typed): string
+/**
+ * Return the token to store: the one that was typed, the old one where nothing was, none on request.
+ *
+ * In an array, because wp-admin/options.php shows every setting that is a text.
+ */
+function newsletter_door_store_token($typed): array
 {
     if ($typed === 'remove') {
-        return '';
+        return [];
     }
+    $typed = is_array($typed) ? $typed['token'] ?? '' : $typed; // WordPress cleans a new one twice
     $token = newsletter_door_clean_token($typed);
-    return $token !== '' ? $token : newsletter_door_clean_token(get_option(NEWSLETTER_DOOR_TOKEN, ''));
+    return ['token' => $token !== '' ? $token : newsletter_door_token()];
 }
 
 add_action('admin_init', function (): void {
@@ -52,7 +57,7 @@ function newsletter_door_page(): void
             esc_attr($settings[$name])
         );
     }
-    $stored = get_option(NEWSLETTER_DOOR_TOKEN, '') !== '';
+    $stored = newsletter_door_token() !== '';
     printf(
         '<p><label>%s<br><input class="regular-text" type="password" autocomplete="off" name="%s" value="" placeholder="%s"></label><br>%s</p>',
         esc_html__('Token (scope publish)', 'newsletter-door'),

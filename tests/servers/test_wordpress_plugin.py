@@ -88,6 +88,11 @@ def test_what_changes_a_public_post_pings_and_what_does_not_is_silent(
     blog.run("wp_publish_post($v['p']); echo 1;", p=scheduled)
     assert len(installation.requests) == 1
     installation.requests.clear()
+    blog.run("wp_delete_post($v['p'], true); echo 1;", p=scheduled)
+    assert len(installation.requests) == 1, "without the trash"
+    blog.run("wp_delete_post($v['p'], true); echo 1;", p=post)
+    assert len(installation.requests) == 1, "it was in the trash"
+    installation.requests.clear()
     blog.run(
         "wp_insert_post(['post_title' => 'P', 'post_type' => 'page', 'post_status' => 'publish']);"
         "echo 1;"

@@ -4,6 +4,7 @@ hostile.
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import time
@@ -155,9 +156,20 @@ def test_the_token_is_stored_and_never_shown(world: Environment, blog: WordPress
     assert isinstance(page, dict)
     assert str(token) not in page["html"]
     assert 'placeholder="stored"' in page["html"]
-    assert blog.run(store, t="") == token, "an empty field keeps it"
-    assert blog.run(store, t="<script>") == token
-    assert blog.run(store, t="remove") == ""
+    assert blog.run(store, t="") == {"token": token}, "an empty field keeps it"
+    assert blog.run(store, t="<script>") == {"token": token}
+    assert blog.run(store, t={"token": token}) == {"token": token}, "it is cleaned twice"
+    assert blog.run(store, t="remove") == []
+    is_hidden = (
+        'global $wpdb; $q = "SELECT option_value FROM $wpdb->options WHERE option_name = %s";'
+        "$value = $wpdb->get_var($wpdb->prepare($q, 'newsletter_door_token'));"
+        "echo json_encode(is_serialized($value));"
+    )
+    stored_as_typed = (
+        "update_option('newsletter_door_token', newsletter_door_store_token($v['t']));"
+    )
+    assert blog.run(ADMIN + stored_as_typed + is_hidden, t=token), "on the page of all settings"
+    assert blog.run("echo json_encode(newsletter_door_token());") == token
     blog.run(
         ADMIN + "update_option('newsletter_door', $v['o']); echo 1;",
         o={"url": "https://elsewhere.example.com", "list": "slow-letters"},
@@ -195,6 +207,22 @@ def test_an_answer_cannot_put_script_into_wp_admin(blog: WordPress) -> None:
             for asked_path, headers in hostile.requests
             if "api" in asked_path
         } == {"Bearer nlt_" + "a" * 43}
+
+
+def test_an_answer_that_unpacks_to_half_a_gigabyte_ends_no_page(
+    blog: WordPress, installation: FeedsServer
+) -> None:
+    """WordPress unpacks what it has got, and counts only the bytes before."""
+    blog.run(SETTINGS, o={"url": installation.url, "list": "slow-letters"}, t="nlt_" + "a" * 43)
+    post = blog.publish("Inflated")
+    bomb = gzip.compress(b" " * 500_000_000, 9)[: 512 * 1024]
+    for path in ("/api/v1/entries?limit=100&list=slow-letters", "/api/v1/entries/search", "/ping"):
+        installation.page(path, bomb, "application/json", Content_Encoding="gzip")
+    code = "ini_set('memory_limit', '256M');" + FORGET + ADMIN
+    page = blog.run(code + COLUMN, p=post)
+    assert page == {"html": "Not read yet"}
+    check = blog.run(code + "echo json_encode(newsletter_door_check());")
+    assert check == "The token is not for this list."
 
 
 def test_an_installation_that_hangs_costs_wp_admin_three_seconds_once(
