@@ -1,19 +1,26 @@
-"""The one migration: what Alembic cannot read from the models, and databases of other revisions."""
+"""Migrations: what Alembic cannot read from the models, changes of CHECKs, databases of other
+revisions.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import CheckConstraint, Column, Connection, String, TypeDecorator, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.types import TypeEngine
 
-from newsletter.db.session import Base, db
+from newsletter.db.session import Base, db, transaction
 from newsletter.errors import DatabaseError
+from newsletter.migrations.members import replace_members
 from newsletter.services.operations.database import require_current, upgrade
 from newsletter.services.runtime import Environment
+from tests.people import add_list
 
+NEWEST = "0001_initial"
 APPEND_ONLY = ("consent_events", "events", "consent_texts")
 
 
@@ -107,6 +114,60 @@ def test_outcomes_find_room_beside_their_rows(env: Environment) -> None:
         assert connection.scalar(text(options)) == ["fillfactor=60"]
 
 
+def read_objects(connection: Connection) -> dict[str, str | None]:
+    """Return tables, indexes and triggers; on PostgreSQL the CHECKs of every table."""
+    query = "SELECT name, sql FROM sqlite_schema"
+    if connection.dialect.name == "postgresql":
+        query = (
+            "SELECT conrelid::regclass || ' ' || conname, pg_get_constraintdef(oid)"
+            " FROM pg_constraint WHERE contype = 'c'"
+        )
+    return {row[0]: row[1] for row in connection.execute(text(query))}
+
+
+def insert_event(connection: Connection, kind: str) -> None:
+    list_id = connection.scalar(text("SELECT min(id) FROM mailing_lists"))
+    statement = (
+        "INSERT INTO events (at, kind, actor, reason, list_id)"
+        " VALUES ('2026-11-24', :kind, 'author', '', :list)"
+    )
+    connection.execute(text(statement), {"kind": kind, "list": list_id})
+
+
+@pytest.mark.parametrize("kind", ["entry.sent", "entry.moved"])
+def test_a_migration_gives_a_column_other_members(env: Environment, kind: str) -> None:
+    with transaction() as session:
+        add_list(session, "another")
+    with db.engine.connect() as connection:
+        insert_event(connection, "entry.held")
+        before = read_objects(connection)
+        with Operations.context(MigrationContext.configure(connection)):
+            replace_members("events", "kind", "entry.held, entry.sent, entry.moved")
+        after = read_objects(connection)
+        changed = {name for name in before if before[name] != after[name]}
+        assert before.keys() == after.keys()
+        assert [name.rpartition(" ")[2] for name in changed] in (["events"], ["ck_events_kind"])
+        insert_event(connection, kind)
+        kinds = text("SELECT kind FROM events ORDER BY id DESC LIMIT 2")
+        assert [*connection.scalars(kinds)] == [kind, "entry.held"]
+        with pytest.raises(DBAPIError, match="append-only"), connection.begin_nested():
+            connection.execute(text("UPDATE events SET kind = 'entry.held'"))
+        with pytest.raises(IntegrityError, match="ck_events_kind"), connection.begin_nested():
+            insert_event(connection, "entry.found")
+        connection.rollback()
+        assert read_objects(connection) == before
+
+
+def test_only_a_check_of_members_can_be_replaced(env: Environment) -> None:
+    with db.engine.connect() as connection:
+        with (
+            Operations.context(MigrationContext.configure(connection)),
+            pytest.raises((LookupError, DBAPIError)),
+        ):
+            replace_members("events", "reason", "a, b")
+        connection.rollback()
+
+
 def set_revision(revision: str) -> None:
     with db.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
@@ -123,7 +184,6 @@ def set_revision(revision: str) -> None:
 def test_a_database_of_another_revision_is_refused(
     env: Environment, revision: str, message: str
 ) -> None:
-    current = "0001_initial"
     set_revision(revision)
     try:
         with pytest.raises(DatabaseError) as caught:
@@ -131,7 +191,7 @@ def test_a_database_of_another_revision_is_refused(
         with pytest.raises(DatabaseError) as upgrading:
             upgrade(env.settings.database_url)
     finally:
-        set_revision(current)
+        set_revision(NEWEST)
     assert message in str(caught.value)
     assert str(upgrading.value) == str(caught.value)
     require_current()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,23 @@ def test_it_is_upgraded_with_all_its_rows(
         checks = read_checks(connection)
     assert [change for change in result if change[0] != "remove_table"] == []
     assert checks == list_checks(with_text=database_kind == "sqlite")
+
+
+def test_a_released_migration_is_never_rewritten(dump: Path, tmp_path: Path) -> None:
+    """It makes the same tables, indexes and triggers today as when it was released."""
+    fill.read_dump(dump, tmp_path / "old.db")
+    with table_copy.open_snapshot(f"sqlite:///{tmp_path}/old.db") as old:
+        upgrade(f"sqlite:///{tmp_path}/new.db", old.revision)
+    assert read_schema(tmp_path / "new.db") == read_schema(tmp_path / "old.db")
+
+
+def read_schema(file: Path) -> dict[str, str]:
+    """Return the statements that made an SQLite database, by the names of what they made."""
+    connection = sqlite3.connect(file)
+    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    schema = {name: " ".join(sql.split()) for name, sql in rows}
+    connection.close()
+    return schema
 
 
 def read_checks(connection: Connection) -> dict[str, str]:
