@@ -127,7 +127,10 @@ WANTED = (
     "accepts marketing",
     "accepts email marketing",
 )
-ENABLED = ("enabled", "active", "is active", "mailable", "deliverable")
+ENABLED = (
+    *("enabled", "active", "is active", "mailable", "deliverable", "aktiv", "ist aktiv", "actif"),
+    *("activo", "ativo", "attivo", "actief", "activ", "aktywny", "aktivní", "активен"),
+)
 """A flag that is false: the subscriber must not be mailed. True says nothing of consent."""
 # A flag that is true: the address answered for itself.
 CONFIRMED = (

@@ -1,4 +1,4 @@
-"""Read a cell of a column where yes or no is expected."""
+"""Read a cell of a column where yes or no is expected, or a status may stand."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ def read_flag(text: str, *, negative: StatusWord) -> StatusWord:
 def read_enabled(text: str) -> StatusWord:
     value = text.strip().lower()
     return StatusWord.NO if value and value in NO_VALUES else _read_warning(value)
+
+
+STATUS_AT_MOST = 30
+"""Characters of a status; what is longer is a remark."""
+
+
+def read_status(text: str) -> StatusWord:
+    """Read a cell of a column in which some cells are the status of a subscriber."""
+    return _read_warning(text.strip().lower()) if len(text) <= STATUS_AT_MOST else StatusWord.SILENT
 
 
 def _read_warning(text: str) -> StatusWord:

@@ -23,7 +23,7 @@ STEMS: dict[StatusWord, str] = {
         r"bounc|\bhard\b|\bcleaned\b|undeliver|non ?deliver|invalid|not ?valid|quarantin"
         r"|unreachable|malformed"
         r"|unzustellbar|ungultig|zuruckgewiesen|unerreichbar|rejet|no ?valid|rebot|respins"
-        r"|rimbalz|devolvid|nedoruc|niedorecz|odrzucon|palautun|недоставл"
+        r"|rimbalz|devolvid|\bnpai\b|nedoruc|niedorecz|odrzucon|palautun|недоставл"
     ),
     StatusWord.NO: (
         r"(?<!ad)(?<!co )opt(?:ed|s|ing)? ?outs?|unsub|un ?subscri|(?:not|never"
@@ -40,7 +40,8 @@ STEMS: dict[StatusWord, str] = {
         r"|\bforg[eo]t|should ?forget|\bexclu(?:ded?|sion)\b"
         r"|\bleft (?:at|on|date|list|time)\b|\bstop(?:ped)? (?:time|date|status|reason|at|on)\b"
         r"|\bstopped\b|\bon ?hold\b|\bnomail\b"
-        r"|cancel\w* (?:newsletter|subscription)|resigned"
+        r"|cancel\w* (?:\w{1,4} )?(?:newsletter|subscription|suscripcion|inscric|assinatura)"
+        r"|resigned"
         r"|abgemeldet|abmeld|austrag|ausgetragen|widerruf|widerspr[ou]ch|kundigung|gekundigt"
         r"|inaktiv|deaktiv|geloscht"
         r"|kein(?:e|en)? ?(?:newsletter|e ?mails?|werbung|mails?|kontakt)|nicht ?(?:kontaktieren"
@@ -53,7 +54,7 @@ STEMS: dict[StatusWord, str] = {
         r"|dezabon|dezinscri|retras|refuz|nu (?:contacta|trimite|doreste)|fara (?:newsletter"
         r"|e ?mail)|dezactiv"
         r"|disiscri|annullat|cancellat\w il|non contattare|disattivat|descadastr|desativad"
-        r"|cancel\w* (?:inscric|assinatura)|nao (?:enviar|contatar|perturbe)|uitgeschreven"
+        r"|nao (?:enviar|contatar|perturbe)|uitgeschreven"
         r"|afg?e?meld|avmeld|frameld|wypisan|zrezygnow|rezygnacj|odhlas|avregistr|avprenumer"
         r"|peruut|perunut|peruttu|leiratkoz|iptal|abonelikten c"
         r"|отпис|отказ|відпис|διαγρα|απεγγρα|الغاء|ملغى|ביטול|הסרה"

@@ -15,7 +15,7 @@ from newsletter.html.text import to_plain_line
 from newsletter.import_formats import column_names, opt_out, platforms
 from newsletter.import_formats.cells import get_cell, split_tags
 from newsletter.import_formats.file_status import find_file_status
-from newsletter.import_formats.flags import read_enabled, read_flag
+from newsletter.import_formats.flags import read_enabled, read_flag, read_status
 from newsletter.import_formats.formula_injection import unguard_cell
 from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.opt_out import judge, judge_opt_in
@@ -93,7 +93,7 @@ class RowParser:
         )
         self._find_consent(choices or {})
         self._unread = [] if self._ours else self._list_unread(choices or {})
-        self._has_learnt = False
+        self._learnt: tuple[int, ...] = ()
         self._everybody = find_file_status(header, file, email_at)
 
     def _find(self, use: str, names: Iterable[str], *, most: int | None = None) -> tuple[int, ...]:
@@ -162,9 +162,8 @@ class RowParser:
         """
         for position in [at for at in self._unread if is_certain(get_cell(cells, at))]:
             self._unread.remove(position)
-            self._state += (position,)
+            self._learnt += (position,)
             self._uses[position] = "status"
-            self._has_learnt = True
 
     @property
     def uses(self) -> dict[str, str]:
@@ -187,7 +186,7 @@ class RowParser:
             or self._status
             or self._opted_in
             or self._enabled
-            or self._has_learnt
+            or self._learnt
         )
 
     def find_unclear(self, cells: Sequence[str]) -> tuple[str, str] | None:
@@ -239,6 +238,7 @@ class RowParser:
             self._find_meaning(normalize_word(get_cell(cells, position))) or StatusWord.SILENT
             for position in self._state
         ]
+        words += [read_status(get_cell(cells, position)) for position in self._learnt]
         words += [
             read_flag(get_cell(cells, position), negative=StatusWord.NO)
             for position in self._opted_in

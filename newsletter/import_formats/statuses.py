@@ -27,6 +27,7 @@ _WORDS: dict[StatusWord, str] = {
     ),
     StatusWord.SILENT: (
         "; express; explicit; implicit; implied; granted; given; marketing contact; ok; "
+        "aktywny; aktywna; aktivní; активен; активна; активный; ενεργός; ενεργή; "
         "enabled; new; none; free; paid; comp; gift; valid; deliverable; aktiv; actif; activo; "
         "ativo; attivo; "
         "actief; activ"
@@ -49,8 +50,10 @@ _WORDS: dict[StatusWord, str] = {
         "deleted; paused; do not contact; email disabled; held; stopped; expired; not subscribed; "
         "soft bounced; unsub; "
         "global unsubscribe; un subscribed; never subscribed; do not email; do not mail; "
-        "by user; by admin; optout; opted-out; abgemeldet; inaktiv; ausgetragen; gekündigt; nicht "
-        "abonniert; désabonné; "
+        "by user; by admin; unmailable; not mailable; removido; removida; eliminado; eliminada; "
+        "supprimé; supprimée; gelöscht; verwijderd; usunięty; удалён; удален; διαγραμμένος; "
+        "διαγραμμένη; no consent; optout; opted-out; "
+        "abgemeldet; inaktiv; ausgetragen; gekündigt; nicht abonniert; désabonné; "
         "désabonnée; désinscrit; désinscrite; inactif; dado de baja; baja; desuscrito; cancelado; "
         "inactivo; "
         "no suscrito; disiscritto; disiscritta; cancellato; annullato; inattivo; descadastrado; "
@@ -72,7 +75,7 @@ _WORDS: dict[StatusWord, str] = {
     ),
     StatusWord.BLOCKED: (
         "blocklisted; blacklisted; blocklist; blacklist; blocked; suppressed; banned; spammy; "
-        "gesperrt; bloqué; "
+        "gesperrt; bloqué; zablokowany; zablokován; заблокирован; geblokkeerd; "
         "bloqueado; bloccato; blocat; محظور"
     ),
 }
@@ -97,7 +100,8 @@ MEANING: dict[str, StatusWord] = {
 _OF_NOTHING_ELSE = (
     "unsubscribed; unsubscribe; unsub; un subscribed; global unsubscribe; not subscribed; "
     "never subscribed; opted out; opt out; optout; opted-out; do not contact; do not email; "
-    "do not mail; by user; by admin; by bounces; bounced; bounce; hard bounced; hard bounce; "
+    "do not mail; unmailable; not mailable; διαγραμμένος; διαγραμμένη; "
+    "by user; by admin; by bounces; bounced; bounce; hard bounced; hard bounce; "
     "soft bounced; complained; spam complaint; marked as spam; reported spam; blocklisted; "
     "blacklisted; suppressed; abgemeldet; ausgetragen; nicht abonniert; unzustellbar; désabonné; "
     "désabonnée; désinscrit; désinscrite; dado de baja; desuscrito; no suscrito; rebotado; "

@@ -11,7 +11,7 @@ NO = _split(
     "0; 0.0; no; n; false; f; off; nein; non; nu; nee; nao; não; nej; ei; nie; ne; nem; hayır",
     "hayir; όχι; οχι; нет; ні; не; 否; いいえ; 아니요; 아니오; لا; לא",
     "falsch; faux; falso; fals; fałsz; ложь; onwaar; falskt; falsk; usann; epätosi; nepravda",
-    "hamis; yanlış; yanliş; unchecked; []; {}; ✗; ✘; ☐",
+    "hamis; yanlış; yanliş; unchecked; []; {}; ✗; ✘; ☐; ❌; ✖; 🚫; ⛔",
 )
 EMPTY = _split("; none; null; nil; never; -; --; n/a; na; nan; 0000-00-00; 0000-00-00 00:00:00")
 """What programs write where nothing stands."""
@@ -25,7 +25,7 @@ YES = _split(
     "1; 1.0; yes; y; true; t; on; x; ja; j; oui; o; si; sí; s; da; d; sim; tak; ano; igen; evet",
     "kyllä; kylla; ναι; да; так; 是; はい; 예; 네; نعم; כן",
     "wahr; vrai; verdadero; verdadeiro; vero; adevarat; prawda; истина; waar; sant; sand; sann",
-    "tosi; pravda; igaz; doğru; checked; ✓; ✔; ☑",
+    "tosi; pravda; igaz; doğru; checked; ✓; ✔; ☑; ✅",
 )
 OUT = YES | _split(
     "do not allow; not allowed; disallow; disallowed; forbidden; verboten; user suppressed",

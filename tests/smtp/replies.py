@@ -87,6 +87,13 @@ END 554 30 Sorry, your message to nobody@example.org cannot be delivered. This m
 550 5.1.1 L'utilisateur nobody ne figure pas dans l'annuaire
 550 Unrecognised O/R name
 550 User does not have a mailbox on this system
+550 not user of this server
+550 unavailable mail user
+550 local server don't exists that user
+550 Uživatel neexistuje
+550 이 사용자는 존재하지 않습니다
+550 Usuário não encontrado
+550 Cuenta inexistente
 """
 
 DOMAIN = """
@@ -147,6 +154,10 @@ END 554 delivery error: dd Requested mail action aborted: exceeded storage alloc
 552 The recipient's mailbox has reached its maximum size
 552 5.2.2 Their inbox is full, or it's getting too much mail right now.
 552 Ящик получателя переполнен
+552 Mailbox is over the maximum allowed number of messages
+552 5.7.0 Number of messages exceeds maximum allowed messages in mailbox
+550 Skrzynka odbiorcy jest pełna
+552 Casella di posta piena
 """
 
 RECIPIENT_POLICY = """
@@ -165,6 +176,7 @@ END 406 You tried to send to a recipient that has been marked as inactive.
 550 5.7.1 Blacklisted by recipient
 550 5.7.1 Policy rejection on the target address
 554 5.7.105 SenderFilterAgent; Sender denied as sender's email address is on SenderFilterConfig list
+550 Requested action not taken: Local user only
 """
 
 QUOTA = """
@@ -300,6 +312,7 @@ END 420 Domain example.org is not allowed to send: your account is disabled. Ple
 550 Domain example.com has an outgoing mail suspension. Message discarded.
 550 5.1.1 <bounces@example.com>: unauthorized sender
 451 Requested mail action not taken: too much fail authentication
+550 Your subscription has ended; renew it to go on sending
 """
 
 SENDER = """
@@ -318,6 +331,8 @@ MAIL 550 5.1.1 mailbox unavailable
 MAIL 501 5.1.7 Invalid address
 550 Sender me@example.com has no A, AAAA, or MX DNS records. 0_1
 550 5.2.0 Header from and envelope from do not match the authenticated mailbox
+550 Requested mail action not taken: Fake sender
+550 Domain may not exist or DNS check failed
 """
 
 AUTHENTICATION = """
@@ -371,6 +386,7 @@ CONNECT 554 IP=192.0.2.1 - A problem occurred. (Ask your postmaster for help or 
 550 SC-001 (COL004-MC1F5) Unfortunately, messages from 192.0.2.1 weren't sent.
 550 5.7.1 <x@example.org>: Recipient address rejected: your network is blacklisted
 550 black ip
+550 IP is rejected
 """
 
 CONTENT = """
@@ -389,6 +405,7 @@ END 552 message rejected by anti-spam engine.
 END 550 High probability of spam
 END 550 Diese Nachricht wurde als unerwünscht abgelehnt
 END 550 5.7.1 Message indésirable
+550 Content reject
 """
 
 POLICY = """

@@ -87,7 +87,7 @@ _NOT_THE_ACCOUNT = (
 _MAILBOX_WORDS = (
     r"mail ?box|inbox|mail ?drop|folder|storage|space|disk|user|recipient|account|full|over ?quota|"
     r"voll|speicher|postfach|boite|buzon|casella|receiv|address|busy|thread|messages to|"
-    r"home directory|收件人|邮箱|ящик|получател"
+    r"home directory|收件人|邮箱|ящик|получател|skrzynk"
 )
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "t": 86_400, "j": 86_400}
 
@@ -221,7 +221,8 @@ def _hide(word: str) -> str:
 
 @cache
 def _compile(rule: Rule) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in rule.patterns))
+    joined = "|".join(f"(?:{pattern})" for pattern in rule.patterns)
+    return re.compile(unicodedata.normalize("NFKD", joined))
 
 
 def _match(rules: tuple[Rule, ...], plain: str) -> Cause | None:

@@ -73,7 +73,7 @@ RECIPIENT_REFUSES = Rule(
         r"sending)\S{0,3} suppression list|is suppressed",
         r"mailbox delivery (?:restricted|failure) (?:by )?policy|sender not authenticated for",
         r"black-? ?listed by (?:the )?recipient|polic\w{1,4} .{0,20}on the target address|"
-        r"senderfilterconfig",
+        r"senderfilterconfig|local users? only",
         r"external senders|internal (?:senders|use|mail) only|recipient preferences|\brcp-p2\b|"
         r"closed (?:\w{1,20} )?list|rejected by (?:the )?recipients?\b(?! (?:domain|server))",
     ),
@@ -152,7 +152,9 @@ FULL_MAILBOX = Rule(
     (
         r"over ?quota|overquota|overquotatemp|overquotaperm|out of quota|over quote\b",
         r"(?:mailbox|inbox) (?:size )?limit ex\w{1,8}|(?:mailbox|inbox) .{0,20}reached .{0,10}"
-        r"maximum size|空间不足|邮箱已满|ящик .{0,20}переполнен",
+        r"maximum size|空间不足|邮箱已满|ящик .{0,20}переполнен|casella "
+        r".{0,20}piena|skrzynka .{0,20}pełn|maximum allowed messages in (?:the )?mailbox|"
+        r"mailbox .{0,10}over the maximum allowed number of messages",
         r"quota .{0,30}(?:exceed|exhaust|full|reach|viol|over|limit)|quotaexceeded|"
         r"(?:exceed\w{0,12}|over|above|beyond|uberschr\w{1,12}|ueberschr\w{1,12}|depass\w{1,12}) "
         r".{0,50}(?:quota|storage|speicher\w{0,12}|disk|space)|disk ?(?:quota|full)|quota (?:of|"
@@ -221,6 +223,9 @@ NO_SUCH_MAILBOX = Rule(
         r"handled here",
         r"invalid/inactive user|\bno mailbox$|(?:does not|doesn.t) have a mailbox|unrecogni[sz]ed "
         r"o/r name|mail receiving disabled",
+        r"not (?:a )?user (?:of|on) this|unavailable (?:mail )?user|(?:don|doesn).t exists? that "
+        r"user",
+        r"uzivatel .{0,10}neexist|존재하지 않|usuario nao encontrad|(?:cuenta|conta) inexistente",
         r"mailbox @ (?:is )?unavailable|rcpt \(?@\)? (?:does not|doe?sn.t) exist",
         r"is an? (?:disabled|deactivated|deleted|closed|expired) (?:mailbox|account|user|address)",
         r"destin\w{0,8}\.? sconosciut|indirizzo non (?:esiste|valido)|casilla .{0,10}expirado|ne "

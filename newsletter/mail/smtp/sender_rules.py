@@ -167,6 +167,7 @@ ACCOUNT_REFUSED = Rule(
         r"review)",
         r"(?:sending|outgoing|outbound|smtp|relay\w{0,12}|submission|mail service)\S{0,3} "
         r".{0,30}(?:disabled|suspended|paused|blocked|deactivated|not (?:enabled|activated))",
+        r"(?:subscription|plan|trial) has (?:ended|expired)",
         r"outgoing mail suspen|too much fail authentication|unusual sending activity|bad outbound "
         r"sender|sender address blocked|outbound spam",
         r"not (?:allowed|permitted|authori[sz]ed|eligible|entitled) to (?:send|relay|submit)",
@@ -218,7 +219,8 @@ SENDER_REFUSED = Rule(
         r"unroute?able sender|badmailfrom|bad ?sender|absender\w{0,12}.{0,40}(?:abgelehnt|"
         r"ungultig|unbekannt|"
         r"existiert|nicht)|expediteur .{0,40}(?:rejet|refus|inconnu|invalide)",
-        r"has no a, aaaa,? or mx|(?:header|envelope) from .{0,40}(?:not match|mismatch)",
+        r"has no a, aaaa,? or mx|fake sender|domain may not exist or dns check",
+        r"(?:header|envelope) from .{0,40}(?:not match|mismatch)",
         r"domain of sender|sender.s domain|spoofed sender|sender is unvalidated",
     ),
 )
@@ -268,6 +270,7 @@ BAD_REPUTATION = Rule(
         r"network|your (?:server|host|mail server))\b",
         r"unusual (?:rate|volume|amount)|unexpected volume|user complaints|complaint|abuse|"
         r"unsolicited mail originating|permanently deferred|part of their network",
+        r"\bip is rejected",
         r"client host .{0,60}(?:reject|denied|block)|poor|dynamic ip|residential|dialup|dial-?up",
     ),
 )
@@ -282,7 +285,7 @@ UNWANTED_CONTENT = Rule(
         r"unsolicited|bulk (?:mail|e-?mail)|unerwunscht|indesirable",
         r"(?:message|mail|content|body|url|link|attachment|header|subject)s? .{0,40}(?:contain|"
         r"suspicious|inappropriate|unacceptable|prohibited|forbidden|flagged|filter)",
-        r"content (?:rejected|filter|policy|blocked|violat|restrict|not|denied)|message content|"
+        r"content (?:reject|filter|policy|blocked|violat|restrict|not|denied)|message content|"
         r"rejected (?:due to|for|because of) (?:its |the |message )?content|\[(?:cs|hm|ph|"
         r"hvu)\d\d",
         r"suspicious (?:content|message|link|url)|blockedmessage|potential security|illegal "

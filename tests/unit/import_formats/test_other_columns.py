@@ -121,6 +121,8 @@ def test_yes_and_no_are_known_in_many_languages(tmp_path: Path, yes: str, no: st
         ("配信停止", "はい"),
         ("已退订", "是"),
         ("블랙리스트", "예"),
+        ("Canceló la suscripción de todos los correos", "sí"),
+        ("NPAI", "oui"),
     ],
 )
 def test_opt_outs_have_names_in_more_languages(tmp_path: Path, column: str, value: str) -> None:
@@ -172,6 +174,14 @@ def test_who_has_not_confirmed_waits(tmp_path: Path, column: str, value: str) ->
         ("Receives newsletters", "false"),
         ("Allow marketing", "off"),
         ("Agrees to be contacted", "no"),
+        ("Mailing", "nee"),
+        ("Abo", "nein"),
+        ("Abonnement newsletter", "non"),
+        ("Subscription", "FALSE"),
+        ("Send mail", "no"),
+        ("Subscribed?", "❌"),
+        ("ist aktiv", "nein"),
+        ("Actif", "non"),
     ],
 )
 def test_who_does_not_wish_for_mail_has_opted_out(tmp_path: Path, column: str, no: str) -> None:
@@ -217,12 +227,21 @@ def test_what_is_no_wish_for_mail_ends_nothing(tmp_path: Path, column: str) -> N
         ("Segment", "Blacklisted", "blocked"),
         ("Info", "spam complaint", "complained"),
         ("x", "DO NOT CONTACT", "no"),
+        ("Mailability", "Unmailable", "no"),
+        ("Κατάσταση", "Διαγραμμένος", "no"),
     ],
 )
 def test_a_status_is_known_by_its_words_in_any_column(
     tmp_path: Path, column: str, value: str, word: str
 ) -> None:
     assert word_for(tmp_path, column, value, other="Gold member") == word
+
+
+def test_a_status_beside_a_certain_one_counts(tmp_path: Path) -> None:
+    rows = ["a@example.com,Отписан", "b@example.com,Заблокирован", "c@example.com,Активен"]
+    remark = "d@example.com,he blocked a road and was in the news for it"
+    words = read_words(tmp_path, "\n".join(["email,Статус", *rows, remark, ""]))
+    assert list(words.values()) == ["no", "blocked", "silent", "silent"]
 
 
 def test_a_status_that_comes_late_in_the_file_is_seen(tmp_path: Path) -> None:
