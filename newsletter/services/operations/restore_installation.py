@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import ExitStack
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from newsletter.db.causes import describe_cause
-from newsletter.errors import DatabaseError
+from newsletter.errors import DatabaseError, SettingsError
 from newsletter.files import write_private
 from newsletter.services import installation
 from newsletter.services.installation import KeyState
@@ -29,7 +29,8 @@ from newsletter.services.operations.restore_staged import Restored
 from newsletter.settings import Settings
 from newsletter.settings_loader import load_settings
 
-_SECRET_LINE = re.compile(r"^secret_key(_fallbacks)?\s*=.*\n?", re.M)
+_KEYS = {"secret_key", "secret_key_fallbacks"}
+"""Settings that a backup carries apart from its file, which need not hold them."""
 
 
 def compare_key(settings: Settings, file: Path, passphrase: str) -> KeyState:
@@ -69,7 +70,8 @@ def restore_installation(
                 if with_settings or not settings_file.exists():
                     staged_settings = folder / f".{settings_file.name}.restoring"
                     stack.callback(staged_settings.unlink, missing_ok=True)
-                    write_private(staged_settings, write_settings_text(opened))
+                    since = _read_keys(settings_file, environ)
+                    write_private(staged_settings, write_settings_text(opened, since))
             settings = load_settings(staged_settings or settings_file, environ)
             restored = restore(settings, file, passphrase=passphrase)
             for name in names:
@@ -83,14 +85,44 @@ def restore_installation(
     return restored
 
 
-def write_settings_text(opened: OpenBackup) -> str:
-    """Return the settings file of a backup, with the keys that were in use."""
-    text = opened.read_settings() or ""
-    current, *fallbacks = opened.read_keys()
+def _read_keys(settings_file: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the keys of the settings that are replaced, where there are any and can be read."""
+    try:
+        return load_settings(settings_file, environ).signing_keys
+    except SettingsError:
+        return ()
+
+
+def write_settings_text(opened: OpenBackup, since: Sequence[str]) -> str:
+    """Return the settings file of a backup, with the keys that were in use, then and `since`.
+
+    Those have signed links of mails that were sent after the backup was made.
+    """
+    current, *fallbacks = dict.fromkeys((*opened.read_keys(), *since))
     keys = f"secret_key = {json.dumps(current)}\n"
     if fallbacks:
         keys += f"secret_key_fallbacks = {json.dumps(fallbacks)}\n"
-    return keys + _SECRET_LINE.sub("", text)
+    return keys + _leave_keys_out(opened.read_settings() or "")
+
+
+def _leave_keys_out(text: str) -> str:
+    """Return a settings file without its keys, which stand above its tables, maybe over lines."""
+    lines = text.splitlines(keepends=True)
+    others = ""
+    while lines and not lines[0].lstrip().startswith("["):
+        statement, names = _take_statement(lines)
+        del lines[: len(statement)]
+        if not names & _KEYS:
+            others += "".join(statement)
+    return others + "".join(lines)
+
+
+def _take_statement(lines: Sequence[str]) -> tuple[Sequence[str], set[str]]:
+    """Return the first lines that are TOML by themselves, and the names that they set."""
+    for count in range(1, len(lines) + 1):
+        with suppress(tomllib.TOMLDecodeError):
+            return lines[:count], set(tomllib.loads("".join(lines[:count])))
+    return lines, set()
 
 
 def _put(staged: Path, target: Path) -> None:

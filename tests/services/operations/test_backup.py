@@ -30,6 +30,7 @@ from newsletter.services.operations import (
     table_copy,
     upgrade,
 )
+from newsletter.services.operations.key_rotation import rotate_key
 from newsletter.services.operations.restore_installation import compare_key, restore_installation
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
@@ -347,6 +348,50 @@ def test_the_key_comes_along_where_the_environment_held_it(old: Old, bare: Path)
     settings = load_settings(bare / "newsletter.toml")
     assert settings.signing_keys == (SECRET,)
     assert settings.smtp.connections == 2
+
+
+WRITTEN = {
+    "an array over lines": 'secret_key_fallbacks = [\n  "{old}", # ]\n]\nsecret_key = "{key}"\n',
+    "quoted names": "\"secret_key_fallbacks\" = \"{old}\"\n  'secret_key' = '{key}'\n",
+    "a text over lines": 'secret_key = """{key}"""\nsecret_key_fallbacks = """\n{old}"""\n',
+    "a mark before the first letter": '\ufeffsecret_key="{key}"\nsecret_key_fallbacks=["{old}"]\n',
+}
+OLD_KEY = "the-key-before-0123456789"
+
+
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
+def test_the_keys_of_a_backup_are_those_in_use_however_they_were_written(
+    old: Old, bare: Path, written: str
+) -> None:
+    settings_text = written.format(key=SECRET, old=OLD_KEY) + 'base_url = "https://a.example"\n'
+    old.file.write_text(f"{settings_text}[smtp] # [secret_key]\nconnections = 2\n")
+    backup.make_backup(
+        load_settings(old.file, {"NEWSLETTER_DATABASE_URL": old.settings.database_url}),
+        old.file,
+        old.settings.folder / "written.backup",
+        START,
+    )
+    restore_installation(bare / "newsletter.toml", old.settings.folder / "written.backup", {})
+    settings = load_settings(bare / "newsletter.toml")
+    assert settings.signing_keys == (SECRET, OLD_KEY)
+    assert (settings.base_url, settings.smtp.connections) == ("https://a.example", 2)
+
+
+def test_a_restore_with_its_settings_keeps_keys_that_were_rotated_in_since(
+    old: Old, bare: Path
+) -> None:
+    """They have signed links of mails that were sent since the backup."""
+    file = old.backup()
+    settings_file = bare / "newsletter.toml"
+    settings_file.write_text(f'secret_key = "{SECRET}"\n')
+    for _ in range(2):
+        rotate_key(settings_file, {})
+    rotated = load_settings(settings_file).signing_keys
+    restore_installation(settings_file, file, {}, with_settings=True)
+    assert load_settings(settings_file).signing_keys == (SECRET, *rotated[:2])
+    settings_file.write_text("nobody can read this")
+    restore_installation(settings_file, file, {}, with_settings=True)
+    assert load_settings(settings_file).signing_keys == (SECRET,)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
