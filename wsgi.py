@@ -7,6 +7,6 @@ from newsletter.app import create_app
 
 app = create_app()
 _log = app.extensions["newsletter"].settings.log
-logs.to_stderr(
+logs.log_to_stderr(
     level=logging.getLevelNamesMapping()[_log.level.upper()], as_json=_log.format == "json"
 )

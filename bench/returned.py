@@ -25,7 +25,7 @@ from newsletter.services.inbound.listener import BounceListener
 from newsletter.services.inbound.poll import poll_mailbox
 from newsletter.services.runtime import EXTENSION, utcnow
 from newsletter.settings import Bounces
-from newsletter.tokens import return_path
+from newsletter.tokens import make_return_path
 
 ADDRESS = "bounces@news.example.com"
 CLIENTS = 4
@@ -99,7 +99,7 @@ def _write_reports() -> list[tuple[str, str]]:
     reports = []
     for number, id_ in enumerate(ids, 1):
         reference = references.name_report(id_)
-        to = return_path(ADDRESS, reference)
+        to = make_return_path(ADDRESS, reference)
         recipient = f"subscriber{number}@example.org"
         text = REPORT.format(
             to=to, number=number, recipient=recipient, reference=reference, body=BODY

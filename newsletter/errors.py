@@ -220,7 +220,7 @@ class LeaseLost(NewsletterError):
         super().__init__("another worker has taken over this campaign and sends the rest")
 
 
-def place_of(error: BaseException) -> str:
+def locate_error(error: BaseException) -> str:
     """Describe an unexpected error by its type and source line, for logs and reports.
 
     Its text may name a subscriber.

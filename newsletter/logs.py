@@ -18,7 +18,7 @@ _LINK = re.compile(rf"/({'|'.join(PATHS)}|hooks/bounces/[\w-]+)/[\w.%-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def discreet(text: str) -> str:
+def mask_text(text: str) -> str:
     """Mask addresses and signed links in `text`, and make control characters visible."""
     text = _LINK.sub(r"/\1/…", mask_addresses(text))
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
@@ -33,7 +33,7 @@ class DiscreetFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a record with its traceback, and mask it."""
-        return discreet(super().format(record))
+        return mask_text(super().format(record))
 
 
 class TextFormatter(DiscreetFormatter):
@@ -63,10 +63,10 @@ class JsonFormatter(DiscreetFormatter):
             "logger": record.name,
             "event": getattr(record, "event", None),
             "request": REQUEST_ID.get() or None,
-            "message": discreet(record.getMessage()),
+            "message": mask_text(record.getMessage()),
         }
         if record.exc_info:
-            values["traceback"] = discreet(self.formatException(record.exc_info))
+            values["traceback"] = mask_text(self.formatException(record.exc_info))
         set_values = {name: value for name, value in values.items() if value is not None}
         return json.dumps(set_values, ensure_ascii=False)
 
@@ -76,7 +76,7 @@ class Discreetly(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask a record and let it pass."""
-        record.msg = discreet(record.getMessage())
+        record.msg = mask_text(record.getMessage())
         record.args = ()
         return True
 
@@ -86,7 +86,7 @@ def name_event(event: str) -> dict[str, str]:
     return {"event": event}
 
 
-def to_stderr(*, level: int = logging.INFO, as_json: bool = False) -> None:
+def log_to_stderr(*, level: int = logging.INFO, as_json: bool = False) -> None:
     """Configure logging to standard error.
 
     `level` is that of our own lines. Libraries only warn: they would write what must not stand

@@ -25,7 +25,7 @@ POLL_AT_MOST = timedelta(days=1)
 """The longest wait between two polls of a feed, however often it failed."""
 
 
-def zone_of(name: str) -> ZoneInfo:
+def get_zone(name: str) -> ZoneInfo:
     """Return the time zone with a name, UTC if this machine does not know it."""
     try:
         return ZoneInfo(name)

@@ -283,7 +283,7 @@ def check_selectors(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def redis_url(value: SecretStr) -> SecretStr:
+def clean_redis_url(value: SecretStr) -> SecretStr:
     """Return the URL of a Redis server, its host as an A-label."""
     value = SecretStr(encode_url(value.get_secret_value()))
     parts = urlsplit(value.get_secret_value())

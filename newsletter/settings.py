@@ -179,7 +179,7 @@ class Web(_Table):
     """Reverse proxies in front of the pages, and Redis."""
 
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
-    redis: Annotated[SecretStr, AfterValidator(setting_types.redis_url)] | None = None
+    redis: Annotated[SecretStr, AfterValidator(setting_types.clean_redis_url)] | None = None
 
 
 class Log(_Table):
@@ -230,10 +230,10 @@ NO_SETTINGS = ("folder", "file")
 """Fields of `Settings` that say where they were read, and cannot be set."""
 
 
-def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+def list_keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
     """Yield the dotted name of every setting, in the order of docs/settings.md."""
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Table):
-            yield from keys(field.annotation, f"{prefix}{name}.")
+            yield from list_keys(field.annotation, f"{prefix}{name}.")
         elif name not in NO_SETTINGS:
             yield prefix + name

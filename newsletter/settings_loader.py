@@ -16,7 +16,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from newsletter.errors import SettingsError
-from newsletter.settings import CONFIG_VARIABLE, DEFAULT_FILE, NO_SETTINGS, PREFIX, Settings, keys
+from newsletter.settings import (
+    CONFIG_VARIABLE,
+    DEFAULT_FILE,
+    NO_SETTINGS,
+    PREFIX,
+    Settings,
+    list_keys,
+)
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -108,7 +115,7 @@ def _list_names(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 def _apply_environment(
     values: dict[str, Any], places: dict[str, str], environ: Mapping[str, str], problems: list[str]
 ) -> None:
-    variables = {PREFIX + key.upper().replace(".", "__"): key for key in keys()}
+    variables = {PREFIX + key.upper().replace(".", "__"): key for key in list_keys()}
     for variable in sorted(
         name for name in environ if name.startswith(PREFIX) and name != CONFIG_VARIABLE
     ):
@@ -139,7 +146,7 @@ def _describe_problem(item: Any, places: Mapping[str, str], file: Path) -> str:
     place = places.get(key, str(file))
     where = place if place.startswith(PREFIX) else f"{place}: {key}"
     if item["type"] == "extra_forbidden":
-        hint = _say_where_it_belongs(parts, item["input"]) or _suggest_name(key, list(keys()))
+        hint = _say_where_it_belongs(parts, item["input"]) or _suggest_name(key, list(list_keys()))
         return f"{where}: unknown setting{hint}"
     if item["type"] == "missing":
         variable = PREFIX + key.upper().replace(".", "__")
@@ -157,7 +164,7 @@ def _say_where_it_belongs(parts: list[str], value: object) -> str:
     A line `web.trusted_proxies = 1` below `[signup]` is `signup.web.trusted_proxies` in TOML.
     """
     leaves = [".".join([*parts, *path]) for path in _list_paths(value)]
-    for known in keys():
+    for known in list_keys():
         table, _, name = known.rpartition(".")
         if any(leaf == known or leaf.endswith(f".{known}") for leaf in leaves) or (
             table and len(parts) == 2 and parts[-1] == name

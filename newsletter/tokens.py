@@ -249,12 +249,12 @@ class RowNames:
         return self._pads.digest(mac)[: self._ID_BYTES]
 
 
-def random_message_id(domain: str) -> str:
+def make_random_message_id(domain: str) -> str:
     """Return a random Message-ID for a message without a delivery, such as a test."""
     return f"{base64.b32encode(secrets.token_bytes(15)).decode('ascii').lower()}@{domain}"
 
 
-def return_path(address: str, reference: str) -> str:
+def make_return_path(address: str, reference: str) -> str:
     """Return the envelope sender of one message (VERP): ``bounces+k3v9…@example.com``.
 
     A report of a failed delivery is sent to it. `reference` is `References.name_report`, which
@@ -264,7 +264,7 @@ def return_path(address: str, reference: str) -> str:
     return f"{local}+{reference}@{domain}"
 
 
-def unsubscribe_address(key: str, address: str, handle: str) -> str:
+def make_unsubscribe_address(key: str, address: str, handle: str) -> str:
     """Return the address for unsubscribing by mail: ``bounces+u.<handle><MAC>@example.com``.
 
     It is written in base32, because mail systems may change the case of a local part, and has at

@@ -52,7 +52,7 @@ from newsletter.services.sending.result import SendResult
 from newsletter.services.signup import confirmation_gate
 from newsletter.services.statistics import gather
 from newsletter.services.transfer import import_work
-from newsletter.services.unforeseen import do_each
+from newsletter.services.unforeseen import run_each
 
 log = logging.getLogger("newsletter.worker")
 
@@ -150,7 +150,7 @@ class WorkerProcess:
         """Run all due jobs once, and return; for cron."""
         sent: list[SendResult] = []
         with self.app.app_context():
-            do_each(
+            run_each(
                 self.tick,
                 partial(self.poll, eager=True),
                 self.ask_hubs,
@@ -314,7 +314,7 @@ class WorkerProcess:
 
     def upkeep(self) -> None:
         """Send weekly reports, and delete expired data."""
-        do_each(
+        run_each(
             partial(weekly_note.send_notes, self.env),
             partial(cleanup.clean_up, self.env, stop=self.stopping.is_set),
         )

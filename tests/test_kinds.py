@@ -236,18 +236,20 @@ def test_a11_who_talks_to_others_has_a_test_of_the_deadline() -> None:
 # ── W1, U4: what is about to be mailed, and when nothing may be ──────────────────────────────────
 
 
-COMPOSING = ("compose", "_do_due")
+COMPOSING = ("compose", "_mail_or_compose")
 
 
 def test_w1_nothing_is_composed_before_its_feeds_were_looked_at() -> None:
-    """Whoever composes, but for `_do_due`, has looked at the feeds of the list before."""
-    callers = find_callers(*COMPOSING, under="services/") - {"services/digests/due.py:_do_due"}
+    """Whoever composes, but for `_mail_or_compose`, has looked at the feeds of the list before."""
+    callers = find_callers(*COMPOSING, under="services/") - {
+        "services/digests/due.py:_mail_or_compose"
+    }
     assert callers == {
         "services/digests/asked.py:send_asked",
         "services/digests/due.py:_compose_if_due",
         "services/digests/due.py:send_now",
     }
-    assert find_callers("mail_review") == {"services/digests/due.py:_do_due"}
+    assert find_callers("mail_review") == {"services/digests/due.py:_mail_or_compose"}
     for caller in callers:
         module, _, function = caller.partition(":")
         lines: dict[bool, list[int]] = {True: [], False: []}
@@ -455,7 +457,9 @@ def test_w2_whoever_touches_the_file_of_the_database_asks_who_uses_it() -> None:
     }
     assert find_callers("drop_all", "downgrade") == set()
     restore = ast.unparse(trees()["services/operations/restore.py"])
-    assert restore.index("_require_unused(target)") < restore.index("_swap(staged, target)")
+    assert restore.index("_require_unused(target)") < restore.index(
+        "_replace_database(staged, target)"
+    )
 
 
 # ── B5: what a confirmation confirms ─────────────────────────────────────────────────────────────

@@ -242,7 +242,7 @@ BROAD = {
     "services/transfer/export_subscribers.py:_replace": "raised again",
     "services/transfer/import_files.py:keep_file": "raised again",
     "services/transfer/import_work.py:_work": "that file's problem, on its page",
-    "services/unforeseen.py:do_each": "raised at the end",
+    "services/unforeseen.py:run_each": "raised at the end",
     "services/webhook_delivery.py:_claim": "that message's problem, tried again",
     "services/webhook_delivery.py:_post": "that message's problem, tried again",
     "web/api/operations.py:_run_and_keep": "raised again",

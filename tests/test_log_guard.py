@@ -48,7 +48,7 @@ def test_a_line_of_the_program_is_looked_at(log_guard: LogGuard) -> None:
 def test_lines_of_a_process_that_the_tests_started_are_looked_at(log_guard: LogGuard) -> None:
     Campaign(subject="Our merger, in confidence")
     code = (
-        "import logging; from newsletter import logs; logs.to_stderr();"
+        "import logging; from newsletter import logs; logs.log_to_stderr();"
         "log = logging.getLogger('newsletter.worker');"
         "log.info('campaign %s is composed', 'Our merger, in confidence');"
         "log.info('mail to %s', 'ana@tiny.example')"

@@ -27,7 +27,7 @@ from newsletter.cli.groups import CommandGroup
 from newsletter.cli.output import wrap_line
 from newsletter.cli.start_up import without_collection
 from newsletter.cli.stop_signals import INTERRUPTED
-from newsletter.errors import NewsletterError, place_of
+from newsletter.errors import NewsletterError, locate_error
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Set up: settings, database, first list."),
@@ -201,7 +201,7 @@ def _describe(error: Exception) -> tuple[str, int]:
         return "a number is too large", 2
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'the output cannot be written'}: {error.strerror}", 1
-    return f"Internal error: {place_of(error)}. Run with --traceback and report it.", 1
+    return f"Internal error: {locate_error(error)}. Run with --traceback and report it.", 1
 
 
 def _end_interrupted(*, at_a_question: bool) -> int:

@@ -197,7 +197,7 @@ def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
     from newsletter.services.inbound.listener import BounceListener, read_listen_address
 
     app = open_application(ctx, with_pages=False)
-    logs.to_stderr()
+    logs.log_to_stderr()
     bounces = app.extensions["newsletter"].settings.bounces
     if not bounces.address:
         raise NewsletterError(

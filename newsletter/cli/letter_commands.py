@@ -26,7 +26,7 @@ from newsletter.cli.output import (
 )
 from newsletter.cli.progress import send_and_show
 from newsletter.errors import ChangedMeanwhile, InvalidInput, Refused
-from newsletter.schedule import zone_of
+from newsletter.schedule import get_zone
 from newsletter.services.campaigns import campaigns
 from newsletter.services.letters import drafts, letter_files, newcomers, preflight
 from newsletter.services.letters import send as letters
@@ -293,7 +293,7 @@ def _require_clear(
 
 def _parse_moment(env: Environment, slug: str, text: str) -> datetime:
     mailing_list = lists.show(slug)
-    zone = zone_of(mailing_list.timezone)
+    zone = get_zone(mailing_list.timezone)
     try:
         return dates.parse_moment(text, zone=zone, now=env.now, hour=mailing_list.hour)
     except InvalidInput as error:

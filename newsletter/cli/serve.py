@@ -29,7 +29,7 @@ def _log(app: Flask, *, least: int = logging.DEBUG) -> None:
     """Log as the settings say, and nothing below the level `least`."""
     log = app.extensions["newsletter"].settings.log
     level = max(logging.getLevelNamesMapping()[log.level.upper()], least)
-    logs.to_stderr(level=level, as_json=log.format is LogFormat.JSON)
+    logs.log_to_stderr(level=level, as_json=log.format is LogFormat.JSON)
 
 
 def _close_database(app: Flask) -> None:

@@ -14,7 +14,7 @@ from newsletter.db.prepared import Prepared, Values
 from newsletter.db.session import db, to_database_error
 
 
-def look(statement: Prepared, values: Values) -> list[Any]:
+def read_alone(statement: Prepared, values: Values) -> list[Any]:
     """Run a read-only statement outside of any transaction, and return its rows.
 
     A connection that a restart of the server has broken is replaced. Raises `DatabaseError` if the

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from newsletter.db.column_types import ClosedSet, ClosedSets, make_member_check
 from newsletter.db.session import Base
 from newsletter.digest_vocabulary import DigestOrder, DigestSections, DigestShow
-from newsletter.schedule import Schedule, zone_of
+from newsletter.schedule import Schedule, get_zone
 from newsletter.vocabulary import Cadence, FieldKind
 
 FIELD_KINDS = tuple(FieldKind)
@@ -106,7 +106,7 @@ class MailingList(Base):
     @property
     def zone(self) -> ZoneInfo:
         """Return the list's time zone, or UTC if the machine does not know it."""
-        return zone_of(self.timezone)
+        return get_zone(self.timezone)
 
     @property
     def schedule(self) -> Schedule:

@@ -70,10 +70,10 @@ def list_held(session: Session, *, after_id: int, limit: int) -> list[HeldMail]:
         .order_by(deliveries.c.id)
         .limit(limit)
     )
-    return [_waiting(row) for row in session.execute(query)]
+    return [_make_held_mail(row) for row in session.execute(query)]
 
 
-def _waiting(row: Row[*tuple[Any, ...]]) -> HeldMail:
+def _make_held_mail(row: Row[*tuple[Any, ...]]) -> HeldMail:
     """Make a row of `list_held`.
 
     A mail that confirms no request holds in its context the network of the visitor; that to a new
@@ -105,7 +105,7 @@ def find_still_held(session: Session, ids: Sequence[int]) -> set[int]:
     return set(session.scalars(select(deliveries.c.id).where(_HELD, deliveries.c.id.in_(ids))))
 
 
-def let_go(session: Session, ids: Sequence[int], *, now: datetime) -> int:
+def release(session: Session, ids: Sequence[int], *, now: datetime) -> int:
     """Release held mails; return their number, which another worker may have reduced."""
     return _update(session, ids, due_at=now)
 

@@ -142,13 +142,13 @@ def count(session: Session, effects: Sequence[BounceEffect]) -> int:
     return session.scalar(query) or 0
 
 
-def list_of_subscriber(session: Session, subscriber_id: int) -> list[BounceView]:
+def list_bounces_of_subscriber(session: Session, subscriber_id: int) -> list[BounceView]:
     """List the bounces of a subscriber, oldest first."""
     query = select(BounceEvent).where(BounceEvent.subscriber_id == subscriber_id)
     return _read_views(session, query.order_by(BounceEvent.id))
 
 
-def find_of_delivery(session: Session, delivery_id: int) -> BounceView | None:
+def find_bounce_of_delivery(session: Session, delivery_id: int) -> BounceView | None:
     """Find the last failure or complaint reported about a delivery."""
     query = select(BounceEvent).where(
         BounceEvent.delivery_id == delivery_id,
@@ -157,7 +157,9 @@ def find_of_delivery(session: Session, delivery_id: int) -> BounceView | None:
     return next(iter(_read_views(session, query.order_by(BounceEvent.id.desc()).limit(1))), None)
 
 
-def find_of_campaign(session: Session, campaign_id: int, subscription_id: int) -> BounceView | None:
+def find_bounce_of_campaign(
+    session: Session, campaign_id: int, subscription_id: int
+) -> BounceView | None:
     """Find the last failure or complaint about a campaign's message to one subscription."""
     query = select(BounceEvent).where(
         BounceEvent.subscription_id == subscription_id,
@@ -169,10 +171,12 @@ def find_of_campaign(session: Session, campaign_id: int, subscription_id: int) -
 
 def count_returned(session: Session, campaign_id: int) -> Returned:
     """Count a campaign's messages that bounced, were reported as spam, or were answered."""
-    return count_returned_of(session, [campaign_id])[campaign_id]
+    return count_returned_by_campaign(session, [campaign_id])[campaign_id]
 
 
-def count_returned_of(session: Session, campaign_ids: Sequence[int]) -> dict[int, Returned]:
+def count_returned_by_campaign(
+    session: Session, campaign_ids: Sequence[int]
+) -> dict[int, Returned]:
     """Count the returned messages of several campaigns, in one statement."""
     kind = case(
         (BounceEvent.bounce_class.in_(FAILURES), BounceClass.HARD.value),

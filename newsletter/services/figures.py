@@ -21,7 +21,7 @@ from newsletter.db.prepared import Prepared
 from newsletter.db.session import transaction
 from newsletter.html.text import shorten_text
 from newsletter.models import DailyFigure, FigureNote, MailingList
-from newsletter.schedule import zone_of
+from newsletter.schedule import get_zone
 from newsletter.statistics_vocabulary import Figure
 
 QUARTER = 900
@@ -163,7 +163,7 @@ def _read_zones(session: Session, list_ids: set[int]) -> dict[int, ZoneInfo]:
     rows = session.execute(
         select(MailingList.id, MailingList.timezone).where(MailingList.id.in_(list_ids))
     )
-    return {list_id: zone_of(name) for list_id, name in rows}
+    return {list_id: get_zone(name) for list_id, name in rows}
 
 
 def _limit_names(

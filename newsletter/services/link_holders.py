@@ -50,7 +50,7 @@ def find_retired(
     """
     handle, _, rest = env.tokens.open(purpose, token, env.now).partition(".")
     query = select(Subscription).join(RetiredHandle).where(RetiredHandle.handle == handle)
-    subscription = _find_one(session, query, lock=lock)
+    subscription = _find_first(session, query, lock=lock)
     return (subscription, rest) if subscription else None
 
 
@@ -58,7 +58,7 @@ def _open(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool
 ) -> tuple[Subscription, str]:
     handle, _, rest = env.tokens.open(purpose, token, env.now).partition(".")
-    subscription = _find_one(
+    subscription = _find_first(
         session, select(Subscription).where(Subscription.handle == handle), lock=lock
     )
     if subscription is None:
@@ -66,7 +66,9 @@ def _open(
     return subscription, rest
 
 
-def _find_one(session: Session, query: Select[Subscription], *, lock: bool) -> Subscription | None:
+def _find_first(
+    session: Session, query: Select[Subscription], *, lock: bool
+) -> Subscription | None:
     """Run a query for a subscription.
 
     With `lock`, its subscriber is locked first, as a sign-up does: otherwise two requests might

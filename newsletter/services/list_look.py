@@ -28,7 +28,7 @@ class ListLook:
         return bool(self.color or self.font)
 
 
-def look_of(mailing_list: Any) -> ListLook:
+def describe_look(mailing_list: Any) -> ListLook:
     """Return the look of a list, given as an object or as a row with its columns."""
     return ListLook(
         slug=mailing_list.slug,

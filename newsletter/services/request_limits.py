@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.addresses import fold_address
 from newsletter.captcha import LIFETIME, Solved
-from newsletter.db.looks import look
+from newsletter.db.looks import read_alone
 from newsletter.db.prepared import Prepared
 from newsletter.errors import TooMany
 from newsletter.models import Counter
@@ -64,7 +64,7 @@ def require_room(env: Environment, visit: Visit) -> None:
     now = int(env.now.timestamp())
     most = _list_ceilings(env, visit, proven=visit.solved is not None)
     names = dict(zip(KINDS, most, strict=True))
-    rows = look(_COUNTS, {**names, "starts_at": now - now % HOUR})
+    rows = read_alone(_COUNTS, {**names, "starts_at": now - now % HOUR})
     if any(row.count >= most[row.name] for row in rows):
         raise _make_too_many(now)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from newsletter.db.session import to_database_error
-from newsletter.errors import NewsletterError, place_of
+from newsletter.errors import NewsletterError, locate_error
 from newsletter.i18n import Text
 
 
@@ -21,10 +21,10 @@ def describe_error(error: Exception) -> str:
         raise gone from error
     if isinstance(error, NewsletterError):
         return str(error)
-    return Text("Internal error: %(place)s", place=place_of(error))
+    return Text("Internal error: %(place)s", place=locate_error(error))
 
 
-def do_each(*parts: Callable[[], object]) -> None:
+def run_each(*parts: Callable[[], object]) -> None:
     """Run all tasks even if some fail, and raise the first error at the end.
 
     Raises `DatabaseError` at once.

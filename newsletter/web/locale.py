@@ -81,7 +81,8 @@ def current_language() -> str:
 def translate_texts(texts: Mapping[Name, str]) -> dict[Name, str]:
     """Return `texts`, such as the problem of each field, for this response."""
     return {
-        name: say_here(text) if isinstance(text, Text) else text for name, text in texts.items()
+        name: translate_here(text) if isinstance(text, Text) else text
+        for name, text in texts.items()
     }
 
 
@@ -97,7 +98,7 @@ def join_problems(fields: Mapping[str, str]) -> str:
     )
 
 
-def say_here(text: str) -> str:
+def translate_here(text: str) -> str:
     """Translate a text, or an English sentence made from one, for this response."""
     return say_stored(text, current_language())
 

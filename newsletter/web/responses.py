@@ -38,7 +38,7 @@ def list_words() -> dict[str, object]:
 
 
 @blueprint.after_app_request
-def harden(response: Response) -> Response:
+def add_security_headers(response: Response) -> Response:
     """Add security headers: no scripts, frames, content sniffing or full Referer (S12, T15)."""
     headers = response.headers
     headers.setdefault("Content-Security-Policy", POLICY)
@@ -50,7 +50,7 @@ def harden(response: Response) -> Response:
     return response
 
 
-def see_other(path: str) -> Response:
+def redirect_after_form(path: str) -> Response:
     """Redirect with 303 See Other, usually after a form (RFC 9110, section 15.4.4)."""
     return cast(Response, redirect(path, 303))
 

@@ -42,8 +42,8 @@ from newsletter.web.request_body import read_json_object
 from newsletter.web.responses import (
     make_evidence,
     mark_private,
+    redirect_after_form,
     render_page,
-    see_other,
     wants_json,
 )
 
@@ -146,7 +146,9 @@ def subscribe(slug: str) -> Response:
     if as_json:
         return _answer_json({"status": SubscriptionStatus.PENDING}, 202)
     target = f"/{slug}/check-your-inbox" + _make_language_query(form)
-    return see_other(target + _make_meant_parameter(str(values.get("email") or ""), target))
+    return redirect_after_form(
+        target + _make_meant_parameter(str(values.get("email") or ""), target)
+    )
 
 
 def _make_meant_parameter(typed: str, target: str) -> str:
@@ -251,7 +253,7 @@ def subscribe_in_frame(slug: str) -> Response:
         return _render_frame(
             slug, status=422, values=_pick_typed_values(values), errors=error.fields
         )
-    return see_other(_make_frame_url(slug, sent="1"))
+    return redirect_after_form(_make_frame_url(slug, sent="1"))
 
 
 def _make_frame_url(slug: str, **more: str) -> str:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Boolean, Engine, Table, column, event, insert, select, text
 
 from newsletter.db.bulk import build_reservation, insert_rows
-from newsletter.db.looks import look
+from newsletter.db.looks import read_alone
 from newsletter.db.prepared import Prepared
 from newsletter.db.session import db, reading, transaction
 from newsletter.errors import Conflict, DatabaseError
@@ -64,7 +64,7 @@ def test_statements_are_executed_in_their_order(env: Environment) -> None:
         RENAME.run(session, {"name": "Eve", "key": "eve@example.org"})
         last = NAMES.start(session, {})
     assert [one.name for one in last.read()] == ["Ana % \\ '", "Eve", ""]
-    assert last.read() == look(NAMES, {})
+    assert last.read() == read_alone(NAMES, {})
 
 
 def test_sqlalchemys_statements_see_what_waits(env: Environment) -> None:
@@ -74,7 +74,7 @@ def test_sqlalchemys_statements_see_what_waits(env: Environment) -> None:
         add_reader(session, add_list(session), "eve@example.org")
         ADD.run(session, row("dan@example.org"))
         session.execute(text("UPDATE subscribers SET name = 'X'"))
-    assert [one.name for one in look(NAMES, {})] == ["X", "X", "X"]
+    assert [one.name for one in read_alone(NAMES, {})] == ["X", "X", "X"]
 
 
 def test_many_rows_are_written_after_what_waits(env: Environment) -> None:
@@ -98,10 +98,10 @@ def test_nothing_is_kept_of_a_transaction_that_fails(env: Environment) -> None:
             ADD.run(session, row(handle=f"other{number}"))
             RENAME.run(session, {"name": "Eve", "key": "eve@example.org"})
         assert caught.value.constraint == "uq_subscribers_email_key"
-    assert not look(NAMES, {})
+    assert not read_alone(NAMES, {})
     with transaction(grouped=True) as session:
         ADD.run(session, row())
-    assert len(look(NAMES, {})) == 1
+    assert len(read_alone(NAMES, {})) == 1
 
 
 def test_ids_are_reserved(env: Environment) -> None:
@@ -112,7 +112,7 @@ def test_ids_are_reserved(env: Environment) -> None:
         ADD_NUMBERED.run(session, row("eve@example.org", id=ids.subscribers))
     with transaction() as session:
         session.add(Subscriber(**row("dan@example.org")))
-    first, second, third = (one.id for one in look(NAMES, {}))
+    first, second, third = (one.id for one in read_alone(NAMES, {}))
     assert first < second == ids.subscribers < third
     assert ids.events > 0
 
@@ -126,7 +126,7 @@ def test_a_connection_that_ends_amid_a_group_is_said_and_replaced(env: Environme
         END.start(session, {"pid": pid})
     with transaction(grouped=True) as session:
         ADD.run(session, row("dan@example.org"))
-    assert len(look(NAMES, {})) == 1
+    assert len(read_alone(NAMES, {})) == 1
 
 
 @pytest.mark.usefixtures("postgresql")
@@ -149,7 +149,7 @@ def test_a_connection_that_the_server_has_closed_is_replaced() -> None:
     with transaction() as session:
         pid = session.scalar(text("SELECT pg_backend_pid()"))
         session.add(Subscriber(**row()))
-    [answer] = look(END, {"pid": pid})
+    [answer] = read_alone(END, {"pid": pid})
     assert answer.ended
     with transaction() as session:
         assert session.scalar(text("SELECT pg_backend_pid()")) != pid

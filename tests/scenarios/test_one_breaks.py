@@ -25,7 +25,7 @@ from newsletter.services import sender_state, webhooks
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series, series_progress
 from newsletter.services.runtime import EXTENSION, Environment
-from newsletter.services.unforeseen import do_each
+from newsletter.services.unforeseen import run_each
 from newsletter.vocabulary import CampaignStatus
 from newsletter.worker import WorkerProcess
 from tests.fakes import Clock, FakeFetch, Sink
@@ -140,7 +140,7 @@ def test_all_parts_are_done_and_the_first_error_is_told() -> None:
         raise ValueError(text)
 
     with pytest.raises(ValueError, match="one"):
-        do_each(lambda: fail("one"), lambda: done.append("two"), lambda: fail("three"))
+        run_each(lambda: fail("one"), lambda: done.append("two"), lambda: fail("three"))
     assert done == ["one", "two", "three"]
 
 
@@ -149,4 +149,4 @@ def test_a_database_that_cannot_be_used_stops_everything() -> None:
         raise DatabaseError("it is full")
 
     with pytest.raises(DatabaseError):
-        do_each(fail, lambda: pytest.fail("not done"))
+        run_each(fail, lambda: pytest.fail("not done"))

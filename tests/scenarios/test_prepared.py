@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Table, bindparam, event, insert, select, text
 from sqlalchemy.exc import ProgrammingError
 
-from newsletter.db.looks import look
+from newsletter.db.looks import read_alone
 from newsletter.db.prepared import Prepared
 from newsletter.db.session import db, reading, transaction
 from newsletter.errors import Conflict
@@ -57,13 +57,13 @@ def test_rows_are_the_same_as_sqlalchemys(env: Environment) -> None:
         query = select(*(column for column in subscriptions.c)).where(subscriptions.c.id == id_)
         expected = session.execute(query).one()
         [row] = FIND.run(session, {"handle": handle})
-    assert look(FIND, {"handle": handle}) == [row]
+    assert read_alone(FIND, {"handle": handle}) == [row]
     assert isinstance(row.first, bool)
     for name in ("id", "status", "cadence", "answers", "created_at", "paused_until"):
         assert getattr(row, name) == getattr(expected, name), name
     assert type(row.status) is SubscriptionStatus
     assert type(row.cadence) is Cadence
-    assert look(FIND, {"handle": "nobody"}) == []
+    assert read_alone(FIND, {"handle": "nobody"}) == []
 
 
 def test_columns_that_are_not_given_have_their_default(env: Environment) -> None:
@@ -88,7 +88,7 @@ def test_a_broken_constraint_has_its_name(env: Environment) -> None:
         ADD.run(session, row())
         ADD.run_many(session, [row("eve@example.org"), row(handle="another")])
     assert caught.value.constraint == "uq_subscribers_email_key"
-    assert not look(Prepared(select(subscribers.c.id)), {})
+    assert not read_alone(Prepared(select(subscribers.c.id)), {})
 
 
 def test_several_rows_are_written_at_once(env: Environment) -> None:
@@ -104,8 +104,8 @@ def test_a_look_sees_what_was_committed_only(env: Environment) -> None:
     with transaction() as session:
         add_list(session, title="Slow Letters")
         with pytest.raises(RuntimeError):
-            look(TITLES, {"slug": "blog"})
-    assert [row.title for row in look(TITLES, {"slug": "blog"})] == ["Slow Letters"]
+            read_alone(TITLES, {"slug": "blog"})
+    assert [row.title for row in read_alone(TITLES, {"slug": "blog"})] == ["Slow Letters"]
     with reading() as session:
         assert [row.title for row in TITLES.run(session, {"slug": "blog"})] == ["Slow Letters"]
 
@@ -115,14 +115,14 @@ def test_a_look_survives_a_restart_of_the_server(env: Environment, database_kind
         pytest.skip("SQLite has no server")
     with transaction() as session:
         add_list(session, title="Slow Letters")
-    assert look(TITLES, {"slug": "blog"})
+    assert read_alone(TITLES, {"slug": "blog"})
     with db.engine.connect() as connection:
         ended = connection.exec_driver_sql(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
             "WHERE query LIKE 'SELECT mailing_lists.title%%'"
         )
         assert ended.scalar() == 1
-    assert [row.title for row in look(TITLES, {"slug": "blog"})] == ["Slow Letters"]
+    assert [row.title for row in read_alone(TITLES, {"slug": "blog"})] == ["Slow Letters"]
 
 
 def test_listeners_are_told_of_each(env: Environment) -> None:
@@ -139,7 +139,7 @@ def test_listeners_are_told_of_each(env: Environment) -> None:
         add_list(session)
     event.listen(db.engine, "before_cursor_execute", note)
     try:
-        look(TITLES, {"slug": "blog"})
+        read_alone(TITLES, {"slug": "blog"})
         with transaction() as session:
             ADD.run(session, row())
             Prepared(insert(subscribers)).run_many(session, [eve, dan])

@@ -15,12 +15,12 @@ from newsletter.logs import (
     Discreetly,
     JsonFormatter,
     TextFormatter,
-    discreet,
+    mask_text,
 )
 
 
 def test_t15_neither_addresses_nor_links_are_logged() -> None:
-    result = discreet(
+    result = mask_text(
         "Key (email)=(ana.b+c@example.com) at /unsubscribe/abc-DEF_1.xyz?x=1 and /confirm/tok.en"
     )
     assert result == "Key (email)=(a…@example.com) at /unsubscribe/…?x=1 and /confirm/…"
@@ -43,7 +43,7 @@ def test_t15_what_others_format_is_discreet_too() -> None:
 
 @pytest.mark.parametrize("kind", PATHS)
 def test_t15_no_kind_of_link_is_forgotten(kind: str) -> None:
-    assert discreet(f"POST /{kind}/abc-DEF_1.xyz failed") == f"POST /{kind}/… failed"
+    assert mask_text(f"POST /{kind}/abc-DEF_1.xyz failed") == f"POST /{kind}/… failed"
 
 
 def test_s13_one_line_an_event_and_no_control_characters() -> None:

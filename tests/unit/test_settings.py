@@ -13,7 +13,7 @@ import newsletter
 from newsletter.errors import SettingsError
 from newsletter.mail.smtp.servers import parse_server
 from newsletter.services import mailbox_limits
-from newsletter.settings import Settings, keys
+from newsletter.settings import Settings, list_keys
 from newsletter.settings_loader import load_settings
 
 DOCS = Path(newsletter.__file__).parents[1] / "docs"
@@ -182,7 +182,7 @@ def test_postgresql_means_psycopg(tmp_path: Path, scheme: str) -> None:
 
 
 def test_every_key_can_be_listed() -> None:
-    assert {"secret_key", "smtp.url", "web.trusted_proxies"} <= set(keys(Settings))
+    assert {"secret_key", "smtp.url", "web.trusted_proxies"} <= set(list_keys(Settings))
 
 
 HOSTS = {
@@ -211,7 +211,7 @@ NO_HOST = {
     "smtp.timeout",
     "smtp.ca_file",
     "bounces.listen",
-    *(key for key in keys() if key.startswith("bounces.hooks.")),
+    *(key for key in list_keys() if key.startswith("bounces.hooks.")),
     "bounces.forward_replies",
     "dkim.selectors",
     "feeds.allow_private_addresses",
@@ -241,8 +241,8 @@ def test_b26_every_host_is_folded_to_what_the_wire_carries(tmp_path: Path, key: 
 
 
 def test_b26_a_setting_that_holds_a_host_is_known_to_this_test() -> None:
-    signup = {key for key in keys() if key.startswith("signup.")} - set(HOSTS)
-    assert set(keys()) - set(HOSTS) - NO_HOST - signup == set(), (
+    signup = {key for key in list_keys() if key.startswith("signup.")} - set(HOSTS)
+    assert set(list_keys()) - set(HOSTS) - NO_HOST - signup == set(), (
         "does the new setting hold a host? Fold it, and add it"
     )
 

@@ -15,9 +15,9 @@ from newsletter.outbox.references import References
 from newsletter.tokens import (
     Tokens,
     make_keyed_hash,
+    make_random_message_id,
+    make_return_path,
     new_handle,
-    random_message_id,
-    return_path,
 )
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -145,7 +145,7 @@ def test_a_made_up_reference_names_nothing(text: str) -> None:
 
 
 def test_a_message_without_a_delivery_has_an_id_of_its_own() -> None:
-    first, second = (random_message_id("x.org") for _ in range(2))
+    first, second = (make_random_message_id("x.org") for _ in range(2))
     assert first != second
     assert References(KEY).find_message(first.partition("@")[0]) is None
 
@@ -182,6 +182,6 @@ def test_handles_do_not_repeat() -> None:
 
 def test_a_return_path_names_its_message_and_is_short_enough() -> None:
     reference = References(KEY).name_report(2**40)
-    result = return_path("bounces@news.example.com", reference)
+    result = make_return_path("bounces@news.example.com", reference)
     assert result == f"bounces+{reference}@news.example.com"
-    assert len(return_path("b" * 24 + "@x.org", reference).partition("@")[0]) <= 64
+    assert len(make_return_path("b" * 24 + "@x.org", reference).partition("@")[0]) <= 64

@@ -27,7 +27,7 @@ from newsletter.mail.templating.merge_fields import (
 )
 from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.outbox import LeasedDelivery
-from newsletter.schedule import zone_of
+from newsletter.schedule import get_zone
 from newsletter.services import resources, tags
 from newsletter.services.audience.list_fields import read_list_fields
 from newsletter.services.audience.segments import JOINED_AT, segment_page_query
@@ -84,7 +84,7 @@ def read_recipients(session: Session, subscription_ids: Select[Any] | list[int])
                 cadence=row.cadence,
                 language=row.language,
                 tags=tags_by_subscriber.get(row.id, ()),
-                joined=row.joined_at.astimezone(zone_of(row.timezone)).date(),
+                joined=row.joined_at.astimezone(get_zone(row.timezone)).date(),
                 topics=known[row.list_id].name_topics(row.topics),
                 answers=known[row.list_id].clean_answers(row.answers),
             ),

@@ -26,7 +26,7 @@ from newsletter.services.mail_context import CADENCE_TEXT
 from newsletter.services.notice_mail import list_authors
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.subscriptions import REASON_WORDS
-from newsletter.services.unforeseen import do_each
+from newsletter.services.unforeseen import run_each
 from newsletter.statistics_vocabulary import Figure
 from newsletter.vocabulary import Cadence, MailKind
 
@@ -58,7 +58,7 @@ def send_notes(env: Environment) -> int:
     def queue(note: _DueNote) -> None:
         queued.append(_queue(env, note))
 
-    do_each(*(partial(queue, note) for note in due))
+    run_each(*(partial(queue, note) for note in due))
     return sum(queued)
 
 
@@ -115,8 +115,8 @@ def _describe(
     return {
         "list_id": row.id,
         "language": row.language,
-        "first": format_day(_at_noon(first), row.language),
-        "last": format_day(_at_noon(last), row.language),
+        "first": format_day(_make_noon(first), row.language),
+        "last": format_day(_make_noon(last), row.language),
         "joined": sums[Figure.JOINED].total(),
         "left": sums[Figure.LEFT].total(),
         "reasons": _name_reasons(sums[Figure.REASON], row.language),
@@ -126,7 +126,7 @@ def _describe(
     }
 
 
-def _at_noon(moment: date) -> datetime:
+def _make_noon(moment: date) -> datetime:
     return datetime.combine(moment, time(12), UTC)
 
 

@@ -17,7 +17,7 @@ from newsletter.mail.render import MailContent
 from newsletter.mail.slots import SLOT_PATTERN
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
-from newsletter.services.bounce_events import Returned, count_returned, count_returned_of
+from newsletter.services.bounce_events import Returned, count_returned, count_returned_by_campaign
 from newsletter.services.campaigns import identify, state
 from newsletter.services.campaigns.state import PauseCause
 from newsletter.services.campaigns.totals import read_totals
@@ -237,7 +237,7 @@ def retry(env: Environment, campaign_id: int) -> CampaignView:
 
 def describe_campaigns(session: Session, rows: Sequence[Campaign]) -> list[CampaignView]:
     """Describe several campaigns with their recipients' counts, read in a few queries."""
-    returned = count_returned_of(session, [row.id for row in rows])
+    returned = count_returned_by_campaign(session, [row.id for row in rows])
     return [describe_campaign(session, row, returned[row.id]) for row in rows]
 
 

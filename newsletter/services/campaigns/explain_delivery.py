@@ -136,7 +136,7 @@ def _read_subscription(
     suppressed = _find_suppression(env, session, key) is not None
     confirmations = [row for row in rows if row.mail == MailKind.CONFIRM]
     confirmation = confirmations[-1] if confirmations else None
-    returned = confirmation and bounce_events.find_of_delivery(session, confirmation.id)
+    returned = confirmation and bounce_events.find_bounce_of_delivery(session, confirmation.id)
     paused_until = subscription.paused_until
     return SubscriptionFacts(
         status=subscription.status,
@@ -167,9 +167,9 @@ def _find_return(
     if row is None or subscription is None:
         return None
     if row.id or row.campaign_id is None:
-        event = bounce_events.find_of_delivery(session, row.id)
+        event = bounce_events.find_bounce_of_delivery(session, row.id)
     else:
-        event = bounce_events.find_of_campaign(session, row.campaign_id, subscription.id)
+        event = bounce_events.find_bounce_of_campaign(session, row.campaign_id, subscription.id)
     if event is None:
         return None
     words = f"{event.status} {event.reason}".strip()

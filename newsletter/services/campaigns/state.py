@@ -67,7 +67,7 @@ def schedule(session: Session, campaign: Campaign, at: datetime, now: datetime) 
 
     Raises `Refused` where it is no draft.
     """
-    _move(campaign, {CampaignStatus.DRAFT}, CampaignStatus.SCHEDULED)
+    _set_status(campaign, {CampaignStatus.DRAFT}, CampaignStatus.SCHEDULED)
     campaign.scheduled_at = at
     _record(session, campaign, EventKind.CAMPAIGN_SCHEDULED, Actor.AUTHOR, now)
 
@@ -85,7 +85,7 @@ def unschedule(session: Session, campaign: Campaign, now: datetime) -> None:
                 status=campaign.status,
             )
         )
-    _move(campaign, {CampaignStatus.SCHEDULED, CampaignStatus.PAUSED}, CampaignStatus.DRAFT)
+    _set_status(campaign, {CampaignStatus.SCHEDULED, CampaignStatus.PAUSED}, CampaignStatus.DRAFT)
     campaign.scheduled_at = None
     _record(session, campaign, EventKind.CAMPAIGN_UNSCHEDULED, Actor.AUTHOR, now)
 
@@ -95,7 +95,7 @@ def start(session: Session, campaign: Campaign, now: datetime, actor: Actor) -> 
 
     Raises `Refused` where it has started already.
     """
-    _move(campaign, {CampaignStatus.DRAFT, CampaignStatus.SCHEDULED}, CampaignStatus.SENDING)
+    _set_status(campaign, {CampaignStatus.DRAFT, CampaignStatus.SCHEDULED}, CampaignStatus.SENDING)
     campaign.started_at = now
     if not campaign.segment and campaign.kind is not CampaignKind.PERMISSION:
         campaign.archive_name = choose_archive_name(session, campaign, now)
@@ -109,7 +109,7 @@ def pause(
 
     Raises `Refused` where it neither is being sent nor is to start.
     """
-    _move(campaign, set(UNFINISHED), CampaignStatus.PAUSED, reason)
+    _set_status(campaign, set(UNFINISHED), CampaignStatus.PAUSED, reason)
     actor = Actor.AUTHOR if cause is PauseCause.AUTHOR else Actor.SYSTEM
     _record(session, campaign, EventKind.CAMPAIGN_PAUSED, actor, now, cause)
 
@@ -133,7 +133,7 @@ def resume(session: Session, campaign: Campaign, now: datetime) -> None:
     """
     begun = campaign.started_at is not None
     status = CampaignStatus.SENDING if begun else CampaignStatus.SCHEDULED
-    _move(campaign, {CampaignStatus.PAUSED}, status)
+    _set_status(campaign, {CampaignStatus.PAUSED}, status)
     _record(session, campaign, EventKind.CAMPAIGN_RESUMED, Actor.AUTHOR, now)
 
 
@@ -145,7 +145,7 @@ def resume_picked(session: Session, campaign: Campaign, letter: str, now: dateti
     if campaign.picked or campaign.started_at is None:
         picked = f", and {campaign.picked} was picked" if campaign.picked else ""
         raise Refused(f"campaign {campaign.id} is {campaign.status}{picked}")
-    _move(campaign, {CampaignStatus.SENDING, CampaignStatus.PAUSED}, CampaignStatus.SENDING)
+    _set_status(campaign, {CampaignStatus.SENDING, CampaignStatus.PAUSED}, CampaignStatus.SENDING)
     campaign.picked = letter
     _record(session, campaign, EventKind.CAMPAIGN_RESUMED, Actor.AUTHOR, now, "picked")
 
@@ -156,7 +156,7 @@ def reopen(session: Session, campaign: Campaign, now: datetime) -> None:
     Raises `Refused` where it was cancelled or has not started.
     """
     started = {CampaignStatus.SENDING, CampaignStatus.PAUSED, CampaignStatus.SENT}
-    _move(campaign, started, CampaignStatus.SENDING)
+    _set_status(campaign, started, CampaignStatus.SENDING)
     campaign.finished_at = None
     campaign.final_totals = None
     campaign.folded = Folded.NOTHING
@@ -168,7 +168,7 @@ def finish(session: Session, campaign: Campaign, now: datetime, reason: str = ""
 
     Raises `Refused` where it is not being sent.
     """
-    _move(campaign, {CampaignStatus.SENDING}, CampaignStatus.SENT, reason)
+    _set_status(campaign, {CampaignStatus.SENDING}, CampaignStatus.SENT, reason)
     campaign.finished_at = now
     totals.store_totals(session, campaign)
     _record(session, campaign, EventKind.CAMPAIGN_FINISHED, Actor.SYSTEM, now)
@@ -180,12 +180,12 @@ def cancel(session: Session, campaign: Campaign, now: datetime) -> None:
     Its messages are the caller's. Raises `Refused` where it has ended already.
     """
     open_states = set(CampaignStatus) - set(totals.FINISHED)
-    _move(campaign, open_states, CampaignStatus.CANCELLED, Text("cancelled by hand"))
+    _set_status(campaign, open_states, CampaignStatus.CANCELLED, Text("cancelled by hand"))
     campaign.finished_at = now
     _record(session, campaign, EventKind.CAMPAIGN_CANCELLED, Actor.AUTHOR, now)
 
 
-def _move(
+def _set_status(
     campaign: Campaign, allowed: set[CampaignStatus], status: CampaignStatus, reason: str = ""
 ) -> None:
     if campaign.status not in allowed:

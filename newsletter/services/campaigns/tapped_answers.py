@@ -160,10 +160,10 @@ def read_results(campaign_id: int) -> tuple[QuestionResult, ...]:
     """Return the questions of a campaign with their counts of answers."""
     with reading() as session:
         campaign = session.get(Campaign, campaign_id)
-        return read_results_of(session, [campaign])[campaign_id] if campaign else ()
+        return read_results_by_campaign(session, [campaign])[campaign_id] if campaign else ()
 
 
-def read_results_of(
+def read_results_by_campaign(
     session: Session, campaigns: Sequence[Campaign]
 ) -> dict[int, tuple[QuestionResult, ...]]:
     """Return the questions and counts of several campaigns, by campaign id."""
@@ -187,7 +187,7 @@ def count_answers(campaign_ids: Collection[int]) -> dict[int, int]:
     """Count the answers of several campaigns; campaigns without a question are left out."""
     with reading() as session:
         query = select(Campaign).where(Campaign.id.in_(campaign_ids))
-        results = read_results_of(session, session.scalars(query).all())
+        results = read_results_by_campaign(session, session.scalars(query).all())
         return {
             campaign_id: sum(question.count for question in questions)
             for campaign_id, questions in results.items()

@@ -93,7 +93,7 @@ Postponed = MutableMapping[tuple[int, Cadence], datetime]
 def compose_due(
     env: Environment,
     *,
-    stop: polling.Stop = polling.never,
+    stop: polling.Stop = polling.never_stop,
     postponed: Postponed | None = None,
 ) -> list[ComposedDigest]:
     """Compose every digest that is due, and store the reason where there is nothing to mail.
@@ -132,10 +132,10 @@ def _compose_if_due(
     if due is None:
         return None
     polling.refresh_list(env, list_id, stop=stop)
-    return None if stop() else _do_due(env, due)
+    return None if stop() else _mail_or_compose(env, due)
 
 
-def _do_due(env: Environment, due: DueDigest | DueReview) -> ComposedDigest | None:
+def _mail_or_compose(env: Environment, due: DueDigest | DueReview) -> ComposedDigest | None:
     """Mail a review, or compose a digest."""
     if isinstance(due, DueReview):
         return review_mail.mail_review(env, due)

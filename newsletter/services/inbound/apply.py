@@ -150,7 +150,7 @@ def _apply(env: Environment, session: Session, bounce: Bounce, owner: Owner) -> 
     if earlier is not None:
         return Applied(*earlier, repeated=True)
     if not owner.proof.valid:
-        _make_room(session)
+        _delete_oldest_unproved(session)
     dead_domain = bounce.dead_domain or is_dead_domain(result)
     history = read_history(session, owner, result.bounce_class, env.now, dead_domain=dead_domain)
     incident = Incident(
@@ -162,9 +162,9 @@ def _apply(env: Environment, session: Session, bounce: Bounce, owner: Owner) -> 
     event = _record(env, bounce, owner, key, effect)
     session.add(event)
     session.flush()
-    _carry_out(env, session, event, owner)
+    _apply_effect(env, session, event, owner)
     _keep_content(env, session, event, bounce, owner)
-    _tell(env, session, event, owner)
+    _record_delivery_event(env, session, event, owner)
     return Applied(result.bounce_class, owner.proof, effect)
 
 
@@ -246,7 +246,7 @@ def _clean(text: str, length: int) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:length]
 
 
-def _carry_out(env: Environment, session: Session, event: BounceEvent, owner: Owner) -> None:
+def _apply_effect(env: Environment, session: Session, event: BounceEvent, owner: Owner) -> None:
     subscriber = owner.subscriber
     if event.effect is BounceEffect.SUPPRESSED and subscriber is not None:
         complaint = event.bounce_class is BounceClass.COMPLAINT
@@ -261,7 +261,9 @@ def _carry_out(env: Environment, session: Session, event: BounceEvent, owner: Ow
         run_guard.watch_run(env, session, event, subscriber)
 
 
-def _tell(env: Environment, session: Session, event: BounceEvent, owner: Owner) -> None:
+def _record_delivery_event(
+    env: Environment, session: Session, event: BounceEvent, owner: Owner
+) -> None:
     """Record a bounce or complaint as an event of its delivery."""
     if event.bounce_class is BounceClass.COMPLAINT:
         kind = EventKind.DELIVERY_COMPLAINED
@@ -282,7 +284,7 @@ def _tell(env: Environment, session: Session, event: BounceEvent, owner: Owner) 
         record_event(session, event_row)
 
 
-def _make_room(session: Session) -> None:
+def _delete_oldest_unproved(session: Session) -> None:
     """Delete the oldest unproved events above `UNPROVED_AT_MOST`."""
     unproved = BounceEvent.proof.in_(_UNPROVED)
     newest = select(BounceEvent.id).where(unproved).order_by(BounceEvent.id.desc())

@@ -83,7 +83,7 @@ def _count_replies(env: Environment, session: Session, subscription_id: int) -> 
     return session.scalar(query) or 0
 
 
-def let_go_of_forwarded(mailbox: str = "") -> None:
+def delete_forwarded(mailbox: str = "") -> None:
     """Delete the copies of forwarded replies, and mark their mails in the mailbox for deletion.
 
     A reply that could not be sent stays in its mailbox; one that came another way is kept with its

@@ -24,7 +24,7 @@ from newsletter.mail.mailbox.types import (
 )
 from newsletter.models import SeenMail
 from newsletter.services.inbound import receivers
-from newsletter.services.inbound.forwarding import let_go_of_forwarded
+from newsletter.services.inbound.forwarding import delete_forwarded
 from newsletter.services.inbound.messages import apply_message
 from newsletter.services.runtime import Environment
 
@@ -110,7 +110,7 @@ def _read(
     result: MailboxPollResult,
     stop: Callable[[], bool],
 ) -> None:
-    let_go_of_forwarded(name)
+    delete_forwarded(name)
     uids = mailbox.list_uids()
     with reading() as session:
         known = {row.uid: row.ours for row in session.execute(_known_mails_query(name))}

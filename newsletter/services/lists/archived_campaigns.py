@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
-from newsletter.db.looks import look
+from newsletter.db.looks import read_alone
 from newsletter.db.prepared import Prepared
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.models import Campaign, Edition, MailingList
-from newsletter.services.list_look import ListLook, look_of
+from newsletter.services.list_look import ListLook, describe_look
 from newsletter.services.lookup import get_list
 from newsletter.vocabulary import CampaignStatus
 
@@ -84,7 +84,7 @@ class Neighbours:
 
 def list_archived(slug: str, *, limit: int = 20) -> tuple[ArchivedCampaign, ...]:
     """Return the campaigns of a list's archive, newest first."""
-    return tuple(_read(look(_NEWEST, {"slug": slug, "limit": limit})))
+    return tuple(_read(read_alone(_NEWEST, {"slug": slug, "limit": limit})))
 
 
 def list_page(
@@ -120,7 +120,7 @@ def get_archive_owner(slug: str) -> ArchiveOwner:
     with reading() as session:
         row = get_list(session, slug)
         return ArchiveOwner(
-            row.slug, row.title, row.description, row.language, row.from_name, look_of(row)
+            row.slug, row.title, row.description, row.language, row.from_name, describe_look(row)
         )
 
 

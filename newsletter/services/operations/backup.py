@@ -30,7 +30,7 @@ from newsletter.services.operations.backup_archive import (
     MANIFEST,
     SETTINGS,
     Manifest,
-    sum_of,
+    hash_file,
 )
 from newsletter.services.operations.table_copy import Row
 from newsletter.settings import Settings
@@ -202,7 +202,7 @@ def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
 def _finish(out: IO[bytes], file: Path) -> None:
     """Append the checksum of everything before, and flush the file to disk."""
     out.flush()
-    out.write(sum_of(file))
+    out.write(hash_file(file))
     out.flush()
     os.fsync(out.fileno())
 

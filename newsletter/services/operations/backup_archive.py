@@ -52,7 +52,7 @@ class Manifest:
     sealed: bool = False
 
 
-def sum_of(file: Path, length: int | None = None) -> bytes:
+def hash_file(file: Path, length: int | None = None) -> bytes:
     """Return the SHA-256 of a file, or of its first `length` bytes."""
     digest = hashlib.sha256()
     with file.open("rb") as source:
@@ -153,7 +153,7 @@ def _require_sum(plain: Path, file: Path) -> None:
             raise _make_damage_error(file, "it is not whole")
         opened.seek(size)
         expected = opened.read()
-    if sum_of(plain, size) != expected:
+    if hash_file(plain, size) != expected:
         raise _make_damage_error(file, "it was changed, or its end is missing")
 
 

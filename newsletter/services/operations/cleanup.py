@@ -25,7 +25,7 @@ from newsletter.services.campaigns.folding import fold_old_deliveries
 from newsletter.services.campaigns.totals import recount_finished
 from newsletter.services.digests.reviews import delete_old_reviews
 from newsletter.services.events import delete_old_events
-from newsletter.services.inbound.forwarding import let_go_of_forwarded
+from newsletter.services.inbound.forwarding import delete_forwarded
 from newsletter.services.letters.unused_pictures import delete_unused
 from newsletter.services.mailbox_limits import Allowance
 from newsletter.services.runtime import Environment
@@ -33,7 +33,7 @@ from newsletter.services.signup import confirmations
 from newsletter.services.subscribers import address_change, reconfirmation
 from newsletter.services.subscription_state import expire_unconfirmed
 from newsletter.services.transfer.import_files import delete_old_files
-from newsletter.services.unforeseen import do_each
+from newsletter.services.unforeseen import run_each
 
 UNCONFIRMED_FOR = timedelta(days=14)
 """Retention of requests that nobody has confirmed."""
@@ -84,8 +84,8 @@ def clean_up(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> N
         session.execute(delete(Counter).where(~is_pace, ~is_permanent, Counter.starts_at < before))
         session.execute(delete(Counter).where(is_pace, Counter.starts_at < before * 1000))
         sender_state.delete_old_states(session, now)
-    do_each(
-        let_go_of_forwarded,
+    run_each(
+        delete_forwarded,
         partial(delete_old_files, env),
         partial(delete_unused, env),
         partial(_ask_withheld, env),

@@ -13,14 +13,14 @@ from newsletter.services.letters import series_progress
 from newsletter.services.polling import entries
 from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import Environment
-from newsletter.services.unforeseen import do_each
+from newsletter.services.unforeseen import run_each
 
 log = logging.getLogger("newsletter.worker")
 
 
 def compose_all(env: Environment, *, stop: polling.Stop, postponed: digests.Postponed) -> None:
     """Compose what is due of each kind; an error in one kind does not stop the others."""
-    do_each(
+    run_each(
         partial(entries.promote_due, env),
         partial(_compose_digests, env, stop, postponed),
         partial(_start_letters, env),

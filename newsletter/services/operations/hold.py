@@ -15,7 +15,7 @@ from newsletter.services.installation import RELEASE, Hold
 from newsletter.services.runtime import Environment
 
 
-def hold_all(session: Session, because: str, now: datetime) -> int:
+def hold_all_mail(session: Session, because: str, now: datetime) -> int:
     """Hold all mail and pause every open campaign, in the caller's transaction.
 
     Returns how many campaigns were paused.
@@ -32,7 +32,7 @@ def hold_installation(env: Environment, because: str) -> Hold:
     with transaction() as session:
         if installation.is_held(session):
             raise Refused("mail is held already", hint=f"`{RELEASE}` lets it leave")
-        hold_all(session, because, env.now)
+        hold_all_mail(session, because, env.now)
     hold = installation.find_hold()
     assert hold is not None
     return hold

@@ -73,7 +73,7 @@ class Merger:
             self._take_keys,
             self._suppress,
             self._erase,
-            self._move,
+            self._merge_address_changes,
             self._unsubscribe,
             self._end_access,
             self._keep_counts,
@@ -179,7 +179,7 @@ class Merger:
     # ── addresses
     # ──────────────────────────────────────────────────────────────────────────────────
 
-    def _move(self) -> None:
+    def _merge_address_changes(self) -> None:
         """Merge changes of address, confirmed or requested, and newer handles."""
         if not self.same:
             return

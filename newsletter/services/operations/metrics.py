@@ -63,14 +63,14 @@ def write_exposition(env: Environment) -> bytes:
 
     class Collector:
         def collect(self) -> Iterator[Any]:
-            return _collect(env)
+            return _collect_all(env)
 
     registry = CollectorRegistry()
     registry.register(Collector())
     return generate_latest(registry)
 
 
-def _collect(env: Environment) -> Iterator[Any]:
+def _collect_all(env: Environment) -> Iterator[Any]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     with reading() as session:

@@ -59,9 +59,9 @@ def restore(settings: Settings, file: Path, *, passphrase: str = "") -> Restored
             stage(file, staged, passphrase)
             old = stack.enter_context(_lock_database(target))
             restored = prepare(settings, staged, old, utcnow())
-            _own_like(staged, target)
-            copy = _keep(target, old)
-            _swap(staged, target)
+            _copy_owner(staged, target)
+            copy = _copy_old_database(target, old)
+            _replace_database(staged, target)
     except (OSError, sqlite3.Error) as error:
         raise DatabaseError(
             f"the backup cannot be restored: {describe_cause(error, target.parent)}",
@@ -156,7 +156,7 @@ def _require_ended(name: str, target: Path) -> None:
 # ───────────────────────────────────────────────────────────────────
 
 
-def _own_like(staged: Path, target: Path) -> None:
+def _copy_owner(staged: Path, target: Path) -> None:
     """Set the owner of the new file to that of the old one, or of the folder.
 
     Root restores for the service's user.
@@ -166,7 +166,7 @@ def _own_like(staged: Path, target: Path) -> None:
         os.chown(staged, stat.st_uid, stat.st_gid)
 
 
-def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
+def _copy_old_database(target: Path, old: sqlite3.Connection | None) -> Path | None:
     """Copy the old database to a new file.
 
     A damaged one is copied byte by byte, with its log.
@@ -187,7 +187,7 @@ def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
             if source.exists():
                 with source.open("rb") as opened, open_private(copy_of, "wb") as out:
                     shutil.copyfileobj(opened, out)
-    _own_like(part, target)
+    _copy_owner(part, target)
     sync(part)
     part.replace(copy_path)
     return copy_path
@@ -210,7 +210,7 @@ def _make_lasting(target: Path, left: int | None) -> None:
         ) from None
 
 
-def _swap(staged: Path, target: Path) -> None:
+def _replace_database(staged: Path, target: Path) -> None:
     """Replace the old file by the prepared one atomically.
 
     A process that opened the old file a moment ago and waits for its lock finds it empty, and says

@@ -75,9 +75,9 @@ def restore_installation(
             settings = load_settings(staged_settings or settings_file, environ)
             restored = restore(settings, file, passphrase=passphrase)
             for name in names:
-                _put(scratch / name, folder / name)
+                _move_into_place(scratch / name, folder / name)
             if staged_settings:
-                _put(staged_settings, settings_file)
+                _move_into_place(staged_settings, settings_file)
     except OSError as error:
         raise DatabaseError(
             f"the backup cannot be restored: {describe_cause(error, folder)}", hint=f"see {folder}"
@@ -125,18 +125,18 @@ def _take_statement(lines: Sequence[str]) -> tuple[Sequence[str], set[str]]:
     return lines, set()
 
 
-def _put(staged: Path, target: Path) -> None:
+def _move_into_place(staged: Path, target: Path) -> None:
     """Move a file or folder to its place, renaming what was there before."""
     if target.exists():
         number = 1
         while (renamed := target.with_name(f"{target.name}.before-restore{number}")).exists():
             number += 1
         target.rename(renamed)
-    _own_like(staged, target.parent)
+    _copy_owner(staged, target.parent)
     shutil.move(staged, target)
 
 
-def _own_like(path: Path, folder: Path) -> None:
+def _copy_owner(path: Path, folder: Path) -> None:
     """Set the owner of restored files to that of the folder, where root restores."""
     if os.geteuid() != 0:
         return

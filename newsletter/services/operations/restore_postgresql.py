@@ -34,7 +34,7 @@ def restore_postgresql(settings: Settings, file: Path, passphrase: str) -> Resto
         with tempfile.TemporaryDirectory(prefix=".restoring-", dir=settings.folder) as scratch:
             staged = Path(scratch) / "staged.db"
             stage(file, staged, passphrase)
-            copy = _keep(settings, url)
+            copy = _copy_old_database(settings, url)
             if copy is None:
                 restored = prepare(settings, staged, None, utcnow())
             else:
@@ -50,7 +50,7 @@ def restore_postgresql(settings: Settings, file: Path, passphrase: str) -> Resto
     return Restored(copy, *restored)
 
 
-def _keep(settings: Settings, url: str) -> Path | None:
+def _copy_old_database(settings: Settings, url: str) -> Path | None:
     """Copy the replaced database to an SQLite file; return None where there were no tables."""
     if database_copy.find_revision(url) is None:
         database.upgrade(url)

@@ -18,7 +18,7 @@ from newsletter.files import PRIVATE
 from newsletter.models import Installation, Worker
 from newsletter.services import installation
 from newsletter.services.operations import backup_archive, database, database_copy
-from newsletter.services.operations.hold import hold_all
+from newsletter.services.operations.hold import hold_all_mail
 from newsletter.services.operations.merge import Merged, Merger
 from newsletter.services.operations.replaced_database import ReplacedDatabase
 from newsletter.services.operations.restore_checks import check_contents, stage_backup
@@ -78,7 +78,7 @@ def prepare(
             if old
             else Merged()
         )
-        paused = hold_all(session, HELD_BECAUSE, now)
+        paused = hold_all_mail(session, HELD_BECAUSE, now)
         session.execute(delete(Worker))
         waiting = outbox.count_waiting(session)
         stored = session.get_one(Installation, 1).key_fingerprint

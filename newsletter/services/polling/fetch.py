@@ -61,7 +61,7 @@ class DueFeed:
     """The value of `next_poll_at` that marks the claim."""
 
     @property
-    def whole(self) -> DueFeed:
+    def unconditional(self) -> DueFeed:
         """The same feed without its validators, so that its server cannot answer "not modified"."""
         return replace(self, etag=None, last_modified=None, body_digest="")
 

@@ -65,13 +65,13 @@ SLOW_BYTES = 50_000_000
 Answer = FeedReading | NewsletterError | Unparsed
 
 
-def never() -> bool:
+def never_stop() -> bool:
     """Return False: the default `stop`, which never ends a run early."""
     return False
 
 
 def poll_due(
-    env: Environment, *, eager: bool = False, limit: int = 500, stop: Stop = never
+    env: Environment, *, eager: bool = False, limit: int = 500, stop: Stop = never_stop
 ) -> list[PollResult]:
     """Poll every feed that is due.
 
@@ -84,11 +84,11 @@ def poll_due(
 def poll_feed(env: Environment, feed_id: int) -> PollResult:
     """Poll one feed now and in full, whether or not it is due."""
     with reading() as session:
-        due = _describe_due(env, session.get_one(Feed, feed_id)).whole
+        due = _describe_due(env, session.get_one(Feed, feed_id)).unconditional
     return next(_poll(env, [due]))
 
 
-def refresh_list(env: Environment, list_id: int, *, stop: Stop = never) -> list[PollResult]:
+def refresh_list(env: Environment, list_id: int, *, stop: Stop = never_stop) -> list[PollResult]:
     """Poll all feeds of a list in full, before a digest is composed.
 
     Corrections are taken over, and withdrawn entries are not owed any more. Feeds are read without
@@ -100,7 +100,7 @@ def refresh_list(env: Environment, list_id: int, *, stop: Stop = never) -> list[
         query = select(Feed).where(
             Feed.list_id == list_id, Feed.status == FeedStatus.ACTIVE, Feed.failures == 0
         )
-        due = [_describe_due(env, feed).whole for feed in session.scalars(query)]
+        due = [_describe_due(env, feed).unconditional for feed in session.scalars(query)]
     results = list(_poll(env, due, stop))
     promote_due(env)
     return results
@@ -160,10 +160,12 @@ def _describe_due(env: Environment, feed: Feed) -> DueFeed:
     )
     if feed.unconditional_at is not None and env.now - feed.unconditional_at < UNCONDITIONAL_EVERY:
         return due
-    return due.whole
+    return due.unconditional
 
 
-def _poll(env: Environment, due: Sequence[DueFeed], stop: Stop = never) -> Iterator[PollResult]:
+def _poll(
+    env: Environment, due: Sequence[DueFeed], stop: Stop = never_stop
+) -> Iterator[PollResult]:
     """Fetch feeds in threads and store each as it arrives; slow ones last."""
     waiting = deque(due)
     running: dict[Future[Answer], DueFeed] = {}

@@ -57,10 +57,10 @@ class DomainBackoffs:
         elif verdict.kind == VerdictKind.US:
             self._recent.append((domain, False))
             self._streaks[domain] += 1
-            if self._streaks[domain] >= REFUSALS and self._others_take(domain):
+            if self._streaks[domain] >= REFUSALS and self._is_accepted_elsewhere(domain):
                 self._rest(domain, why, campaign_id)
 
-    def _others_take(self, domain: str) -> bool:
+    def _is_accepted_elsewhere(self, domain: str) -> bool:
         others = [is_accepted for other, is_accepted in self._recent if other != domain]
         return bool(others) and sum(others) * 2 >= len(others)
 

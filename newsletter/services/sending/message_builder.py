@@ -41,7 +41,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import author_mail
 from newsletter.services.sending.confirmation_forms import compile_confirmation
 from newsletter.services.sending.signers import find_signers
-from newsletter.tokens import return_path, unsubscribe_address
+from newsletter.tokens import make_return_path, make_unsubscribe_address
 from newsletter.vocabulary import MailKind
 
 FindSeriesLetter = Callable[[int, str], tuple[MailContent, MergeTemplates | None]]
@@ -103,7 +103,7 @@ class MessageBuilder:
         if MAILS[row.mail].link is LinkPurpose.STAY:
             stay_url = self.env.links.stay(str(row.handle), compiled.campaign, self.env.now)
             values["stay_url"] = stay_url
-        return self._address(row, compiled.sender, compiled.message, values)
+        return self._put_into_envelope(row, compiled.sender, compiled.message, values)
 
     def _compile_edition(self, key: tuple[int, int, str]) -> _Compiled:
         """Compile an edition in a language, or else in the list's.
@@ -154,18 +154,18 @@ class MessageBuilder:
         list_context = self._find_list(row.list_id or 0).in_language(
             context.get("language") or row.language
         )
-        variables = self._single_context(row, list_context)
+        variables = self._make_context(row, list_context)
         if row.mail is MailKind.CONFIRM:
             message, links = compile_confirmation(self.env.renderer, list_context, variables)
-            return self._address(row, make_sender(list_context), message, links)
+            return self._put_into_envelope(row, make_sender(list_context), message, links)
         content = self.env.renderer.render(row.mail, variables)
         if MAILS[row.mail].list_headers:
             message = self._compile(list_context, content, stream=row.mail.value)
         else:
             message = compile_single(list_context, content)
-        return self._address(row, make_sender(list_context), message, {})
+        return self._put_into_envelope(row, make_sender(list_context), message, {})
 
-    def _single_context(self, row: LeasedDelivery, list_context: ListContext) -> dict[str, object]:
+    def _make_context(self, row: LeasedDelivery, list_context: ListContext) -> dict[str, object]:
         """Return the template variables of a single mail."""
         links = self.env.links
         handle = str(row.handle)
@@ -177,7 +177,7 @@ class MessageBuilder:
             name=row.name or "" if MAILS[row.mail].shows_name else "", **own_links
         )
         variables: dict[str, object] = {
-            "action_url": self._action_url(row),
+            "action_url": self._find_action_url(row),
             "list": list_context,
             "subscriber": subscriber,
             "confirm_url": links.confirm(handle, row.round or 0, now),
@@ -193,7 +193,7 @@ class MessageBuilder:
             )
         return variables
 
-    def _action_url(self, row: LeasedDelivery) -> str:
+    def _find_action_url(self, row: LeasedDelivery) -> str:
         """Return the link of a mail's button, "" if it has none."""
         links = self.env.links
         handle = str(row.handle)
@@ -232,7 +232,7 @@ class MessageBuilder:
             "date": format_mail_date(self.env.now),
             "message_id": self._references.message_id(row.id, sender.domain),
         }
-        sign = self._find_sign(sender) if self._signers else None
+        sign = self._find_signer(sender) if self._signers else None
         reply = forwarding.find_reply(context.get("reply"))
         if reply is not None:
             headers = make_single_headers(replace(sender, reply_to=reply.writer), content.subject)
@@ -256,18 +256,17 @@ class MessageBuilder:
                 self._lists[list_id] = make_list_context(self.env, mailing_list)
         return self._lists[list_id]
 
-    def _unsubscribe_mail(self, handle: str) -> str:
-        """Return the address for unsubscribing by mail."""
+    def _make_unsubscribe_url(self, handle: str) -> str:
+        """Return the mailto URL for unsubscribing by mail."""
         key = self.env.settings.signing_keys[0]
-        return (
-            f"mailto:{unsubscribe_address(key, self._unsubscribe_to, handle)}?subject=unsubscribe"
-        )
+        address = make_unsubscribe_address(key, self._unsubscribe_to, handle)
+        return f"mailto:{address}?subject=unsubscribe"
 
-    def _find_sign(self, sender: Sender) -> Sign | None:
+    def _find_signer(self, sender: Sender) -> Sign | None:
         """Return the signer for the sender's domain, or None."""
         return make_sign(self._signers.get(sender.domain, ()), self.env.now)
 
-    def _address(
+    def _put_into_envelope(
         self,
         row: LeasedDelivery,
         sender: Sender,
@@ -287,13 +286,17 @@ class MessageBuilder:
                 "date": format_mail_date(now),
                 "message_id": self._references.message_id(row.id, domain),
                 "report_id": f"{reference}@{domain}",
-                "unsubscribe_mail": self._unsubscribe_mail(handle) if self._unsubscribe_to else "",
+                "unsubscribe_mail": self._make_unsubscribe_url(handle)
+                if self._unsubscribe_to
+                else "",
                 **make_own_links(self.env.links, handle, now, message.slots),
                 **values,
             },
-            self._find_sign(sender) if self._signers else None,
+            self._find_signer(sender) if self._signers else None,
         )
-        return_address = return_path(self._bounces, reference) if self._bounces else sender.email
+        return_address = (
+            make_return_path(self._bounces, reference) if self._bounces else sender.email
+        )
         return Outgoing(row.id, return_address, recipient, data, reference)
 
 

@@ -66,10 +66,10 @@ def find_obstacle(row: LeasedDelivery) -> str | None:
 
 def postpone(row: LeasedDelivery, due_at: datetime, why: str) -> DeliveryUpdate:
     """Postpone a delivery that was not offered to a server, without counting an attempt."""
-    return DeliveryUpdate(row.id, _waiting_status(row), None, why, due_at=due_at)
+    return DeliveryUpdate(row.id, _get_waiting_status(row), None, why, due_at=due_at)
 
 
-def _waiting_status(row: LeasedDelivery) -> DeliveryStatus:
+def _get_waiting_status(row: LeasedDelivery) -> DeliveryStatus:
     return DeliveryStatus.IN_DOUBT if row.doubts else DeliveryStatus.QUEUED
 
 
@@ -164,8 +164,8 @@ def _decide(
         case (
             VerdictKind.US
         ):  # no recipient is to blame, however long that lasts: `total` has no say
-            due_at = now + _wait_for_us(row, verdict, now, policy, jitter)
-            return reply._replace(status=_waiting_status(row), due_at=due_at)
+            due_at = now + _choose_wait_for_sender(row, verdict, now, policy, jitter)
+            return reply._replace(status=_get_waiting_status(row), due_at=due_at)
         case VerdictKind.TEMPORARY | VerdictKind.UNKNOWN:
             due_at = plan_next_try(
                 now, attempts=row.attempts + 1, waits=policy.waits, jitter=jitter
@@ -175,7 +175,7 @@ def _decide(
             assert_never(verdict.kind)
 
 
-def _wait_for_us(
+def _choose_wait_for_sender(
     row: LeasedDelivery, verdict: Verdict, now: datetime, policy: RetryPolicy, jitter: float
 ) -> timedelta:
     """Return the wait of a message that was refused because of this sender.

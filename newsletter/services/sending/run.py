@@ -20,7 +20,7 @@ from newsletter.errors import (
     LeaseLost,
     NewsletterError,
     TransportError,
-    place_of,
+    locate_error,
 )
 from newsletter.i18n import Text
 from newsletter.mail.smtp.classify import Cause, Verdict, VerdictKind, judge
@@ -91,7 +91,7 @@ def _open_gate(env: Environment) -> None:
     except DatabaseError:
         raise
     except Exception as error:  # the worker's own tick of the gate says it again
-        log.error("confirmations cannot be released: %s", place_of(error))
+        log.error("confirmations cannot be released: %s", locate_error(error))
 
 
 class Run:
@@ -173,8 +173,8 @@ class Run:
 
     def _abandon(self, error: Exception) -> None:
         """End a run after an internal error; messages that were in flight are in doubt."""
-        log.error("sending was cut short: %s", place_of(error))
-        self.problem = f"Internal error while sending: {place_of(error)}. Please report it."
+        log.error("sending was cut short: %s", locate_error(error))
+        self.problem = f"Internal error while sending: {locate_error(error)}. Please report it."
         self.states.note(
             sender_state.COMPOSING, self.problem, until=self.env.now + sender_state.SHOWN_FOR
         )
@@ -272,7 +272,7 @@ class Run:
             update = DeliveryUpdate(row.id, DeliveryStatus.FAILED, None, why)
             problem = type(error).__name__  # its text may name a subscriber
         else:
-            problem = why = Text("Internal error: %(place)s", place=place_of(error))
+            problem = why = Text("Internal error: %(place)s", place=locate_error(error))
             update = retry.postpone_not_built(
                 row, why, now=self.env.now, policy=self.policy, jitter=0.5
             )

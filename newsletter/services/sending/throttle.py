@@ -71,7 +71,7 @@ class Window:
         )
 
 
-def _second(name: str, rate: float) -> Window:
+def _make_second_window(name: str, rate: float) -> Window:
     """Return the window of a pace in messages per second."""
     seconds = max(1.0, 1 / rate)
     return Window(name, round(seconds * 1000), max(1, int(rate * seconds)))
@@ -99,10 +99,10 @@ class Throttle:
         smtp = env.settings.smtp
         windows = []
         if smtp.max_per_second:
-            windows.append(_second("pace/second", smtp.max_per_second))
+            windows.append(_make_second_window("pace/second", smtp.max_per_second))
         if smtp.max_per_hour:
             windows.append(Window("pace/hour", 3_600_000, smtp.max_per_hour))
-        if most := self._a_day():
+        if most := self._find_daily_ceiling():
             windows.append(Window("pace/day", 86_400_000, most))
         self._ceilings = tuple(windows)
         self._domains = smtp.max_per_domain
@@ -117,7 +117,11 @@ class Throttle:
     def windows(self) -> tuple[Window, ...]:
         """The windows of the settings' ceilings and of the learnt pace."""
         rate = self.rate
-        return self._ceilings if rate is None else (*self._ceilings, _second("pace/learnt", rate))
+        return (
+            self._ceilings
+            if rate is None
+            else (*self._ceilings, _make_second_window("pace/learnt", rate))
+        )
 
     @property
     def rate(self) -> float | None:
@@ -179,7 +183,7 @@ class Throttle:
                 row.rate = rate
         self._rate = rate if rate <= FASTEST else None
 
-    def _a_day(self) -> int | None:
+    def _find_daily_ceiling(self) -> int | None:
         """Return the messages allowed today, by the settings and the warm-up.
 
         `smtp.warmup` doubles it for each day since the first message, up to `smtp.max_per_day`.

@@ -14,7 +14,7 @@ from newsletter.services.mail_context import (
     make_list_context,
 )
 from newsletter.services.runtime import Environment
-from newsletter.tokens import random_message_id
+from newsletter.tokens import make_random_message_id
 
 
 def build_example(
@@ -33,8 +33,8 @@ def build_example(
         "name": "",
         "email": to,
         "date": format_mail_date(env.now),
-        "message_id": random_message_id(domain),
-        "report_id": random_message_id(domain),
+        "message_id": make_random_message_id(domain),
+        "report_id": make_random_message_id(domain),
         "unsubscribe_url": list_context.url,
         "preferences_url": list_context.url,
         "why_url": list_context.url,

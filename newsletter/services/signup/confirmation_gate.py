@@ -156,7 +156,7 @@ def open_gate(env: Environment) -> GateRun:
     if waiting:
         _pass(env, waiting, done)
     for list_id, count in done.held.items():
-        _tell(env, list_id, count)
+        _notify_flood(env, list_id, count)
     return done
 
 
@@ -194,7 +194,7 @@ def _pass(env: Environment, waiting: Sequence[HeldMail], done: GateRun) -> None:
             chosen = _choose(env, session, rest)
             _delete_nobodys(session, [mail.id for mail, _ in chosen if mail.to_nobody])
             for part in split_parts([mail.id for mail, _ in chosen if not mail.to_nobody]):
-                done.let_go += held.let_go(session, part, now=env.now)
+                done.let_go += held.release(session, part, now=env.now)
             _count(env, session, chosen)
     gone = {mail.id for mail, _ in chosen}
     for mail in rest:
@@ -280,7 +280,7 @@ def count_confirmed(env: Environment, session: Session) -> None:
     )
 
 
-def _tell(env: Environment, list_id: int, count: int) -> None:
+def _notify_flood(env: Environment, list_id: int, count: int) -> None:
     """Notify the author of a flood, once a day."""
     with transaction() as session:
         row = session.get_one(MailingList, list_id, with_for_update=True)

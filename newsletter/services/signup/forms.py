@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, exists, select
 from sqlalchemy.orm import Session
 
-from newsletter.db.looks import look
+from newsletter.db.looks import read_alone
 from newsletter.db.prepared import Prepared
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
@@ -19,7 +19,7 @@ from newsletter.i18n import Text
 from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
 from newsletter.services.consent import make_wording, store_wording
-from newsletter.services.list_look import ListLook, look_of
+from newsletter.services.list_look import ListLook, describe_look
 from newsletter.services.lists.archived_campaigns import ArchivedCampaign, list_archived
 from newsletter.services.lists.topics import TopicOffer, find_offers
 from newsletter.services.lookup import get_list
@@ -121,7 +121,7 @@ def get_form(slug: str) -> Form:
 
     Raises `NotFound`.
     """
-    rows = [] if slug in RESERVED_SLUGS else look(_ONE, {"slug": slug})
+    rows = [] if slug in RESERVED_SLUGS else read_alone(_ONE, {"slug": slug})
     if not rows:
         raise NotFound("there is no such list")
     [row] = rows
@@ -141,7 +141,7 @@ def get_list_page(slug: str, *, limit: int = 5) -> tuple[Form, tuple[ArchivedCam
 
 def list_forms() -> tuple[Form, ...]:
     """List every list's form, without fields and topics, for the first page."""
-    return tuple(_make_form(row) for row in look(_EVERY, {}))
+    return tuple(_make_form(row) for row in read_alone(_EVERY, {}))
 
 
 def get_form_to_paste(env: Environment, slug: str, language: str = "") -> Form:
@@ -165,7 +165,7 @@ def _make_form(
         description=row.description,
         from_name=row.from_name,
         from_email=row.from_email,
-        look=look_of(row),
+        look=describe_look(row),
         language=row.language,
         cadences=tuple(row.cadences),
         cadence=row.default_cadence,

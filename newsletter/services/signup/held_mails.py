@@ -98,7 +98,7 @@ def release_held(env: Environment, slug: str, selection: Selection = EVERYTHING)
     """
     with transaction() as session:
         ids = [mail.id for mail in _list_waiting(session, slug, selection)]
-        return sum(held.let_go(session, part, now=env.now) for part in split_parts(ids))
+        return sum(held.release(session, part, now=env.now) for part in split_parts(ids))
 
 
 def drop_held(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:

@@ -91,7 +91,7 @@ def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Eviden
         with transaction(grouped=True) as session:
             proven = visitor and request_limits.count_request(env, session, visit)
             if not robot:
-                _take_down(env, session, form, checked, sign_up, evidence, proven=proven)
+                _record_submission(env, session, form, checked, sign_up, evidence, proven=proven)
     except Conflict as conflict:
         if conflict.constraint not in SAME_MOMENT:
             raise
@@ -164,7 +164,7 @@ def _is_robot(env: Environment, sign_up: Submission) -> bool:
     return env.now - env.tokens.read_signing_time(LinkPurpose.FORM, stamp) < TOO_FAST
 
 
-def _take_down(
+def _record_submission(
     env: Environment,
     session: Session,
     form: Form,

@@ -197,8 +197,8 @@ def _read_campaigns(
     )
     rows = session.scalars(query).all()
     reactions = read_reactions(session, rows)
-    returned = bounce_events.count_returned_of(session, [row.id for row in rows])
-    answers = tapped_answers.read_results_of(session, rows)
+    returned = bounce_events.count_returned_by_campaign(session, [row.id for row in rows])
+    answers = tapped_answers.read_results_by_campaign(session, rows)
     return tuple(
         CampaignNumbers(
             row.id,
@@ -226,7 +226,7 @@ def read_reactions(session: Session, campaigns: Sequence[Campaign]) -> dict[int,
     }
 
 
-def read_reactions_of(campaign_ids: Collection[int]) -> dict[int, Reactions]:
+def read_reactions_by_id(campaign_ids: Collection[int]) -> dict[int, Reactions]:
     """Read the reactions to several campaigns, given by their ids."""
     with reading() as session:
         query = select(Campaign).where(Campaign.id.in_(campaign_ids))

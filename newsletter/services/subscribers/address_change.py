@@ -169,7 +169,7 @@ def confirm_change(env: Environment, token: str, evidence: Evidence) -> AddressC
             subscription, mark, retired = _open_link(env, session, token)
             move = _describe_change(env, session, subscription, mark, retired=retired)
             if move.state is ChangeState.WAITING:
-                _move(env, session, subscription, evidence)
+                _apply_change(env, session, subscription, evidence)
                 return _describe_change(env, session, subscription, mark, retired=retired)
             return move
     except Conflict as conflict:
@@ -205,7 +205,7 @@ def renew_handles(session: Session, subscriber: Subscriber) -> None:
         subscription.handle = new_handle()
 
 
-def _move(
+def _apply_change(
     env: Environment, session: Session, subscription: Subscription, evidence: Evidence
 ) -> None:
     subscriber = subscription.subscriber

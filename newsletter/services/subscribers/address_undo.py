@@ -42,7 +42,7 @@ def undo_change(env: Environment, token: str, evidence: Evidence) -> AddressChan
             change = _change(env, session, token)
             move = _describe_undo(session, change)
             if move.state is ChangeState.WAITING:
-                _take_back(env, session, change, evidence)
+                _undo(env, session, change, evidence)
                 return _describe_undo(session, change)
             return move
     except Conflict as conflict:
@@ -52,9 +52,7 @@ def undo_change(env: Environment, token: str, evidence: Evidence) -> AddressChan
         return get_undo(env, token)
 
 
-def _take_back(
-    env: Environment, session: Session, change: AddressChange, evidence: Evidence
-) -> None:
+def _undo(env: Environment, session: Session, change: AddressChange, evidence: Evidence) -> None:
     """Undo a change and all later ones, and notify the address that is replaced."""
     subscriber = change.subscriber
     left_address = change.subscriber.email

@@ -97,7 +97,7 @@ def correct_subscriber(
             for subscription in _choose_subscriptions(subscriber, correction):
                 _correct_subscription(env, session, subscription, correction)
             if correction.address is not None:
-                _move(env, session, subscriber, correction.address, correction.because)
+                _change_address(env, session, subscriber, correction.address, correction.because)
             session.flush()
             return describe_with_tags(session, subscriber)
     except Conflict as conflict:
@@ -206,7 +206,7 @@ def set_answers(
     return [f"{name}: {answers.get(name, '')}" for name in typed]
 
 
-def _move(
+def _change_address(
     env: Environment, session: Session, subscriber: Subscriber, typed: str, because: str
 ) -> None:
     """Change a subscriber's address on the author's authority.

@@ -75,7 +75,9 @@ def get_history(env: Environment, address: str, list_ids: Collection[int] | None
             )
         ]
         returned = (
-            [] if list_ids is not None else bounce_events.list_of_subscriber(session, subscriber.id)
+            []
+            if list_ids is not None
+            else bounce_events.list_bounces_of_subscriber(session, subscriber.id)
         )
         events += [HistoryItem(event.at, "", "UTC", describe_returned(event)) for event in returned]
         query = select(Suppression).where(

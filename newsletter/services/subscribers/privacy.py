@@ -118,7 +118,7 @@ def _export_subscription(session: Session, subscription: Subscription) -> dict[s
         "answers_in_letters": tapped_answers.export_answers(session, subscription.id),
         "letters_of_the_series": _describe_series(session, subscription),
         "waiting_requests": _describe_requests(session, subscription),
-        "mails": [_mail(session, row) for row in mails],
+        "mails": [_describe_mail(session, row) for row in mails],
     }
 
 
@@ -136,7 +136,7 @@ def _describe_requests(session: Session, subscription: Subscription) -> list[dic
     ]
 
 
-def _mail(session: Session, row: DeliveryRow) -> dict[str, Any]:
+def _describe_mail(session: Session, row: DeliveryRow) -> dict[str, Any]:
     """Describe a mail: campaign, status and the mail server's reply."""
     campaign = session.get(Campaign, row.campaign_id) if row.campaign_id else None
     return {

@@ -26,7 +26,7 @@ from newsletter.services.audience.mailable import is_paused
 from newsletter.services.digests.standing import find_standing
 from newsletter.services.digests.timing import Departure
 from newsletter.services.link_holders import open_subscriber, open_subscription
-from newsletter.services.list_look import look_of
+from newsletter.services.list_look import describe_look
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations
 from newsletter.services.subscribers import link_requests
@@ -97,7 +97,7 @@ def _describe(
 ) -> Story:
     subscriber = subscription.subscriber
     subscriptions = subscriber.subscriptions if private else [subscription]
-    stories = [_tell(env, session, row) for row in subscriptions]
+    stories = [_describe_subscription(env, session, row) for row in subscriptions]
     if private:
         stories = [
             _add_ledger(session, row, story)
@@ -108,13 +108,15 @@ def _describe(
         name=subscriber.name if private else "",
         language=subscriber.language,
         list_language=subscription.mailing_list.language,
-        look=look_of(subscription.mailing_list),
+        look=describe_look(subscription.mailing_list),
         private=private,
         lists=tuple(stories),
     )
 
 
-def _tell(env: Environment, session: Session, subscription: Subscription) -> ListStory:
+def _describe_subscription(
+    env: Environment, session: Session, subscription: Subscription
+) -> ListStory:
     """Describe a subscription with what a forwarded mail's holder may see."""
     mailing_list = subscription.mailing_list
     active = subscription.status is SubscriptionStatus.ACTIVE
@@ -218,7 +220,7 @@ def _add_ledger(session: Session, subscription: Subscription, story: ListStory) 
     subjects = {row.id: row.subject for row in session.execute(query)}
     return replace(
         story,
-        events=tuple(_tell_event(event, subscription) for event in events),
+        events=tuple(_describe_event(event, subscription) for event in events),
         mails=tuple(
             StoryMail(
                 _convert_to_local(row.finished_at, subscription),
@@ -233,7 +235,7 @@ def _add_ledger(session: Session, subscription: Subscription, story: ListStory) 
     )
 
 
-def _tell_event(event: ConsentEvent, subscription: Subscription) -> StoryEvent:
+def _describe_event(event: ConsentEvent, subscription: Subscription) -> StoryEvent:
     words = event.wording.text if event.wording else ""
     if not words and event.kind in _NOTED:
         words = event.note

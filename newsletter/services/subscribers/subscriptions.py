@@ -22,7 +22,7 @@ from newsletter.services import counting, request_limits, subscription_state, su
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.letters import series_progress
 from newsletter.services.link_holders import find_retired, open_subscription
-from newsletter.services.list_look import ListLook, look_of
+from newsletter.services.list_look import ListLook, describe_look
 from newsletter.services.mailbox_limits import Allowance, queue_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmation_gate, confirmations
@@ -257,7 +257,7 @@ def describe_subscription(subscription: Subscription, now: datetime) -> LinkedSu
         list_language=mailing_list.language,
         slower=list_slower_cadences(subscription),
         can_undo=_can_undo(subscription, now),
-        look=look_of(mailing_list),
+        look=describe_look(mailing_list),
     )
 
 
@@ -275,6 +275,6 @@ def _describe_retired(subscription: Subscription) -> LinkedSubscription:
         list_language=mailing_list.language,
         slower=(),
         can_undo=False,
-        look=look_of(mailing_list),
+        look=describe_look(mailing_list),
         retired=True,
     )

@@ -16,7 +16,7 @@ from sqlalchemy import or_, select, update
 
 from newsletter.access_vocabulary import ImportState
 from newsletter.db.session import reading, transaction
-from newsletter.errors import DatabaseError, NewsletterError, place_of
+from newsletter.errors import DatabaseError, NewsletterError, locate_error
 from newsletter.i18n import Text
 from newsletter.logs import name_event
 from newsletter.models import ImportFile
@@ -104,14 +104,14 @@ def _work(env: Environment, import_id: int, file: Path, stop: Callable[[], bool]
             progress=report,
         )
     except _Stopped:
-        _let_go(import_id)
+        _release_file(import_id)
     except DatabaseError:
-        _let_go(import_id)
+        _release_file(import_id)
         raise
     except NewsletterError as error:
         _finish(env, view, ImportState.REFUSED, problem=str(error))
     except Exception as error:
-        log.error("subscriber file %s: %s", import_id, place_of(error))
+        log.error("subscriber file %s: %s", import_id, locate_error(error))
         _finish(env, view, ImportState.REFUSED, problem=FAILED)
     else:
         state = ImportState.CHECKED if is_check else ImportState.DONE
@@ -152,7 +152,7 @@ def _finish(
         delete_bytes(env, view.id)
 
 
-def _let_go(import_id: int) -> None:
+def _release_file(import_id: int) -> None:
     with transaction() as session:
         row = get_row(session, import_id)
         row.leased_until = None

@@ -41,7 +41,7 @@ from newsletter.web import errors
 from newsletter.web.author.browser import PREFIX, BrowserSession, may_log_in
 from newsletter.web.locale import join_problems
 from newsletter.web.request_body import allow_body
-from newsletter.web.responses import mark_private, render_page, see_other
+from newsletter.web.responses import mark_private, redirect_after_form, render_page
 from newsletter.web.uploads import UPLOAD_AT_MOST, make_ticket
 
 blueprint = Blueprint("author_access", __name__)
@@ -177,7 +177,7 @@ def _read_referer() -> str:
 def report_done(path: str) -> Response:
     """Redirect to a page after an act, with a message that it was done."""
     mark = "&" if "?" in path else "?"
-    return see_other(f"{path}{mark}done=1")
+    return redirect_after_form(f"{path}{mark}done=1")
 
 
 @blueprint.before_app_request
@@ -255,7 +255,7 @@ def _record(
 def _ask_to_log_in(endpoint: str) -> Response:
     """Redirect to the log-in, and afterwards back to this page or that of the submitted form."""
     path = request.full_path.rstrip("?") if request.method == "GET" else _read_referer()
-    return see_other(url_for(endpoint, next=choose_path(path)))
+    return redirect_after_form(url_for(endpoint, next=choose_path(path)))
 
 
 def _refuse(access: Access) -> Response | None:

@@ -34,7 +34,7 @@ def index() -> Response:
     return render_page(
         "author/campaigns.html",
         listing=listing,
-        reactions=read.read_reactions_of(campaign_ids),
+        reactions=read.read_reactions_by_id(campaign_ids),
         answers=tapped_answers.count_answers(campaign_ids),
     )
 

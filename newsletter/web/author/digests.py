@@ -61,7 +61,7 @@ def html(slug: str, cadence: str) -> Response:
 def hold(slug: str, cadence: str) -> Response:
     """Hold the next digest until it is released."""
     review_acts.hold(environment(), slug, _read_cadence(cadence))
-    return _go_back(slug, cadence)
+    return _redirect_back(slug, cadence)
 
 
 @page(
@@ -70,7 +70,7 @@ def hold(slug: str, cadence: str) -> Response:
 def release(slug: str, cadence: str) -> Response:
     """Release a held digest, to go out at its time or immediately if that is over."""
     review_acts.release(environment(), slug, _read_cadence(cadence))
-    return _go_back(slug, cadence)
+    return _redirect_back(slug, cadence)
 
 
 @page(blueprint, f"{RULE}/send", AuthorRole.OWNER, methods=("POST",), recent=True, scope=Scope.LIST)
@@ -78,7 +78,7 @@ def send(slug: str, cadence: str) -> Response:
     """Schedule the digest to be sent in a minute, in which it can be held."""
     key = request.form.get("key", "")
     review_acts.send_soon(environment(), slug, _read_cadence(cadence), key=key)
-    return _go_back(slug, cadence)
+    return _redirect_back(slug, cadence)
 
 
 @page(blueprint, f"{RULE}/skip", AuthorRole.EDITOR, methods=("POST",), scope=Scope.LIST)
@@ -86,7 +86,7 @@ def skip(slug: str, cadence: str) -> Response:
     """Skip the next digest; its entries go with the one after it."""
     key = request.form.get("key", "")
     review_acts.skip(environment(), slug, _read_cadence(cadence), key=key)
-    return _go_back(slug, cadence)
+    return _redirect_back(slug, cadence)
 
 
 @page(
@@ -99,7 +99,7 @@ def skip(slug: str, cadence: str) -> Response:
 def leave_out(slug: str, cadence: str, entry_id: int) -> Response:
     """Leave an entry out of a digest that is reviewed."""
     review_acts.leave_out(environment(), slug, _read_cadence(cadence), entry_id)
-    return _go_back(slug, cadence)
+    return _redirect_back(slug, cadence)
 
 
 @page(blueprint, f"{RULE}/intro", AuthorRole.EDITOR, methods=("POST",), scope=Scope.LIST)
@@ -111,7 +111,7 @@ def intro(slug: str, cadence: str) -> Response:
         intros.write_intro(environment(), slug, words, word)
     else:
         intros.clear_intros(slug, word)
-    return _go_back(slug, cadence)
+    return _redirect_back(slug, cadence)
 
 
 def _read_cadence(word: str) -> Cadence:
@@ -121,5 +121,5 @@ def _read_cadence(word: str) -> Cadence:
     return cadence
 
 
-def _go_back(slug: str, cadence: str) -> Response:
+def _redirect_back(slug: str, cadence: str) -> Response:
     return report_done(url_for("author_digests.show", slug=slug, cadence=cadence))

@@ -17,7 +17,7 @@ from newsletter.access_vocabulary import ActOutcome, AuthorRole, ImportState
 from newsletter.i18n import SOURCE, Text, get_direction, say
 from newsletter.import_formats.platforms import CSV, Platform
 from newsletter.vocabulary import CampaignStatus, EntryStatus, SubscriptionStatus
-from newsletter.web.locale import current_language, format_size, say_here, translate_texts
+from newsletter.web.locale import current_language, format_size, translate_here, translate_texts
 
 PAGES = (
     ("author_today.index", Text("Today"), AuthorRole.VIEWER),
@@ -154,7 +154,7 @@ def write_said(text: str) -> Markup:
 
     What was made from no text of ours, such as a server's reply, is English.
     """
-    words = say_here(text)
+    words = translate_here(text)
     if words == str(text) and current_language() != SOURCE:
         return Markup('<span lang="en" dir="ltr">{}</span>').format(words)
     if get_direction(current_language()) == "rtl":  # it may begin with a name in Latin letters

@@ -72,7 +72,7 @@ def add_field(slug: str) -> Response:
         )
     except InvalidInput as error:
         return _render(slug, form, translate_texts(error.fields))
-    return _go_back(slug)
+    return _redirect_back(slug)
 
 
 @page(
@@ -85,7 +85,7 @@ def add_field(slug: str) -> Response:
 def remove_field(slug: str, name: str) -> Response:
     """Remove a field from the form, keeping subscribers' answers."""
     forms.remove_field(slug, name)
-    return _go_back(slug)
+    return _redirect_back(slug)
 
 
 @page(blueprint, f"{LIST}/topics", AuthorRole.OWNER, methods=("POST",), scope=Scope.LIST)
@@ -98,7 +98,7 @@ def add_topic(slug: str) -> Response:
     except InvalidInput as error:
         errors = translate_texts(error.fields)
         return _render(slug, form, {"topic": errors.get("name", ""), **errors} | {"name": ""})
-    return _go_back(slug)
+    return _redirect_back(slug)
 
 
 def _read_wishes() -> tuple[EmbedKind, str, str]:
@@ -112,7 +112,7 @@ def _read_wishes() -> tuple[EmbedKind, str, str]:
     )
 
 
-def _go_back(slug: str) -> Response:
+def _redirect_back(slug: str) -> Response:
     return report_done(url_for("author_forms.show", slug=slug))
 
 

@@ -20,7 +20,7 @@ from newsletter.web.author.access import (
     report_done,
 )
 from newsletter.web.locale import translate_texts
-from newsletter.web.responses import render_page, see_other
+from newsletter.web.responses import redirect_after_form, render_page
 
 blueprint = make_blueprint("imports", __name__)
 
@@ -71,7 +71,7 @@ def upload() -> Response:
         )
     except InvalidInput as error:
         return _render_index(translate_texts(error.fields))
-    return _go(import_id)
+    return _redirect_to_file(import_id)
 
 
 @page(blueprint, ONE, AuthorRole.OWNER, everywhere=True)
@@ -96,7 +96,7 @@ def show(import_id: int) -> Response:
 def check(import_id: int) -> Response:
     """Queue a file to be read again with other choices."""
     import_files.check_again(environment(), import_id, _read_choices())
-    return _go(import_id)
+    return _redirect_to_file(import_id)
 
 
 @page(
@@ -110,7 +110,7 @@ def check(import_id: int) -> Response:
 def approve(import_id: int) -> Response:
     """Queue a file to be imported."""
     import_files.approve(environment(), import_id)
-    return _go(import_id)
+    return _redirect_to_file(import_id)
 
 
 @page(blueprint, f"{ONE}/discard", AuthorRole.OWNER, methods=("POST",), everywhere=True)
@@ -139,9 +139,9 @@ def _read_choices() -> ImportChoices:
     return ImportChoices(form.get("list", ""), form.get("platform", ""), columns, because)
 
 
-def _go(import_id: int) -> Response:
+def _redirect_to_file(import_id: int) -> Response:
     target = url_for("author_imports.show", import_id=import_id)
-    return see_other(target)
+    return redirect_after_form(target)
 
 
 def _render_index(errors: dict[str, str]) -> Response:

@@ -13,7 +13,7 @@ from newsletter.services.letters import manuscript_pictures, manuscripts
 from newsletter.services.runtime import environment
 from newsletter.web.author.access import make_blueprint, page, report_done
 from newsletter.web.author.letters import FORM_AT_MOST, read_typed, render_editor, save_typed
-from newsletter.web.locale import say_here
+from newsletter.web.locale import translate_here
 from newsletter.web.request_body import allow_body
 from newsletter.web.responses import wants_json
 
@@ -37,7 +37,7 @@ def add(campaign_id: int) -> Response:
     except (InvalidInput, Refused) as error:
         problem = _explain(error)
         if wants_json():
-            answer = jsonify(error=say_here(problem))
+            answer = jsonify(error=translate_here(problem))
             answer.status_code = 422
             return answer
         manuscript = manuscripts.get_manuscript(campaign_id)

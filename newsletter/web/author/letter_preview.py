@@ -14,7 +14,7 @@ from newsletter.services.runtime import environment
 from newsletter.web.author.access import make_blueprint, page
 from newsletter.web.author.audience_count import count_recipients
 from newsletter.web.author.frames import frame_mail, frame_text, frame_words, show_scheme
-from newsletter.web.locale import say_here
+from newsletter.web.locale import translate_here
 from newsletter.web.responses import render_page
 
 blueprint = make_blueprint("letter_preview", __name__)
@@ -29,7 +29,7 @@ def html(campaign_id: int) -> Response:
     try:
         content = _render(campaign_id)
     except preflight.UNFINISHED as error:
-        return frame_words(say_here(place_in_body(str(error), manuscript.text)))
+        return frame_words(translate_here(place_in_body(str(error), manuscript.text)))
     dark = request.args.get("scheme") == "dark"
     return frame_mail(show_scheme(content.html, dark=dark))
 
@@ -41,7 +41,7 @@ def text(campaign_id: int) -> Response:
     try:
         content = _render(campaign_id)
     except preflight.UNFINISHED as error:
-        return frame_text(say_here(place_in_body(str(error), manuscript.text)))
+        return frame_text(translate_here(place_in_body(str(error), manuscript.text)))
     return frame_text(f"{content.subject}\n\n{content.text}")
 
 

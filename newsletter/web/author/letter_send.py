@@ -11,7 +11,7 @@ from newsletter.authoring import dates
 from newsletter.authoring.letter_fields import place_in_body
 from newsletter.errors import ChangedMeanwhile, InvalidInput
 from newsletter.i18n import Text
-from newsletter.schedule import zone_of
+from newsletter.schedule import get_zone
 from newsletter.services.authors.scope import Scope
 from newsletter.services.letters import drafts, manuscripts, preflight
 from newsletter.services.letters.approve import Approval, approve_letter
@@ -20,7 +20,7 @@ from newsletter.services.runtime import environment
 from newsletter.web.author.access import make_blueprint, page
 from newsletter.web.author.audience_count import count_recipients
 from newsletter.web.author.paging import read_key
-from newsletter.web.responses import render_page, see_other
+from newsletter.web.responses import redirect_after_form, render_page
 
 blueprint = make_blueprint("letter_send", __name__)
 
@@ -32,7 +32,7 @@ def send_page(campaign_id: int) -> Response:
     """Show what would be sent, to whom and when, and ask for confirmation."""
     manuscript = manuscripts.get_manuscript(campaign_id)
     if not manuscript.is_draft:
-        return see_other(url_for("author_campaigns.show", campaign_id=campaign_id))
+        return redirect_after_form(url_for("author_campaigns.show", campaign_id=campaign_id))
     findings = preflight.check_stored(environment(), campaign_id)
     open_checks = preflight.find_open(findings, again=False, later=True)
     return _render(manuscript, Approval(None, tuple(open_checks)))
@@ -66,7 +66,7 @@ def send(campaign_id: int) -> Response:
     if approval.campaign_id is None:
         return _render(manuscript, approval, 409)
     path = url_for("author_campaigns.show", campaign_id=approval.campaign_id)
-    return see_other(path)
+    return redirect_after_form(path)
 
 
 def _read_moment(manuscript: Manuscript) -> datetime | None:
@@ -79,7 +79,7 @@ def _read_moment(manuscript: Manuscript) -> datetime | None:
         if typed:
             raise InvalidInput({"at": Text("choose one: now, or at the moment that is filled in")})
         return None
-    zone = zone_of(manuscript.timezone)
+    zone = get_zone(manuscript.timezone)
     return dates.parse_moment(typed, zone=zone, now=environment().now, hour=manuscript.hour)
 
 

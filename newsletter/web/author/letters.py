@@ -24,9 +24,9 @@ from newsletter.web.author.access import (
 )
 from newsletter.web.author.audience_count import count_recipients
 from newsletter.web.author.paging import read_key
-from newsletter.web.locale import say_here
+from newsletter.web.locale import translate_here
 from newsletter.web.request_body import allow_body
-from newsletter.web.responses import render_page, see_other, wants_json
+from newsletter.web.responses import redirect_after_form, render_page, wants_json
 
 blueprint = make_blueprint("letters", __name__)
 
@@ -62,7 +62,7 @@ def create() -> Response:
     typed = read_typed()
     _require_own_facts(typed)
     campaign_id = manuscripts.start_draft(environment(), slug, typed)
-    return see_other(url_for("author_letters.show", campaign_id=campaign_id))
+    return redirect_after_form(url_for("author_letters.show", campaign_id=campaign_id))
 
 
 @page(blueprint, LETTER, AuthorRole.VIEWER, scope=Scope.CAMPAIGN)
@@ -70,7 +70,7 @@ def show(campaign_id: int) -> Response:
     """Show the editor of a draft, with a preview and its preflight."""
     manuscript = manuscripts.get_manuscript(campaign_id)
     if not manuscript.is_draft:
-        return see_other(url_for("author_campaigns.show", campaign_id=campaign_id))
+        return redirect_after_form(url_for("author_campaigns.show", campaign_id=campaign_id))
     return render_editor(manuscript, manuscript.fields)
 
 
@@ -92,12 +92,12 @@ def save(campaign_id: int) -> Response:
     editor = url_for("author_letters.show", campaign_id=campaign_id)
     match request.form.get("next"):
         case "preview":
-            return see_other(f"{editor}#preview")
+            return redirect_after_form(f"{editor}#preview")
         case "count":
-            return see_other(f"{editor}?count=1#count")
+            return redirect_after_form(f"{editor}?count=1#count")
         case "send":
             send = url_for("author_letter_send.send_page", campaign_id=campaign_id)
-            return see_other(send)
+            return redirect_after_form(send)
     return report_done(editor)
 
 
@@ -154,7 +154,7 @@ def save_typed(campaign_id: int) -> Response | None:
         manuscripts.save_draft(campaign_id, typed, read_key(request.form.get("revision")))
     except InvalidInput as error:
         if wants_json():
-            return _refuse_json(422, say_here(str(error)))
+            return _refuse_json(422, translate_here(str(error)))
         manuscript = manuscripts.get_manuscript(campaign_id)
         return render_editor(manuscript, typed, 422, problem=str(error))
     except ChangedMeanwhile:
@@ -163,7 +163,7 @@ def save_typed(campaign_id: int) -> Response | None:
         return _render_conflict(manuscripts.get_manuscript(campaign_id), typed)
     except Refused as error:
         if wants_json():
-            return _refuse_json(409, say_here(str(error)))
+            return _refuse_json(409, translate_here(str(error)))
         return _render_conflict(manuscripts.get_manuscript(campaign_id), typed)
     return None
 

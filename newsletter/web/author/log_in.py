@@ -24,7 +24,7 @@ from newsletter.web.author.access import (
 )
 from newsletter.web.author.browser import BrowserSession
 from newsletter.web.locale import current_language, translate_texts
-from newsletter.web.responses import render_page, see_other
+from newsletter.web.responses import redirect_after_form, render_page
 
 log = logging.getLogger("newsletter.web")
 blueprint = make_blueprint("log_in", __name__)
@@ -203,12 +203,12 @@ def _enter(entered: NewSession, path: str) -> Response:
     environment().tally.count("logins", "accepted")
     log.info("author %s logged in", entered.author.id, extra=name_event("log-in"))
     current_browser().replace(entered.token, lasting=True)
-    return see_other(path)
+    return redirect_after_form(path)
 
 
 def _go(endpoint: str) -> Response:
     target = url_for(endpoint, next=choose_path(request.form.get("next")))
-    return see_other(target)
+    return redirect_after_form(target)
 
 
 def _can_use_passkeys() -> bool:

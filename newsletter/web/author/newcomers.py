@@ -15,7 +15,7 @@ from newsletter.services.runtime import environment
 from newsletter.vocabulary import CampaignKind
 from newsletter.web.author.access import make_blueprint, page
 from newsletter.web.author.audience_count import RecipientCount
-from newsletter.web.responses import render_page, see_other
+from newsletter.web.responses import redirect_after_form, render_page
 
 blueprint = make_blueprint("newcomers", __name__)
 
@@ -47,7 +47,7 @@ def send(campaign_id: int) -> Response:
     if approval.campaign_id is None:
         return _render(campaign, approval, 409)
     path = url_for("author_campaigns.show", campaign_id=approval.campaign_id)
-    return see_other(path)
+    return redirect_after_form(path)
 
 
 def _require_letter(campaign_id: int) -> CampaignView:

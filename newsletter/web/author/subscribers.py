@@ -125,7 +125,7 @@ def correct_page(subscriber: str) -> Response:
         untag=_read_words(form.get("untag", "")),
     )
     correct.correct_subscriber(environment(), browse.get_address(subscriber), correction)
-    return _back_to(subscriber)
+    return _redirect_back(subscriber)
 
 
 @page(
@@ -138,7 +138,7 @@ def unsubscribe(subscriber: str) -> Response:
     if slug is None:
         raise InvalidInput({"list": Text("Please choose a list.")})
     admin.unsubscribe(environment(), address, slug)
-    return _back_to(subscriber)
+    return _redirect_back(subscriber)
 
 
 @page(
@@ -237,5 +237,5 @@ def _read_words(text: str) -> list[str]:
     return [word for word in text.replace(",", " ").split() if word]
 
 
-def _back_to(subscriber: str) -> Response:
+def _redirect_back(subscriber: str) -> Response:
     return report_done(url_for("author_subscribers.show", subscriber=subscriber))

@@ -181,7 +181,7 @@ MAY_ASK_STATUS = {
     "subscribers.privacy._open_refusal": "what a request comes to",
     "subscribers.reconfirmation._open_link": "whose answer counts",
     "subscribers.reconfirmation._settle": "whose silence ends a subscription",
-    "subscribers.story._tell": "what a subscriber is told of a subscription",
+    "subscribers.story._describe_subscription": "what a subscriber is told of a subscription",
     "subscription_state.activate": "counts for the author",
     "subscription_state.end_subscription": "whether an end is one",
     "subscription_state.record_removed": "counts for the author",

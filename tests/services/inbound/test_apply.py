@@ -33,7 +33,7 @@ from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import history, privacy
-from newsletter.tokens import unsubscribe_address
+from newsletter.tokens import make_unsubscribe_address
 from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Clock, Sink
 from tests.people import add_list
@@ -82,7 +82,7 @@ def test_each_proof_alone_is_enough(env: Environment, sent: list[Outgoing]) -> N
         select(Subscription.handle).join(Subscriber).where(Subscriber.email == fourth.recipient)
     ).one()
     key = env.settings.signing_keys[0]
-    to = unsubscribe_address(key, "bounces@news.example.com", handle)
+    to = make_unsubscribe_address(key, "bounces@news.example.com", handle)
     only_address = f"{FOREIGN}List-Unsubscribe: <https://x.example/>, <mailto:{to}>\n"
     assert apply_message(env, dsn(fourth, original=only_address), PIPE).ours
     assert [event[:2] for event in bounce_events()] == [
@@ -547,7 +547,9 @@ def test_a_mail_to_an_unsubscribe_address_ends_that_subscription(
     row = db.session.scalars(
         select(Subscription).join(Subscriber).where(Subscriber.email == sent[1].recipient)
     ).one()
-    to = unsubscribe_address(env.settings.signing_keys[0], "bounces@news.example.com", row.handle)
+    to = make_unsubscribe_address(
+        env.settings.signing_keys[0], "bounces@news.example.com", row.handle
+    )
     assert len(to.partition("@")[0]) <= 64
     assert apply_message(
         env, mail(to.upper(), subject=subject, body=body, sender="alias@other.example"), PIPE
@@ -591,7 +593,7 @@ def test_however_a_mail_program_writes_it_the_subscription_ends(
 ) -> None:
     this = select(Subscription).join(Subscriber).where(Subscriber.email == sent[1].recipient)
     handle = db.session.scalars(this).one().handle
-    to = unsubscribe_address(env.settings.signing_keys[0], "bounces@news.example.com", handle)
+    to = make_unsubscribe_address(env.settings.signing_keys[0], "bounces@news.example.com", handle)
     for way, head in WAYS_TO_WRITE.items():
         text = head.format(to=to, escaped=to.replace("+", "%2B")) + "\nSent from my iPhone\n"
         assert apply_message(env, text.encode(), PIPE).ours, way
@@ -603,8 +605,10 @@ def test_however_a_mail_program_writes_it_the_subscription_ends(
 
 def test_a_forged_unsubscribe_address_does_nothing(env: Environment, sent: list[Outgoing]) -> None:
     handle = db.session.scalars(select(Subscription.handle).order_by(Subscription.id)).first() or ""
-    good = unsubscribe_address(env.settings.signing_keys[0], "bounces@news.example.com", handle)
-    forged = unsubscribe_address(secrets.token_hex(16), "bounces@news.example.com", handle)
+    good = make_unsubscribe_address(
+        env.settings.signing_keys[0], "bounces@news.example.com", handle
+    )
+    forged = make_unsubscribe_address(secrets.token_hex(16), "bounces@news.example.com", handle)
     local, _, domain = good.partition("@")
     for to in (
         forged,

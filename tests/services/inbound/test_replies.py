@@ -80,7 +80,7 @@ def test_a_reply_is_forwarded_whole_and_its_copy_goes(
     original = attached.get_payload(0)
     assert original["Subject"] == "Re: Hello"
     assert original.get_content().replace("\r\n", "\n").startswith("Thank you!\n.\n..and more\n")
-    forwarding.let_go_of_forwarded()
+    forwarding.delete_forwarded()
     assert waiting() == []
     apply_message(env, data, BounceSource.LISTENER)
     assert waiting() == [], "the same reply again"
@@ -114,11 +114,11 @@ def test_a_reply_that_cannot_be_sent_is_kept(
 ) -> None:
     data = reply(sent[0])
     apply_message(env, data, BounceSource.LISTENER)
-    forwarding.let_go_of_forwarded()
+    forwarding.delete_forwarded()
     assert waiting(), "it waits for its mail"
     sink.script = lambda outgoing: refusal(outgoing, 550, "5.1.1", "Nobody here")
     sending.send_due(env)
-    forwarding.let_go_of_forwarded()
+    forwarding.delete_forwarded()
     assert waiting() == []
     [event] = bounce_events.list_bounces()
     assert bounce_events.read_content(event.id) == data

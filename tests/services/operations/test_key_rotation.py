@@ -23,7 +23,7 @@ from newsletter.services.inbound.messages import apply_message
 from newsletter.services.operations.key_rotation import rotate_key
 from newsletter.services.runtime import EXTENSION
 from newsletter.settings_loader import load_settings
-from newsletter.tokens import unsubscribe_address
+from newsletter.tokens import make_unsubscribe_address
 from tests.conftest import SECRET
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 from tests.people import add_list, add_reader
@@ -126,7 +126,9 @@ def test_a_process_with_the_old_key_opens_what_is_signed_with_the_new_one(
     assert client.post(links["button"], data=one_click).status_code == 200
     assert client.get(links["link"]).status_code == 200
     assert client.post(links["link"]).status_code in (200, 303)
-    to = unsubscribe_address(new_env.settings.signing_keys[0], "b@example.com", handles["mail"])
+    to = make_unsubscribe_address(
+        new_env.settings.signing_keys[0], "b@example.com", handles["mail"]
+    )
     with old_app.app_context():
         message = mail(to, subject="unsubscribe", sender="mail@example.com")
         apply_message(old_app.extensions[EXTENSION], message, BounceSource.PIPE)

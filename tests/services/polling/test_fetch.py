@@ -79,10 +79,10 @@ def test_a_feed_is_asked_with_what_it_answered_unless_it_is_read_whole(
     env: Environment, fake_fetch: FakeFetch
 ) -> None:
     due = DueFeed(7, URL, '"1"', "then", "digest")
-    for one in (due, due.whole):
+    for one in (due, due.unconditional):
         fetch.fetch_feed(env, one)
     assert fake_fetch.requests == [(URL, '"1"', "then"), (URL, None, None)]
-    assert due.whole.body_digest == ""
+    assert due.unconditional.body_digest == ""
 
 
 @pytest.mark.any_database

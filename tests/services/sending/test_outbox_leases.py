@@ -241,7 +241,7 @@ def test_the_gate_moves_only_what_it_still_holds(session: Session, house: House)
     ids = [add_row(session, house.ana, None, **confirm) for _ in range(4)]  # type: ignore[arg-type]
     free = add_row(session, house.ana, None, **confirm, due_at=START)  # type: ignore[arg-type]
     assert held.find_still_held(session, [*ids[:2], free]) == set(ids[:2])
-    assert held.let_go(session, [ids[0], free], now=LATE) == 1
+    assert held.release(session, [ids[0], free], now=LATE) == 1
     assert held.drop(session, [*ids[:2], free], "x" * 600, now=LATE) == 1
     assert [read_row(session, id_).due_at for id_ in (ids[0], ids[2], free)] == [LATE, None, START]
     row = read_row(session, ids[1])

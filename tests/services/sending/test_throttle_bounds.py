@@ -20,7 +20,7 @@ from newsletter.services.sending.throttle import (
     Throttle,
     Turn,
     Window,
-    _second,
+    _make_second_window,
 )
 from newsletter.setting_types import Ceiling
 from newsletter.settings import Settings
@@ -54,7 +54,7 @@ def take(pace: Throttle, domain: str = "a.example", *, single: bool = False) -> 
 def test_a_pace_is_so_many_in_a_second_or_one_in_several(
     rate: float, length: int, most: int
 ) -> None:
-    assert _second("pace/second", rate) == Window("pace/second", length, most)
+    assert _make_second_window("pace/second", rate) == Window("pace/second", length, most)
     assert Window("x", 10, 1).bucket == 1
     assert Window("x", 2_000, 1).bucket == 100
 
