@@ -38,7 +38,7 @@ from newsletter.db.session import db
 ROUNDS = 3
 YEARS_SUBSCRIBERS = 20_000
 IDLE_SECONDS = float(os.environ.get("IDLE_SECONDS", "600"))
-"""How long an idle process is looked at."""
+"""The time for which an idle process is measured."""
 SUBSCRIBERS = int(os.environ.get("SUBSCRIBERS", "500000"))
 """Subscribers of the list whose author looks at it."""
 MANY = int(os.environ.get("RECIPIENTS", "10000000"))

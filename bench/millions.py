@@ -39,21 +39,22 @@ BYTES_EACH = 2_000
 
 @dataclass
 class Cost:
-    """What something came to: seconds, and CPU seconds of this process and of the database."""
+    """The cost of an operation: seconds, and CPU seconds of this process and of the database."""
 
     seconds: float = 0.0
-    own: float = 0.0
+    process: float = 0.0
     database: float = 0.0
 
     @property
     def cpu(self) -> float:
         """CPU seconds together."""
-        return self.own + self.database
+        return self.process + self.database
 
     def show(self, count: int) -> str:
         """Return it for one of `count` things, as cells of a table."""
-        each = (self.own / count * 1e6, self.database / count * 1e6)
-        return f"{self.seconds:,.1f} | {each[0]:,.1f} + {each[1]:,.1f} = {sum(each):,.1f}"
+        process = self.process / count * 1e6
+        database = self.database / count * 1e6
+        return f"{self.seconds:,.1f} | {process:,.1f} + {database:,.1f} = {process + database:,.1f}"
 
 
 class Server:
@@ -90,7 +91,7 @@ def measured(server: Server) -> Iterator[Cost]:
     began, cpu_before, database = time.perf_counter(), time.process_time(), server.measure()
     yield cost
     cost.seconds = time.perf_counter() - began
-    cost.own = time.process_time() - cpu_before
+    cost.process = time.process_time() - cpu_before
     cost.database = server.measure() - database
 
 

@@ -49,7 +49,7 @@ pytest_plugins = ("tests.clock_notes", "tests.chromium")
 
 SECRET = "a-key-for-tests-only-0123456789abcdef"
 INSTALLED_AT = START - timedelta(days=1)
-"""When the tables of all tests were made: by the tests' own clock, for it is compared with that."""
+"""The time at which all tables were created, by the tests' clock, with which it is compared."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

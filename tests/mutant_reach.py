@@ -19,7 +19,7 @@ from coverage import Coverage, CoverageData
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / ".venv" / "mutants"
-"""Where the recording of the tests is kept."""
+"""The folder of the recording of the tests."""
 CORE = (
     "newsletter/outbox",
     "newsletter/mail",

@@ -114,7 +114,7 @@ SECOND_PASSES = {
     "mail/templating/placeholders.py:Marks.take": "before a feed or a subscriber comes in",
     "services/letters/rendering.py:inline_pictures": "a preview; its pictures",
 }
-"""Who replaces something in a mail after it was written, and why it is not a subscriber's."""
+"""Functions that replace something in a finished mail, and why it is not a subscriber's."""
 REPLACING = ("replace", "sub", "subn", "translate", "format", "format_map", "substitute")
 FINISHED = (
     "mail/message.py",
@@ -202,7 +202,7 @@ NETWORK = {
     "services/workers.py": "",
     "supervisor.py": "",
 }
-"""Where the program talks to others, and the test of the deadline of each; "" opens nothing."""
+"""Places where the program talks to others, with the test of each deadline; "" opens nothing."""
 CLIENTS = (
     "socket",
     "ssl",
@@ -275,7 +275,7 @@ JOBS_WITHOUT_A_LOOK = {
 }
 """Jobs of the worker that do not ask themselves whether mail is held."""
 LEAVING = r"(send|compose|open_gate|start_due|advance_due|deliver|enqueue)\w*[(,]"
-"""What is called, or handed over to be called."""
+"""Names that are called, or passed on to be called."""
 
 
 def test_u4_nothing_leaves_while_mail_is_held_after_a_restore() -> None:
@@ -319,7 +319,7 @@ CHECKS = {
 """Commands that say what another one would do, and the test that holds them against that one."""
 
 CHECKING = r"\b(check|preview|preflight|test|explain|verify|simulate|read|validate)$|^explain"
-"""How such commands are called."""
+"""The prefixes of such commands."""
 
 
 @cache

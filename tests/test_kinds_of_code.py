@@ -42,7 +42,7 @@ COUNTERS = {
     "services/signup/confirmation_gate.py:_count": "a network, the folded domain",
     "services/signup/confirmation_gate.py:count_confirmed": "a constant",
 }
-"""Who counts something for a ceiling, and by what."""
+"""Functions that count something for a ceiling, and by what."""
 
 
 def test_a6_whoever_counts_says_by_what() -> None:
@@ -249,7 +249,7 @@ BROAD = {
     "web/request_body.py:BodyStream.readinto": "400",
     "worker.py:WorkerProcess._guard.run": "logged; tried again at the next tick",
 }
-"""Who catches every error, and where it is heard of."""
+"""Functions that catch every error, and where it is reported."""
 ANY = r"\b(Exception|BaseException)\b"
 QUIET = {
     "cli/bounces.py:process": "a mail server's own codes",
@@ -475,7 +475,7 @@ EXPORTED: dict[str, set[str]] = {
     },
     "suppressions": {"created_at", "email_hash", "email_key", "note", "reason"},
 }
-"""What an export holds; `tests/services/transfer/test_round_trip.py` reads it back."""
+"""Columns that an export holds; `tests/services/transfer/test_round_trip.py` reads it back."""
 NOT_EXPORTED: dict[str, set[str]] = {
     "consent_events": {"id"},
     "subscriber_tags": set(),
@@ -492,7 +492,7 @@ NOT_EXPORTED: dict[str, set[str]] = {
     },
     "suppressions": {"id"},
 }
-"""What belongs to one installation: numbers, links, requests that wait, and how far it has come."""
+"""Columns of one installation: numbers, links, requests that wait, and progress."""
 
 
 def test_u5_every_column_of_a_subscriber_is_exported_or_says_why_not() -> None:

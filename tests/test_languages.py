@@ -108,7 +108,8 @@ def test_translations_keep_what_is_filled_in_and_every_link(language: str) -> No
 
 
 _CODE = re.compile(
-    r"\{%-?\s*trans\b.*?\{%-?\s*endtrans\s*-?%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<style>.*?</style>|<!--.*?-->",
+    r"\{%-?\s*trans\b.*?\{%-?\s*endtrans\s*-?%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<style>.*?</style>"
+    r"|<!--.*?-->",
     re.S,
 )
 _SPOKEN = re.compile(r'\b(?:alt|title|placeholder|aria-label|aria-roledescription)="([^"]*)"')

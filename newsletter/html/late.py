@@ -47,12 +47,14 @@ _COUNTS_UP = re.compile(
 )
 """A number that a script counts up to when it is seen (Elementor, WPBakery)."""
 _PRICE_WORDS = re.compile(
-    r"(</(?:del|ins)>)\s{0,9}<span\s{1,9}class=[\"']screen-[a-z]{1,9}-text[\"']>[^<>]{0,200}</span>",
+    r"(</(?:del|ins)>)\s{0,9}<span\s{1,9}class=[\"']screen-[a-z]{1,9}-text[\"']>"
+    r"[^<>]{0,200}</span>",
     re.I,
 )
 """What WooCommerce reads out after the old and after the new price."""
 _DIVI_NUMBER = re.compile(
-    r"(<div\b[^<>]*?\sdata-number-value=[\"']([\d.,]{1,15})[\"'][^<>]*>\s{0,99}<div\b[^<>]*>\s{0,99}"
+    r"(<div\b[^<>]*?\sdata-number-value=[\"']([\d.,]{1,15})[\"'][^<>]*>\s{0,99}"
+    r"<div\b[^<>]*>\s{0,99}"
     r"<p\b[^<>]*>\s{0,99}<span\b[^<>]*>)(?=\s{0,9}</span)",
     re.I,
 )

@@ -41,7 +41,9 @@ import sys
 from pathlib import Path
 from newsletter.services.operations.restore import restore
 from newsletter.settings import Settings
-settings = Settings(secret_key="a-key-for-tests-only-0123456789abcdef", database_url=f"sqlite:///{sys.argv[1]}")
+settings = Settings(
+    secret_key="a-key-for-tests-only-0123456789abcdef", database_url=f"sqlite:///{sys.argv[1]}"
+)
 print("ready", flush=True)
 restore(settings, Path(sys.argv[2]))
 """

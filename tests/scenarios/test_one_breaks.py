@@ -1,4 +1,4 @@
-"""What goes wrong with one list, letter or webhook stops nothing of another (A2).
+"""An error of one list, letter or webhook stops nothing of another (A2).
 
 Each kind of work goes over many rows. An error that nobody foresaw concerns the row that it came
 from: the rows behind it get their turn in the same run.
@@ -105,7 +105,7 @@ SPOILED: dict[str, tuple[Callable[[], None], set[str]]] = {
     "feed": (lambda: spoil(Feed, url="http://[::1/"), set()),
     "webhook": (spoil_webhook, set()),
 }
-"""What is spoiled of list `a`, and what its reader does not get then."""
+"""The part of list `a` that is spoiled, and what its reader does not get then."""
 
 
 def subjects(sink: Sink, slug: str) -> set[str]:

@@ -26,7 +26,7 @@ EVERYTHING = (
     *("alive", "tick", "poll", "ask_hubs", "compose", "compose_asked", "gate", "write_metrics"),
     *("count", "watch", "tell_webhooks", "send_tests", "import_files", "upkeep"),
 )
-"""What a worker does besides sending."""
+"""The jobs of a worker besides sending."""
 
 
 @dataclass

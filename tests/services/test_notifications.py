@@ -32,7 +32,7 @@ from tests.services.sending.test_mail_kinds import enqueue
 
 ROOT = Path(__file__).parents[2]
 REPLY = "550 5.7.1 go away, bea@reader.example (see https://mx.example/why)."
-"""What a mail server says; it stays as it is, but for the address."""
+"""A mail server's reply, which stays as it is except for the address."""
 MASKED = REPLY.replace("bea@", "b…@")
 SUBJECT = "held by hand"
 """The subject of a letter stays as it is, whatever it is like."""
@@ -202,7 +202,7 @@ def test_every_notice_is_in_the_language_of_its_list(
 
 
 def test_each_notice_has_its_test_here() -> None:
-    """What queues a notice is a function of `notifications`, named in `NOTICES`."""
+    """Every function that queues a notice is one of `notifications`, named in `NOTICES`."""
     named = {f"notify_{name.partition(',')[0]}" for name in NOTICES}
     queuing = {
         (file.stem, function.name)

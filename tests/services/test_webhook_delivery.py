@@ -35,7 +35,7 @@ WRONG = {
     "signs-itself": "it is self-signed",
     "private-authority": UNKNOWN_ISSUER,
 }
-"""What is wrong with the certificate of each receiver, in the words of the log."""
+"""The problem with the certificate of each receiver, as logged."""
 
 
 def write_wrong(folder: Path, kind: str, trusted: Path) -> Path:

@@ -29,7 +29,7 @@ LEAVING = {
     "ro": "Vă rog să mă dezabonați.",
     "ar": "أريد إلغاء الاشتراك من فضلكم.",
 }
-"""What somebody replies who wants no more mail."""
+"""Replies of people who want no more mail."""
 WISHES = {
     "en": "Unsubscribe",
     "de": "Abmelden",

@@ -144,7 +144,7 @@ def test_a_request_uses_up_the_same_whoever_it_is_about(
 def test_a_new_address_uses_up_the_same_of_the_subscribers_own(
     app: Flask, client: FlaskClient, clock: Clock, addresses: dict[str, list[str]]
 ) -> None:
-    """What is left of a subscriber's allowance shows in their next mails: they may ask in order to
+    """The rest of a subscriber's allowance shows in their next mails: they may ask in order to
     learn of another.
     """
     env = app.extensions[EXTENSION]

@@ -54,7 +54,7 @@ OTHERS = (
     "else.example",
     "Ana Geheim",
 )
-"""What a link about the subscription of `blog` must not name."""
+"""Words that a link about the subscription of `blog` must not show."""
 MAILED = [
     purpose for purpose in LinkPurpose if purpose.scope not in (LinkScope.LIST, LinkScope.AUTHOR)
 ]

@@ -1,4 +1,4 @@
-"""What a rendered digest says of its entries, and how it becomes as short as it must."""
+"""A rendered digest shows its entries, and is shortened until it fits."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_a_commit_of_another_process_wakes_the_worker(
 
 @pytest.mark.usefixtures("no_other_looks")
 def test_a_broken_connection_listens_again(app: Flask, sink: Sink, database_kind: str) -> None:
-    """What was written meanwhile is found when it listens again."""
+    """A change that was written meanwhile is noticed once it listens again."""
     if database_kind != "postgresql":
         return
     env = app.extensions[EXTENSION]

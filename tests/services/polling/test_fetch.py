@@ -1,4 +1,4 @@
-"""Which answers are parsed, which entries' pages are fetched, and what these add."""
+"""Fetching parses changed feeds, fetches pages of new entries, and adds what these hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a report: its words, whatever way they are encoded, and no address."""
+"""The stored part of a report holds its words, in any encoding, and no address."""
 
 from __future__ import annotations
 

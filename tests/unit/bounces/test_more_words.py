@@ -1,4 +1,4 @@
-"""What was misread as first read is read right, in other words than it came in."""
+"""Reports that were once misread are read right, in other words than it came in."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_a_segment_is_counted_after_the_page(
 def test_conditions_are_offered_for_a_segment(
     app: Flask, env: Environment, browse: Browse, *, limited: bool
 ) -> None:
-    """Who is limited to a list learns no tag, and nobody a topic of another list."""
+    """An author limited to a list learns no tag, and nobody a topic of another list."""
     with app.app_context():
         for slug, name in (("talks", "Elsewhere"), ("blog", 'Sleep "well"'), ("blog", "Work")):
             topics.add(slug, name, categories=[name])
