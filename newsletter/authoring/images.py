@@ -1,4 +1,4 @@
-"""Make a photo fit for mail. Pure: bytes in, bytes out.
+"""Resize and convert pictures for mail. Pure: bytes in, bytes out.
 
 The result is the right way up, no wider than a sharp screen shows it, in a format that every mail
 program knows, and without metadata of the camera (above all the place where it was taken).
@@ -34,7 +34,7 @@ _TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png"), "GIF": ("g
 
 @dataclass(frozen=True, slots=True)
 class MailPicture:
-    """A picture ready to be served.
+    """A picture in its final size and format.
 
     `name` is made of its content; `width` is how wide it is shown, in pixels.
     """

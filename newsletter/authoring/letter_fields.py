@@ -1,4 +1,4 @@
-"""Take a letter's file apart into the fields of a form, and put it together again. Pure."""
+"""Convert a letter's text to the fields of a form and back. Pure."""
 
 from __future__ import annotations
 

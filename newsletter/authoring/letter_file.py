@@ -20,9 +20,9 @@ from newsletter.i18n import Text
 
 KEYS = ("subject", "preheader", "list", "segment", "subject_b", "share", "answers")
 NAMED = "named"
-"""The value of `answers` with which the author sees who gave each."""
+"""The value of `answers` that shows the author each answer's subscriber."""
 SHARE = 20
-"""Percent of the subscribers that try out two subjects, where the letter does not say."""
+"""The default share of subscribers in an A/B test of two subjects, in percent."""
 LINE_AT_MOST = 1000
 """Characters of a value in the front matter; RFC 5322 ends a header's line at 998."""
 SHOWN_AT_MOST = 80

@@ -1,4 +1,4 @@
-"""Render an author's Markdown as mail carries it: as HTML, and as text that reads well aloud.
+"""Render an author's Markdown as HTML and plain text for mail.
 
 Pure. CommonMark with tables, footnotes, struck-out text and bare addresses as links;
 ``![alt](picture.jpg){width=300}``; ``[Label](https://…){.button}`` on a line of its own is a
@@ -165,7 +165,7 @@ def render_markdown(
 
 
 def _settle_addresses(token: Token, place: _Place) -> None:
-    """Resolve every address in `token` and below it, and leave no attribute that is not ours."""
+    """Resolve every URL in `token` and its children, and remove all other attributes."""
     if token.type == "video":
         still = place.pictures.get(get_video_key(token.meta["video"]))
         title = token.meta["label"]

@@ -1,4 +1,4 @@
-"""Write a letter as plain text that reads well by eye and aloud.
+"""Write a letter as readable plain text, also for screen readers.
 
 No Markdown is left in it: pictures are words, tables are rows. Pure; the tokens are those of
 authoring/markdown.py, with every address resolved.

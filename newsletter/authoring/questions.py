@@ -1,4 +1,4 @@
-"""Find the one-tap questions of a letter, and judge them by line. Pure.
+"""Parse the one-tap questions of a letter, and find mistakes with their lines. Pure.
 
 ``[Was this helpful?](answer: yes / a little / no)`` on a line of its own is a question.
 """

@@ -1,4 +1,4 @@
-"""Parse the expression that says who of a list gets a letter (its segment) into a tree. Pure.
+"""Parse the segment of a letter, an expression that selects subscribers, into a tree. Pure.
 
 It is written like ``cadence == "weekly" and "berlin" in tags``.
 Python's own grammar reads it, and nothing of it is ever run: what is not in the list below is

@@ -1,4 +1,4 @@
-"""Read returned mail: bytes in, a result for each recipient out.
+"""Parse returned mail: bytes in, a result for each recipient out.
 
 Pure; knows no database.
 

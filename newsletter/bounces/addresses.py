@@ -1,4 +1,4 @@
-"""Read e-mail addresses as reports write them.
+"""Parse the e-mail addresses in reports.
 
 Pure.
 """
@@ -54,13 +54,13 @@ def _read_odd(address: str) -> str:
 
 
 def find_address(text: str) -> str:
-    """Take the address out of a text that holds little else, "" where there is none."""
+    """Extract the address from a text that consists of little else, "" if there is none."""
     match = ADDRESS.search(text.replace("&lt;", "<").replace("&gt;", ">"))
     return normalize_address(match[0]) if match else ""
 
 
 def normalize_address(address: str) -> str:
-    """Write an address as it is compared: without quotes around it, the domain in lower case."""
+    """Normalise an address for comparing: without quotes, with the domain in lower case."""
     local, _, domain = _X400.sub("", address.strip(" <>()")).rpartition("@")
     return f"{local.strip(_QUOTES)}@{domain.lower().rstrip('.')}"
 
@@ -71,7 +71,7 @@ def find_addresses(text: str) -> list[str]:
 
 
 def is_role(address: str) -> bool:
-    """Tell whether an address is one that mail systems write from, or give as a contact."""
+    """Tell whether an address is a mail system's sender or contact address."""
     return bool(_OURS.match(address.rpartition("@")[0]))
 
 

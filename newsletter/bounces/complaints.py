@@ -1,4 +1,4 @@
-"""Read complaints: the abuse reporting format (RFC 5965), and Microsoft's older form.
+"""Parse complaints: the abuse reporting format (RFC 5965), and Microsoft's older format.
 
 Pure.
 """
@@ -23,7 +23,7 @@ _REDACTED = re.compile(r"redacted|^\W|xxx|\*\*", re.I)
 
 
 def read_complaint(message: Part, evidence: ReportEvidence) -> list[BounceResult] | None:
-    """Read a complaint; None where the message is none."""
+    """Parse a complaint; return None for any other message."""
     report = next(
         (part for part in message.walk() if part.content_type == "message/feedback-report"), None
     )
@@ -77,7 +77,7 @@ def read_plain(value: str) -> str:
 
 
 def find_returned_recipients(message: Part) -> list[str]:
-    """List whom the returned message was addressed to."""
+    """List the recipients of the returned message."""
     for part in message.walk():
         if part.depth == 0 or part.content_type == "message/feedback-report":
             continue

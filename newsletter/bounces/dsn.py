@@ -1,4 +1,4 @@
-"""Read delivery status notifications (RFC 3464), also the international kind (RFC 6533).
+"""Parse delivery status notifications (RFC 3464), including international ones (RFC 6533).
 
 Pure.
 """
@@ -38,12 +38,12 @@ class RecipientFields:
 
     @property
     def recipient(self) -> str:
-        """Give the address as we mailed it, else as it was delivered to."""
+        """The original recipient's address, else the final one."""
         return read_field(self.get("original-recipient")) or read_field(self.get("final-recipient"))
 
     @property
     def reason(self) -> str:
-        """Give the words of the last server, without their type."""
+        """The reply of the last server, without its type."""
         return _TYPE.sub("", self.get("diagnostic-code"))
 
 
@@ -87,7 +87,7 @@ def read_groups(text: str) -> tuple[dict[str, str], list[RecipientFields]]:
 def read_dsn(
     groups: list[RecipientFields], notice: str, evidence: ReportEvidence
 ) -> list[BounceResult]:
-    """Judge each recipient of a report; `notice` is what it says to people."""
+    """Judge each recipient of a report; `notice` is its text for people."""
     return [_judge_group(group, notice, evidence) for group in groups]
 
 

@@ -1,4 +1,4 @@
-"""Collect what can prove that a report is about a message of ours.
+"""Collect the evidence that a report is about a message of this program.
 
 Pure.
 
@@ -36,7 +36,7 @@ _SENT_TO = (
 
 
 def collect_evidence(message: Part) -> ReportEvidence:
-    """Search a report and everything quoted in it."""
+    """Collect the evidence in a report and everything quoted in it."""
     outer = message.get("message-id").strip("<> ")
     message_ids: list[str] = []
     envelope_ids: list[str] = []

@@ -1,4 +1,4 @@
-"""Write a report down as text for a person to read, without the addresses in it.
+"""Convert a report to a readable text without addresses.
 
 Pure.
 """
@@ -11,7 +11,7 @@ from newsletter.addresses import mask_addresses
 from newsletter.bounces.mime import Part, parse_message
 
 KEPT_AT_MOST = 64 * 1024
-"""Bytes that are kept of a report."""
+"""The most bytes of the text."""
 
 _READABLE = ("text/", "message/", "multipart/")
 

@@ -1,4 +1,4 @@
-"""Classify refusals by what they mean for a recipient, with the table that sending uses.
+"""Classify the reasons of bounces, with the rules for SMTP replies.
 
 Pure.
 """
@@ -62,7 +62,7 @@ class Judgement(NamedTuple):
 
 
 def judge_reason(text: str, status: str = "") -> Judgement:
-    """Judge why a message came back.
+    """Classify the reason of a bounce.
 
     `status` is what the report says in its Status field. A status in the words of the last server
     says more than one of the reporting server that ends in .0.0, or that contradicts it.
@@ -90,7 +90,7 @@ def judge_reason(text: str, status: str = "") -> Judgement:
 
 
 def names_no_domain(text: str) -> bool:
-    """Tell whether a reason says that DNS knows no such domain, or that none takes mail.
+    """Tell whether a reason says that the domain does not exist or accepts no mail.
 
     A null MX (RFC 7505) says the second. No later try changes either.
     """
@@ -98,7 +98,7 @@ def names_no_domain(text: str) -> bool:
 
 
 def choose_status(reported: str, spoken: str) -> str:
-    """Choose between the Status field and the status in the words of the last server."""
+    """Choose between the Status field and the status in the last server's reply."""
     if not spoken or (spoken.endswith(".0.0") and reported):
         return reported or spoken
     return spoken
@@ -117,5 +117,5 @@ def find_status(text: str) -> str:
 
 
 def join_lines(text: str) -> str:
-    """Make one short line for people of what a stranger's report says."""
+    """Join a stranger's text into one short line."""
     return " ".join(_CONTROL.sub(" ", text[:TEXT_AT_MOST]).split())[:REASON_AT_MOST]

@@ -1,4 +1,4 @@
-"""Take a message apart, however broken, in bounded time: headers, parts, text in any charset.
+"""Parse messages, however broken, in bounded time: headers, parts, text in any charset.
 
 Pure.
 
@@ -79,12 +79,12 @@ class Part:
 
     @property
     def content_type(self) -> str:
-        """Give type and subtype in lower case; text/plain where nothing is said."""
+        """The media type in lower case, text/plain by default."""
         value = self.get("content-type").partition(";")[0].strip().lower()
         return value if "/" in value else "text/plain"
 
     def walk(self) -> Iterator[Part]:
-        """Go through this part and all parts in it, outer before inner."""
+        """Yield this part and all parts in it, outer before inner."""
         yield self
         for part in self.parts:
             yield from part.walk()
@@ -103,7 +103,7 @@ class Part:
 
 
 def parse_message(data: bytes) -> Part:
-    """Take a message apart; whatever the bytes are, there is a part."""
+    """Parse a message; any bytes result in at least one part."""
     lines = split_lines(data[:BYTES_AT_MOST].lstrip(b"\r\n\t "))
     if lines and lines[0].startswith(b"From "):  # an mbox separator
         lines = lines[1:]
@@ -111,7 +111,7 @@ def parse_message(data: bytes) -> Part:
 
 
 def split_lines(data: bytes) -> list[bytes]:
-    """Split a message into lines, whichever line ends its way has left it."""
+    """Split a message into lines with any line ends."""
     data = data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.split(b"\n")
 
@@ -135,7 +135,7 @@ def _parse(lines: list[bytes], depth: int, room: list[int]) -> Part:
 
 
 def split_header(lines: list[bytes]) -> tuple[list[tuple[str, str]], list[bytes]]:
-    """Part header fields, unfolded, from the body.
+    """Split a message into unfolded header fields and the body.
 
     A line that is no field ends the header, unless well-known fields follow it: what is pasted or
     forwarded loses the spaces before continued lines.

@@ -1,4 +1,4 @@
-"""Read what a bounce says to people: which addresses failed, and why.
+"""Parse the text of a bounce for people: failed addresses and reasons.
 
 Pure.
 
@@ -49,10 +49,10 @@ _BEHIND = re.compile(
     r"redirected) from:?\s{1,4}<?([^\s<>()]{3,320})",
     re.I,
 )
-"""What a forwarder says of the address that was mailed, after the one it passed the mail on to."""
+"""Pattern of a forwarder's text about the mailed address, after the one it forwarded to."""
 
 _VERDICT = re.compile(r"[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?<[^<>]{3,320}>\.\.\. ")
-"""What sendmail says of an address in its transcript."""
+"""Pattern of sendmail's verdict on an address in its transcript."""
 
 _FAILED = "following addresses had"
 """Where a newer sendmail lists who failed, and leads each to the address that was mailed."""
@@ -137,7 +137,7 @@ def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
 
 
 def find_origin(notice: str, address: str) -> str:
-    """Find the address we mailed, which passed the mail on to `address`; "" where none is named."""
+    """Find the mailed address that forwarded to `address`, "" if none is named."""
     last: list[str] = []
     for line in notice.splitlines()[:LINES_AT_MOST]:
         behind = _BEHIND.search(line[:2_000])

@@ -1,4 +1,4 @@
-"""Recognise mail that is no bounce: automatic answers, receipts, unsubscribes, replies.
+"""Classify mail other than bounces: automatic replies, receipts, unsubscribes, replies.
 
 Pure.
 """
@@ -75,7 +75,7 @@ OWN_LINES_AT_MOST = 30
 
 
 def asks_to_leave(message: Part) -> bool:
-    """Tell whether a reply asks, in its writer's own words, to be unsubscribed."""
+    """Tell whether a reply asks to be unsubscribed, outside of quotations."""
     part = next(
         (
             part
@@ -94,7 +94,7 @@ def asks_to_leave(message: Part) -> bool:
 
 
 def read_other_mail(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
-    """Judge mail that no mail system wrote to report a failure."""
+    """Classify mail that is not a mail system's report."""
     writer = find_address(message.get("from"))
     reason = join_lines(message.get("subject"))
     if is_receipt(message) or is_foreign_bulk(message):
@@ -109,12 +109,12 @@ def read_other_mail(message: Part, evidence: ReportEvidence) -> list[BounceResul
 
 
 def is_answer(message: Part) -> bool:
-    """Tell whether the subject says that somebody answers."""
+    """Tell whether the subject is that of a reply."""
     return bool(_REPLY_SUBJECT.match(message.get("subject")))
 
 
 def is_receipt(message: Part) -> bool:
-    """Tell whether a message says that another was shown or deleted (RFC 8098)."""
+    """Tell whether a message is a receipt (RFC 8098)."""
     kinds = [part.content_type for part in message.walk()]
     return RECEIPT_TYPE in kinds or (
         message.param("report-type").lower() == "disposition-notification"
@@ -131,7 +131,7 @@ def is_foreign_bulk(message: Part) -> bool:
 
 
 def is_automatic(message: Part) -> bool:
-    """Tell whether a program answered (RFC 3834 section 5), or asks for proof of a human."""
+    """Tell whether a message is an automatic reply (RFC 3834 section 5) or a challenge."""
     submitted = message.get("auto-submitted").partition(";")[0].strip().lower()
     if submitted not in ("", "no"):
         return True
@@ -147,7 +147,7 @@ def is_automatic(message: Part) -> bool:
 
 
 def is_unsubscribe(message: Part, evidence: ReportEvidence) -> bool:
-    """Tell whether somebody asks by mail to end a subscription (RFC 2369 section 3.2)."""
+    """Tell whether a message is an unsubscribe by mail (RFC 2369 section 3.2)."""
     if any(_UNSUBSCRIBE_TO.search(address) for address in evidence.sent_to):
         return True
     return bool(_UNSUBSCRIBE.match(message.get("subject")))

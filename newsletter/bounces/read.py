@@ -1,4 +1,4 @@
-"""Read a returned message, whatever kind it is, and judge each recipient it names.
+"""Parse a returned message of any kind, and classify each recipient's result.
 
 Pure.
 """
@@ -70,7 +70,7 @@ class Report:
 
 
 def read_bounce(data: bytes) -> list[BounceResult]:
-    """Read a returned message; empty where it reports a failure that is not understood.
+    """Return the results of a returned message, none if it is not understood.
 
     Takes any bytes. Looks at the first `mime.BYTES_AT_MOST` of them, in bounded time.
     """
@@ -78,7 +78,7 @@ def read_bounce(data: bytes) -> list[BounceResult]:
 
 
 def read_message(data: bytes) -> Report:
-    """Read a returned message with what identifies and proves it, in bounded time."""
+    """Parse a returned message with its id and evidence, in bounded time."""
     message = parse_message(data)
     evidence = collect_evidence(message)
     results = _read_results(message, evidence, data)

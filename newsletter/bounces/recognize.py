@@ -1,4 +1,4 @@
-"""Recognise what mail systems write to report a failure, a delay or a success.
+"""Recognise reports of mail systems: failure, delay, success.
 
 Pure.
 """
@@ -110,7 +110,7 @@ _FINAL = re.compile(
 
 
 def read_notice(message: Part) -> str:
-    """Return the words of a report for people: its text parts before report and original.
+    """Return a report's text for people: the text parts before report and original.
 
     A part whose structure is lost is text.
     """
@@ -129,7 +129,7 @@ def read_notice(message: Part) -> str:
 
 
 def is_bounce(message: Part) -> bool:
-    """Tell whether a mail system wrote to report a failure."""
+    """Tell whether a message is a mail system's report of a failure."""
     if (
         message.get("x-failed-recipients")
         or message.param("report-type").lower() == "delivery-status"
@@ -156,7 +156,7 @@ def is_bounce(message: Part) -> bool:
 
 
 def _is_daemon(message: Part) -> bool:
-    """Tell whether a mail comes from an address that writes nothing but reports."""
+    """Tell whether a message comes from an address that sends only reports."""
     paths = message.get_all("return-path")
     return bool(_DAEMON.match(find_address(message.get("from")))) and all(
         path.strip() == "<>" for path in paths
@@ -164,7 +164,7 @@ def _is_daemon(message: Part) -> bool:
 
 
 def is_delay(subject: str, notice: str) -> bool:
-    """Tell whether a mail system says that it goes on trying."""
+    """Tell whether a message reports a delay with further tries."""
     if _DELAYED.search(subject) or _STILL_TRYING.search(notice):
         return True
     if _FINAL.search(_CONDITION.sub(" ", notice)):
@@ -173,7 +173,7 @@ def is_delay(subject: str, notice: str) -> bool:
 
 
 def is_success(subject: str, notice: str) -> bool:
-    """Tell whether a mail system says that a message has arrived."""
+    """Tell whether a message reports a successful delivery."""
     if _PASSED_ON.search(notice) and not _FAILED.search(notice):
         return True
     return bool(_SUCCESS.search(subject) and _DELIVERED.search(notice))

@@ -1,4 +1,4 @@
-"""Types of what a returned message says."""
+"""Data types of returned messages."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class BounceResult:
         return self.bounce_class in (BounceClass.HARD, BounceClass.COMPLAINT)
 
     def as_json(self) -> dict[str, Any]:
-        """Give the result as `newsletter bounce read --json` prints it."""
+        """Return the result as `newsletter bounce read --json` prints it."""
         return {
             "recipient": self.recipient,
             "class": self.bounce_class.value,

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from newsletter.dns.resolver import CouldNotAsk, DnsResolver, RecordKind, Resolver
 
 JudgeDomains = Callable[[Iterable[str]], dict[str, str]]
-"""Returns the reason for each of some domains that accepts no mail; no others."""
+"""A function that maps those of some domains that accept no mail to the reason."""
 
 ALL_WITHIN = 5.0
 """Seconds for a whole call."""
@@ -23,11 +23,11 @@ REMEMBERED_FOR = 3600.0
 AT_MOST = 5000
 """Domains that are remembered, to bound memory."""
 SILENT_AFTER = 3
-"""Questions in a row without any DNS, after which none is asked for `REST` seconds."""
+"""Consecutive queries without an answer after which DNS is not queried for `REST` seconds."""
 REST = 300.0
-"""Seconds without questions: to all of DNS if it is down, or about one domain that is silent."""
+"""Seconds without queries after DNS, or one domain, did not answer."""
 THREADS = 64
-"""Questions at a time, so that silent domains do not delay the others."""
+"""Concurrent queries, so that silent domains do not delay others."""
 KNOWN_TO_ALL = "com"
 """A name of public DNS; in a closed network, where it is missing, no other name is missing."""
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")

@@ -1,1 +1,1 @@
-"""From an address to entries; knows no database."""
+"""Discover, fetch and parse feeds, without a database."""

@@ -1,4 +1,4 @@
-"""Read the dates of feeds: as the standards ask for, and as blogs really write them. Pure.
+"""Parse the dates of feeds, standard and otherwise. Pure.
 
 Blogs write Unix time, names of months in other languages, and numbers in their local order. A date
 that could mean two days is not read.
@@ -122,7 +122,7 @@ _SHORT = re.compile(r"(\d{4})(?:-(\d\d))?")
 
 
 def read_date(value: object) -> datetime | None:
-    """Return the moment that `value` names, in UTC; None if it names none, or may name several.
+    """Parse a date and return it in UTC; None if it is invalid or ambiguous.
 
     A day without a time is its beginning; a time without a zone, or with one that nobody knows, is
     UTC.

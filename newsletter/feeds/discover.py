@@ -1,4 +1,4 @@
-"""Find the feed behind what an author types: a blog's address, a page, a YouTube channel."""
+"""Discover the feed of a blog, a page or a YouTube channel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Discovered:
 
 
 def discover(address: str, fetch: Fetch, *, leaves_out: Collection[str] = ()) -> Discovered:
-    """Find the feed behind `address`, and read it.
+    """Discover and parse the feed at `address`.
 
     For a YouTube channel, choose the feed that leaves out the kinds of videos in `leaves_out`, if
     there is one. Raises `FeedError`, which says what is there instead and what to type.

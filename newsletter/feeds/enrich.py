@@ -1,4 +1,4 @@
-"""Fetch the pages of new entries whose feed says too little.
+"""Fetch the pages of new entries, to add pictures and text that their feed lacks.
 
 A video's page says whether it is public and of what kind; a post's page has the picture that its
 feed lacks. An entry whose page cannot be had stays as it is.
@@ -72,7 +72,7 @@ def enrich_entry(
     page_pictures: bool,
     wordpress: str = "",
 ) -> EnrichedEntry:
-    """Return `entry` with what its page adds."""
+    """Return `entry` enriched by its page."""
     if is_youtube(entry.link):
         video = read_video_page(
             _fetch_page(fetch, f"https://www.youtube.com/watch?v={entry.video_id}")

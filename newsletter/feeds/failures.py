@@ -1,4 +1,4 @@
-"""Say in our own words why an address could not be fetched.
+"""Describe failures of fetching a URL.
 
 Pure.
 

@@ -1,4 +1,4 @@
-"""Fetch a feed or a page from an address that a stranger chose.
+"""Fetch feeds and pages from untrusted URLs.
 
 Requests are conditional, bounded in size and time, and never reach a private network (ssrf.py).
 """

@@ -1,1 +1,1 @@
-"""From content to bytes to an SMTP server; knows no database."""
+"""Render, compile, sign and send messages, without a database."""

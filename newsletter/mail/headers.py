@@ -16,7 +16,7 @@ from newsletter.mail.slots import make_slot
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The name and addresses that a mail is from."""
+    """The sender of a mail: name, From address and Reply-To address."""
 
     name: str
     email: str

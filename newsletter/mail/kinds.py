@@ -1,4 +1,4 @@
-"""Declare every kind of mail once: whom it may reach, what it carries, its button's purpose.
+"""Declare the properties of every kind of mail: recipients, headers, links.
 
 The links of a subscription that stand in all its mails (to unsubscribe, to preferences, to why) are
 filled in by services/mail_context.py (`OWN_LINKS`).
@@ -14,7 +14,7 @@ from newsletter.vocabulary import MailKind
 
 
 class Requirement(Enum):
-    """The state of a subscription that a mail needs at the moment when it goes out."""
+    """The state of a subscription that a mail requires when it is sent."""
 
     NOTHING = "nothing: the mail goes to the list's author, who need not be a subscriber"
     KNOWN = "its subscriber exists and is not suppressed"

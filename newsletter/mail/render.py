@@ -62,11 +62,11 @@ class MailContent:
 
 
 WEB_URL = make_slot("web_url")
-"""Stands for the address of a mail's page in the archive while that is not known yet."""
+"""Placeholder for the URL of a mail's archive page, which is not known at rendering."""
 
 
 def fill_web_url(content: MailContent, web_url: str) -> MailContent:
-    """Put the address of its page in the archive into a mail."""
+    """Replace `WEB_URL` in a mail by the URL of its archive page."""
     return MailContent(
         content.subject,
         content.text.replace(WEB_URL, web_url),
@@ -79,7 +79,7 @@ _speaking: ContextVar[str] = ContextVar("speaking", default=SOURCE)
 
 
 class TemplateLoader(FileSystemLoader):
-    """A loader that notices a template which was put into an earlier folder since."""
+    """A loader that detects a template added to an earlier folder."""
 
     def get_source(
         self, environment: Environment, template: str
@@ -105,7 +105,7 @@ class _WatchedEnvironment(ImmutableSandboxedEnvironment):
         parent: str | None = None,
         globals: MutableMapping[str, Any] | None = None,  # noqa: A002  Jinja's own name
     ) -> Template:
-        """Return a template, as it is on the disk now."""
+        """Return a template, reloaded if its file has changed."""
         template = super().get_template(name, parent, globals)
         if (used := _used.get()) is not None:
             used.add(template)
@@ -113,7 +113,7 @@ class _WatchedEnvironment(ImmutableSandboxedEnvironment):
 
 
 class Renderer:
-    """Finds a mail's templates in the first of `directories` that has them."""
+    """Renders mails with the templates in the first of `directories` that has them."""
 
     def __init__(self, directories: Sequence[Path]) -> None:
         self._jinja = _WatchedEnvironment(

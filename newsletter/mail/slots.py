@@ -20,7 +20,7 @@ class Slot(NamedTuple):
 
 
 def make_slot(name: str) -> str:
-    """Return the mark that stands for `name` in a text until a subscriber's value replaces it."""
+    """Return the placeholder of the slot `name` in a text."""
     return f"\ue000{name}\ue001"
 
 

@@ -1,4 +1,4 @@
-"""Make the colours of a list legible: one colour becomes a button, and links on light and dark.
+"""Compute legible colours of buttons and links from a list's colour, for light and dark mode.
 
 Pure.
 """
@@ -50,7 +50,7 @@ class Theme:
 
 
 def make_theme(color: str = "", font: str = "", radius: int = 10) -> Theme:
-    """Make the theme of a list; a value that is missing or wrong gets a default."""
+    """Return the theme of a list, with defaults for missing or invalid values."""
     accent = color.lower() if _COLOR.fullmatch(color) else ACCENT
     return Theme(
         accent=accent,

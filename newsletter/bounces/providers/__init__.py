@@ -1,4 +1,4 @@
-"""Read what mail providers report over HTTP: verify it by each one's scheme, and say what it means.
+"""Verify and parse the reports of mail providers over HTTP.
 
 Pure.
 """

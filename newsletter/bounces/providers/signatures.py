@@ -1,4 +1,4 @@
-"""Verify what providers sign.
+"""Verify the signatures of providers' reports.
 
 Each function raises `NotVerified`. Pure. `cryptography` takes 8 MB of memory, and is imported when
 the first signature of its kinds comes.

@@ -1,4 +1,4 @@
-"""A provider's event, and what makes its report untrustworthy or unreadable."""
+"""Data types of providers' events, and errors of their reports."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ UNKNOWN_DOMAIN = "5.1.2"
 
 
 class NotVerified(Exception):
-    """A report without a valid and fresh signature."""
+    """The report has no valid and fresh signature."""
 
 
 class NotReadable(Exception):
-    """A report that is not of the form its provider documents."""
+    """The report is not in the format that its provider documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """One event.
+    """One event of a provider's report.
 
     `id` is the provider's own and never comes twice for different events. `once`: the id alone is
     signed, so it counts once whatever else the report says.
@@ -103,12 +103,12 @@ def require_fresh(seconds: str, now: datetime) -> None:
 
 
 def complain(recipient: str) -> BounceResult:
-    """Return the result of a complaint."""
+    """Return the bounce result of a complaint."""
     return BounceResult(recipient[:320], BounceClass.COMPLAINT, "", "abuse")
 
 
 def judge(recipient: str, text: str, status: str, otherwise: BounceClass) -> BounceResult:
-    """Judge a failure by its words, by what the provider calls it where they say nothing."""
+    """Classify a failure by its text, or else by the provider's own class."""
     judged = judge_reason(text, status)
     bounce_class = judged.bounce_class if judged.known else otherwise
     return BounceResult(recipient[:320], bounce_class, judged.status, join_lines(text))

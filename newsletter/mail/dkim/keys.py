@@ -1,4 +1,4 @@
-"""Make, read and publish the keys that sign mail."""
+"""Create, load and publish DKIM keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STRING_AT_MOST = 255
 
 
 def make_key(kind: KeyKind) -> bytes:
-    """Make a private key, as PEM (PKCS#8)."""
+    """Create a private key as PEM (PKCS#8)."""
     key: PrivateKey
     match kind:
         case KeyKind.RSA:
@@ -69,7 +69,7 @@ def encode_public(key: PrivateKey) -> str:
 
 
 def fingerprint_key(key: PrivateKey) -> str:
-    """Return a hash that names a key."""
+    """Return the fingerprint of a key."""
     return hashlib.sha256(encode_public(key).encode("ascii")).hexdigest()
 
 

@@ -112,7 +112,7 @@ def make_sign(signers: Sequence[Signer], now: datetime) -> Sign | None:
 
 
 def sign_message(data: bytes, sign: Sign | None) -> bytes:
-    """Sign a message that was made as a whole; its lines end in CRLF."""
+    """Sign a complete message whose lines end in CRLF."""
     if sign is None:
         return data
     header, _, body = data.partition(b"\r\n\r\n")

@@ -23,7 +23,7 @@ from newsletter.mail.mailbox.types import (
 from newsletter.mail.mailbox.watchdog import Watchdog
 
 NUMBERS_AT_ONCE = 20_000
-"""Mails whose UIDs are asked for in one command: the answer is one line, and a line has a limit."""
+"""Mails whose UIDs are requested in one command: the response is one line of limited length."""
 
 FETCHED_AT_ONCE = 8
 """Mails of one FETCH command, at most 4 MB together."""
@@ -38,7 +38,7 @@ _ERRORS = (IMAPClientError, OSError, ValueError, EOFError)
 
 
 IDLE_CHECKED_EVERY = 1.0
-"""Seconds between two looks whether a worker stops while it waits for mail."""
+"""Seconds between two checks of `stop` while waiting for mail."""
 
 
 class _Client(IMAPClient):  # type: ignore[misc]

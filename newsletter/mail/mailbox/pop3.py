@@ -20,7 +20,7 @@ from newsletter.mail.mailbox.types import (
 from newsletter.mail.mailbox.watchdog import Watchdog
 
 LINES_AT_MOST = 8_000
-"""Lines of a mail's body that are asked for (TOP): more than `FETCH_AT_MOST` bytes of usual lines.
+"""Lines of a mail's body that are requested (TOP): more than `FETCH_AT_MOST` bytes of usual lines.
 """
 
 LINE_AT_MOST = 64 * 1024
@@ -112,14 +112,14 @@ class Pop3Mailbox:
             begins = piece.endswith(b"\n")
 
     def delete(self, uids: Sequence[str]) -> None:
-        """Mark these mails; they go when the session is closed."""
+        """Mark these mails for deletion when the session is closed."""
         with self._translate_errors():
             for uid in uids:
                 if uid in self._numbers:
                     self._pop.dele(self._numbers[uid])
 
     def close(self) -> None:
-        """End the session, which deletes what was marked."""
+        """End the session, which deletes the marked mails."""
         with contextlib.suppress(Exception):
             self._pop.quit()
         with contextlib.suppress(Exception):

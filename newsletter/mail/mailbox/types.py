@@ -1,4 +1,4 @@
-"""The interface of a mailbox, its limits, and how its address is read."""
+"""The interface of a mailbox, its limits, and its URL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FETCH_AT_MOST = 512 * 1024
 """Bytes of a mail that are fetched: a report stands before the message that it returns."""
 
 UIDS_AT_MOST = 500_000
-"""Mails of a mailbox that are listed; a server that names more of them is not believed."""
+"""The most mails of a mailbox that are listed."""
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a server counts as gone."""
@@ -25,7 +25,7 @@ PORTS = {"imaps": 993, "imap": 143, "pop3s": 995, "pop3": 110}
 
 
 class MailboxError(NewsletterError):
-    """A mailbox cannot be read.
+    """The mailbox cannot be read.
 
     The text holds no password.
     """
@@ -69,7 +69,7 @@ class MailboxAddress:
 
     @property
     def encrypted(self) -> bool:
-        """Tell whether TLS is spoken from the first byte."""
+        """Tell whether the connection uses TLS from the first byte."""
         return self.scheme.endswith("s")
 
     @property
@@ -79,12 +79,12 @@ class MailboxAddress:
 
     @property
     def is_imap(self) -> bool:
-        """Tell IMAP from POP3."""
+        """Tell whether the protocol is IMAP rather than POP3."""
         return self.scheme.startswith("imap")
 
 
 def parse_mailbox_url(url: str) -> MailboxAddress:
-    """Read the address of a mailbox.
+    """Parse the URL of a mailbox.
 
     Raises `ValueError`, whose text does not repeat the address.
     """

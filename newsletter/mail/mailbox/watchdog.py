@@ -1,4 +1,4 @@
-"""End a conversation with a server that takes too long in all, however often it sends a byte."""
+"""End a connection that takes too long in total, even if the server keeps sending."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 
 
 class Watchdog:
-    """Shut a socket down after so many seconds; every read on it then ends at once."""
+    """Shuts a socket down after a number of seconds, which ends every read on it."""
 
     def __init__(self, seconds: float) -> None:
         self.barked = False
@@ -32,7 +32,7 @@ class Watchdog:
                 self._connection.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
-        """Leave the socket alone, and close it."""
+        """Stop watching the socket, and close it."""
         self._timer.cancel()
         file = getattr(self._client, "file", None)  # what the libraries read from
         if file is not None:

@@ -1,4 +1,4 @@
-"""Render what differs between subscribers in a letter: the fields, and the templates of its slots.
+"""Render a letter's merge fields for each subscriber.
 
 A mail is rendered once; only its slots are rendered for each subscriber. Only the author's text is
 read as Jinja (placeholders.py), a subscriber's name never is (M08).
@@ -106,7 +106,7 @@ def make_subscriber_fields(
 ARCHIVE_SUBSCRIBER = make_subscriber_fields(
     name="", email="…", cadence=None, language="", tags=(), joined=None, public=True
 )
-"""The visitor of the public archive, of whom nothing is known.
+"""The anonymous visitor of the public archive.
 
 An address is never missing, so that no letter says what stands in its place.
 """
@@ -149,7 +149,7 @@ class MergeTemplates:
 
 
 class Filler:
-    """Makes a subscriber's values for a letter's own slots.
+    """Computes a subscriber's values of a letter's own slots.
 
     Raises `TemplateProblem` if a template cannot be compiled.
     """

@@ -1,4 +1,4 @@
-"""Carry the author's Jinja through Markdown and templates: each tag becomes a mark, then a slot.
+"""Protect the author's Jinja during rendering: each tag becomes a mark, then a slot.
 
 A mark is a word of letters and digits that passes through Markdown, templates and style inlining
 unharmed. In the finished mail, each expression, and each whole ``{% if %}`` or ``{% for %}``,
@@ -38,7 +38,7 @@ SAID_BY_JINJA = (
         "The innermost block that needs to be closed is '%(block)s'."
     ),
 )
-"""What Jinja says of its own accord; the catalogues need it."""
+"""Error messages of Jinja itself, for the translation catalogues."""
 # Stands before a link that is a field, so that it passes for an address.
 _AWAY = "https://field.invalid/"
 _VOID = frozenset(
@@ -52,7 +52,7 @@ def is_field(address: str) -> bool:
 
 
 class Marks:
-    """The Jinja of one letter while its text is on its way through Markdown and templates."""
+    """The Jinja tags of one letter, replaced by marks during rendering."""
 
     def __init__(self) -> None:
         self._nonce = "z" + secrets.token_hex(6)
