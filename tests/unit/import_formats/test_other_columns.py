@@ -1,4 +1,4 @@
-"""Columns that no table of names holds: opt-outs in columns, words, file names and languages of others."""
+"""Columns that no table of names holds: opt-outs in columns, words, names, other languages."""
 
 from __future__ import annotations
 
