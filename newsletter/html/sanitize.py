@@ -14,6 +14,7 @@ from html import escape, unescape
 import nh3
 
 from newsletter.html.class_notes import note_class
+from newsletter.html.layout_tables import take_apart
 from newsletter.html.links import make_absolute, skip_detour
 from newsletter.html.numbering import STYLES
 from newsletter.html.pictures import (
@@ -218,7 +219,7 @@ def clean_html(html: str, *, base_url: str) -> str:
     cleaned = UNPRINTABLE.sub("", cleaned)
     reduced = _SPAN.sub("", UNPRINTABLE.sub("", reduce_html(cleaned, base_url=base_url)))
     reduced = reduced.replace("<a></a>", "")
-    result = _EMPTY_CODE.sub("", _IMG.sub(rewrite_picture, reduced))
+    result = take_apart(_EMPTY_CODE.sub("", _IMG.sub(rewrite_picture, reduced)))
     if reduced != cleaned:
         result = nh3.clean(
             result,

@@ -40,7 +40,9 @@ POST = (
     + "</pre><p>"
     + "x" * 300
     + (
-        "</p><table><tr><th>Day</th><td>Monday</td></tr></table><figure><img src='/p.jpg' alt='A "
+        "</p><table><tr><th>Day</th><td>Monday</td></tr></table><table><tr>"
+        + "<td>September</td>" * 5
+        + "</tr></table><figure><img src='/p.jpg' alt='A "
         "lake' width='1200' height='800'></figure>"
     )
 )

@@ -100,6 +100,22 @@ def test_addresses_start_from_the_base_that_a_page_names() -> None:
     assert f'<a href="{BASE}#top">Up to the top</a>' in html
 
 
+@pytest.mark.parametrize(
+    ("row", "stays"),
+    [
+        ("<td>A</td>", False),
+        ("<td>&nbsp;</td><td><img src='/a.jpg'></td>", False),
+        ("<td><table><tr><td>A</td></tr></table></td>", False),
+        ("<td>A</td><td>B</td>", True),
+        ("<th>A</th>", True),
+    ],
+)
+def test_tables_that_only_place_something_are_taken_apart(row: str, stays: bool) -> None:
+    html = clean_html(f"<table><tr>{row}</tr></table>", base_url=BASE)
+    assert ("<table" in html) is stays
+    assert ("A" in html) or ("a.jpg" in html)
+
+
 def test_half_a_character_in_an_attribute_ends_nothing() -> None:
     values = r"{&quot;full_text&quot;:&quot;a\ud83d&quot;}"
     box = f'<div class="tweet" data-attrs="{values}"></div>'
