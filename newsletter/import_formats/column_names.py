@@ -111,8 +111,6 @@ STATUS = (
     "status da lista",
     "الحالة",
 )
-STATE = ("state", "estado")
-"""May hold a status, or California: only words that are known count."""
 # A flag that is true: the subscriber may be mailed.
 WANTED = (
     "subscribed",
@@ -127,11 +125,6 @@ WANTED = (
     "accepts marketing",
     "accepts email marketing",
 )
-ENABLED = (
-    *("enabled", "active", "is active", "mailable", "deliverable", "aktiv", "ist aktiv", "actif"),
-    *("activo", "ativo", "attivo", "actief", "activ", "aktywny", "aktivní", "активен"),
-)
-"""A flag that is false: the subscriber must not be mailed. True says nothing of consent."""
 # A flag that is true: the address answered for itself.
 CONFIRMED = (
     "confirmed",

@@ -99,7 +99,7 @@ CONFIRMED = re.compile(
 )
 TOPIC = re.compile(
     r"news ?letter|\bmailings?\b|\be ?mail(?:s|y)?\b|\bmails?\b|marketing|\bnews\b|\bupdates\b"
-    r"|werbung|infomail|rundbrief|rundschreiben|kontakt|anschreiben|angeschrieben"
+    r"|werbung|publicidad|publicite|pubblicit|infomail|rundbrief|rundschreiben|kontakt|anschreiben|angeschrieben"
     r"|infolettre|\blettres?\b|courriel|boletin|\bcorreos?\b|comunica[cz]ion|\bposta\b"
     r"|nieuwsbrief|nyhetsbrev|nyhedsbrev|uutiskirje|biuletyn|zpravodaj|hirlevel|bulten"
     r"|\bcontact(?:able|ed)?\b|рассыл|новост|письм"
@@ -125,3 +125,23 @@ CONSENT_STATUS = re.compile(
     r"(?:mail|subscri|consent|marketing|newsletter|permission|contact|member|list|optin|abo"
     r"|inscri|suscri|iscri)"
 )
+STATE = (
+    *("state", "estado", "état", "etat", "situação", "zustand", "stav", "durum", "stan", "tila"),
+    *("κατάσταση", "статус", "состояние", "状态", "订阅状态", "ステータス", "상태", "구독상태"),
+)
+"""May hold a status, or California: only words that are known count."""
+ENABLED = (
+    *("enabled", "active", "is active", "mailable", "deliverable", "aktiv", "ist aktiv", "actif"),
+    *(
+        "activo",
+        "ativo",
+        "attivo",
+        "actief",
+        "activ",
+        "freigeschaltet",
+        "aktywny",
+        "aktivní",
+        "активен",
+    ),
+)
+"""A flag that is false: the subscriber must not be mailed. True says nothing of consent."""

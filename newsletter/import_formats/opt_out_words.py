@@ -13,7 +13,7 @@ STEMS: dict[StatusWord, str] = {
     ),
     StatusWord.BLOCKED: (
         r"block(?!chain|buster)|black ?list|suppress|\bbann?(?:ed)?\b|deny ?list|gesperrt"
-        r"|sperr(?:e|liste|vermerk)\b"
+        r"|sperr(?:e|liste|vermerk|grund)\b"
         r"|werbesperre|robinson|liste noire|bloqu|lista negra|blocat|lista neagra|bloccat"
         r"|schwarze liste|geblok|blokker|blockera|blokeret|zablokow|zablokov|engellen|letilt"
         r"|estetty"
@@ -42,7 +42,8 @@ STEMS: dict[StatusWord, str] = {
         r"|\bstopped\b|\bon ?hold\b|\bnomail\b"
         r"|cancel\w* (?:\w{1,4} )?(?:newsletter|subscription|suscripcion|inscric|assinatura)"
         r"|resigned"
-        r"|abgemeldet|abmeld|austrag|ausgetragen|widerruf|widerspr[ou]ch|kundigung|gekundigt"
+        r"|abgemeldet|abmeld|abbestell|tackat nej|austrag|ausgetragen"
+        r"|widerruf|widerspr[ou]ch|kundigung|gekundigt"
         r"|inaktiv|deaktiv|geloscht"
         r"|kein(?:e|en)? ?(?:newsletter|e ?mails?|werbung|mails?|kontakt)|nicht ?(?:kontaktieren"
         r"|anschreiben|abonniert)"

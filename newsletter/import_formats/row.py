@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from newsletter.html.text import to_plain_line
-from newsletter.import_formats import column_names, opt_out, platforms
+from newsletter.import_formats import column_names, opt_in_words, opt_out, platforms
 from newsletter.import_formats.cells import get_cell, split_tags
 from newsletter.import_formats.file_status import find_file_status
 from newsletter.import_formats.flags import read_enabled, read_flag, read_status
@@ -75,8 +75,8 @@ class RowParser:
             ),
             "status",
         )
-        self._state = self._find("status", column_names.STATE)
-        self._enabled = self._find("status", column_names.ENABLED)
+        self._state = self._find("status", opt_in_words.STATE)
+        self._enabled = self._find("status", opt_in_words.ENABLED)
         self._opted_in = self._find("opt-in", column_names.WANTED)
         self._confirmed = self._find("confirmation", column_names.CONFIRMED)
         self._confirmed_at = self._find("date of confirmation", column_names.CONFIRMED_AT)

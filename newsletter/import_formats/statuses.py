@@ -52,7 +52,7 @@ _WORDS: dict[StatusWord, str] = {
         "global unsubscribe; un subscribed; never subscribed; do not email; do not mail; "
         "by user; by admin; unmailable; not mailable; removido; removida; eliminado; eliminada; "
         "supprimé; supprimée; gelöscht; verwijderd; usunięty; удалён; удален; διαγραμμένος; "
-        "διαγραμμένη; no consent; optout; opted-out; "
+        "διαγραμμένη; no consent; optout; optedout; opted-out; "
         "abgemeldet; inaktiv; ausgetragen; gekündigt; nicht abonniert; désabonné; "
         "désabonnée; désinscrit; désinscrite; inactif; dado de baja; baja; desuscrito; cancelado; "
         "inactivo; "
@@ -67,7 +67,7 @@ _WORDS: dict[StatusWord, str] = {
     ),
     StatusWord.BOUNCED: (
         "bounced; bounce; by bounces; cleaned; hard bounced; hard bounce; unreachable; "
-        "undeliverable; invalid; malformed; "
+        "undeliverable; invalid; inválido; invalide; ungültig; malformed; "
         "zurückgewiesen; unzustellbar; bereinigt; rejeté; rebotado; rimbalzato; devolvido; respins"
     ),
     StatusWord.COMPLAINED: (
@@ -99,8 +99,8 @@ MEANING: dict[str, StatusWord] = {
 
 _OF_NOTHING_ELSE = (
     "unsubscribed; unsubscribe; unsub; un subscribed; global unsubscribe; not subscribed; "
-    "never subscribed; opted out; opt out; optout; opted-out; do not contact; do not email; "
-    "do not mail; unmailable; not mailable; διαγραμμένος; διαγραμμένη; "
+    "never subscribed; opted out; opt out; optout; optedout; opted-out; do not contact; "
+    "do not email; do not mail; unmailable; not mailable; διαγραμμένος; διαγραμμένη; "
     "by user; by admin; by bounces; bounced; bounce; hard bounced; hard bounce; "
     "soft bounced; complained; spam complaint; marked as spam; reported spam; blocklisted; "
     "blacklisted; suppressed; abgemeldet; ausgetragen; nicht abonniert; unzustellbar; désabonné; "

@@ -123,6 +123,9 @@ def test_yes_and_no_are_known_in_many_languages(tmp_path: Path, yes: str, no: st
         ("블랙리스트", "예"),
         ("Canceló la suscripción de todos los correos", "sí"),
         ("NPAI", "oui"),
+        ("Abbestellt", "ja"),
+        ("Sperrgrund", "Spam"),
+        ("Tackat nej till nyhetsbrev", "ja"),
     ],
 )
 def test_opt_outs_have_names_in_more_languages(tmp_path: Path, column: str, value: str) -> None:
@@ -175,6 +178,8 @@ def test_who_has_not_confirmed_waits(tmp_path: Path, column: str, value: str) ->
         ("Allow marketing", "off"),
         ("Agrees to be contacted", "no"),
         ("Mailing", "nee"),
+        ("Acepta publicidad", "0"),
+        ("freigeschaltet", "nein"),
         ("Abo", "nein"),
         ("Abonnement newsletter", "non"),
         ("Subscription", "FALSE"),
@@ -228,6 +233,8 @@ def test_what_is_no_wish_for_mail_ends_nothing(tmp_path: Path, column: str) -> N
         ("Info", "spam complaint", "complained"),
         ("x", "DO NOT CONTACT", "no"),
         ("Mailability", "Unmailable", "no"),
+        ("Email Interest", "OptedOut", "no"),
+        ("Situação", "Inválido", "bounced"),
         ("Κατάσταση", "Διαγραμμένος", "no"),
     ],
 )
