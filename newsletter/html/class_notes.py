@@ -30,19 +30,24 @@ _BESIDE = re.compile(
 """Boxes around a post that are for its page: share buttons, related posts, a player's clock, pages
 of a list, boxes to tick, and the words with which a page asks for consent."""
 _PAGE_BOX = re.compile(
-    r"(?:[a-z\d]{1,20}[-_]){0,4}related[-_]?(?:posts?|articles?|entries|stories)(?:[-_][\w-]{1,40})?|"
+    r"(?:[a-z\d]{1,20}[-_]){0,4}related[-_]?(?:posts?|articles?|entries|"
+    r"stories)(?:[-_][\w-]{1,40})?|"
     r"yarpp|crp_related|wp_rp|zem_rp|"
     r"(?:[a-z\d]{1,20}[-_]){0,4}shar(?:e|ing)[-_]?(?:buttons?|bar|icons?|links?|box|container|"
     r"wrap(?:per)?|area|list)|"
     r"post-views(?:-count)?|(?:entry|post|page)-views?-?(?:count(?:er)?)?|views-counter|wpp-views|"
-    r"kk-star-ratings|post-ratings|rmp-widgets-container|yasr-vv\S{0,40}|wpulike|sl-wrapper|jp-likes|"
+    r"kk-star-ratings|post-ratings|rmp-widgets-container|yasr-vv\S{0,40}|wpulike|sl-wrapper|"
+    r"jp-likes|"
     r"likebtn_container|pld-like-dislike-wrap|post-navigation|comments-area|wpdiscuz\S{0,40}|"
     r"print-only|only-print|visible-print\S{0,40}|d-print-(?:block|inline|flex)|printfriendly|"
     r"tribe-events-c-subscribe-dropdown\S{0,40}|tribe-events-cal-links|addeventatc|"
-    r"beehiiv__footer|mw-editsection|mw-cite-backlink|w-form-(?:done|fail)|wpcf7-response-output|kg-signup-card|fn-bracket|informations|comment-add|comment[-_]forbidden|wp-polls-loading|elementor-countdown-item|highlight__panel|"
+    r"beehiiv__footer|mw-editsection|mw-cite-backlink|w-form-(?:done|fail)|wpcf7-response-output|"
+    r"kg-signup-card|fn-bracket|informations|comment-add|comment[-_]forbidden|wp-polls-loading|"
+    r"elementor-countdown-item|highlight__panel|"
     r"tasty-recipes-(?:scale-container|yield-scale)|tasty-recipe-cook-mode|"
     r"wprm-prevent-sleep\S{0,40}|wprm-recipe-(?:adjustable|unit)\S{0,60}|"
-    r"mv-create-(?:print|pinterest|hands-free|social|jtr)\S{0,40}|jump-to-recipe\S{0,40}|katex-twin",
+    r"mv-create-(?:print|pinterest|hands-free|social|jtr)\S{0,40}|jump-to-recipe\S{0,40}|"
+    r"katex-twin",
     re.I,
 )
 """Names of such boxes, of which plugins have many."""

@@ -44,7 +44,8 @@ _TOUCHING = re.compile(
     r"(?<=[^\s>])((?:</(?:span|label|time|small|strong|b|s|del|em|a)>){1,3})"
     r"(?=<(?:label|time)\b|<span\b[^<>]{0,300}?\bclass=[\"'](?!hljs|token|cm-|mtk)[^\"'<>]{0,200}?"
     r"(?:__(?!icon|sign|curr|sep)|(?<!\w)(?:description|desc|subtitle|title|name|label|count|date|"
-    r"author|price|tag|meta|item|excerpt|source|domain|duration|percent|value|number|amount|score|bar)s?(?![\w-]))[^<>]{0,300}>[\w#€£$“<])",
+    r"author|price|tag|meta|item|excerpt|source|domain|duration|percent|value|number|amount|score|"
+    r"bar)s?(?![\w-]))[^<>]{0,300}>[\w#€£$“<])",
     re.I,
 )
 """The end of words that a style holds apart from the next, which have a class of their own."""

@@ -61,7 +61,8 @@ _SAYS_NOTHING = re.compile(
 )
 """Alt texts that programs write: "image", or a file's name."""
 _LETTERS = re.compile(
-    r"(?:^|[\s_-])(?:emojis?|twemoji|joypixels|emojione|openmoji|smil(?:ey|ie)s?|emoticons?|icons?|thumbnail-default)"
+    r"(?:^|[\s_-])(?:emojis?|twemoji|joypixels|emojione|openmoji|smil(?:ey|ie)s?|emoticons?|"
+    r"icons?|thumbnail-default)"
     r"(?=$|[\s_-])",
     re.I,
 )

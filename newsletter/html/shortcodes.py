@@ -31,7 +31,8 @@ _CAPTION = re.compile(
 )
 _BARE = re.compile(r"\[(/?)([a-z][\w-]{1,40})\]", re.I)
 _ADDRESS = re.compile(
-    r"\[(?:embed|youtube|vimeo|video|audio|playlist|soundcloud|embedyt)\b[^\[\]<>]{0,300}?[\s\]=\"']"
+    r"\[(?:embed|youtube|vimeo|video|audio|playlist|soundcloud|"
+    r"embedyt)\b[^\[\]<>]{0,300}?[\s\]=\"']"
     r"(https?://[^\s\[\]<>\"']{4,2000})[^\[\]<>]{0,300}\](?:[^\[\]<>]{0,300}\[/\w{1,20}\])?",
     re.I,
 )

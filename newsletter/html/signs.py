@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 _ICON = re.compile(
-    r"""<(i|span|em)\s[^<>]{0,400}?\bclass\s{0,9}=\s{0,9}["']([^"'<>]{1,300})["'][^<>]{0,400}>\s{0,9}</\1\s{0,9}>""",
+    r"""<(i|span|em)\s[^<>]{0,400}?\bclass\s{0,9}=\s{0,9}["']([^"'<>]{1,300})["']"""
+    r"""[^<>]{0,400}>\s{0,9}</\1\s{0,9}>""",
     re.I,
 )
 _DRAWN = re.compile(

@@ -19,15 +19,19 @@ _CANVAS = re.compile(r"<canvas\b([^<>]*)>", re.I)
 _DRAWING = re.compile(r"<svg\b([^<>]*)>", re.I)
 _FRAME = re.compile(r"<iframe\b([^<>]*)>", re.I)
 _ELEMENT = re.compile(
-    r"<([a-z][a-z0-9]{0,30}(?:-[a-z0-9]{1,30}){0,3}-(?:player|viewer|button|chart|map|embed|quiz|poll|form|"
+    r"<([a-z][a-z0-9]{0,30}(?:-[a-z0-9]{1,30}){0,3}-(?:player|viewer|button|chart|map|embed|quiz|"
+    r"poll|form|"
     r"widget|game|calendar))\b([^<>]*)>\s{0,99}(?=</)",
     re.I,
 )
 """Empty elements that scripts of the page fill."""
 _CHART = re.compile(
-    r"""<div\b(?=[^<>]*\sclass\s{0,9}=\s{0,9}["'][^"'<>]*?(?<![\w-])(?:vega-embed|plotly-graph-div|"""
-    r"""bk-root|html-?widget|jupyter-widgets|echarts|apexcharts?|highcharts(?:-figure|-container)?|"""
-    r"""amcharts|leaflet-map|wp-block-leaflet|observablehq|h5p-content|sketchfab|model-3d)(?![\w-]))"""
+    r"""<div\b(?=[^<>]*\sclass\s{0,9}=\s{0,9}["'][^"'<>]*?(?<![\w-])(?:vega-embed|"""
+    r"""plotly-graph-div|"""
+    r"""bk-root|html-?widget|jupyter-widgets|echarts|apexcharts?|highcharts(?:-figure|"""
+    r"""-container)?|"""
+    r"""amcharts|leaflet-map|wp-block-leaflet|observablehq|h5p-content|sketchfab|"""
+    r"""model-3d)(?![\w-]))"""
     r"""([^<>]*)>(?=\s{0,99}(?:<script\b[^<>]*>[^<>]{0,5000}</script>\s{0,99})?</div)""",
     re.I,
 )
@@ -49,7 +53,8 @@ _NO_ADDRESS = re.compile(
     r"""\ssrcdoc\s{0,9}=|\ssrc\s{0,9}=\s{0,9}["']?about:blank|\bh5p-iframe\b""", re.I
 )
 _SOUND = re.compile(
-    r"""\s(?:src|url|href|audio|file)\s{0,9}=\s{0,9}["']([^"'<>]{1,2000}\.(?:mp3|m4a|ogg|mp4|webm))["']""",
+    r"""\s(?:src|url|href|audio|file)\s{0,9}=\s{0,9}["']([^"'<>]{1,2000}\.(?:mp3|m4a|ogg|mp4|"""
+    r"""webm))["']""",
     re.I,
 )
 

@@ -20,7 +20,8 @@ _WORDS = re.compile(r"<[^<>]*>|\s+")
 _MAY_HAVE_TABS = re.compile(r"(?:tabs?|tabbed)(?:[-_\s\"'>]|links)", re.I)
 _IS_TAB = re.compile(
     r"""\srole\s{0,9}=\s{0,9}["']?tab\b(?!-)|\sdata-(?:bs-)?toggle=["']tab["']|"""
-    r"""\sclass\s{0,9}=\s{0,9}["'][^"'<>]*?(?<![\w-])(?:tablinks|sd-tab-label|w-tab-link)(?![\w-])""",
+    r"""\sclass\s{0,9}=\s{0,9}["'][^"'<>]*?(?<![\w-])(?:tablinks|sd-tab-label|"""
+    r"""w-tab-link)(?![\w-])""",
     re.I,
 )
 _LIST = re.compile(
@@ -33,7 +34,8 @@ _LIST = re.compile(
 _IS_PANEL = re.compile(
     r"""\srole\s{0,9}=\s{0,9}["']?tabpanel\b|"""
     r"""\sclass\s{0,9}=\s{0,9}["'][^"'<>]*?(?<![\w-])(?:tabbed-block|tab-pane|et_pb_tab|"""
-    r"""su-tabs-pane|uagb-tabs__body-container|wp-block-kadence-tab|wp-block-tab|w-tab-pane|tabcontent|ui-tabs-panel|"""
+    r"""su-tabs-pane|uagb-tabs__body-container|wp-block-kadence-tab|wp-block-tab|w-tab-pane|"""
+    r"""tabcontent|ui-tabs-panel|"""
     r"""tabs?__(?:panel|pane)|sd-tab-content|tabs?-panel)(?![\w-])""",
     re.I,
 )

@@ -99,13 +99,15 @@ CONFIRMED = re.compile(
 )
 TOPIC = re.compile(
     r"news ?letter|\bmailings?\b|\be ?mail(?:s|y)?\b|\bmails?\b|marketing|\bnews\b|\bupdates\b"
-    r"|werbung|publicidad|publicite|pubblicit|infomail|rundbrief|rundschreiben|kontakt|anschreiben|angeschrieben"
+    r"|werbung|publicidad|publicite|pubblicit|infomail|rundbrief|rundschreiben|kontakt|"
+    r"anschreiben|angeschrieben"
     r"|infolettre|\blettres?\b|courriel|boletin|\bcorreos?\b|comunica[cz]ion|\bposta\b"
     r"|nieuwsbrief|nyhetsbrev|nyhedsbrev|uutiskirje|biuletyn|zpravodaj|hirlevel|bulten"
     r"|\bcontact(?:able|ed)?\b|рассыл|новост|письм"
 )
 WISH = re.compile(
-    r"\b(?:wants?|wish(?:es)?|allow(?:s|ed)?|permit(?:s|ted)?|permission|accepts?|accepted|agree[sd]?"
+    r"\b(?:wants?|wish(?:es)?|allow(?:s|ed)?|permit(?:s|ted)?|permission|accepts?|accepted|"
+    r"agree[sd]?"
     r"|receives?|interested|subscribes|ok|okay"
     r"|(?:can|may|please) (?:be )?(?:contact\w*|e ?mail\w*|mail\w*|send|receive)"
     r"|gewunscht|erwunscht|erlaubt|darf|durfen|mochte|wunscht|zugestimmt|zustimmung|einwilligung"
