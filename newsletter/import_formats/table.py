@@ -34,6 +34,8 @@ _CHUNK = 1 << 20
 _CONTROLS = bytes(sign for sign in range(1, 32) if sign not in b"\t\n\v\f\r\x1a\x1b")
 _HIGH = bytes(range(0x80, 0xA0)) + bytes(range(0xA1, 0x100))
 _WORD_BEYOND_ASCII = re.compile(rb"[\x80-\x9f\xa1-\xff]{3,}")
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+"""Half a character that a program wrote as UTF-8: no word of another language."""
 _NO_TEXT = (
     (b"PK\x03\x04", "a ZIP archive", "unpack it first"),
     (
@@ -131,6 +133,7 @@ def _is_western(file: Path) -> bool:
     alone = together = 0
     with file.open("rb") as raw:
         while chunk := raw.read(_CHUNK):
+            chunk = _SURROGATE.sub(b"", chunk)
             high = len(chunk) - len(chunk.translate(None, _HIGH))
             run = sum(map(len, _WORD_BEYOND_ASCII.findall(chunk)))
             together += run

@@ -36,8 +36,7 @@ DESCRIPTION_AT_MOST = 160
 _FACTS = re.compile(r"</h1>\s{0,99}<p>(?:</?bdi\b[^<>]{0,20}>|[^<.!?]){0,160}</p>")
 """The line of author, date and length below a post's title, which a description leaves out."""
 _BUTTON = re.compile(
-    r"<table>\s{0,9}<tbody><tr><td><a [^<>]{1,3000}>[^<>]{1,99}</a></td></tr>\s{0,9}"
-    r"</tbody></table>\s{0,9}\Z"
+    r"<div>\s{0,9}<div><a [^<>]{1,3000}>[^<>]{1,99}</a></div>\s{0,9}</div>\s{0,9}\Z"
 )
 """The button below a post, which a description leaves out."""
 SITEMAP_AT_MOST = 5000
