@@ -17,7 +17,7 @@ _ALT = re.compile(r'\balt="[^"]*[^\s"]')
 
 
 class _OpenTag:
-    """An open tag.
+    """An open HTML tag, as `_Tidier` keeps track of it.
 
     `source` is the tag in the input ("" for one added here), `name` the one written, `position`
     the index of its start in the output; `named` is true once it holds text or an alt text;
@@ -64,7 +64,7 @@ class _Tidier(HTMLParser):
         return f"h{self._get_step(int(tag[1]))}" if _HEADING.fullmatch(tag) else tag
 
     def _get_step(self, level: int) -> int:
-        """Return a level one deeper than the heading above, however deep the author began."""
+        """Return a heading level one deeper than the heading above, whatever the author used."""
         while self.headings and self.headings[-1][0] >= level:
             self.headings.pop()
         step = min((self.headings[-1][1] if self.headings else self.below) + 1, 6)
@@ -77,7 +77,7 @@ class _Tidier(HTMLParser):
             self._close()
 
     def _fit_into_list(self, tag: str) -> None:
-        """Wrap the content of a list that is no item into an item."""
+        """Wrap content that stands in a list outside of any item into an item."""
         if self.open and self.open[-1].source == "" and tag == "li":
             self._close()
         if self.open and self.open[-1].name in _LISTS and tag != "li":
@@ -123,7 +123,7 @@ class _Tidier(HTMLParser):
 
 
 def make_accessible(html: str, *, below: int) -> str:
-    """Return `html` with its headings in steps of one under a heading of level `below`.
+    """Return `html` with consecutive heading levels below a heading of level `below`.
 
     Items stand in lists and nowhere else; links, headings and table headings without text are
     removed.

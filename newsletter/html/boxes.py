@@ -1,4 +1,4 @@
-"""Fill the empty boxes of a post that its blog's own scripts fill from their attributes. Pure.
+"""Fill the empty elements that a blog's own scripts fill from their attributes. Pure.
 
 Squarespace keeps films and sounds in attributes, Substack embedded posts, tweets, galleries and
 formulas. Nothing here makes HTML safe; sanitize.py does.
@@ -13,9 +13,10 @@ from itertools import islice
 from typing import Any
 
 BOXES_AT_MOST = 100
-"""Boxes of one post that are filled, so that a hostile one costs no more."""
+"""Maximum number of empty elements that are filled in one post, so that a hostile post costs
+bounded time."""
 PICTURES_AT_MOST = 40
-"""Pictures of one gallery."""
+"""Maximum number of pictures that are shown of one gallery."""
 _BOX = re.compile(r"<div\s([^<>]{1,30000})>(?=\s{0,99}</div\b)", re.I)
 _VALUE = re.compile(r"""(?<![\w-])(class|data-[a-z-]{1,20})="([^"<>]*)\"""", re.I)
 _KINDS = (
@@ -31,11 +32,11 @@ _KINDS = (
     "native-audio-embed",
     "poll-embed",
 )
-"""Classes of such boxes."""
+"""CSS classes of elements that scripts of Squarespace or Substack fill."""
 
 
 def fill_boxes(html: str) -> str:
-    """Return `html` with what scripts would put into its empty boxes."""
+    """Return `html` with the content that scripts would put into its empty elements."""
     if "data-attrs=" not in html and "sqs-" not in html:
         return html
     parts: list[str] = []
@@ -47,7 +48,7 @@ def fill_boxes(html: str) -> str:
 
 
 def _fill_box(attributes: str) -> str:
-    """Return what belongs into a box with these attributes, "" where nothing is known."""
+    """Return the content of an empty element by its attributes, "" if it is not known."""
     values = {name.lower(): unescape(value) for name, value in _VALUE.findall(attributes)}
     words = values.get("class", "").split()
     kind = next((word for word in words if word in _KINDS), "")
@@ -69,7 +70,7 @@ def _read_attrs(text: str) -> dict[str, Any]:
 
 
 def _write_attrs(kind: str, values: dict[str, Any]) -> str:
-    """Return what a box of Substack's shows, from the values in its `data-attrs`."""
+    """Return the HTML of a Substack element from the values in its `data-attrs`."""
     match kind:
         case "digest-post-embed":
             return _render_link(values.get("canonical_url"), values.get("title"))
@@ -99,7 +100,7 @@ def _write_attrs(kind: str, values: dict[str, Any]) -> str:
 
 
 def _write_note(note: dict[str, Any]) -> str:
-    """Return a short post of Substack's as a quotation."""
+    """Return a short post on Substack (a note) as a quotation."""
     words = _read_text(note.get("body"))
     handle = _read_text(note.get("handle"))
     number = note.get("id")

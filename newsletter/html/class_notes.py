@@ -1,4 +1,4 @@
-"""Read from a CSS class what it means for a mail: a note for pictures.py and reduce.py. Pure.
+"""Translate a CSS class into a note about its meaning, for pictures.py and reduce.py. Pure.
 
 "again" marks a link that repeats another; "apart" words that follow others, set off from them;
 "beside" a box that belongs to the post's page alone and is left out; "heard" words that are read
@@ -16,7 +16,8 @@ _LINE_NUMBERS = re.compile(
     r"hljs-ln-numbers)(?:$|\s)"
 )
 _PRISM = re.compile(r"(?:^|\s)(?:prism|lang(?:uage)?-[\w-]+)(?:$|\s)")
-"""Code that Prism numbers: the class `line-numbers` stands on the code itself."""
+"""CSS classes of code that Prism highlights: `line-numbers` on such an element marks the code
+itself, not a column of numbers."""
 _BESIDE = re.compile(
     r"(?:^|\s)(?:sharedaddy|jp-relatedposts|kg-audio-player|kg-video-player|"
     r"addtoany_share_save_container|heateor_sss_sharing_container|wp-block-jetpack-sharing-buttons|"
@@ -27,8 +28,8 @@ _BESIDE = re.compile(
     r"wprm-checkbox-container|footnote_tooltip|eztoc-hide)(?:$|\s)|"
     r"(?:^|\s)et_pb_counter_amount\s(?:[\w-]{1,40}\s){0,5}overlay(?:$|\s)"
 )
-"""Boxes around a post that are for its page: share buttons, related posts, a player's clock, pages
-of a list, boxes to tick, and the words with which a page asks for consent."""
+"""CSS classes of elements that are useful on a web page only: share buttons, related posts, the
+clock of a player, pagination, checkboxes, and requests for consent."""
 _PAGE_BOX = re.compile(
     r"(?:[a-z\d]{1,20}[-_]){0,4}related[-_]?(?:posts?|articles?|entries|"
     r"stories)(?:[-_][\w-]{1,40})?|"
@@ -50,43 +51,44 @@ _PAGE_BOX = re.compile(
     r"katex-twin",
     re.I,
 )
-"""Names of such boxes, of which plugins have many."""
+"""Class names of elements that are useful on a web page only; plugins have many of them."""
 _CLOCK = re.compile(r"(?:days|hours|minutes|seconds) section values|(?:^|\s)sep section(?:$|\s)")
-"""Empty fields that a script counts down (Divi)."""
+"""CSS classes of empty countdown fields, which a script fills (Divi)."""
 _PAGE_LINK = re.compile(
     r"skip-?(?:link|to|nav)|screen-[a-z]{1,9}-shortcut|bctt-ctt-btn|click-to-tweet__twitter-btn|"
     r"(?:mv-create|wprm-recipe)-(?:pin|jump)|share-pin|jump-to-recipe"
 )
-"""Links for a page: past its menu, to share a sentence or picture."""
+"""CSS classes of links that are useful on a web page only: to skip its menu, or to share a sentence
+or picture."""
 _HEARD = re.compile(
     r"(?:^|[\s_-])(?:sr-only|visually-?hidden|screen-[a-z]{1,9}-(?:text|only)|a11y-hidden)(?:$|\s)"
 )
-"""Words that are read out and not shown."""
+"""CSS classes of text for screen readers, which is not displayed."""
 _NOTE = re.compile(r"(?:^|[\s_-])(?:sidenote|marginnote|footnote__note)(?:$|\s)")
 _APART = re.compile(
     r"kg-bookmark-publisher|(?:^|[\s_-])(?:artist|percentage|counter_amount)(?:$|\s)"
 )
-"""Words that their page shows apart from those before them."""
+"""CSS classes of text that is displayed apart from the text before it."""
 _GALLERY = re.compile(
     r"blocks-gallery|gallery-ul|slideshow_swiper-wrapper|splide__list|swiper-wrapper|"
     r"(?:^|\s)slides(?:$|\s)"
 )
-"""Lists of pictures."""
+"""CSS classes of lists of pictures."""
 _PANEL = re.compile(
     r"(?:tab|accordion|toggle|collapse|faq|panel)[_-]*(?:content|panel|body|answer)|"
     r"(?:^|\s)wp-block-tab(?:$|\s)|(?:^|[\s_-])(?:slides?|carousel-item)(?:$|[\s_-])",
     re.I,
 )
-"""Parts of a page that open when they are clicked: what is hidden there is the post's."""
+"""CSS classes of collapsed parts that open on a click; their hidden content belongs to the post."""
 _TOGGLE = re.compile(r"(?:accordion|toggle)[\w-]{0,40}icon", re.I)
-"""The sign beside the heading of what opens."""
+"""CSS classes of the icon beside the heading of a collapsed part."""
 _BUTTON = re.compile(
     r"(?:^|[\s_-])(?:mcnB|b)utton(?:__link|-element)?(?:$|\s)|(?:^|\s)(?:kg-)?btn(?:$|\s)"
 )
 
 
 def _is_beside(value: str) -> bool:
-    """Tell whether a class is that of a box for a post's page."""
+    """Tell whether a CSS class marks an element that is useful on a web page only."""
     return bool(
         _BESIDE.search(value)
         or _CLOCK.search(value)

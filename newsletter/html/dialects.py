@@ -1,4 +1,4 @@
-"""Write in plain HTML what posts have in other dialects. Pure.
+"""Convert AMP, Word's data and other dialects of HTML in posts to plain HTML. Pure.
 
 These are AMP, the data of Word, the links of an image map, the lists of old HTML, directions in
 styles, and words that only a style holds apart. Nothing here makes HTML safe; sanitize.py does.
@@ -12,9 +12,9 @@ from html import escape, unescape
 from newsletter.html.first_matches import replace_first
 
 FOUND_AT_MOST = 100
-"""Islands of Word's data in one post that are cut out."""
+"""Maximum number of blocks of Word's XML data that are removed from one post."""
 LOOKED_AT = 20_000
-"""Characters of an element that are looked into."""
+"""Maximum number of characters of an element that are searched."""
 _AMP = re.compile(r"<(/?)amp-(img|anim|iframe|audio|video)(?=[\s>])", re.I)
 _AMP_PLAYER = re.compile(r"<amp-([a-z]{2,20})\s([^<>]*)>", re.I)
 _AMP_PAGES = {
@@ -27,7 +27,7 @@ _AMP_PAGES = {
     "tiktok": ("data-src", ""),
     "gist": ("data-gistid", "https://gist.github.com/"),
 }
-"""Players of AMP: the attribute with their address, and what stands before it."""
+"""Media elements of AMP: the attribute that names the page or its id, and the URL prefix for it."""
 _OLD_LIST = re.compile(r"<(/?)(?:menu|dir)(?=[\s>])", re.I)
 _STRUCK = re.compile(r"<(/?)strike(?=[\s>])", re.I)
 _TYPED = re.compile(r"<(/?)tt(?=[\s>])", re.I)
@@ -39,7 +39,7 @@ _TURNED = re.compile(
     r"(?<![\w-])direction\s{0,9}:\s{0,9}rtl)",
     re.I,
 )
-"""A block that its style writes from right to left."""
+"""Pattern of a block element whose style sets right-to-left direction."""
 _TOUCHING = re.compile(
     r"(?<=[^\s>])((?:</(?:span|label|time|small|strong|b|s|del|em|a)>){1,3})"
     r"(?=<(?:label|time)\b|<span\b[^<>]{0,300}?\bclass=[\"'](?!hljs|token|cm-|mtk)[^\"'<>]{0,200}?"
@@ -48,18 +48,21 @@ _TOUCHING = re.compile(
     r"bar)s?(?![\w-]))[^<>]{0,300}>[\w#€£$“<])",
     re.I,
 )
-"""The end of words that a style holds apart from the next, which have a class of their own."""
+"""Pattern of inline elements without a space between them, which only a style holds apart, as far
+as the class of the second one tells."""
 _NOTHING = re.compile("(?<=>)[\u200b\u200d\u2060]+|[\u200b\u2060]+(?=<)")
-"""Letters without width at the edge of an element, as Webflow writes for an empty paragraph."""
+"""Pattern of zero-width characters at the edge of an element, as Webflow writes for an empty
+paragraph."""
 _READING = re.compile(
     r"(?<!</rp>)(<rt\b[^<>]*>)([^<>]{1,100})(?=</rt|</ruby|<rt\b|<rb\b|</?rtc)", re.I
 )
-"""How a word is read, small above it: in brackets behind it, where its author wrote none."""
+"""Pattern of ruby text (the pronunciation above a word) without fallback parentheses, which are
+then added."""
 _VALUE = re.compile(r"""(?<![\w-])([a-z-]{1,40})\s{0,9}=\s{0,9}(?:"([^"<>]*)"|'([^'<>]*)')""", re.I)
 
 
 def write_plainly(html: str) -> str:
-    """Return `html` with its foreign tags as those of plain HTML."""
+    """Return `html` with AMP, Word and obsolete elements converted to plain HTML."""
     lowered = html.lower()
     if "<amp-" in lowered:
         html = _AMP.sub(_rename_amp, replace_first(html, _AMP_PLAYER, _write_player))
@@ -96,7 +99,7 @@ def _write_player(_html: str, match: re.Match[str]) -> str:
 
 
 def _cut_out(html: str, pattern: re.Pattern[str], end: str) -> str:
-    """Return `html` without the elements that a pattern finds; one without an end stays."""
+    """Return `html` without the elements that a pattern matches; an unclosed one stays."""
     parts: list[str] = []
     position = 0
     for match in pattern.finditer(html):
@@ -111,7 +114,7 @@ def _cut_out(html: str, pattern: re.Pattern[str], end: str) -> str:
 
 
 def _write_area(_html: str, match: re.Match[str]) -> str:
-    """Return the link of a part of an image map, named by its words."""
+    """Return a link for an `<area>` of an image map, named by its alternative text."""
     values = read_values(match[1])
     name = unescape(values.get("alt") or values.get("title") or "").strip()
     address = values.get("href", "")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 
 FOUND_AT_MOST = 100
-"""Parts of one post that are looked into."""
+"""Maximum number of matches in one post that are replaced."""
 
 
 def replace_first(

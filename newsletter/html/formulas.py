@@ -13,7 +13,7 @@ from html import escape, unescape
 from newsletter.html.first_matches import replace_first
 
 LOOKED_AT = 20_000
-"""Characters of a formula that are looked into."""
+"""Maximum number of characters of a formula that are read."""
 _MATH = re.compile(r"<math\b[^<>]*>", re.I)
 _TYPED = re.compile(r"""\salttext\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')""", re.I)
 _SOURCE = re.compile(r"<annotation\b[^<>]*>([^<>]{1,2000})<", re.I)
@@ -21,12 +21,12 @@ _ANNOTATION = re.compile(r"<(annotation(?:-xml)?)\b", re.I)
 _SCRIPT = re.compile(
     r"<script\b(?=[^<>]*\stype\s*=\s*[\"']?math/tex)(?![^<>]*\sid\s*=\s*[\"']?MathJax)[^<>]*>", re.I
 )
-"""A formula that MathJax 2 has yet to show; one that it has shown has an id."""
+"""Pattern of a formula that MathJax 2 has not displayed yet; a displayed one has an id."""
 _CDATA = re.compile(r"%?\s{0,9}(?:<!\[CDATA\[|\]\]>)")
 _TWIN = re.compile(
     r"""(</math\s{0,9}>\s{0,99}</span\s{0,9}>\s{0,99}<span\s[^<>]{0,200}?)\bkatex-html\b""", re.I
 )
-"""The formula that KaTeX draws beside its MathML."""
+"""Pattern of the visual copy of a formula, which KaTeX writes beside its MathML."""
 _PIECE = re.compile(r"<(/?)(?:m:)?([a-z]++)([^<>]*+)>|([^<>]+)", re.I)
 _SIMPLE = re.compile(r"[\d.,]+|[^\W\d_]+|[(\[|][^()\[\]|]*[)\]|]")
 _RAISED = str.maketrans("0123456789+-−n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿ")
@@ -61,7 +61,7 @@ def _write_script(html: str, match: re.Match[str]) -> str:
 
 
 def _write_mathml(html: str, match: re.Match[str]) -> str:
-    """Put a formula before its MathML, as its author wrote it, or else its signs."""
+    """Put a formula before its MathML: the source that its author wrote, or else its symbols."""
     end = html.find("</math", match.end(), match.end() + LOOKED_AT)
     inside = html[match.end() : max(end, match.end())]
     named = _TYPED.search(match[0])
@@ -74,7 +74,7 @@ def _write_mathml(html: str, match: re.Match[str]) -> str:
 
 
 def write_signs(mathml: str) -> str:
-    """Return the signs of a formula in one line."""
+    """Return the symbols of a MathML formula in one line of text."""
     note = _ANNOTATION.search(mathml)
     opened: list[tuple[str, list[str]]] = [("mrow", [])]
     for match in _PIECE.finditer(mathml[: note.start()] if note else mathml):
@@ -106,13 +106,13 @@ def _close(opened: list[tuple[str, list[str]]]) -> None:
 
 
 def _wrap(text: str) -> str:
-    """Return a part of a formula in brackets, unless it is one sign or word."""
+    """Return a part of a formula in parentheses, unless it is one symbol or word."""
     text = text.strip()
     return text if len(text) < 2 or _SIMPLE.fullmatch(text) else f"({text})"
 
 
 def _join(parts: list[str]) -> str:
-    """Return parts side by side, with room around operators and between words."""
+    """Return the parts of a formula side by side, with spaces around operators, between words."""
     joined = ""
     for part in parts:
         if part in _APART and joined.strip():
@@ -125,7 +125,7 @@ def _join(parts: list[str]) -> str:
 
 
 def _are_words(before: str, part: str) -> bool:
-    """Tell whether a part would run into a word before it: "sin x", "2 kg"."""
+    """Tell whether a part of a formula needs a space before it, as in "sin x" or "2 kg"."""
     after_word = len(before) > 1 and before[-2:].isalpha() and part[:1].isalpha()
     return after_word or (len(part) > 1 and part.isalpha() and before[-1:].isalnum())
 

@@ -1,4 +1,4 @@
-"""Write the links that lead to another place of the same post. Pure."""
+"""Rewrite links from one place of a post to another place of it. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from html import escape, unescape
 from newsletter.html.links import make_absolute
 
 _MARK = re.compile(r"\[?(\d{1,3}|[*†‡§a-z])\]?")
-"""The words of a link to a footnote."""
+"""Pattern of the text of a link to a footnote."""
 _BACK = re.compile(r"[\s\[\]^↩↵⏎↑⤴\ufe0e\ufe0f]+")
-"""The words of a link from a footnote back into the text."""
+"""Pattern of the text of a link from a footnote back to its mark."""
 
 
 def write_jump(place: str, inside: str, *, base_url: str, raised: bool, starts: bool) -> str:
-    """Return a link within the post: a footnote's mark as it is, any other to the blog.
+    """Return a link within the post: a footnote's mark as text, any other to the blog's page.
 
     `raised`: it stands in a `sup`; `starts`: a paragraph starts with it.
     """

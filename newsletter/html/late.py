@@ -1,4 +1,4 @@
-"""Make plain what a page loads late: when it is seen, or when a visitor agrees. Pure.
+"""Show pictures, frames and embeds that a page loads late, on scrolling or on consent. Pure.
 
 Plugins keep the address of a picture or frame in attributes of their own, or a whole embed in
 Base64. Forms get the name by which a mail links to them. Nothing here makes HTML safe; sanitize.py
@@ -17,9 +17,9 @@ from newsletter.html.pictures import LAZY_ATTRIBUTES, is_placeholder, says_nothi
 from newsletter.html.stand_ins import write_frame
 
 BLOCKED_AT_MOST = 40_000
-"""Characters of an embed in Base64."""
+"""Maximum number of characters of an embed that is encoded in Base64."""
 LOOKED_AT = 20_000
-"""Characters of a form or picture that are looked into."""
+"""Maximum number of characters of a form or picture that are searched."""
 _LATE = re.compile(r"<(?:img|iframe)\b[^<>]*>", re.I)
 _NAMES = re.compile(
     r"(\s)(?:data-(?:envira-src|orig-src|ezsrc|breeze|pagespeed-lazy-src|opt-src|cfsrc|lazyload|"
@@ -36,22 +36,22 @@ _ANY_PICTURE = re.compile(
     r"""(?:https?:/)?/[^\s"'<>]{1,2000}\.(?:jpe?g|png|gif|webp|avif)(?:\?[^\s"'<>]*)?["'])""",
     re.I,
 )
-"""An attribute of whatever name with the address of a picture."""
+"""Pattern of an attribute, whatever its name, that holds the URL of a picture."""
 _ALT = re.compile(r"""\salt\s{0,9}=\s{0,9}(?:"([^"<>]*)"|'([^'<>]*)')""", re.I)
 EMBEDDED_FROM = 2000
-"""Characters of a `data:` address, from which it is a picture and keeps no place of another."""
+"""A `data:` URL of this many characters is a real picture, a shorter one a placeholder."""
 _COUNTS_UP = re.compile(
     r"(<(?:span|div)\b[^<>]*?\sdata-(?:to-value|to|count|end|stop)=[\"']([\d.,]{1,15})[\"']"
     r"[^<>]*>)\s{0,9}0?(?=\s{0,9}</)",
     re.I,
 )
-"""A number that a script counts up to when it is seen (Elementor, WPBakery)."""
+"""Pattern of a number that a script animates from 0 once it is visible (Elementor, WPBakery)."""
 _PRICE_WORDS = re.compile(
     r"(</(?:del|ins)>)\s{0,9}<span\s{1,9}class=[\"']screen-[a-z]{1,9}-text[\"']>"
     r"[^<>]{0,200}</span>",
     re.I,
 )
-"""What WooCommerce reads out after the old and after the new price."""
+"""Pattern of the text for screen readers that WooCommerce adds after the old and the new price."""
 _DIVI_NUMBER = re.compile(
     r"(<div\b[^<>]*?\sdata-number-value=[\"']([\d.,]{1,15})[\"'][^<>]*>\s{0,99}"
     r"<div\b[^<>]*>\s{0,99}"
@@ -59,11 +59,11 @@ _DIVI_NUMBER = re.compile(
     re.I,
 )
 _FADES_IN = re.compile(r"opacity\s{0,9}:\s{0,9}0\s{0,9}(?=[;\"'])", re.I)
-"""A picture that waits for its file is shown by a script (Gatsby)."""
+"""Pattern of the style that keeps a picture invisible until a script has loaded it (Gatsby)."""
 _SIGN = re.compile(
     r"<a\s([^<>]{1,600})>\s{0,9}(?:\#|¶|§|🔗|&para;|&sect;|&\#182;)\s{0,9}</a\s{0,9}>", re.I
 )
-"""The sign behind a heading that links to it."""
+"""Pattern of the symbol after a heading that links to the heading itself."""
 _PICTURE = re.compile(r"<picture\b[^<>]*>", re.I)
 _IMG = re.compile(r"<img\b[^<>]*>", re.I)
 _HAS_ADDRESS = re.compile(r"""\s(?:data-[a-z-]*)?src(?:set)?\s*=\s*["']?(?!data:|["'\s])""", re.I)
@@ -75,11 +75,12 @@ _BLOCKED = re.compile(
     r'<script type="text/template">([\w+/=]{8,})</script>',
     re.I,
 )
-"""Embeds that Borlabs Cookie keeps until a visitor agrees (versions 3 and 2)."""
+"""Pattern of embeds that Borlabs Cookie blocks until a visitor consents (versions 3 and 2)."""
 _PAINTED = re.compile(
     r"<(?:div|span|a|figure)\b(?=[^<>]*\srole\s{0,9}=\s{0,9}[\"']?img\b)([^<>]*)>", re.I
 )
-"""A box that is a picture: its background, or an attribute of which a script makes that."""
+"""Pattern of an element that displays a picture as its background, or from an attribute by
+script."""
 _PAINT = re.compile(
     r"""\sdata-(?:thumbnail|bg|background|src|image)\s{0,9}=\s{0,9}["']([^"'<>\s]{4,2000})["']""",
     re.I,
@@ -102,11 +103,12 @@ _FOR_THE_PAGE = re.compile(
     r"mc4wp|newsletter|subscri|search-?form",
     re.I,
 )
-"""Forms for searching, logging in, commenting and signing up."""
+"""Attributes of forms for searching, logging in, commenting and signing up, which are not part of a
+post."""
 _PAYS = re.compile(
     r"<input\b(?=[^<>]*\stype\s*=\s*[\"']?image)[^<>]*?\salt\s*=\s*[\"']([^<>\"']{2,120})", re.I
 )
-"""The picture that sends a form: a button of PayPal's."""
+"""Pattern of a picture that submits a form, such as PayPal's button."""
 _FORM_NAMES = (
     re.compile(r">\s{0,99}([^<>\s][^<>]{2,200}[?？؟])\s{0,99}</(?!label)"),
     re.compile(r"<legend\b[^<>]*>([^<>]{2,200})<", re.I),
@@ -120,7 +122,7 @@ _FORM_NAMES = (
 
 
 def show_late(html: str) -> str:
-    """Return `html` with the addresses of pictures and frames where every program looks for them.
+    """Return `html` with lazy pictures and frames given the addresses that every program reads.
 
     Blocked embeds stand in the place of their boxes, and forms that ask something are
     named (`data-name`).
@@ -171,7 +173,7 @@ def _rename(match: re.Match[str]) -> str:
 
 
 def _note_offer(html: str, match: re.Match[str]) -> str:
-    """Put a picture before a `<picture>` whose own one names no address; that one is dropped."""
+    """Put a usable picture before a `<picture>` whose `<img>` names no address and is dropped."""
     end = html.find("</picture", match.end(), match.end() + LOOKED_AT)
     inside = html[match.end() : max(end, match.end())]
     image = _IMG.search(inside)
@@ -182,7 +184,7 @@ def _note_offer(html: str, match: re.Match[str]) -> str:
 
 
 def _show_painted(_html: str, match: re.Match[str]) -> str:
-    """Put the picture that a box shows as its background before it."""
+    """Put an `<img>` before an element that displays a picture as its background."""
     address = _PAINT.search(match[1]) or _BACKGROUND.search(match[1])
     label = _LABEL.search(match[1])
     picture = f'<img src="{address[1]}" alt="{label[1] if label else ""}">' if address else ""
@@ -190,7 +192,7 @@ def _show_painted(_html: str, match: re.Match[str]) -> str:
 
 
 def _show_background(html: str, match: re.Match[str]) -> str:
-    """Put the picture that a cover has as its background before it."""
+    """Put an `<img>` before a WordPress cover block that has a background picture."""
     address = _BACKGROUND.search(match[0])
     label = _LABEL.search(match[0])
     picture = f'<img src="{address[1]}" alt="{label[1] if label else ""}">' if address else ""
@@ -198,7 +200,7 @@ def _show_background(html: str, match: re.Match[str]) -> str:
 
 
 def _unblock(html: str, match: re.Match[str]) -> str:
-    """Return the box of a blocked embed with the embed in it."""
+    """Return an embed that was blocked for consent, inside its element if it has one."""
     code = match[1] or match[2]
     if len(code) > BLOCKED_AT_MOST:
         return match[0]
@@ -210,7 +212,7 @@ def _unblock(html: str, match: re.Match[str]) -> str:
 
 
 def _name_form(html: str, match: re.Match[str]) -> str:
-    """Return the tag of a form, with its name where it asks something."""
+    """Return the tag of a form, with its name as `data-name` if the form asks something."""
     end = html.find("</form", match.end(), match.end() + LOOKED_AT)
     inside = html[match.end() : max(end, match.end())]
     if paid := _PAYS.search(inside):

@@ -1,4 +1,4 @@
-"""Take apart tables that only place what is in them: no row has two cells with content. Pure.
+"""Replace tables that only arrange content, without two filled cells in any row. Pure.
 
 Mails that were pasted, pictures with captions and code beside its line numbers stand in such
 tables. The HTML has been through `sanitize.clean_html`: every tag is closed, and all are
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 _TOKEN = re.compile(r"<(/?)(table|thead|tbody|tfoot|tr|td|th|caption)\b[^<>]*>|<(img|hr)\b")
 _WORDS = re.compile(r">(?:[\s\xa0]|&nbsp;)*+[^<>]")
-"""Something to read behind a tag."""
+"""Pattern of visible text after a tag."""
 _PARTS = frozenset({"thead", "tbody", "tfoot", "tr"})
 
 
@@ -28,7 +28,7 @@ class _Table:
 
 
 def take_apart(html: str) -> str:
-    """Return `html` with boxes in place of tables that have one cell with content in a row."""
+    """Return `html` with `div` elements in place of tables that are used for layout alone."""
     if "<table" not in html:
         return html
     opened: list[_Table] = []

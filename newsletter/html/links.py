@@ -18,7 +18,7 @@ _DETOURS = {
     "l.instagram.com": ("/", ("u",)),
     "steamcommunity.com": ("/linkfilter/", ("url", "u")),
 }
-"""Pages that only lead on: host, path, and the parameters that name where to."""
+"""Redirecting pages by host: the path, and the parameters that hold the target."""
 _CALL = re.compile(r"tel:\+?[\d().-]{3,25}")
 
 
@@ -46,7 +46,7 @@ def make_absolute(link: str, *, base_url: str, mail: bool = False) -> str | None
 
 
 def skip_detour(link: str) -> str:
-    """Return where a link leads in the end, if it names a page that only leads on.
+    """Return the target of a link to a redirecting page, any other link as it is.
 
     Google's editor and social networks put such pages before the addresses that are pasted there.
     """

@@ -16,14 +16,15 @@ from newsletter.html.links import make_absolute
 PICTURE_WIDTH = 536
 """Pixels: the width of the text in a mail of 600 pixels with its margins."""
 LETTER_AT_MOST = 64
-"""Pixels of an icon's longer side: what is called one and is larger counts as a picture."""
+"""Pixels of an emoji's or icon's longer side: a larger one counts as a picture."""
 SMALL_AT_MOST = 24
-"""Pixels: a picture whose sides are both smaller stands in a line of text, whatever its name is."""
+"""Pixels: a picture with both sides this small or smaller is part of a line of text, whatever its
+name is."""
 SRCSET_AT_MOST = 20_000
-"""Characters of a list of addresses that are read."""
+"""Maximum number of characters of a `srcset` that are read."""
 SRCSETS = ("srcset", "data-srcset", "data-lazy-srcset")
 LAZY_ATTRIBUTES = ("data-src", "data-lazy-src", "data-original", "data-orig-file", *SRCSETS)
-"""Attributes that name the address of a picture which is loaded when it scrolls into view."""
+"""Attributes that hold the address of a lazily loaded picture."""
 FILE_SIZES = (
     "data-orig-size",
     "data-image-dimensions",
@@ -34,16 +35,17 @@ FILE_SIZES = (
 )
 """Attributes with the size of a picture's file."""
 SHARP_FROM = 1.8
-"""Pixels of a file for one of a mail, from which it is sharp on a dense screen."""
+"""Pixels of a file per pixel in a mail from which a picture is sharp on a dense screen."""
 HEAVY_FROM = 4
-"""Pixels of a file for one of a mail, from which it is larger than needed."""
+"""Pixels of a file per pixel in a mail above which a file is larger than needed."""
 _FILE_NAME = re.compile(r"-(\d{2,4})x(\d{2,4})\.\w{3,4}(?:$|\?)")
 _FILE_WIDTH = re.compile(
     r"/max/(\d{2,4})/|/w(\d{2,4})-h\d{2,4}[/-]|/size/w(\d{2,4})/|[,/]w_(\d{2,4}),|"
     r"\._S[LXY](\d{2,4})_|"
     r"[?&](?:amp;)?w=(\d{2,4})(?:$|&)|/s(\d{3,4})/"
 )
-"""Widths in addresses: of Medium, Blogger, Ghost, Substack, Amazon, WordPress's own service."""
+"""Pattern of a picture's width in its URL, for Medium, Blogger, Ghost, Substack, Amazon and
+WordPress.com."""
 _CODE = re.compile(r"/([0-9a-f]{2,6}(?:-[0-9a-f]{2,6}){0,9})\.(?:png|svg)(?:$|\?)")
 _LENGTH = re.compile(r"\s*\+?(\d{1,4})(?!\d)(?:\.\d*)?\s*(%?)")
 _COUNTERS = re.compile(
@@ -52,14 +54,14 @@ _COUNTERS = re.compile(
     r"(?:www\.)?google-analytics\.com|medium\.com/_/stat)\b",
     re.I,
 )
-"""Pictures whose only use is to be fetched, or to keep a film's place."""
+"""Pattern of tracking pixels, and of blurred previews of videos."""
 _SAYS_NOTHING = re.compile(
     r"\s*(?:(?:cta |featured |article )?(?:image|img|photo|picture)|__wf_reserved_\w{1,30}|"
     r"undefined|null|No description has been provided for this image|"
     r"[\w-]{1,200}\.(?:jpe?g|png|gif|webp|avif|heic))\s*",
     re.I,
 )
-"""Alt texts that programs write: "image", or a file's name."""
+"""Pattern of meaningless alt texts that programs write, such as "image" or a file's name."""
 _LETTERS = re.compile(
     r"(?:^|[\s_-])(?:emojis?|twemoji|joypixels|emojione|openmoji|smil(?:ey|ie)s?|emoticons?|"
     r"icons?|thumbnail-default)"
@@ -84,7 +86,7 @@ def read_attributes(tag: str) -> dict[str, str]:
 
 
 def rewrite_picture(match: re.Match[str]) -> str:
-    """Return an `<img>` that fits a mail, "" for a tracking pixel, or the letter of an emoji."""
+    """Return an `<img>` that fits a mail, "" for a tracking pixel, or an emoji as a character."""
     values = read_attributes(match[0])
     if _SAYS_NOTHING.fullmatch(values.get("alt", "")):
         values["alt"] = ""
@@ -154,12 +156,12 @@ def says_nothing(alt: str) -> bool:
 
 
 def is_placeholder(address: str) -> bool:
-    """Tell whether a picture only keeps the place of another."""
+    """Tell whether the picture at `address` is a placeholder for another one."""
     return bool(_PLACEHOLDER.search(address))
 
 
 def _find_source(values: Mapping[str, str]) -> str:
-    """Return the address of a picture that is loaded late, or else the one in `src`; or ""."""
+    """Return the address of a picture, preferably the lazily loaded one, or ""."""
     lazy = values.get("data-src") or values.get("data-lazy-src")
     if not lazy and (values.get("data-srcset") or values.get("data-lazy-srcset")):
         return ""  # what `src` names keeps the place, blurred
@@ -168,7 +170,7 @@ def _find_source(values: Mapping[str, str]) -> str:
 
 
 def _find_size(values: Mapping[str, str], sizes: Mapping[str, int], source: str) -> tuple[int, int]:
-    """Return width and height of a picture's file, as far as anything tells them, else 0."""
+    """Return width and height of a picture's file, 0 for what neither attributes nor URL tell."""
     if sizes.get("width"):
         return sizes["width"], sizes.get("height", 0)
     named = _FILE_NAME.search(source)
@@ -182,7 +184,7 @@ def _find_size(values: Mapping[str, str], sizes: Mapping[str, int], source: str)
 
 
 def _choose_file(values: Mapping[str, str], source: str, width: int, room: int) -> tuple[str, int]:
-    """Return the address of the file that suits a picture shown so wide, and the file's width.
+    """Return the address of the file that suits a picture of `width`, and the file's width.
 
     It is the one in `source` where that is sharp and not too heavy; else the narrowest of those
     offered that is sharp, else the widest.
@@ -211,13 +213,13 @@ def _read_letter(source: str) -> str:
 
 
 def _is_emoji(point: int) -> bool:
-    """Tell whether a code point is an emoji, or joins or colours those beside it."""
+    """Tell whether a code point is an emoji, or combines with or colours its neighbours."""
     joins = point in (0x200D, 0x20E3, 0xFE0F)
     return joins or 0x203C <= point <= 0x3299 or 0x1F000 <= point <= 0x1FAFF
 
 
 def _is_letter(values: Mapping[str, str], sizes: Mapping[str, int], source: str) -> bool:
-    """Tell whether a picture stands for a letter in a line (an emoji, an icon)."""
+    """Tell whether a picture is part of a line of text (an emoji, an icon)."""
     if max(sizes.values(), default=0) > LETTER_AT_MOST:
         return False
     if "letter" in (values.get("style"), values.get("class")):
@@ -228,7 +230,7 @@ def _is_letter(values: Mapping[str, str], sizes: Mapping[str, int], source: str)
 
 
 def _scale_to_mail(width: int, height: int) -> str:
-    """Return width and height as attributes, scaled to a mail; no height without a width."""
+    """Return `width` and `height` attributes scaled to a mail; no height without a width."""
     if not width:
         return ""
     scaled = min(width, PICTURE_WIDTH)

@@ -1,4 +1,4 @@
-"""Know the frames of other sites: what plays in them, and which page people can open. Pure.
+"""Recognise embedded frames of other sites: the kind of media, and a page people can open. Pure.
 
 Addresses are those that the sites' own documentation of embedding gives; all are http(s).
 """
@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 
 class MediaKind(StrEnum):
-    """The kind of what an embedded frame or file shows."""
+    """The kind of media that an embedded frame or file shows."""
 
     VIDEO = "video"
     AUDIO = "audio"
@@ -22,7 +22,7 @@ class MediaKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FramePage:
-    """The content of a frame: its kind, its site's name, and the page that people can open.
+    """The content of an embedded frame: its kind, its site's name, and a page that people can open.
 
     `title` is what the address itself tells, or "".
     """
@@ -35,7 +35,7 @@ class FramePage:
 
 @dataclass(frozen=True, slots=True)
 class _Player:
-    """A site of embedded players: the pattern of its frames, and the page people can open."""
+    """A site with embedded players: the URL pattern of its frames, and the page people can open."""
 
     name: str
     kind: MediaKind
@@ -181,14 +181,14 @@ _SITES = {
     "threads.com": "Threads",
     "tiktok.com": "TikTok",
 }
-"""Names of sites whose host says less."""
+"""Names of sites whose host name does not tell them."""
 _PLACE = re.compile(r"!2s([^!&]{2,200})!5e")
 _POINT = re.compile(r"!2d(-?\d{1,3}\.?\d{0,10})!3d(-?\d{1,3}\.?\d{0,10})")
 _STATUS = re.compile(r"(https?://[\w.-]+/@[\w.@-]+/\d+)/embed$")
 
 
 def find_frame_page(url: str) -> FramePage:
-    """Return the media of the frame at `url`; of an unknown site its host and the frame itself."""
+    """Return the content of the frame at `url`; for an unknown site, its host and the frame."""
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.")
     for read in _READERS:
@@ -205,7 +205,7 @@ def find_frame_page(url: str) -> FramePage:
 
 
 def _read_map(url: str, host: str) -> FramePage | None:
-    """Read a map of Google's: its frames open in frames only, so the place is searched for."""
+    """Read a Google Maps frame; it opens only embedded, so the page is a search for the place."""
     parts = urlsplit(url)
     is_map = host == "maps.google.com" or ("google." in host and parts.path.startswith("/maps"))
     if not is_map:
@@ -231,7 +231,7 @@ def _read_open_map(url: str, host: str) -> FramePage | None:
 
 
 def _find_middle(numbers: str) -> tuple[str, str] | None:
-    """Return latitude and longitude of a marker "lat,lon", or of the middle of a box."""
+    """Return latitude and longitude of a marker "lat,lon", or of the centre of a bounding box."""
     values = numbers.split(",")
     if not all(re.fullmatch(r"-?\d{1,3}(?:\.\d{1,15})?", value) for value in values):
         return None
@@ -252,7 +252,7 @@ def _read_google_form(url: str, host: str) -> FramePage | None:
 
 
 def _read_named_page(url: str, host: str) -> FramePage | None:
-    """Read a frame whose address names its page: of Facebook, SoundCloud, Mixcloud, Embedly."""
+    """Read a frame whose URL names its page: Facebook, SoundCloud, Mixcloud, Embedly."""
     query = parse_qs(urlsplit(url).query)
     if host == "facebook.com" and "/plugins/" in url:
         page = query.get("href", [""])[0]
@@ -274,7 +274,7 @@ def _read_named_page(url: str, host: str) -> FramePage | None:
 
 
 def _is_web(page: str, host: str) -> bool:
-    """Tell whether `page` is an address of `host`, to which a frame's address may lead."""
+    """Tell whether `page` is an https page of `host`, which a frame's address may name."""
     parts = urlsplit(page)
     return parts.scheme == "https" and (parts.hostname or "").removeprefix("www.") == host
 

@@ -59,10 +59,10 @@ _INLINE = frozenset(
 )
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
 _NAMED_BY_BUTTONS = _PARAGRAPHS - {"p", "pre"} | {"a"}
-"""Elements whose words stand in a button: links, and headings of what opens when it is clicked."""
+"""Elements whose text may be inside a button: links, and headings that expand on a click."""
 _MEDIA = frozenset({"audio", "video", "object"})
 _PLAYS_ANYWHERE = re.compile(r"\.(?:mp4|mp3|m4a)(?:\?|$)", re.I)
-"""Files that play in every browser: of several sources, one of these is linked to."""
+"""Pattern of files that every browser plays; of several sources, one of these is linked."""
 _HELD = _MEDIA | {"form", "select", "button", "summary"}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
@@ -75,7 +75,7 @@ _LINE = re.compile(r"\n([ \xa0]{0,40})")
 
 @dataclass(slots=True)
 class _Element:
-    """An open element.
+    """An open HTML element.
 
     Where `held`, what is in it is collected in `out` until it is known what becomes of it;
     `written` is the tag it becomes, `after` what follows its words.
@@ -100,7 +100,7 @@ def reduce_html(html: str, *, base_url: str = "") -> str:
 
 
 def _choose_tag(name: str, attributes: dict[str, str], around: _Element | None) -> str:
-    """Return the tag that an element becomes: its own, or one that says what it shows."""
+    """Return the tag that replaces an element's, by its style, its class and its parent."""
     style = attributes.get("style", "")
     is_in_figure = name == "ul" and around is not None and around.name == "figure"
     if attributes.get("class") == "gallery" or is_in_figure:
@@ -113,7 +113,7 @@ def _choose_tag(name: str, attributes: dict[str, str], around: _Element | None) 
 
 
 def _is_dim(attributes: dict[str, str]) -> bool:
-    """Tell whether an element is hidden in a way that a page may undo."""
+    """Tell whether an element is hidden in a way that a page may reverse."""
     hidden = attributes.get("style") == "hidden" or attributes.get("hidden") == "found"
     return hidden and attributes.get("class") != "panel"
 
@@ -125,9 +125,9 @@ class _Reducer:
         self.open: list[_Element] = []
         self.targets = [self.out]
         self.unseen = 0
-        """Open blocks that are hidden by their style: their words stay, their pictures go."""
+        """Open blocks hidden by their style: their text is kept, their pictures are not."""
         self.lined = 0
-        """Open blocks whose line breaks are shown."""
+        """Open blocks whose line breaks are preserved."""
 
     def reduce(self, html: str) -> str:
         position = 0
@@ -196,12 +196,12 @@ class _Reducer:
         self._write(plain.replace("<a", '<a class="button"', 1) if note == "button" else plain)
 
     def _follows_words(self) -> bool:
-        """Tell whether words would stand right behind others."""
+        """Tell whether text written now would follow other text without a space."""
         last = self._last_written("<span>")
         return bool(last.strip()) and (last[0] != "<" or last in ("</span>", "</bdi>"))
 
     def _last_written(self, *passed: str) -> str:
-        """Return what was written last, without spans and what else is passed over."""
+        """Return the last written piece, ignoring spans and other unimportant tags."""
         passed = passed or ("<span>", "</span>")
         return next((part for part in reversed(self.targets[-1]) if part not in passed), "")
 
@@ -235,7 +235,7 @@ class _Reducer:
         self._write(f"{element.after}</{element.written.removesuffix('-list')}>")
 
     def _replace(self, element: _Element) -> str:
-        """Return the replacement of an element that was held back."""
+        """Return the replacement of an element whose content was collected."""
         inside = "".join(element.out)
         attributes = element.attributes
         plain = not (_is_dim(attributes) or "hidden" in attributes)

@@ -34,7 +34,7 @@ from newsletter.html.unfold import unfold_html
 HTML_AT_MOST = 1_000_000
 """Characters of HTML that are read; the longest posts have a tenth of it."""
 DEPTH_AT_MOST = 200
-"""Nested tags; deeper ones make parsers slow, and no editor writes them."""
+"""Maximum number of levels of nested tags; more make parsers slow, and no editor writes them."""
 
 _SPACE = re.compile(r"\s+")
 # Each of these stops at the next bracket, so that a million of them without an end stay linear.
@@ -46,13 +46,13 @@ BASE_WITHIN = 10_000
 """Characters at the start of a page that are searched for a `<base>`."""
 _BASE = re.compile(r"""<base\s[^<>]{0,200}?href\s{0,9}=\s{0,9}["']?([^"'<>\s]{1,2000})""", re.I)
 LEAD_AT_LEAST = 100
-"""Pixels: a narrower picture is not shown beside a post's title."""
+"""Pixels: a narrower picture is not displayed beside a post's title."""
 FRAME_ADDRESSES = (
     "data-src",
     "data-lazy-src",
     "data-page",
 )
-"""Attributes of a frame that waits for consent or for being seen, and of its page."""
+"""Attributes of a frame that hold the URL of its page or of its lazily loaded content."""
 _VOID = {
     "area",
     "base",
@@ -69,7 +69,8 @@ _VOID = {
     "wbr",
 }
 _END_THEMSELVES = {"p", "li", "dt", "dd", "tr", "td", "th", "tbody", "thead", "tfoot", "option"}
-"""Elements that the next of their kind ends: old posts have hundreds without an end."""
+"""Elements that end where the next of their kind begins; old posts have hundreds of unclosed
+ones."""
 _TAGS = {
     "a",
     "article",
@@ -150,7 +151,7 @@ _CARRIERS = _TAGS | {
     "summary",
     "video",
 }
-"""Tags that are kept until reduce.py has made from them what a mail can show."""
+"""Tags that are kept only for reduce.py, which replaces them by what a mail can show."""
 _CARRIED = {tag: _ATTRIBUTES.get(tag, set()) | {"hidden", "style"} for tag in _CARRIERS}
 _CARRIED["nav"] = {"class"}
 _CARRIED["span"] |= {"dir", "role"}
@@ -170,9 +171,9 @@ _ADDRESSES = frozenset(
     | set(FRAME_ADDRESSES)
 )
 _CLASSES = {"class": {"button"}}
-"""The one class that clean HTML has: of a link that its blog shows as a button."""
+"""The only class in clean HTML: that of a link that its blog displays as a button."""
 _EMPTY_CODE = re.compile(r"<pre>(?:<code>)?(?:</code>)?</pre>")
-"""A column of line numbers without them."""
+"""Pattern of an emptied column of line numbers."""
 _SPAN = re.compile(r"</?(?:span|label|nav)>")
 _NOT_CONTENT = {
     "script",
@@ -191,7 +192,7 @@ _NOT_CONTENT = {
     "dialog",
     "menuitem",
 }
-"""Elements whose content no mail shows."""
+"""Elements whose content is never part of a mail."""
 
 
 def clean_html(html: str, *, base_url: str) -> str:
@@ -232,7 +233,7 @@ def clean_html(html: str, *, base_url: str) -> str:
 
 
 def _is_too_deep(html: str) -> bool:
-    """Tell whether tags are nested so deeply that a parser would take its time over them."""
+    """Tell whether tags are nested so deeply that parsing them would be slow."""
     opened: Counter[str] = Counter()
     depth = 0
     for closing, written, empty in _TAG.findall(html):
@@ -247,7 +248,7 @@ def _is_too_deep(html: str) -> bool:
 
 
 def _find_base(html: str, base_url: str) -> str:
-    """Return the address that relative ones start from: the one in a `<base>`, or `base_url`."""
+    """Return the address that relative links are resolved against: the `<base>`, or `base_url`."""
     named = _BASE.search(html[:BASE_WITHIN])
     return (make_absolute(unescape(named[1]), base_url=base_url) if named else None) or base_url
 
@@ -294,7 +295,7 @@ def _make_filter(here_url: str, named_url: str) -> Callable[[str, str, str], str
 
 
 def _note_link(value: str, base_url: str) -> str | None:
-    """Return the target of a link; a place of the same page as "#place", for reduce.py."""
+    """Return the target of a link; for a place on the same page "#place", which reduce.py reads."""
     if value.strip() == "#":
         return "#"
     link = make_absolute(value, base_url=base_url, mail=True)

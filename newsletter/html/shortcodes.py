@@ -1,4 +1,4 @@
-"""Remove WordPress's shortcodes that nobody ran from a post, before HTML is cleaned. Pure.
+"""Remove unprocessed WordPress shortcodes from a post, before HTML is cleaned. Pure.
 
 A plugin that is gone leaves `[vc_row]` and the like around its words. What a shortcode shows is
 kept where it says so: an address, a form. Code keeps them, and so do words in brackets.
@@ -15,14 +15,14 @@ _BUILDERS = re.compile(
     r"\[/?(?:vc|et_pb|fusion|av|mk|cs|tatsu|ux|tdc|nectar|su|dt|cz|thrive|qode|edgtf|mkdf)_\w{1,60}"
     r"[^\[\]<>]{0,5000}\]"
 )
-"""Parts of page builders and of plugins with a prefix."""
+"""Pattern of shortcodes of page builders and of plugins with a common prefix."""
 _WITH_VALUES = re.compile(
     r"\[([a-z][\w-]{1,40})\s{1,9}((?:[a-z][\w-]{0,40}\s?=\s?"
     r"(?:\"[^\"\[\]<>]{0,500}\"|'[^'\[\]<>]{0,500}'|[”“″][^”“″\[\]<>]{0,500}[”“″]|[\w./:-]{1,500})"
     r"\s{0,9}){1,40})/?\]",
     re.I,
 )
-"""A shortcode with values: `[gallery ids="1,2"]`."""
+"""Pattern of a shortcode with attributes: `[gallery ids="1,2"]`."""
 _OPENS = re.compile(r"\[([a-z][\w-]{1,40})(?=[\]\s])", re.I)
 _CAPTION = re.compile(
     r"\[caption\b[^\[\]<>]{0,500}\]\s{0,9}((?:<a\b[^<>]{0,2000}>\s{0,9})?<img\b[^<>]{0,4000}>"
@@ -74,7 +74,7 @@ def _write_address(match: re.Match[str]) -> str:
 
 
 def _write_form(match: re.Match[str]) -> str:
-    """Return the frame of the post itself, where a form or poll would stand on its page."""
+    """Return a frame of the post's own page in place of a form or poll that only it can show."""
     title = _TITLE.search(match[2])
     if not _FORM.search(match[1]):
         return ""

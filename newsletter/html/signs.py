@@ -1,4 +1,4 @@
-"""Write the letter for a sign that a page draws with a font of icons or a box. Pure.
+"""Replace ticks, stars and checkboxes drawn by icon fonts with characters. Pure.
 
 A tick in a table, a star of a review and the box of a task say something; a mail would show nothing
 for them. Nothing here makes HTML safe; sanitize.py does.
@@ -42,14 +42,15 @@ _SIGNS = (
     ),
     ("★", re.compile(rf"(?:^|\s){_SETS}star(?:-(?:fill|filled|alt)){{0,1}}(?:$|\s)")),
 )
-"""Names of icons in Font Awesome, Dashicons, Bootstrap, Themify and Elementor; the first counts."""
+"""Patterns of icon classes in Font Awesome, Dashicons, Bootstrap, Themify and Elementor; the first
+match decides."""
 _BOX = re.compile(r"""<div class="checkbox checkbox-(on|off)"></div>""")
 _TASK = re.compile(
     r"""<input\b(?=[^<>]*\stype\s{0,9}=\s{0,9}["']?checkbox)(?=[^<>]*(?:\sdisabled|task-list))"""
     r"""[^<>]*>""",
     re.I,
 )
-"""A box that nobody can tick: a task of a list in Markdown."""
+"""Pattern of a disabled checkbox: an item of a task list in Markdown."""
 _CHECKED = re.compile(r"\schecked\b", re.I)
 _TASK_ITEM = re.compile(r"""<li\b[^<>]*\sdata-checked=["'](true|false)["'][^<>]*>""", re.I)
 
@@ -58,18 +59,18 @@ _WORDLESS = re.compile(
     r"(<a\s[^<>]{1,2000}>)((?:\s|<(?!/?(?:a|img)\b)[a-z/][^<>]{0,2000}>){0,40})(?=</a\s{0,9}>)",
     re.I,
 )
-"""A link with nothing in it but icons."""
+"""Pattern of a link that contains icons only."""
 _NAME = re.compile(
     r"""\s(?:aria-label|title)\s{0,9}=\s{0,9}(?:"([^"<>]{1,200})"|'([^'<>]{1,200})')""", re.I
 )
 _LEADS_AWAY = re.compile(
     r"""\shref\s{0,9}=\s{0,9}["'](?:https?:|mailto:|tel:|[/.\w])[^"'<>\s#]{0,2000}["']""", re.I
 )
-"""An address that is no place of its page."""
+"""Pattern of a link's address that is not a place on its own page."""
 
 
 def write_signs(html: str) -> str:
-    """Return `html` with letters for ticks, crosses, stars and boxes of tasks."""
+    """Return `html` with characters for ticks, crosses, stars and checkboxes of tasks."""
     html = _WORDLESS.sub(_name_link, html)
     html = _ICON.sub(lambda match: _choose_sign(match[2]) or match[0], html)
     if "<svg" in html:
@@ -86,7 +87,7 @@ def _choose_sign(classes: str) -> str:
 
 
 def _name_link(match: re.Match[str]) -> str:
-    """Return a link of icons alone with its name, unless it leads to a place of its page."""
+    """Return a link that contains only icons with its name added, unless it stays on its page."""
     name = _NAME.search(match[1])
     if not name or not _LEADS_AWAY.search(match[1]):
         return match[0]

@@ -1,4 +1,4 @@
-"""Put a link to the post where its page shows something that has no page of its own. Pure.
+"""Put a link to the post where its page shows something that a mail cannot. Pure.
 
 A chart on a canvas, a drawing, a quiz or a buy button lives in the post alone: a frame with the
 address "#" stands for it, and reduce.py makes a card of that. Nothing here makes HTML safe;
@@ -12,9 +12,9 @@ import re
 from newsletter.html.first_matches import replace_first
 
 LOOKED_AT = 200_000
-"""Characters of a drawing within which its end is looked for."""
+"""Maximum number of characters that are searched for the end of an SVG drawing or canvas."""
 DRAWN_FROM = 100
-"""Pixels of a drawing's width, from which it is no icon."""
+"""Pixels of width from which an SVG drawing is not an icon."""
 _CANVAS = re.compile(r"<canvas\b([^<>]*)>", re.I)
 _DRAWING = re.compile(r"<svg\b([^<>]*)>", re.I)
 _FRAME = re.compile(r"<iframe\b([^<>]*)>", re.I)
@@ -24,7 +24,7 @@ _ELEMENT = re.compile(
     r"widget|game|calendar))\b([^<>]*)>\s{0,99}(?=</)",
     re.I,
 )
-"""Empty elements that scripts of the page fill."""
+"""Pattern of empty custom elements that scripts of the page fill."""
 _CHART = re.compile(
     r"""<div\b(?=[^<>]*\sclass\s{0,9}=\s{0,9}["'][^"'<>]*?(?<![\w-])(?:vega-embed|"""
     r"""plotly-graph-div|"""
@@ -35,7 +35,7 @@ _CHART = re.compile(
     r"""([^<>]*)>(?=\s{0,99}(?:<script\b[^<>]*>[^<>]{0,5000}</script>\s{0,99})?</div)""",
     re.I,
 )
-"""Empty boxes that a library of the page draws a chart or map into."""
+"""Pattern of empty elements in which a JavaScript library draws a chart or map."""
 _KNOWN_ELEMENTS = ("amp-", "wistia-", "lottie-", "dotlottie-", "share-", "copy-", "like-")
 _LABEL = re.compile(
     r"""\s(?:title|aria-label|alt)\s{0,9}=\s{0,9}(?:"([^"<>]{1,300})"|'([^'<>]{1,300})')""", re.I
@@ -60,7 +60,7 @@ _SOUND = re.compile(
 
 
 def stand_in(html: str) -> str:
-    """Return `html` with frames of the post itself for what its page alone can show."""
+    """Return `html` with frames that stand for content which only the post's own page can show."""
     lowered = html.lower()
     if "<canvas" in lowered:
         html = replace_first(html, _CANVAS, _replace_canvas)
@@ -73,7 +73,7 @@ def stand_in(html: str) -> str:
 
 
 def write_frame(label: str) -> str:
-    """Return a frame of the post itself; `label` is escaped."""
+    """Return a frame that stands for the post's own page; `label` is escaped HTML."""
     name = label.replace('"', "&quot;").strip()
     return f'<iframe src="#" title="{name}"></iframe>'
 
@@ -84,7 +84,7 @@ def _read_label(attributes: str) -> str:
 
 
 def _replace_canvas(html: str, match: re.Match[str]) -> str:
-    """Return what stands in a canvas for those who cannot see it, else a frame."""
+    """Return a canvas after its own fallback content, or else after a frame for the post."""
     end = html.find("</canvas", match.end(), match.end() + LOOKED_AT)
     inside = html[match.end() : max(end, match.end())]
     fallback = f"<div>{inside}</div>" if _TAG.sub("", inside).strip() else ""
@@ -92,7 +92,7 @@ def _replace_canvas(html: str, match: re.Match[str]) -> str:
 
 
 def _replace_drawing(html: str, match: re.Match[str]) -> str:
-    """Put a frame before a drawing, unless it is an icon."""
+    """Put a frame for the post before an SVG drawing, unless it is an icon."""
     end = html.find("</svg", match.end(), match.end() + LOOKED_AT)
     inside = html[match.end() : max(end, match.end())]
     width = _WIDTH.search(match[1])
@@ -108,7 +108,7 @@ def _replace_drawing(html: str, match: re.Match[str]) -> str:
 
 
 def _replace_frame(_html: str, match: re.Match[str]) -> str:
-    """Return the frame of the post for one that has no address of its own."""
+    """Return the frame for the post in place of a frame without a URL of its own."""
     if not _NO_ADDRESS.search(match[1]) or _ADDRESS.search(match[1]):
         return match[0]
     label = _read_label(match[1])

@@ -1,4 +1,4 @@
-"""Read from a style what it means for a mail: a note for pictures.py and reduce.py. Pure.
+"""Translate an inline style into a note about its meaning, for pictures.py and reduce.py. Pure.
 
 Beside what hides, "lines" marks a block whose line breaks are shown, "plain" a bold that is none,
 and "sup", "strong" and the like words that look like these.
@@ -26,7 +26,7 @@ _CLIPPED = re.compile(
     re.I,
 )
 _HAS_ROOM = re.compile(r"(?:^|[;\s])min-(?:width|height)\s*:\s*[1-9]\d", re.I)
-"""A frame that its script makes as wide as the page (Datawrapper)."""
+"""Pattern of the style of a frame that its script makes as wide as the page (Datawrapper)."""
 _KEEPS_LINES = re.compile(
     r"(?:^|;)\s*white-space\s*:\s*(?:pre-(?:line|wrap)|pre|break-spaces)\b", re.I
 )
@@ -39,7 +39,7 @@ _MEANINGS = (
     ("strong", re.compile(r"(?:^|;)\s*font-weight\s*:\s*(?:bold|[6-9]00)", re.I)),
     ("em", re.compile(r"(?:^|;)\s*font-style\s*:\s*italic\b", re.I)),
 )
-"""Tags that say what the style of a `span` shows, as word processors write it."""
+"""Tags that mean what the style of a `span` looks like, as word processors write it."""
 MEANT = frozenset(tag for tag, _ in _MEANINGS)
 
 

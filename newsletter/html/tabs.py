@@ -1,4 +1,4 @@
-"""Put the name of each tab above what it opens, before HTML is cleaned. Pure.
+"""Put the name of each tab above its panel, before HTML is cleaned. Pure.
 
 A page shows the names side by side and one part at a time; a mail shows every part below its name.
 Nothing here makes HTML safe; sanitize.py does.
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 TABS_AT_MOST = 200
-"""Tabs and panels of one post that are looked at, so that a hostile one costs no more."""
+"""Maximum number of tabs and panels of one post that are read, so that a hostile post costs bounded
+time."""
 NAME_AT_MOST = 200
-"""Characters of the markup of a tab's name."""
+"""Maximum number of characters of a tab's name."""
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _WORDS = re.compile(r"<[^<>]*>|\s+")
 _MAY_HAVE_TABS = re.compile(r"(?:tabs?|tabbed)(?:[-_\s\"'>]|links)", re.I)
@@ -30,7 +31,7 @@ _LIST = re.compile(
     r"""tabs?-(?:nav|list|titles|headers?|menu|labels))(?![\w-])""",
     re.I,
 )
-"""Lists whose items are the names of tabs."""
+"""Pattern of the class of a list whose items are the names of tabs."""
 _IS_PANEL = re.compile(
     r"""\srole\s{0,9}=\s{0,9}["']?tabpanel\b|"""
     r"""\sclass\s{0,9}=\s{0,9}["'][^"'<>]*?(?<![\w-])(?:tabbed-block|tab-pane|et_pb_tab|"""
@@ -46,7 +47,7 @@ _VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "source", "wbr"})
 
 @dataclass(slots=True)
 class _Part:
-    """A tab or a panel: where it starts and ends, and where its content starts."""
+    """A tab or a panel: its start and end, and the start of its content."""
 
     is_tab: bool
     start: int
@@ -57,7 +58,7 @@ class _Part:
 
 @dataclass(slots=True)
 class _Open:
-    """An open element, with the part that it is, if any; `is_list`: its items are tabs."""
+    """An open element, with its tab or panel, if it is one; `is_list`: its items are tabs."""
 
     name: str
     is_list: bool
@@ -84,7 +85,7 @@ def name_panels(html: str) -> str:
 
 
 def _find_parts(html: str) -> list[list[_Part]]:
-    """Return tabs and panels in their order, those inside one panel apart from all others."""
+    """Return tabs and panels in order, grouped by the panel that contains them."""
     groups: defaultdict[int, list[_Part]] = defaultdict(list)
     opened: list[_Open] = []
     count: Counter[str] = Counter()
@@ -139,7 +140,7 @@ def _end_part(html: str, part: _Part | None, match: re.Match[str], panels: list[
 
 
 def _edit_set(html: str, parts: list[_Part]) -> list[tuple[int, int, str]]:
-    """Return what changes in a set of tabs: places in `html` and what stands there instead."""
+    """Return the edits that name the panels of one set of tabs: start, end, new text."""
     tabs = [part for part in parts if part.is_tab and part.name and part.end]
     panels = [part for part in parts if not part.is_tab]
     if not tabs or not panels:

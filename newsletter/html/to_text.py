@@ -14,10 +14,10 @@ WORDS_A_MINUTE = 220
 """Words read a minute, a little below the average of 238 (Brysbaert 2019)."""
 _SPACE = re.compile(r"\s+")
 _KEPT = re.compile(r" *(?:- |(?:\d+|[a-z]{1,4}|[A-Z]{1,4})\. )|    ")
-"""Lines whose indentation says something: items of lists, and what was written out with spaces."""
+"""Pattern of lines whose indentation has a meaning: list items and preformatted text."""
 _BULLET = re.compile(r"\n *(?:-|\w+\.) $")
 QUOTED_AT_MOST = 3
-"""Levels of nested quotations that are marked; deeper ones are part of the last."""
+"""Maximum number of levels of nested quotations that are marked; deeper ones join the last."""
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _CARD = re.compile(r"<a [^<>]*>(?:<img[^<>]*><br>)?<strong>[▶♫↗] [^<>]*</strong></a>")
 _BUTTON = re.compile(r'<a class="button"[^<>]*>[^<]*</a>')
@@ -40,7 +40,7 @@ class _List:
 
 
 class _TextWriter(HTMLParser):
-    """Writes HTML down as text that reads well: paragraphs, lists, links with their address."""
+    """A converter of HTML to readable text: paragraphs, lists, links with their addresses."""
 
     BREAKS = _HEADINGS | {
         "p",
@@ -107,7 +107,7 @@ class _TextWriter(HTMLParser):
             self.captured.append(len(self.out))
 
     def _is_captured(self, tag: str) -> bool:
-        """Tell whether what is in an element that is open is marked as a whole, at its end."""
+        """Tell whether the content of an open element is marked as a whole, at its end."""
         return (
             tag in _HEADINGS
             or (tag == "blockquote" and self.quoted <= QUOTED_AT_MOST)
@@ -125,7 +125,7 @@ class _TextWriter(HTMLParser):
         return f"{indent}{write_number(number, numbered.style)}. "
 
     def _count_down(self, numbered: _List) -> None:
-        """Write the numbers of a list that ends with 1."""
+        """Write the numbers of a reversed list, whose last item is 1."""
         number = len(numbered.items)
         for position, indent in numbered.items:
             self.out[position] = f"\n{indent}{write_number(number, numbered.style)}. "
@@ -217,7 +217,7 @@ def _read_number(value: str | None) -> int | None:
 
 
 def html_to_text(html: str, *, links: bool = True) -> str:
-    """Convert `html` to text that reads well.
+    """Convert `html` to readable plain text.
 
     Links stand behind their words as ``<address>`` unless `links` is False.
     """
@@ -235,10 +235,10 @@ def _normalise_space(text: str) -> str:
 
 
 class _Excerpter(HTMLParser):
-    """Collects the running text of HTML: paragraphs and items of lists, separately."""
+    """A collector of the running text of HTML: paragraphs and list items, separately."""
 
     APART = frozenset({"figcaption", "caption", "cite", "table", "pre", "sup"}) | _HEADINGS
-    """Parts beside the running text: captions, sources, tables, code, footnotes, headings."""
+    """Elements beside the running text: captions, sources, tables, code, footnotes, headings."""
     BLOCKS = frozenset(
         {
             "p",
@@ -316,5 +316,5 @@ def take_first_words(text: str, words: int) -> str:
 
 
 def count_reading_minutes(text: str) -> int:
-    """Return the minutes that a text takes to read, at least 1."""
+    """Return the reading time of a text in minutes, at least 1."""
     return max(1, round(len(text.split()) / WORDS_A_MINUTE))

@@ -11,7 +11,7 @@ _VOID = {"br", "hr", "img"}
 
 
 class _Cutter(HTMLParser):
-    """Copies HTML until `limit` bytes are written, then only closes what is open."""
+    """A copier of HTML that stops after `limit` bytes, and then only closes open tags."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(convert_charrefs=False)
@@ -60,7 +60,7 @@ class _Cutter(HTMLParser):
 
 
 def cut_html(html: str, limit: int) -> str:
-    """Return `html`, cut to `limit` bytes between two words and ended with an ellipsis."""
+    """Return `html` cut to `limit` bytes, between two words, with an ellipsis at the end."""
     if len(html.encode()) <= limit:
         return html
     cutter = _Cutter(limit)

@@ -1,4 +1,4 @@
-"""Bring to light what a post shows only where scripts run, before HTML is cleaned. Pure.
+"""Show what a post displays only with JavaScript, before HTML is cleaned. Pure.
 
 A picture that stands in `noscript` alone, a link in place of a script, and what a social network
 builds in the browser are made plain: pictures, links and frames. Nothing here makes HTML safe;
@@ -24,15 +24,16 @@ from newsletter.html.tabs import name_panels
 from newsletter.html.video_embeds import find_video_id
 
 NOSCRIPT_AT_MOST = 4000
-"""Characters of a `noscript` that are looked into; what stands for a picture or a link is short."""
+"""Maximum number of characters of a `noscript` that are read; alternatives for pictures and links
+are short."""
 FOUND_AT_MOST = 100
-"""Parts of one post that are brought to light, so that a hostile one costs no more."""
+"""Maximum number of parts of one post that are shown, so that a hostile post costs bounded time."""
 EMBED_AT_MOST = 20_000
-"""Characters of an embedded post's own words."""
+"""Maximum number of characters of an embedded post's own text."""
 _ALONE = re.compile(
     r"(<(?:div|p)\b[^<>]*>\s{0,99})(https?://[^\s<>\"']{4,2000})(?=\s{0,99}</(?:div|p)>)", re.I
 )
-"""An address that stands alone: its page shows a player there."""
+"""Pattern of a URL alone in a paragraph, for which a blog's page displays a player."""
 _NOSCRIPT = re.compile(r"<noscript\b[^<>]*>", re.I)
 _LINK = re.compile(r"<a\s[^<>]*>(?:[^<]|<(?!/?a\b))*</a\s*>", re.I)
 _TAG = re.compile(r"<[^<>]*>")
@@ -40,14 +41,14 @@ _IMG = re.compile(r"<img\b[^<>]*>", re.I)
 _SOURCE = re.compile(r"""\s(?:data-src|src)\s*=\s*["']([^"'<>]+)["']""", re.I)
 _PICTURE = re.compile(r"(?:-\d{2,4}x\d{2,4})?\.(?:jpe?g|png|gif|webp|avif)$", re.I)
 _RESIZED = re.compile(r"[?&]url=[^&]{1,2000}\.(?:jpe?g|png|gif|webp|avif)(?:&|$)", re.I)
-"""A picture that its blog sends through a program of its own (Next.js)."""
+"""Pattern of the address of a picture that a blog's own resizing program serves (Next.js)."""
 _BUILT = re.compile(
     r"<(script|blockquote|div|lite-youtube|wistia-player|iframe|a)\s([^<>]*)>", re.I
 )
 _COFFEE = re.compile(r"""\sdata-slug=["']([\w.-]{1,60})["']""")
-"""The name of an account at Buy Me a Coffee, whose script writes a button."""
+"""Pattern of an account's name at Buy Me a Coffee, whose script writes a button."""
 _NAMED = re.compile(r"&quot;title&quot;:&quot;((?:(?!&quot;)[^<>\"]){1,200})&quot;")
-"""The title in the values that Substack keeps beside a frame's address."""
+"""Pattern of the title in the JSON that Substack keeps beside a frame's address."""
 _SCRIPTS = tuple(
     re.compile(pattern, re.I)
     for pattern in (
@@ -57,10 +58,10 @@ _SCRIPTS = tuple(
         r"https://form\.jotform\.com/jsform/\d{1,20}",
     )
 )
-"""Pages of which a script writes a part into the post, as they stand in its tag."""
+"""Patterns of the pages whose content a script writes into the post, as its tag names them."""
 _WISTIA = re.compile(r"wistia_async_(\w{1,40})")
 _NOWHERE = re.compile(r"""(?:^|\s)src\s{0,9}=\s{0,9}(?:""|'')""", re.I)
-"""A frame without an address (Medium): only the link in it leads somewhere."""
+"""Pattern of a frame without an address (Medium), in which only a link leads to the content."""
 _FIRST_LINK = re.compile(r"""\s*<a\s[^<>]*?href=["']([^"'<>]+)["']""", re.I)
 _ANY_LINK = re.compile(r"""<a\s[^<>]*?href=["']([^"'<>]+)["']""", re.I)
 _EMBEDS = {
@@ -78,14 +79,14 @@ _EMBEDS = {
     "calendly-inline-widget": "data-url",
     "rll-youtube-player": "data-src",
 }
-"""Attributes with the page of what a script builds, by the class that the script looks for."""
+"""CSS classes that embedding scripts look for, with the attribute that names the embedded page."""
 
 
 _ADDRESSES = {
     "flourish-embed": "https://public.flourish.studio/",
     "infogram-embed": "https://infogram.com/",
 }
-"""What stands before the attribute of such a class."""
+"""URL prefixes of the pages of embeds whose attribute holds only a part of the URL."""
 
 
 def unfold_html(html: str) -> str:
@@ -102,7 +103,7 @@ def unfold_html(html: str) -> str:
 
 
 def _link_address(html: str, match: re.Match[str]) -> str:
-    """Return an address as the frame of a video, or else as a link, unless it is one."""
+    """Return a bare URL as a video frame or a link, unless it is inside a link already."""
     address = match[2]
     before = html[max(0, match.start() - EMBED_AT_MOST) : match.start()].lower()
     if before.rfind("<a ") > before.rfind("</a"):
@@ -113,7 +114,7 @@ def _link_address(html: str, match: re.Match[str]) -> str:
 
 
 def _open_noscripts(html: str) -> str:
-    """Keep of each `noscript` its links, or the pictures that stand nowhere else."""
+    """Replace each `noscript` by its links, or by its pictures that the post shows nowhere else."""
     around: list[str] = []
     inside: list[str] = []
     position = 0
@@ -155,7 +156,7 @@ def _keep_of_noscript(content: str, outside: str) -> str:
 
 
 def _add_frames(html: str) -> str:
-    """Put a frame before each script, and into each empty box, that a network fills by script."""
+    """Put a frame before each script, and into each empty element, of a known embedding site."""
     parts: list[str] = []
     position = 0
     for match in _BUILT.finditer(html):
@@ -169,7 +170,7 @@ def _add_frames(html: str) -> str:
 
 
 def _find_rest(html: str, match: re.Match[str]) -> int:
-    """Return where a post goes on behind a frame: behind its box or link if it is empty."""
+    """Return the position after a frame, and after its empty `div` or link."""
     name = match[1].lower()
     if name == "iframe":
         return match.end()
@@ -183,7 +184,7 @@ def _find_rest(html: str, match: re.Match[str]) -> int:
 
 
 def _make_frame(html: str, match: re.Match[str]) -> str:
-    """Return the frame that shows what a tag stands for, "" where it shows itself."""
+    """Return the frame for the content that a tag embeds, "" if the tag shows it itself."""
     name = match[1].lower()
     rest = match[2]
     if name == "script":
@@ -228,7 +229,7 @@ def _make_frame(html: str, match: re.Match[str]) -> str:
 
 
 def _read_elementor(attributes: str) -> str:
-    """Return the address of the video in the settings of Elementor's widget, escaped; or ""."""
+    """Return the escaped URL of the video in the settings of an Elementor widget, or ""."""
     settings = read_values(attributes).get("data-settings", "")
     try:
         values = json.loads(unescape(settings))
@@ -246,7 +247,7 @@ def _write_coffee(attributes: str) -> str:
 
 
 def _name_page(html: str, match: re.Match[str]) -> str:
-    """Return a frame's tag with the page that the link within it leads to."""
+    """Return a frame's tag with the page that the link inside the frame leads to."""
     link = _FIRST_LINK.match(html, match.end())
     if not link:
         return ""
@@ -256,7 +257,7 @@ def _name_page(html: str, match: re.Match[str]) -> str:
 
 
 def _write_frame(page: str, title: str = "") -> str:
-    """Return a frame of an address as it stands in HTML, still escaped."""
+    """Return a frame for a URL that is already escaped as in HTML."""
     if not page:
         return ""
     name = f' title="{escape(unescape(title))}"' if title else ""

@@ -1,4 +1,4 @@
-"""Replace a frame, a film or a sound by a card that links to the page where it plays. Pure.
+"""Replace a frame, a video or an audio file by a card that links to its page. Pure.
 
 No mail program runs a frame, and few play a video. Addresses given here are absolute, and http(s).
 """
@@ -19,18 +19,18 @@ SIGNS: Mapping[MediaKind, str] = {
     MediaKind.AUDIO: "♫",
     MediaKind.PAGE: "↗",
 }
-"""Signs in front of a card's name: every font has them, and they need no translation."""
+"""Symbols in front of a card's name, which every font has and which need no translation."""
 PICTURE_WIDTH = 480
-"""Pixels: the width of a card's picture, which is that of YouTube's still pictures."""
+"""Pixels: the width of a card's picture, that of YouTube's preview images."""
 NAME_AT_MOST = 200
-"""Characters of a frame's title; titles of videos have at most 100."""
+"""Maximum number of characters of a frame's title; titles of YouTube videos have at most 100."""
 _FILE = re.compile(r"([^/]{1,200}\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|epub))$", re.I)
 _SAYS_PLAYER = re.compile(
     r"(?:[\w.]{1,20} )?(?:(?:video|audio|embed(?:ded)?|podcast|media|content) ){0,2}"
     r"(?:player|iframe|embed|content)",
     re.I,
 )
-"""Titles that programs write: "YouTube video player"."""
+"""Pattern of meaningless titles that programs write, such as "YouTube video player"."""
 _YOUTUBE = re.compile(
     r"(?:youtube(?:-nocookie)?\.com/"
     r"(?:embed/|v/|live/|watch\?(?:[\w=.%-]{1,80}&){0,5}v=|shorts/)|youtu\.be/)"
@@ -40,7 +40,7 @@ _YOUTUBE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Something that plays elsewhere: its address, its name, and a still picture or ""."""
+    """Media that plays on another page: its URL, its name, and a preview image or ""."""
 
     kind: MediaKind
     url: str
@@ -60,7 +60,7 @@ def find_video_ids(html: str) -> frozenset[str]:
 
 
 def get_picture_url(video: str) -> str:
-    """Return the address of a YouTube video's still picture."""
+    """Return the URL of a YouTube video's preview image."""
     return f"https://i.ytimg.com/vi/{video}/hqdefault.jpg"
 
 
@@ -90,20 +90,20 @@ def _is_of_site(page: str, url: str) -> bool:
 
 
 def describe_file(kind: MediaKind, url: str, title: str = "", picture: str = "") -> Media:
-    """Return the film or sound in the file at `url`, named by its title or else its file's name."""
+    """Return the video or audio file at `url` as media, named by its title or its file name."""
     name = unquote(urlsplit(url).path.rpartition("/")[2])
     name = name if "." in name else (urlsplit(url).hostname or "").removeprefix("www.")
     return Media(kind, url, title.strip() or name, picture)
 
 
 def describe_form(page: str, name: str) -> Media:
-    """Return the form called `name` on a page, as something that is there and not in the mail."""
+    """Return a form as media: a link to the page that shows it, with the form's name."""
     host = (urlsplit(page).hostname or "").removeprefix("www.")
     return Media(MediaKind.PAGE, page, _name_frame(name, host))
 
 
 def render_card(media: Media, *, width: int = PICTURE_WIDTH, picture: str | None = None) -> str:
-    """Return a linked card as HTML: the picture, if any, and below it the sign and the name.
+    """Return a linked card as HTML: the preview image, if any, and below it symbol and name.
 
     No paragraph is around it. `picture` and its `width` replace the still picture where a copy of
     it is served from here.
@@ -115,7 +115,7 @@ def render_card(media: Media, *, width: int = PICTURE_WIDTH, picture: str | None
 
 
 def _name_frame(title: str, provider: str) -> str:
-    """Return a frame's title with its provider, which says where the link leads."""
+    """Return a frame's title with the name of its site, which tells where the link leads."""
     title = title.strip()[:NAME_AT_MOST]
     if _SAYS_PLAYER.fullmatch(title):
         return provider
