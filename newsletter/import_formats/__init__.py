@@ -1,4 +1,4 @@
-"""Subscriber files: those of other programs read, our own written.
+"""Read subscriber files that other programs export, and read and write our own.
 
 Knows no database.
 """

@@ -1,4 +1,4 @@
-"""Unpack the tables in a ZIP archive, or the sheets of an Excel workbook.
+"""Extract the tables of a ZIP archive, or the sheets of an Excel workbook, as files.
 
 They are laid out as files in a folder that only this user can read, and that is gone afterwards.
 How much comes out of a file is limited; what it says of its own size is not believed.
@@ -27,26 +27,22 @@ from newsletter.import_formats.zip_directory import MEMBERS_AT_MOST, open_archiv
 
 BYTES_AT_MOST = 2 << 30
 WORDS_AT_MOST = 128 << 20
-"""Bytes of a workbook beside its sheets: its table of words is read into memory."""
+"""Bytes of a workbook besides its sheets: its table of shared strings is read into memory."""
 TIMES_AT_MOST = 100
 FLOOR = 16 << 20
-"""A file may hold so many times its own size, and at least so many bytes: CSV and the XML of
-workbooks shrink to a tenth, seldom to a fiftieth. What shrinks to a thousandth was made to keep
-this program busy.
-"""
+"""Bytes that a file may unpack to, however small it is; a larger file may unpack to `TIMES_AT_MOST`
+times its size. CSV and the XML of workbooks shrink to a tenth, seldom to a fiftieth; what shrinks
+to a thousandth was made to keep this program busy."""
 CELLS_IN_ALL = 20_000_000
-"""Cells of a workbook, with those that are empty: a row with one cell in the last column claims to
-have 16,384.
-"""
+"""Cells of a workbook, including empty ones: a row whose only cell is in the last column counts as
+16,384."""
 EMPTY_ROW = 10
-"""An empty row counts as so many cells: one cell in the last row of a sheet brings a million of
-them.
-"""
+"""Cells that an empty row counts as: a single cell in the last row of a sheet makes a million empty
+rows."""
 FILLED_AT_LEAST = 1_000_000
 FILLED_PER_BYTE = 2
-"""Cells with something in them, at least and for each byte of the file: a million take about five
-seconds, and a real workbook needs five bytes for one.
-"""
+"""Filled cells per byte of the file that are read, and at least `FILLED_AT_LEAST`: a million take
+about five seconds, and a real workbook needs five bytes for one."""
 SHEETS_AT_MOST = 50
 ROWS_AT_MOST = 1 << 20
 """Rows of a sheet: Excel holds no more."""
@@ -66,7 +62,7 @@ _SAVE = "save the sheet with the addresses as CSV UTF-8"
 
 @contextmanager
 def unpack(file: Path) -> Iterator[list[Path]]:
-    """Yield the tables in `file`: itself, if it is no archive.
+    """Yield the tables in `file`: the file itself if it is not an archive.
 
     Raises `Refused` for a file that cannot be unpacked.
     """
@@ -114,12 +110,12 @@ def _unpack_members(file: Path, folder: Path) -> Iterator[Path]:
 
 
 def _measure_room(file: Path) -> int:
-    """Return how many bytes may come out of a file."""
+    """Return the number of bytes that a file may unpack to."""
     return min(BYTES_AT_MOST, max(FLOOR, file.stat().st_size * TIMES_AT_MOST))
 
 
 def _list_tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Return the members that may be tables, without those that a Mac adds to each."""
+    """Return the members of an archive that may be tables, without hidden files that macOS adds."""
     members = archive.infolist()
     if len(members) > MEMBERS_AT_MOST:
         raise refuse_members(file, f"{len(members):,}")
@@ -140,13 +136,13 @@ _DAMAGED = (
     NotImplementedError,
     ValueError,
 )
-"""What the ways of packing raise for bytes that are none of theirs."""
+"""Exceptions that decompressors raise for damaged data."""
 
 
 def _extract(
     file: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, room: int
 ) -> int:
-    """Extract one member, and return its length.
+    """Extract one member of an archive, and return its length.
 
     Raises `Refused` if there is no `room` for it.
     """
@@ -185,7 +181,7 @@ def _copy(file: Path, packed: IO[bytes], out: IO[bytes], room: int) -> int:
 
 
 def _read(packed: IO[bytes]) -> bytes:
-    """Read a piece of a member; bz2 says with an `OSError` that it is damaged."""
+    """Read a chunk of a member; translate the `OSError` that bz2 raises for damaged data."""
     try:
         return packed.read(_CHUNK)
     except OSError as error:
@@ -229,7 +225,7 @@ def _write_sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterato
 
 
 class _Budget:
-    """The bytes, cells and characters that may still be read of a workbook."""
+    """The bytes, cells and characters of a workbook that may still be read."""
 
     def __init__(self, file: Path) -> None:
         self._name = file.name
@@ -238,7 +234,7 @@ class _Budget:
         self._filled = FILLED_AT_LEAST + FILLED_PER_BYTE * file.stat().st_size
 
     def open_sheet(self, size: int) -> None:
-        """Take a sheet of `size` bytes into account.
+        """Deduct a sheet of `size` bytes from the budget.
 
         Several sheets may be the same member of the archive.
         """
@@ -246,7 +242,7 @@ class _Budget:
         self._check()
 
     def spend(self, width: int, cells: list[str]) -> None:
-        """Take a row into account that claims to be `width` cells wide.
+        """Deduct a row that claims to be `width` cells wide from the budget.
 
         Raises `Refused` where there is no more room.
         """
@@ -263,7 +259,7 @@ class _Budget:
 
 
 def _write_sheet(sheet: Any, to: Path, budget: _Budget) -> Iterator[Path]:
-    """Write a sheet to a file, and yield it unless the sheet is empty."""
+    """Write a sheet to a file, and yield the file unless the sheet is empty."""
     sheet.reset_dimensions()  # what a sheet says of its size is not believed
     filled = False
     with to.open("w", encoding="utf-8", newline="") as out:
@@ -283,7 +279,7 @@ def _drop_empty_end(row: tuple[object, ...]) -> tuple[object, ...]:
 
 
 def _write_cell(cell: object) -> str:
-    """Write a cell as a program would have exported it."""
+    """Return a cell's value as the text that a program would have exported."""
     if cell is None:
         return ""
     if isinstance(cell, bool):

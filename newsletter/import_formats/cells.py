@@ -1,4 +1,4 @@
-"""Take a cell of a row, which may be shorter than its header, and the tags out of one."""
+"""Read a cell of a row that may be shorter than its header, and split a cell into tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of columns in subscriber files, by what they mean, in many languages."""
+"""Names of columns in subscriber files, grouped by meaning, in many languages."""
 
 from __future__ import annotations
 
@@ -224,7 +224,8 @@ UNWANTED = {
         "email suppressed at",
     ),
 }
-"""A flag that is true, or a moment: the subscriber must not be mailed. The word says why."""
+"""Names of columns that exclude a subscriber from mail if they are true or hold a date, by
+reason."""
 CONFIRMED_AT = (
     "confirm time",
     "confirmed at",
@@ -299,11 +300,11 @@ LIST = ("list",)
 UNSUBSCRIBED_THERE = frozenset(
     {"unsub time", "unsub reason", "unsub reason other", "unsub campaign title"}
 )
-"""Columns that only Mailchimp's file of cleaned addresses has."""
+"""Columns that only Mailchimp's file of unsubscribed addresses has."""
 CLEANED_THERE = frozenset({"clean time", "clean campaign title"})
 
 
 def normalize_name(name: str) -> str:
-    """Write a column's name in one spelling, so that `Optin-time` is `OPTIN_TIME`."""
+    """Return a column's name in one spelling, whatever its case and punctuation."""
     plain = show_plainly(name).strip(" \t\"'")
     return re.sub(r"[\s_\-./:()?]+", " ", plain).strip().lower()

@@ -17,12 +17,13 @@ _AFTER = re.compile(
     r" (?:\d[\d ]*|lists?|listen?|liste|contacts?|kontakte|subscribers?|members?|users?|people|"
     r"addresses|e ?mails?|exports?|csv|final|new|copy|kopie)$"
 )
-"""What may stand behind the word that says whom a file holds."""
+"""Pattern of a word or number that may follow the status in a file's name."""
 _OTHERWISE = re.compile(
     r"\b(?:not?|non|without|except|excluding|minus|ohne|sans|sin|senza|fara|sem|zonder|bez|"
     r"and|und|et|incl\w*|inkl\w*|with|mit|avec|con|plus)\b"
 )
-"""Whoever is named behind these is not in the file, or not alone."""
+"""Pattern of words such as "not" or "and", after which a status in a file's name does not hold for
+every row."""
 TAIL_AT_MOST = 80
 
 
@@ -55,7 +56,7 @@ def find_file_status(header: Sequence[str], file: str, email_at: int) -> StatusW
 
 
 def find_last_word(name: str) -> StatusWord | None:
-    """Return the opt-out word that a name ends with, or None: ``my-list-unsubscribed (1)``."""
+    """Return the opt-out word that a name ends with (``my-list-unsubscribed (1)``), or None."""
     text = opt_out.spell(name)[-TAIL_AT_MOST:]
     for _ in range(5):
         last = text.rfind(" ") + 1

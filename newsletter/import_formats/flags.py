@@ -1,4 +1,4 @@
-"""Read a cell of a column where yes or no is expected, or a status may stand."""
+"""Read a cell of a column that holds yes or no, or the status of a subscriber."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def read_enabled(text: str) -> StatusWord:
 
 
 STATUS_AT_MOST = 30
-"""Characters of a status; what is longer is a remark."""
+"""Characters of a status; longer text is a remark."""
 
 
 def read_status(text: str) -> StatusWord:
-    """Read a cell of a column in which some cells are the status of a subscriber."""
+    """Return the status in a cell of a column that holds a status in some of its rows."""
     return _read_warning(text.strip().lower()) if len(text) <= STATUS_AT_MOST else StatusWord.SILENT
 
 
 def _read_warning(text: str) -> StatusWord:
-    """Return the status of a word where yes or no is expected, as in a column *Subscribed*."""
+    """Return the status that a word means in a column of yes or no, such as *Subscribed*."""
     plain_text = normalize_word(text)
     meaning = MEANING.get(plain_text) or opt_out.find_word(plain_text) or StatusWord.SILENT
     return StatusWord.SILENT if meaning == StatusWord.YES else meaning

@@ -1,4 +1,4 @@
-"""Cells that no spreadsheet takes for a formula, and back again (CWE-1236).
+"""Prevent spreadsheets from taking a cell for a formula, and undo it (CWE-1236).
 
 A cell that begins with = + - @ or a control character gets an apostrophe before it, and so does
 one that looks guarded already: taking one apostrophe away gives back exactly what was there. The
@@ -16,7 +16,7 @@ _CLOSED = re.compile(rf"(?:\A|(?<=;))'(?={_DANGEROUS})")
 
 
 def guard_cell(text: str) -> str:
-    """Guard a text so that it may stand in a cell."""
+    """Return a text that is safe as a cell: one that looks like a formula gets an apostrophe."""
     return _OPEN.sub("'", text)
 
 

@@ -1,4 +1,4 @@
-"""Find the header and the delimiter of a table."""
+"""Detect the header and the delimiter of a table of subscribers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOOK_AHEAD = 20
 
 
 def read_header(lines: Lines, name: str) -> tuple[list[str], str]:
-    """Return the names of the columns and the delimiter.
+    """Return the names of a table's columns and its delimiter.
 
     The header is the first row that names a column of addresses, or else the first row. A file that
     begins with an address gets made-up names.
@@ -52,7 +52,7 @@ def read_header(lines: Lines, name: str) -> tuple[list[str], str]:
 def _make_header(
     lines: Lines, first_lines: list[str], skip: int, delimiter: str
 ) -> tuple[list[str], str]:
-    """Return a header of other words, or one that is made up.
+    """Return a header without known column names, or one made up for a table without any.
 
     A first row with an address is a subscriber's, and stays unread.
     """
@@ -67,7 +67,7 @@ def _make_header(
 
 
 def _list_delimiters(line: str) -> list[str]:
-    """Those that may be, the likeliest first."""
+    """Return the possible delimiters of a line, the likeliest first."""
     return sorted(_DELIMITERS, key=lambda mark: -line.count(mark))
 
 
@@ -76,18 +76,18 @@ def skip_lines(lines: Lines, count: int) -> list[str]:
 
 
 def _read_first_row(first_lines: list[str], delimiter: str) -> tuple[list[str], int]:
-    """Return the cells of the first row in these lines, and how many lines it takes."""
+    """Return the cells of the first row in `first_lines`, and the number of its lines."""
     lines = Lines(StringIO("\n".join(first_lines)))
     return next(read_rows(lines, delimiter, 0), TableRow(0, [])).cells, lines.number
 
 
 def quote_cell(text: str, *, limit: int = 60) -> str:
-    """Quote a cell in a message, without an address that has slipped into it."""
+    """Quote a cell for a message, without an address that it may contain by mistake."""
     return repr("…" if "@" in text else to_plain_line(text, limit=limit))
 
 
 def list_columns(header: Sequence[str]) -> str:
-    """List the names of columns for a message, as many as fit into one."""
+    """Return names of columns as text for a message, and the number of those left out."""
     names = [to_plain_line(title, limit=40) or "(no name)" for title in header]
     return ", ".join(names[:COLUMNS_SHOWN]) + (
         f" and {len(names) - COLUMNS_SHOWN} more" if len(names) > COLUMNS_SHOWN else ""

@@ -1,4 +1,4 @@
-"""Read a moment as programs write it.
+"""Parse a date and time in the formats that subscriber programs export.
 
 Pure.
 """
@@ -28,7 +28,7 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", 
 def parse_moment(
     text: str, *, latest: datetime | None = datetime(2100, 1, 1, tzinfo=UTC)
 ) -> datetime | None:
-    """Parse a moment as programs write it; return None for any other text.
+    """Parse a date and time as programs export it; return None for any other text.
 
     It is in UTC if no zone is given. Days come before months only if the number says so: 4/3/2021
     is the third of April.

@@ -1,4 +1,4 @@
-"""List the words that tell who agreed to be mailed in a column's name, in many languages."""
+"""List words in column names that tell who agreed to be mailed, in many languages."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ BEHAVIOUR = re.compile(
     r"\b(?:open(?:ed|s)?|click(?:ed|s)?|sent|received|count|number|total|rate|last|html|format"
     r"|cookies?|person|geoffnet|geklickt|gesendet|anzahl|ouvert\w*|envoye\w*|nombre|abiert\w*)\b"
 )
-"""What somebody did, or how much of it: no wish."""
+"""Pattern of words in column names for actions and counts, which express no wish."""
 CONSENT_STATUS = re.compile(
     r"(?:mail|subscri|consent|marketing|newsletter|permission|contact|member|list|optin|abo"
     r"|inscri|suscri|iscri)"
@@ -131,7 +131,7 @@ STATE = (
     *("state", "estado", "état", "etat", "situação", "zustand", "stav", "durum", "stan", "tila"),
     *("κατάσταση", "статус", "состояние", "状态", "订阅状态", "ステータス", "상태", "구독상태"),
 )
-"""May hold a status, or California: only words that are known count."""
+"""Names of columns that hold a status or a federal state: only known words in them count."""
 ENABLED = (
     *("enabled", "active", "is active", "mailable", "deliverable", "aktiv", "ist aktiv", "actif"),
     *(
@@ -146,4 +146,5 @@ ENABLED = (
         "активен",
     ),
 )
-"""A flag that is false: the subscriber must not be mailed. True says nothing of consent."""
+"""Names of columns in which false means that the subscriber must not be mailed; true says nothing
+about consent."""

@@ -1,4 +1,4 @@
-"""Recognise the columns that say who may not be mailed, or who agreed, by their names. Pure.
+"""Recognise columns about opting out or opting in by their names, and read their cells. Pure.
 
 Every program names such a column in its own way (``HasOptedOutOfEmail``, ``EMAIL_BLACKLISTED``,
 ``Unsubscribed from all email``). A table of known names is never complete, hence the words. A
@@ -25,16 +25,15 @@ from newsletter.import_formats.yes_no import NO, NOTHING, OUT
 IGNORE = "ignore"
 OPT_OUT = "opt-out"
 CHOICES = (IGNORE, OPT_OUT)
-"""What an author may say of a column: it says nothing of consent; or whatever stands in it, unless
-it is a no, is an opt-out.
-"""
+"""Choices of an author for a column: it says nothing about consent, or any value other than a no is
+an opt-out."""
 
 _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """A column that says who must not be mailed; `word` is what a yes in it makes of somebody.
+    """A column that says who must not be mailed; a yes in it gives a subscriber the status `word`.
 
     `declared`: the author has said that whatever stands in it is an opt-out.
     """
@@ -48,7 +47,7 @@ class OptOut:
 
 @dataclass(frozen=True, slots=True)
 class OptIn:
-    """A column that says who agreed.
+    """A column that says who agreed to be mailed.
 
     A no in it is an opt-out; of a confirmation it is a subscriber who has not answered.
     """
@@ -59,7 +58,7 @@ class OptIn:
 
 
 def spell(name: str) -> str:
-    """Write a column's name as plain words.
+    """Return a column's name as plain lower-case words.
 
     ``HasOptedOutOfEmail`` and ``has_opted-out of e-mail`` become alike.
     """
@@ -72,7 +71,7 @@ def find_word(text: str) -> StatusWord | None:
 
 
 def find_first_word(name: str) -> StatusWord | None:
-    """Return the opt-out word that a name begins with, or None.
+    """Return the opt-out word at the beginning of a name, or None.
 
     Such as the name of a file, ``suppression-list``.
     """
@@ -83,7 +82,7 @@ def find_first_word(name: str) -> StatusWord | None:
 def find_opt_outs(
     header: Sequence[str], *, known: Collection[int], choices: Mapping[str, str]
 ) -> tuple[list[OptOut], dict[int, str]]:
-    """Return the opt-out columns of a header, and why others with such words are none.
+    """Return the opt-out columns of a header, and the reasons why similar columns are not.
 
     `known` are the positions of columns that mean something else; `choices` maps a column's key to
     a word of the author's (`CHOICES`).
@@ -132,7 +131,7 @@ def _choose_kind(text: str) -> ColumnKind:
 def find_opt_ins(
     header: Sequence[str], *, known: Collection[int], choices: Mapping[str, str]
 ) -> list[OptIn]:
-    """Return the columns whose names consist of words for having agreed."""
+    """Return the columns whose names say that somebody agreed to be mailed."""
     opt_ins: list[OptIn] = []
     for position, title in enumerate(header):
         text = opt_in_words.OPT_IN.sub(
@@ -148,7 +147,7 @@ def find_opt_ins(
 
 
 def _names_consent(text: str) -> bool:
-    """Tell whether a name consists of words for having agreed, or says who wishes for mail."""
+    """Tell whether a column's name means that somebody agreed to, or wishes to get, mail."""
     parts = set(text.split())
     core = opt_in_words.OPT_IN_CORE
     if parts & core and parts <= core | opt_in_words.OPT_IN_FILLER:
@@ -162,7 +161,7 @@ def _names_consent(text: str) -> bool:
 
 
 def is_of_another_channel(text: str) -> bool:
-    """Tell whether a name is about calls, text messages and the like, and not about e-mail."""
+    """Tell whether a name is about another channel than e-mail, such as calls or text messages."""
     return bool(words.OTHER_CHANNEL.search(text)) and not words.EMAIL.search(text)
 
 
@@ -179,7 +178,7 @@ def is_status_name(title: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def judge(column: OptOut, text: str) -> StatusWord | None:
-    """Judge a cell of an opt-out column; return None if it cannot be understood."""
+    """Return the status in a cell of an opt-out column, or None if it cannot be understood."""
     value = text.strip().strip("'\"").lower()
     plain = normalize_word(value)
     if not value:
@@ -207,7 +206,7 @@ def judge(column: OptOut, text: str) -> StatusWord | None:
 
 
 def _is_count(value: str) -> bool:
-    """Tell whether this is a number over zero.
+    """Tell whether a cell is a positive number.
 
     A number of bounces, or Mautic's reason for not contacting somebody.
     """
@@ -216,7 +215,7 @@ def _is_count(value: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def judge_opt_in(column: OptIn, text: str) -> StatusWord:
-    """Judge a cell of an opt-in column: a no is an opt-out, a yes alone is no proof."""
+    """Return the status in a cell of an opt-in column: a no opts out, a yes proves nothing."""
     value = text.strip().strip("'\"").lower()
     plain = normalize_word(value)
     if value in NO or (

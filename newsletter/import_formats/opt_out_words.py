@@ -1,4 +1,4 @@
-"""List the words that tell who may not be mailed in a column's name, in many languages."""
+"""List words in column names that tell who may not be mailed, in many languages."""
 
 from __future__ import annotations
 

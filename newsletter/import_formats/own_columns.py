@@ -1,4 +1,4 @@
-"""The columns of the file that `subscriber export` writes."""
+"""Columns of the file that `subscriber export` writes."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ OUR_COLUMNS = (
     "suppressed_key",
     "consent_events",
 )
-"""Their names, in their order."""
+"""Names of the exported columns, in order."""
 OUR_SIGN = frozenset({"email", "list", "status", "cadence"})
-"""Columns that give away a file of this program."""
+"""Columns by which an exported file of this program is recognised."""

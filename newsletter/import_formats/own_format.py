@@ -24,9 +24,8 @@ from newsletter.vocabulary import ConsentKind, SubscriptionStatus, SuppressionRe
 
 ANSWERS_AT_MOST = 50
 EVENTS_AT_MOST = 800_000
-"""Characters that the events of one subscription may take in a cell; a line of a million is not
-read any more. The newest are written where there are more.
-"""
+"""Characters that the consent events of one subscription may take in a cell; a line of a million is
+not read any more. If there are more, only the newest are written."""
 
 _WORDS: Mapping[str, StatusWord] = {
     SubscriptionStatus.ACTIVE: StatusWord.YES,
@@ -47,14 +46,14 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def write_names(names: Iterable[str]) -> str:
-    """Write names into one cell, so that `read_names` gives them back."""
+    """Return names as the text of one cell, which `read_names` can split again."""
     out = StringIO()
     csv.writer(out, delimiter=";", lineterminator="").writerow(list(names))
     return out.getvalue()
 
 
 def read_names(text: str) -> tuple[str, ...]:
-    """Read the names that `write_names` was given."""
+    """Return the names in a cell that `write_names` wrote."""
     try:
         return tuple(next(csv.reader([text], delimiter=";"), []))
     except csv.Error:
@@ -62,7 +61,7 @@ def read_names(text: str) -> tuple[str, ...]:
 
 
 def write_events(events: Sequence[ConsentRecord]) -> str:
-    """Write the events of a subscription into one cell, oldest first, without what is empty."""
+    """Return consent events as JSON for one cell, oldest first, without empty values."""
     cells: list[str] = []
     room = EVENTS_AT_MOST
     for event in reversed(events):
@@ -78,7 +77,7 @@ def write_events(events: Sequence[ConsentRecord]) -> str:
 
 
 def read_events(text: str) -> tuple[ConsentRecord, ...]:
-    """Read the events that `write_events` was given; what is none of them is left out."""
+    """Return the events in a cell that `write_events` wrote; ignore anything else."""
     rows = _parse_json(text)
     events = (_read_event(row) for row in rows) if isinstance(rows, list) else ()
     return tuple(event for event in events if event is not None)
@@ -99,7 +98,7 @@ def _read_event(row: object) -> ConsentRecord | None:
 
 
 def read_answers(text: str) -> dict[str, Any]:
-    """Read the answers in the author's own fields: words, numbers, yes or no."""
+    """Return the answers in the author's own fields: texts, numbers, yes or no."""
     answers = _parse_json(text)
     if not isinstance(answers, dict):
         return {}
@@ -120,7 +119,7 @@ def _parse_json(text: str) -> object:
 
 
 def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
-    """Read a row, given by the keys of its columns; `word` is what its status alone says."""
+    """Parse a row given as cells by column; its `word` is the meaning of its status alone."""
     text = {name: unguard_cell(cell) for name, cell in cells.items()}
     status = text.get("status", "")
     slug = text.get("list", "")
@@ -165,7 +164,7 @@ def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
 
 
 def read_reason(text: str) -> str:
-    """Read the reason of a suppression.
+    """Return the reason of a suppression.
 
     Any text that is not a no and not one of our reasons counts as `manual`.
     """

@@ -1,4 +1,4 @@
-"""Recognise whose file a subscriber file is, and which of its columns means what."""
+"""Recognise the program that exported a subscriber file, and find its columns by meaning."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OURS = "newsletter"
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A program whose exports are known.
+    """A program whose exported files can be read.
 
     `signs` are sets of columns, any of which gives it away. `words` are the meanings of its own
     words where everybody else's differ. `status` and `signed_up` are names of columns that mean the
@@ -156,7 +156,7 @@ BY_NAME = {platform.name: platform for platform in PLATFORMS}
 
 
 def find_platform(name: str) -> Platform | None:
-    """Return the platform that the author names: ``Tiny News``, ``ConvertKit``, ``excel``."""
+    """Return the platform with a name that an author typed, such as ``Tiny News`` or ``excel``."""
     letters = re.sub(r"[^a-z]", "", name.lower())
     return BY_NAME.get({"convertkit": "kit", "excel": CSV}.get(letters, letters))
 
@@ -171,7 +171,7 @@ def recognize_platform(header: Sequence[str]) -> Platform:
 
 
 def find_positions(header: Sequence[str], titles: Iterable[str]) -> tuple[int, ...]:
-    """Return the positions of columns of these names, the best name first."""
+    """Return the positions of columns with these names, in the order of the names."""
     present = [normalize_name(name) for name in header]
     return tuple(
         position for name in titles for position, title in enumerate(present) if title == name
@@ -179,7 +179,7 @@ def find_positions(header: Sequence[str], titles: Iterable[str]) -> tuple[int, .
 
 
 def find_email_position(header: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
-    """Return the position of the addresses: by the column's name, or by what it holds."""
+    """Return the position of the address column, by its name or by its content."""
     named = find_positions(header, EMAIL)
     counted = [
         (sum("@" in row[position] for row in sample if position < len(row)), -position)

@@ -43,7 +43,7 @@ _LABELS = {
 
 
 class RowParser:
-    """A parser of the rows of one file, whose `header` and platform are known.
+    """A parser for the rows of one file with a known `header` and platform.
 
     `file` is its name, which tells the status of all rows in files of Mailchimp. `choices` maps
     columns to what the author says of them (`opt_out.CHOICES`).
@@ -97,7 +97,7 @@ class RowParser:
         self._everybody = find_file_status(header, file, email_at)
 
     def _find(self, use: str, names: Iterable[str], *, most: int | None = None) -> tuple[int, ...]:
-        """Claim the columns with these names that have no other use, the best names first.
+        """Claim unused columns that have one of these names, in the order of the names.
 
         Returns at most `most` positions.
         """
@@ -146,7 +146,7 @@ class RowParser:
         self._uses |= {position: f"{NOT_READ} ({why})" for position, why in others.items()}
 
     def _list_unread(self, choices: Mapping[str, str]) -> list[int]:
-        """List the columns without a use in which a status of mail may stand."""
+        """List the unused columns that might hold the status of a subscriber."""
         return [
             position
             for position, title in enumerate(self.header)
@@ -156,7 +156,7 @@ class RowParser:
         ]
 
     def learn(self, cells: Sequence[str]) -> None:
-        """Note which columns hold the status of a subscriber, whatever they are called.
+        """Note which unused columns hold the status of a subscriber in this row.
 
         To be called with every row, before the first is read.
         """
@@ -167,7 +167,7 @@ class RowParser:
 
     @property
     def uses(self) -> dict[str, str]:
-        """Return the use of each column by its name, in the order of the file."""
+        """Return the use of each column by the column's name, in the order of the file."""
         titles: dict[str, str] = {}
         for position, title in enumerate(self.header):
             name = to_plain_line(title, limit=60)
@@ -178,7 +178,7 @@ class RowParser:
 
     @property
     def hides_consent(self) -> bool:
-        """Tell whether a column holds consent, which a row with shifted cells may hide."""
+        """Tell whether any column is about consent, which a row with shifted cells may hide."""
         return bool(
             self._ours
             or self._opt_outs
@@ -190,7 +190,7 @@ class RowParser:
         )
 
     def find_unclear(self, cells: Sequence[str]) -> tuple[str, str] | None:
-        """Return the name and cell of an opt-out column that cannot be understood, or None."""
+        """Return name and cell of an opt-out column that cannot be understood, or None."""
         for column in self._opt_outs:
             if judge(column, text := get_cell(cells, column.position)) is None:
                 return column.name, text
@@ -226,7 +226,7 @@ class RowParser:
         return len(extra) if any(cell.strip() for cell in extra) else 0
 
     def _choose_word(self, cells: Sequence[str], *, agreed: bool) -> tuple[StatusWord, str]:
-        """Return the strictest word of a row, and its unknown word or ""."""
+        """Return the strictest status of a row, and its status text that is not known or ""."""
         words = [self._everybody, StatusWord.YES if agreed else StatusWord.SILENT]
         unknown = ""
         for position in self._status:

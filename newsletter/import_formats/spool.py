@@ -1,4 +1,4 @@
-"""Copy a source that can be read only once into a private file.
+"""Copy a subscriber file that can be read only once (a pipe) into a private file.
 
 An import reads a file twice; standard input and pipes cannot be.
 """
@@ -23,7 +23,7 @@ _CHUNK = 1 << 20
 
 @contextmanager
 def open_rereadable(file: Path) -> Iterator[Path]:
-    """`file` itself where it is an ordinary one, else a copy that is gone afterwards.
+    """Yield `file` itself if it is a regular file, else a temporary copy of it.
 
     ``-`` is standard input.
 

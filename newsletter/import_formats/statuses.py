@@ -1,4 +1,4 @@
-"""Words for the status of a subscriber, in the languages of programs and authors. Pure."""
+"""Words for the status of a subscriber, in the languages of exporting programs. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _RANKS = {word: rank for rank, word in enumerate(StatusWord)}
 
 
 def find_strictest(words: Iterable[StatusWord]) -> StatusWord:
-    """Return the strictest of `words`, which are at least one."""
+    """Return the strictest of `words`, of which there is at least one."""
     return max(words, key=_RANKS.__getitem__)
 
 
@@ -94,7 +94,7 @@ def normalize_word(text: str) -> str:
 MEANING: dict[str, StatusWord] = {
     normalize_word(word): meaning for meaning, words in _WORDS.items() for word in words.split("; ")
 }
-"""The meaning of each word, by its normalised spelling."""
+"""The meaning of each status word, by the word's normalised spelling."""
 
 
 _OF_NOTHING_ELSE = (
@@ -121,10 +121,10 @@ _LONGEST = max(map(len, _CERTAIN))
 
 
 def is_certain(text: str) -> bool:
-    """Tell whether a cell holds a word that is the status of a subscriber, and of nothing else."""
+    """Tell whether a cell holds a word that can only be the status of a subscriber."""
     return len(text) <= _LONGEST and text.strip().lower() in _CERTAIN
 
 
 def is_status(text: str) -> bool:
-    """Tell whether a cell holds one of the words for a status."""
+    """Tell whether a cell holds a known word for the status of a subscriber."""
     return MEANING.get(normalize_word(text), StatusWord.SILENT) is not StatusWord.SILENT

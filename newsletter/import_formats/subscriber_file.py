@@ -1,4 +1,4 @@
-"""Open a subscriber file: find its tables and whose they are, and yield their rows."""
+"""Open a subscriber file: find its tables, detect their formats, and yield their rows."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SubscriberFile:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The layout of a file; `start` lines stand before its first row."""
+    """The layout of a table; its first row comes after `start` lines."""
 
     encoding: str
     header: list[str]
@@ -63,7 +63,7 @@ class _Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """The result of a look at all rows.
+    """The result of a first pass over all rows of a table.
 
     `bad` counts the rows that break RFC 4180 or have a wrong number of cells. `escapes`: one has a
     backslash before a quotation mark. `unclear`: places of opt-outs that are not understood.
@@ -111,7 +111,7 @@ def _scale_share(share: Callable[[], float], before: float, weight: float) -> Ca
 
 
 def _choose(file: Path, inside: list[Path]) -> list[Path]:
-    """Choose the tables that hold subscribers.
+    """Choose the tables of an archive or workbook that hold subscribers.
 
     Those of a known program, or else the only one with addresses: an archive may hold other
     addresses too (who opened which mail), so of two unknown tables the author must say which. Of a
@@ -160,7 +160,7 @@ def open_subscriber_file(
 
 
 def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[RowParser, bool]:
-    """Look through all of a file once, before anything is done with it.
+    """Read a whole table once before its import, to choose its dialect and check its columns.
 
     The dialect is decided for the whole file: RFC 4180, unless more rows make sense with
     backslashes as escapes.
@@ -190,7 +190,7 @@ def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[R
 
 
 def _require_columns(file: Path, choices: Mapping[str, str], header: Sequence[str]) -> None:
-    """Refuse a choice for a column that no table has.
+    """Raise `Refused` if an author's choice names a column that no table has.
 
     It is misspelt, and the author counts on it.
     """
@@ -203,7 +203,7 @@ def _require_columns(file: Path, choices: Mapping[str, str], header: Sequence[st
 
 
 def _lay_out(file: Path, platform_name: str | None) -> _Layout:
-    """Find the layout of a file; raises `Refused` where no column holds addresses."""
+    """Detect the layout of a table. Raises `Refused` if no column holds addresses."""
     name_of_encoding = detect_encoding(file)
     with file.open("rb") as raw, TextIOWrapper(raw, name_of_encoding, errors="replace") as text:
         lines = Lines(text)
@@ -255,7 +255,7 @@ def _survey(file: Path, layout: _Layout, parser: RowParser, *, escaped: bool) ->
 
 
 def _tell_unclear(line: int, title: str, text: str) -> str:
-    """Say which cell is not understood and where it stands, without the row's address."""
+    """Return where a cell is that cannot be understood, and its text, without the address."""
     return Text(
         "line %(line)s: %(value)s in the column %(column)s is not understood",
         line=line,

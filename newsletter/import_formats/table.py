@@ -22,9 +22,10 @@ LINE_AT_MOST = 1_000_000
 consent may be longer.
 """
 LINES_AT_MOST = 100
-"""Lines that a cell may run over; a quotation mark that is still open then is never closed."""
+"""Lines that a cell may span; a quotation mark still open after these is never closed."""
 IN_VAIN_AT_MOST = 64_000_000
-"""Characters that are read ahead in a file for marks that are never closed: a second of work.
+"""Characters that are read ahead in a file for closing quotation marks that are missing: about a
+second of work.
 
 Afterwards a mark must close on its own line.
 """
@@ -55,7 +56,7 @@ _NO_TEXT = (
 
 
 class TableRow(NamedTuple):
-    """A row and the number of the line it begins on.
+    """A row of a table and the number of its first line.
 
     `problem` says why a row cannot be read; it has no cells then. `loose`: the row breaks RFC 4180
     and was read as the csv module understands it.
@@ -68,7 +69,7 @@ class TableRow(NamedTuple):
 
 
 def detect_encoding(file: Path) -> str:
-    """Detect a file's encoding: UTF-16 by its mark or its zeros, UTF-8, else Excel's of the West.
+    """Detect a file's encoding: UTF-16 (by BOM or zero bytes), UTF-8, or a Western one of Excel.
 
     Raises `Refused` for a file that is no text, is written in another encoding, or cannot be read.
     """
@@ -125,7 +126,7 @@ def _is_mostly_utf8(file: Path) -> bool:
 
 
 def _is_western(file: Path) -> bool:
-    """Tell whether letters beyond ASCII stand alone or in pairs, as in languages of the West.
+    """Tell whether letters beyond ASCII stand alone or in pairs, as in Western languages.
 
     In others (Cyrillic, Greek, Chinese) whole words consist of them: read as Western, nobody could
     tell which column says who opted out.
@@ -142,7 +143,7 @@ def _is_western(file: Path) -> bool:
 
 
 def _choose_western(file: Path) -> str:
-    """Tell Excel's encoding on a Mac from that on Windows.
+    """Choose between the encodings of Excel on a Mac and on Windows.
 
     Only old Macs end lines without a line feed, and the two encodings have their accented letters
     in different ranges.
@@ -160,12 +161,12 @@ def _choose_western(file: Path) -> str:
 
 
 def is_too_long(line: str) -> bool:
-    """Tell whether a line is longer than the longest that is read."""
+    """Tell whether a line is longer than the maximum that is read."""
     return len(line) >= LINE_AT_MOST and not line.endswith("\n")
 
 
 class Lines:
-    """The lines of a text, whatever ends them, numbered from 1; some may be given back.
+    """The lines of a text with any line endings, numbered from 1; the last ones can be put back.
 
     `escapes`: a backslash stands before a quotation mark in one of them. `in_vain`: the characters
     that were given back.
@@ -198,7 +199,7 @@ class Lines:
             pass
 
     def put_back(self, last: list[str]) -> None:
-        """Take back the lines that `next` returned last; it returns them again."""
+        """Put back the lines that `next` returned last, so that it returns them again."""
         self._back.extendleft(reversed(last))
         self.number -= len(last)
         self.in_vain += sum(map(len, last))
@@ -207,7 +208,7 @@ class Lines:
 def read_rows(
     lines: Lines, delimiter: str, width: int, *, escaped: bool = False
 ) -> Iterator[TableRow]:
-    """Yield every row that is not empty.
+    """Yield every row of a table that is not empty.
 
     `width` is the number of cells in a whole row, 0 if it is unknown. `escaped`: the file writes a
     quotation mark inside a cell as \" (MySQL, PHP) and not, or not only, as "" (RFC 4180 section
@@ -238,7 +239,7 @@ def _read_quoted(
 def _read_over_lines(
     lines: Lines, first: str, delimiter: str, width: int, *, escaped: bool
 ) -> TableRow:
-    """Read a row whose quotation mark closes on a later line.
+    """Read a row with a quoted cell that ends on a later line.
 
     If it never closes, or closes in the wrong place, the lines after the first are given back: they
     are rows of their own. A row of another width counts only if it swallows no address.
@@ -258,7 +259,7 @@ def _read_over_lines(
 
 
 def _join_lines(lines: Lines, first: str, following: list[str], *, escaped: bool) -> Iterator[str]:
-    """Yield the first line of a row and those after it, which are added to `following`."""
+    """Yield the first line of a row and the lines after it, which are added to `following`."""
     length = len(first)
     yield _double_escaped_marks(first, escaped=escaped) + "\n"
     while (
@@ -273,7 +274,7 @@ def _join_lines(lines: Lines, first: str, following: list[str], *, escaped: bool
 
 
 def _parse_line(number: int, line: str, delimiter: str, *, escaped: bool) -> TableRow | None:
-    """Parse a line with quotation marks; return None if one of them is still open at its end.
+    """Parse a line with quoted cells; return None if a cell is not closed at its end.
 
     A row without cells has a cell that is too long. A stray mark inside a cell is read as the csv
     module reads it.
@@ -298,7 +299,7 @@ def _make_reader(
 
 
 def _double_escaped_marks(line: str, *, escaped: bool) -> str:
-    """Write escaped quotation marks as RFC 4180 does, in a file that escapes them."""
+    """Replace backslash-escaped quotation marks by doubled ones, as in RFC 4180."""
     return _ESCAPE.sub(_unescape, line) if escaped else line
 
 

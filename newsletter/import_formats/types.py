@@ -1,4 +1,4 @@
-"""Parsed rows of subscriber files, as types."""
+"""Types of parsed rows of subscriber files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newsletter.import_formats.vocabulary import StatusWord
 
 @dataclass(frozen=True, slots=True)
 class ConsentRecord:
-    """A piece of evidence from the consent record, as a file of ours holds it.
+    """A piece of evidence of consent, as a file exported by this program holds it.
 
     `wording` is the text that was agreed to.
     """

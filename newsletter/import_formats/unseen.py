@@ -1,4 +1,4 @@
-"""Leave out the signs of a text that nobody sees, so that they hide no word. Pure."""
+"""Remove invisible characters from a text, so that they hide no word. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 
 
 def show_plainly(text: str) -> str:
-    """Write letters of full width as usual ones, and leave out signs that nobody sees.
+    """Replace full-width letters by usual ones, and remove invisible characters.
 
     A soft hyphen or a mark of direction inside a word hides no word from whoever reads it.
     """

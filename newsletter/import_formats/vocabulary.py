@@ -1,4 +1,4 @@
-"""The closed sets of subscriber files, each declared once, as those of vocabulary.py are."""
+"""Closed sets of values in subscriber files, each declared once."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from enum import StrEnum
 
 
 class StatusWord(StrEnum):
-    """The statement of a row about consent, in the order of strictness."""
+    """The statement of a row about a subscriber's status, from the least to the most strict."""
 
     SILENT = "silent"
-    """It says nothing of consent."""
+    """The row says nothing about consent."""
     YES = "yes"
-    """The program it comes from says that they agreed."""
+    """The exporting program says that the subscriber agreed."""
     UNKNOWN = "unknown"
     PENDING = "pending"
-    """They were asked and have not answered."""
+    """The subscriber was asked and has not answered."""
     NO = "no"
     BOUNCED = "bounced"
     BLOCKED = "blocked"
@@ -22,11 +22,11 @@ class StatusWord(StrEnum):
 
 
 class ColumnKind(StrEnum):
-    """The content of an opt-out column's cells."""
+    """The kind of content of an opt-out column."""
 
     FLAG = "flag"
     """Yes or no."""
     DATE = "date"
     REASON = "reason"
     NEGATED = "negated"
-    """Not to be relied on, such as ``Not blocked``."""
+    """A negated name such as ``Not blocked``, whose cells cannot be relied on."""

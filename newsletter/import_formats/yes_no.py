@@ -1,4 +1,4 @@
-"""List the words that mean yes or no in a cell, in many languages and in spreadsheets of them."""
+"""List words that mean yes or no in a cell, in many languages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NO = _split(
     "hamis; yanlış; yanliş; unchecked; []; {}; ✗; ✘; ☐; ❌; ✖; 🚫; ⛔",
 )
 EMPTY = _split("; none; null; nil; never; -; --; n/a; na; nan; 0000-00-00; 0000-00-00 00:00:00")
-"""What programs write where nothing stands."""
+"""Words that programs write for a missing value."""
 NO_VALUES = NO | EMPTY
 NOTHING = EMPTY | _split(
     "keine; keiner; kein; aucun; aucune; ninguno; ninguna; nunca; niciunul; jamais; nessuno",
     "contactable; allow; allowed; erlaubt; ok; good; valid; deliverable; reachable; clean; clear",
 )
-"""What means in a column of opt-outs that nobody opted out."""
+"""Words in an opt-out column that mean nobody opted out."""
 YES = _split(
     "1; 1.0; yes; y; true; t; on; x; ja; j; oui; o; si; sí; s; da; d; sim; tak; ano; igen; evet",
     "kyllä; kylla; ναι; да; так; 是; はい; 예; 네; نعم; כן",
@@ -31,4 +31,4 @@ OUT = YES | _split(
     "do not allow; not allowed; disallow; disallowed; forbidden; verboten; user suppressed",
     "manual; everywhere; all",
 )
-"""What means in a column of opt-outs that somebody opted out."""
+"""Words in an opt-out column that mean somebody opted out."""

@@ -1,4 +1,4 @@
-"""Open a ZIP archive whose list of files is not longer than any that is meant to be read."""
+"""Open a ZIP archive, unless its list of files is too long to be read."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from newsletter.i18n import Text
 
 MEMBERS_AT_MOST = 5000
 DIRECTORY_AT_MOST = 4 << 20
-"""Bytes of an archive's list of files: 800 for each of so many."""
+"""Bytes of an archive's list of files, which are 800 for each of `MEMBERS_AT_MOST` files."""
 
 
 @contextmanager
 def open_archive(file: Path) -> Iterator[zipfile.ZipFile]:
-    """Open an archive.
+    """Open a ZIP archive with a list of files of limited length.
 
     Raises `Refused` for one that is damaged, or lists more files than are read.
     """
@@ -37,11 +37,11 @@ def open_archive(file: Path) -> Iterator[zipfile.ZipFile]:
 
 
 class _TooLong(Exception):
-    """More was to be read at once than the longest list of files."""
+    """A read of more bytes at once than the longest list of files has."""
 
 
 class _BoundedFile(io.FileIO):
-    """A file of which an archive's list of files is read whole, if it is not too long.
+    """A file that refuses to read more bytes at once than an archive's list of files may have.
 
     `zipfile` reads the list at once, however long its own words say that it is, and makes an object
     of each line: ten times as many bytes of memory.
@@ -60,7 +60,7 @@ class _BoundedFile(io.FileIO):
 
 
 def refuse_members(file: Path, members: str) -> Refused:
-    """Make the refusal of an archive that holds too many files."""
+    """Return the error for an archive that holds too many files."""
     return Refused(
         Text("%(name)s holds %(members)s files", name=file.name, members=members),
         hint=Text("unpack it, and import the one you mean"),
