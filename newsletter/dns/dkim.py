@@ -48,7 +48,7 @@ USUAL = (
     "zoho",
     "newsletter",
 )
-"""Selectors that servers and providers use, tried where the selector is not known."""
+"""Selectors that servers and providers commonly use, tried if the selector is not known."""
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 
@@ -58,7 +58,7 @@ MUST_SIGN = ("list-unsubscribe", "list-unsubscribe-post")
 
 @dataclass(slots=True)
 class Key:
-    """A published key: its selector, its record, and the key in base64.
+    """A published DKIM key: its selector, its record, and the key in base64.
 
     Receivers refuse a key with `problems`; `notes` are advice. A `withdrawn` key has been replaced
     by another one.
@@ -75,7 +75,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature in a mail: its domain, its selector, and the headers it covers."""
+    """A DKIM signature in a mail: its domain, its selector, and the headers it covers."""
 
     domain: str
     selector: str
@@ -84,14 +84,14 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A mail that was sent: the domain of its sender, and its signatures."""
+    """The sender's domain and the DKIM signatures of a mail that was sent."""
 
     sender: str
     signatures: tuple[Signature, ...]
 
 
 def examine(domain: str, selector: str, ask: Resolver) -> Key:
-    """Look up the key of one selector; its record is empty if there is none.
+    """Look up the DKIM key of one selector; its record is empty if there is none.
 
     Raises `CouldNotAsk`.
     """
@@ -162,13 +162,13 @@ def _count_bytes(key: str) -> int:
 
 
 def find_usual_keys(domain: str, ask: Resolver) -> list[Key]:
-    """Look up the keys at usual selectors. An empty result does not prove that there is none."""
+    """Look up the keys at common selectors. An empty result does not prove that there is none."""
     keys = [key for selector in USUAL if (key := examine(domain, selector, ask)).record]
     return [key for key in keys if not key.withdrawn] or keys
 
 
 def count_rsa_bits(key: str) -> int:
-    """Return the bits of an RSA modulus (SubjectPublicKeyInfo or PKCS#1 in base64), or 0."""
+    """Return the bits of an RSA key (SubjectPublicKeyInfo or PKCS#1 in base64), or 0."""
     try:
         der = base64.b64decode("".join(key.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -200,7 +200,7 @@ def _read_integers(der: bytes) -> list[bytes]:
 
 
 def read_sample(data: bytes) -> Sample:
-    """Read the sender's domain and the signatures of a mail as it arrived."""
+    """Return the sender's domain and the DKIM signatures of a mail as it arrived."""
     message = BytesParser(policy=email.policy.compat32).parsebytes(data, headersonly=True)
     signatures = []
     for header in message.get_all("DKIM-Signature", []):

@@ -26,7 +26,7 @@ class Dmarc:
 
 
 def examine(domain: str, ask: Resolver) -> Dmarc:
-    """Find the policy for mail from `domain`.
+    """Find the DMARC policy for mail from `domain`, and check it.
 
     Raises `CouldNotAsk`.
     """
@@ -82,7 +82,7 @@ def _find_suffix(domain: str, ask: Resolver) -> str:
 
 
 def is_aligned(first: str, second: str, ask: Resolver) -> bool:
-    """Tell whether two domains are in relaxed alignment (RFC 9989)."""
+    """Tell whether two domains share an organizational domain (relaxed alignment, RFC 9989)."""
     return first == second or find_organization(first, ask) == find_organization(second, ask)
 
 
@@ -105,7 +105,7 @@ def _read_records(name: str, ask: Resolver) -> list[str]:
 
 
 def parse_tags(record: str) -> dict[str, str]:
-    """Return the tags of a DMARC or DKIM record by name; the first of a name counts."""
+    """Return the tags of a DMARC or DKIM record by name; of repeated tags, the first counts."""
     tags: dict[str, str] = {}
     for part in record.split(";"):
         name, sign, value = part.partition("=")

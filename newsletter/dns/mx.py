@@ -14,31 +14,32 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from newsletter.dns.resolver import CouldNotAsk, DnsResolver, RecordKind, Resolver
 
 JudgeDomains = Callable[[Iterable[str]], dict[str, str]]
-"""A function that maps those of some domains that accept no mail to the reason."""
+"""A function that maps each domain that accepts no mail to the reason."""
 
 ALL_WITHIN = 5.0
-"""Seconds for a whole call."""
+"""Seconds for checking all domains of one call."""
 REMEMBERED_FOR = 3600.0
-"""Seconds for which an answer is remembered."""
+"""Seconds for which an answer about a domain is cached."""
 AT_MOST = 5000
-"""Domains that are remembered, to bound memory."""
+"""Maximum number of cached domains, to bound memory."""
 SILENT_AFTER = 3
 """Consecutive queries without an answer after which DNS is not queried for `REST` seconds."""
 REST = 300.0
-"""Seconds without queries after DNS, or one domain, did not answer."""
+"""Seconds without queries after DNS, or the servers of one domain, did not answer."""
 THREADS = 64
 """Concurrent queries, so that silent domains do not delay others."""
 KNOWN_TO_ALL = "com"
-"""A name of public DNS; in a closed network, where it is missing, no other name is missing."""
+"""A name in public DNS: where it cannot be resolved (a closed network), a missing name proves
+nothing."""
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
-"""Names for tests and examples (RFC 2606, RFC 6761), which DNS does not know."""
+"""Domains reserved for tests and examples (RFC 2606, RFC 6761), which DNS does not know."""
 
 NULL = "its domain accepts no mail (null MX)"
 NOWHERE = "its domain has no mail server"
 
 
 def accept_all(domains: Iterable[str]) -> dict[str, str]:
-    """Accept every domain, where DNS must not be asked."""
+    """Accept every domain without querying DNS."""
     return {}
 
 
@@ -123,5 +124,5 @@ def is_null_mx(entry: str) -> bool:
 
 
 def is_reserved(domain: str) -> bool:
-    """Tell whether a domain is a name for examples."""
+    """Tell whether a domain is reserved for tests and examples."""
     return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)

@@ -1,4 +1,4 @@
-"""Ask DNS with short waits; tell "no such record" from "no name server answered"."""
+"""Query DNS with short time-outs; tell "no such record" from "no name server answered"."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class RecordKind(StrEnum):
 
 
 SECONDS = 3.0
-"""Seconds to wait for an answer."""
+"""Seconds to wait for an answer of a name server."""
 SILENCES = 2
-"""Questions without an answer, after which no more are asked: there is no network."""
+"""Queries without an answer after which no more are sent, because there is no network."""
 
 
 class CouldNotAsk(NewsletterError):
-    """A question that no name server answered."""
+    """No name server answered a query."""
 
 
 class Resolver(Protocol):
-    """A source of DNS records as text; an empty list if there are none, or no such name.
+    """A source of DNS records as text; an empty list means no such record or no such name.
 
     TXT: the strings joined. MX: ``10 mx.example.com``. PTR takes an IP address. Raises
     `CouldNotAsk`.
@@ -46,7 +46,7 @@ class Resolver(Protocol):
 
 
 class DnsResolver:
-    """A resolver with the system's name servers (dnspython) that remembers every answer."""
+    """A resolver that uses the system's name servers (dnspython) and caches every answer."""
 
     def __init__(
         self, *, seconds: float = SECONDS, nameservers: list[str] | None = None, port: int = 53

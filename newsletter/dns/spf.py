@@ -1,4 +1,4 @@
-"""Check the SPF record of a domain (RFC 7208) and count the look-ups it costs receivers."""
+"""Check the SPF record of a domain (RFC 7208) and count the DNS look-ups it causes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from newsletter.dns.resolver import RecordKind, Resolver
 from newsletter.i18n import Text
 
 LOOKUPS_AT_MOST = 10
-"""DNS look-ups of a record and its includes (RFC 7208 section 4.6.4)."""
+"""DNS look-ups that an SPF record and its includes may cause (RFC 7208 section 4.6.4)."""
 VOIDS_AT_MOST = 2
-"""Look-ups without an answer (RFC 7208 section 4.6.4)."""
+"""DNS look-ups of an SPF record that may find nothing (RFC 7208 section 4.6.4)."""
 HOSTS_AT_MOST = 10
-"""MX hosts of one term (RFC 7208 section 4.6.4)."""
+"""MX hosts that one term of an SPF record may look up (RFC 7208 section 4.6.4)."""
 _ASKING = ("include", "a", "mx", "ptr", "exists", "redirect")
 
 
@@ -66,7 +66,7 @@ def _read_records(domain: str, ask: Resolver) -> list[str]:
 def _walk(
     spf: Spf, domain: str, record: str, ask: Resolver, *, path: list[str], included: bool = False
 ) -> None:
-    """Count the look-ups of a record and of those it includes.
+    """Count the DNS look-ups of an SPF record and of those it includes.
 
     Stops where a receiver does: at ``all`` (RFC 7208 section 5.1).
     """
@@ -98,7 +98,7 @@ def _walk(
 
 
 def _count(spf: Spf, domain: str, name: str, target: str, ask: Resolver, path: list[str]) -> None:
-    """Count the look-ups of one term."""
+    """Count the DNS look-ups of one term of an SPF record."""
     if name == "include":
         _follow(spf, target, ask, path, included=True)
     elif name == "ptr":
@@ -113,7 +113,7 @@ def _count(spf: Spf, domain: str, name: str, target: str, ask: Resolver, path: l
 
 
 def _count_hosts(spf: Spf, domain: str, name: str, ask: Resolver) -> None:
-    """Count what one term "a" or "mx" looks up."""
+    """Count the DNS look-ups of a term "a" or "mx" of an SPF record."""
     answers = _look_up_hosts(domain, name, ask)
     spf.voids += not answers
     if name == "mx" and len(answers) > HOSTS_AT_MOST:
@@ -128,7 +128,7 @@ def _count_hosts(spf: Spf, domain: str, name: str, ask: Resolver) -> None:
 
 
 def _describe_fault(term: str, name: str, target: str) -> str:
-    """Return the reason why a term is invalid, or ""."""
+    """Return the reason why a term of an SPF record is invalid, or ""."""
     if name in ("ip4", "ip6"):
         try:
             right = ip_network(term.lstrip("+-~?")[4:], strict=False).version == int(name[2])
@@ -143,7 +143,7 @@ def _describe_fault(term: str, name: str, target: str) -> str:
 
 
 def _split_term(term: str) -> tuple[str, str]:
-    """Split ``+include:x`` into name and target, without qualifier and prefix length."""
+    """Split a term ``+include:x`` into name and target, without qualifier and prefix length."""
     bare = term.lstrip("+-~?")
     for mark in (":", "="):
         name, sign, target = bare.partition(mark)
