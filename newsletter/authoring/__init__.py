@@ -1,4 +1,4 @@
-"""Read an author's letter file: header lines, Markdown, pictures, recipients, sending time.
+"""Parse an author's letter: its settings, Markdown, pictures, recipients and sending time.
 
 Pure.
 """

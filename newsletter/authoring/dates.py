@@ -15,7 +15,7 @@ from newsletter.i18n import Text
 FORMS = 'like "tomorrow 9:00", "friday 17:30", "2026-12-01 09:00" or "in 3 hours"'
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-"""Seconds of each unit, by its first letter."""
+"""Seconds per unit of time, by the unit's first letter."""
 _UNIT = r"\s*(m|min|minutes?|h|hours?|d|days?|w|weeks?)"
 _IN = re.compile(rf"in\s+(\d{{1,4}}|an?){_UNIT}", re.A)
 _AFTER = re.compile(rf"(\d{{1,4}}){_UNIT}", re.A)
@@ -24,7 +24,8 @@ _EXACT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2
 _CLOCK = re.compile(r"(?:at\s+)?(?:(noon)|(\d{1,2})(?:[:.h](\d{2})|h)?\s*(am|pm)?)", re.A)
 _ZONE = re.compile(r"(.+)\s(UTC|[A-Z]\w+(?:/[\w+-]+){1,2})", re.A)
 _FAR = timedelta(days=100 * 366)
-"""A moment further ahead than these hundred years is a typing error."""
+"""The furthest moment ahead that is accepted: one more than a hundred years ahead is a typing
+error."""
 
 
 def parse_moment(text: str, *, zone: ZoneInfo, now: datetime, hour: int) -> datetime:
@@ -74,7 +75,7 @@ def _get_zone(name: str) -> ZoneInfo:
 
 
 def _suggest(words: str) -> str:
-    """Return advice for a text that could not be parsed as a moment."""
+    """Return a hint for a text that could not be parsed as a date and time."""
     if _parse_clock(words):
         return f'add the day: "today {words}" or "tomorrow {words}"'
     if re.search(r"\d[./]\d{1,2}[./]\d", words) or re.search(
@@ -131,7 +132,7 @@ def _parse_clock(text: str) -> time | None:
 
 
 def _to_future_utc(local: datetime, now: datetime) -> datetime:
-    """Return `local` in UTC if it lies in the future and exists.
+    """Return the local time `local` in UTC if it lies in the future and exists.
 
     An hour that comes twice means the first; one that does not come is refused.
     """

@@ -1,4 +1,4 @@
-"""Read the front matter of a letter's file: what stands between two lines of ``---``.
+"""Read the front matter of a letter's file: the YAML between two lines of ``---``.
 
 Pure. YAML reads it, and every value is one text: nothing is a date, a number or a list by
 surprise, and nothing refers to anything else.
@@ -20,7 +20,8 @@ from newsletter.i18n import Text
 HEAD_AT_MOST = 5000
 """Characters of front matter; six keys with one line each are far shorter."""
 NESTED_AT_MOST = 200
-"""Characters that may open a nested value; PyYAML takes quadratic time over nested ones."""
+"""Maximum number of characters in front matter that may open a nested value; PyYAML takes quadratic
+time over nested values."""
 _NESTING = re.compile(r"[\[{]|[-?:](?=\s)")
 _QUOTE = Text("put the whole value into quotation marks: '…'")
 

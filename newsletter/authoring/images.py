@@ -26,15 +26,16 @@ MOVING_AT_MOST = 3_000_000
 PIXELS_AT_MOST = 60_000_000
 """Pixels of a JPEG, which is opened smaller than it is."""
 DRAWN_AT_MOST = 25_000_000
-"""Pixels of any other format, which is opened in its full size and takes memory for it."""
+"""Pixels of a picture other than a JPEG, which is decoded in its full size and takes memory for
+it."""
 SHARP = 2 * COLUMN_WIDTH
-"""Pixels: twice the width of the column, for screens with two pixels a point."""
+"""Pixels: twice the width of a letter's column, for screens with two pixels a point."""
 _TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png"), "GIF": ("gif", "image/gif")}
 
 
 @dataclass(frozen=True, slots=True)
 class MailPicture:
-    """A picture in its final size and format.
+    """A picture in its final size and format for a mail.
 
     `name` is made of its content; `width` is how wide it is shown, in pixels.
     """
@@ -48,7 +49,7 @@ class MailPicture:
 
 
 def fit_for_mail(data: bytes, *, called: str) -> MailPicture:
-    """Return the picture in `data` in a form that mails can show.
+    """Return the picture in `data` converted for mail.
 
     Raises `InvalidInput` (naming it as `called`) if it is no picture that a mail can show.
     """
@@ -106,7 +107,7 @@ def _require_small(data: bytes, called: str) -> None:
 
 
 def _shrink(opened: Image) -> tuple[tuple[bytes, int], str]:
-    """Return the pixels alone, at most `SHARP` wide, with their width and format.
+    """Return a picture's pixels without metadata, at most `SHARP` wide, with width and format.
 
     The format is JPEG, or PNG where they may be transparent or are a drawing.
     """

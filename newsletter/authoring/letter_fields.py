@@ -13,13 +13,13 @@ from newsletter.html.text import drop_control_characters, to_plain_line
 from newsletter.i18n import Text
 
 EMPTY = "---\n---\n\n"
-"""The text of a letter of which nothing is written yet."""
+"""The text of a new, empty letter."""
 _LINE = re.compile(r"\bline (\d{1,6})(: )?")
 
 
 @dataclass(frozen=True, slots=True)
 class LetterFields:
-    """A letter as a form shows it: lines of its front matter, and the Markdown below."""
+    """A letter as the fields of a form: lines of its front matter, and its Markdown."""
 
     subject: str = ""
     preheader: str = ""
@@ -42,7 +42,7 @@ def read_fields(text: str) -> LetterFields:
 
 
 def write_fields(text: str, fields: LetterFields) -> str:
-    """Return a letter's text with its fields replaced; lines whose value is the same stay as typed.
+    """Return a letter's text with its fields replaced; lines with unchanged values stay as typed.
 
     Raises `InvalidInput` by field if that would be no letter's file.
     """
@@ -69,12 +69,12 @@ def write_fields(text: str, fields: LetterFields) -> str:
 
 
 def clean_body(typed: str) -> str:
-    """Return Markdown that was typed into a browser, with lines that end in ``\\n``."""
+    """Return Markdown that was typed into a browser, with ``\\n`` as line endings."""
     return drop_control_characters(typed.replace("\r\n", "\n").replace("\r", "\n")).lstrip("\n")
 
 
 def place_in_body(message: str, text: str) -> str:
-    """Return a message about a letter's file with its lines counted from the top of the body.
+    """Return a message about a letter's file with line numbers counted from the top of its body.
 
     A line of the front matter is left out: the message names its key.
     """

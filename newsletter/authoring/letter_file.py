@@ -20,13 +20,13 @@ from newsletter.i18n import Text
 
 KEYS = ("subject", "preheader", "list", "segment", "subject_b", "share", "answers")
 NAMED = "named"
-"""The value of `answers` that shows the author each answer's subscriber."""
+"""The value of `answers` in front matter that shows the author who gave each answer."""
 SHARE = 20
 """The default share of subscribers in an A/B test of two subjects, in percent."""
 LINE_AT_MOST = 1000
 """Characters of a value in the front matter; RFC 5322 ends a header's line at 998."""
 SHOWN_AT_MOST = 80
-"""Characters of an address in a message; a data: address of a picture has millions."""
+"""Characters of an address in an error message; a data: address of a picture has millions."""
 
 STARTER = """\
 ---
@@ -63,7 +63,7 @@ class Letter:
 
     @property
     def digest(self) -> str:
-        """Return a hash of the content, by which a letter is recognised."""
+        """Return a hash of the letter's content, which identifies it."""
         return hashlib.sha256(
             f"{self.subject}\n{self.preheader}\n{self.markdown}".encode()
         ).hexdigest()
@@ -74,7 +74,7 @@ class Letter:
         return next((number for number, row in enumerate(rows, 1) if row.startswith(f"{key}:")), 1)
 
     def where(self, written: str) -> str:
-        """Return an address of this letter, with its line in the file if that is known."""
+        """Return an address in this letter for a message, with its line in the file if known."""
         address = written if len(written) <= SHOWN_AT_MOST else f"{written[:SHOWN_AT_MOST]}…"
         for number, line in enumerate(self.text.split("\n"), 1):
             if number >= self.line and (written in line or unquote(written) in unquote(line)):
@@ -118,7 +118,7 @@ def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
 
 
 def replace_lines(text: str, changes: Mapping[str, str]) -> str:
-    """Return a letter's text with `changes` in its front matter; "" removes a line."""
+    """Return a letter's text with `changes` in its front matter; the value "" removes a line."""
     head, body, _ = front_matter.split_letter(text)
     values = {**front_matter.read_values(head, KEYS), **changes}
     return front_matter.join_letter({key: value for key, value in values.items() if value}, body)

@@ -29,7 +29,7 @@ from newsletter.i18n import SOURCE, Text, say
 
 @dataclass(frozen=True, slots=True)
 class PlacedPicture:
-    """The address that serves a picture, and its natural width in pixels (0: unknown)."""
+    """The URL that serves a picture, and the picture's natural width in pixels (0: unknown)."""
 
     url: str
     width: int = 0
@@ -37,7 +37,7 @@ class PlacedPicture:
 
 @dataclass(frozen=True, slots=True)
 class LetterLink:
-    """A link or picture as its author wrote it, and the address it leads to (empty: nowhere)."""
+    """A link or picture as its author wrote it, and its absolute URL (empty if it has none)."""
 
     written: str
     url: str
@@ -69,7 +69,7 @@ def _keep_address(address: str) -> str:
 
 @dataclass(slots=True)
 class _Place:
-    """The context in which a letter is rendered; collects its links and pictures."""
+    """The context in which a letter is rendered, which collects the letter's links and pictures."""
 
     base_url: str
     pictures: Mapping[str, PlacedPicture]
@@ -87,7 +87,7 @@ class _Place:
         return address
 
     def add_question(self, token: Token) -> None:
-        """Give each choice of a question its address, where there are any."""
+        """Add a URL to each choice of a question, if the context has them."""
         question = token.meta["question"]
         number = len(self.questions)
         self.questions.append(question)
@@ -97,7 +97,7 @@ class _Place:
             ]
 
     def add_picture(self, token: Token) -> None:
-        """Give a picture its address and its width."""
+        """Set the URL and width of a picture."""
         written = str(token.attrs.get("src", ""))
         placed = self.pictures.get(written) or PlacedPicture(
             make_absolute(written, base_url=self.base_url) or ""
@@ -119,7 +119,7 @@ def get_video_key(video: str) -> str:
 
 
 def find_pictures(source: str) -> tuple[str, ...]:
-    """Return every picture that `source` shows, as written, once and in order.
+    """Return the address of every picture in `source`, as written, once and in order.
 
     The still picture of a video is ``video:ID``.
     """
@@ -143,7 +143,7 @@ def render_markdown(
     language: str = SOURCE,
     answer: Callable[[int, int], str] | None = None,
 ) -> RenderedLetter:
-    """Render `source` as HTML and text; the program's own words in it are in `language`.
+    """Render Markdown as HTML and text; the program's own words in it are in `language`.
 
     Relative links are read against `base_url`; `pictures` says where local ones are served;
     `prepare` is shown each link's address first. In the text, addresses stand in a list at the end,

@@ -1,4 +1,4 @@
-"""Parse an author's Markdown into tokens, and write tokens as HTML of our own tags. Pure.
+"""Parse an author's Markdown into tokens, and render tokens as HTML of known tags only. Pure.
 
 `markdown.py` says which Markdown that is, and fills in the addresses between the two steps.
 """
@@ -25,9 +25,9 @@ from newsletter.i18n import Text
 LETTER_AT_MOST = 300_000
 """Characters of Markdown; a long letter has twenty thousand."""
 PARTS_AT_MOST = 100_000
-"""Tokens of Markdown; a long letter has two thousand, and more than these take minutes."""
+"""Tokens of Markdown; a long letter has two thousand, and more than this many take minutes."""
 COLUMN_WIDTH = 536
-"""Pixels: the width of a letter's column; no picture is shown wider."""
+"""Pixels: the width of a letter's column; no picture is displayed wider."""
 _WORDS = ("text", "code_inline", "em_open", "em_close", "strong_open", "strong_close")
 
 
@@ -48,7 +48,7 @@ def parse_markdown(source: str) -> list[Token]:
 
 
 def render_tokens(tokens: Sequence[Token]) -> str:
-    """Return tokens as HTML, once every address in them is settled."""
+    """Render tokens as HTML, once every URL in them is resolved."""
     return str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
 
 

@@ -1,4 +1,4 @@
-"""Write a letter as readable plain text, also for screen readers.
+"""Render a letter as readable plain text, also for screen readers.
 
 No Markdown is left in it: pictures are words, tables are rows. Pure; the tokens are those of
 authoring/markdown.py, with every address resolved.
@@ -16,7 +16,7 @@ from newsletter.i18n import Text, say
 
 
 def write_plain_text(tokens: Sequence[Token], *, addresses_at_end: bool, language: str) -> str:
-    """Write a letter, given as Markdown tokens, as plain text.
+    """Render a letter, given as Markdown tokens, as plain text.
 
     Addresses stand in a list at the end, or else behind their words; the program's own words are
     in `language`.
@@ -25,12 +25,12 @@ def write_plain_text(tokens: Sequence[Token], *, addresses_at_end: bool, languag
 
 
 def get_note_number(token: Token | SyntaxTreeNode) -> int:
-    """Return a footnote's number as subscribers see it."""
+    """Return the number of a footnote as subscribers see it."""
     return int(token.meta["id"]) + 1
 
 
 class _Writer:
-    """Writes tokens as text; remembers the addresses that stand at its end."""
+    """A writer of tokens as plain text, which collects the addresses to be listed at its end."""
 
     def __init__(self, *, at_end: bool, language: str) -> None:
         self.at_end = at_end

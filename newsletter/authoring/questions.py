@@ -17,12 +17,12 @@ from newsletter.errors import InvalidInput
 from newsletter.i18n import Text
 
 QUESTIONS_AT_MOST = 10
-"""Questions of one letter."""
+"""Questions in one letter."""
 CHOICES_AT_MOST = 6
 QUESTION_AT_MOST = 200
 """Characters of a question."""
 CHOICE_AT_MOST = 60
-"""Characters of a choice."""
+"""Characters of a choice of a question."""
 _LINE = re.compile(r"\[((?:[^\[\]\\]|\\.)*)\]\([ \t]*answer:([^()]*)\)[ \t]*")
 _STRAY = "](answer:"
 _JINJA = ("{{", "{%", "{#")
@@ -30,14 +30,14 @@ _JINJA = ("{{", "{%", "{#")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and its choices, as the author wrote them."""
+    """A question in a letter and its choices, as the author wrote them."""
 
     text: str
     choices: tuple[str, ...]
 
 
 def read_question(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Turn a line that is a question into a token: a rule for blocks of Markdown."""
+    """Parse a line that is a question into a token, as a block rule of markdown-it."""
     if state.is_code_block(start):
         return False
     line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]
@@ -54,12 +54,12 @@ def read_question(state: StateBlock, start: int, end: int, silent: bool) -> bool
 
 
 def find_problem(tokens: Sequence[Token]) -> tuple[int, str] | None:
-    """Return the first mistake in the questions of a letter: its line, from 0, and what it is."""
+    """Return the line (from 0) and the reason of the first mistake in a letter's questions."""
     return next(_find_problems(tokens), None)
 
 
 def require_valid(tokens: Sequence[Token], *, where: str, line: int = 1) -> None:
-    """Raise `InvalidInput` under `where` for the first mistake; `line` is the first line's."""
+    """Raise `InvalidInput` under `where` for the first mistake; `line` numbers the first line."""
     if problem := find_problem(tokens):
         raise InvalidInput(
             {where: Text("line %(line)s: %(problem)s", line=line + problem[0], problem=problem[1])}
@@ -67,7 +67,7 @@ def require_valid(tokens: Sequence[Token], *, where: str, line: int = 1) -> None
 
 
 def find_first_line(tokens: Sequence[Token]) -> int | None:
-    """Return the line, from 0, of the first question, or None where there is none."""
+    """Return the line number, from 0, of the first question, or None if there is none."""
     return next((_find_line(token) for token in tokens if token.type == "question"), None)
 
 
@@ -87,7 +87,7 @@ def _find_problems(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
 
 
 def _judge(question: Question, number: int) -> str:
-    """Return the problem of a question, or ""."""
+    """Return the reason why a question is invalid, or ""."""
     written = (question.text, *question.choices)
     if number > QUESTIONS_AT_MOST:
         return Text("a letter has %(most)s questions at most", most=QUESTIONS_AT_MOST)

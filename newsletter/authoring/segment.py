@@ -33,7 +33,7 @@ from newsletter.i18n import Text
 from newsletter.schedule import CADENCES
 
 LENGTH_AT_MOST = 1000
-"""Characters of a segment; more cannot be read at a glance, and costs the parser time."""
+"""Characters of a segment; a longer one cannot be read at a glance, and is slow to parse."""
 FIELDS = {
     "cadence": "how often: " + ", ".join(f'"{cadence}"' for cadence in CADENCES),
     "joined": 'the day of confirmation, like "2026-01-31"',
@@ -59,7 +59,7 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 def parse_segment(text: str) -> Term | None:
-    """Return the tree of `text`, or None if it is empty (everybody).
+    """Return the tree of the segment `text`, or None if it is empty (everybody).
 
     Raises `InvalidInput`, saying what cannot be used.
     """
@@ -82,7 +82,7 @@ def parse_segment(text: str) -> Term | None:
 
 
 def _find_mistake(text: str, error: SyntaxError) -> str:
-    """Return the likely mistake in an expression that could not be parsed."""
+    """Return the likely mistake in a segment that could not be parsed."""
     if re.search(r"[“”„‘’«»]", text):
         return Text('wants straight quotation marks, "…"')
     if match := re.search(r"\b(AND|OR|NOT|IN)\b|&&|\|\|", text):
@@ -154,7 +154,7 @@ def _parse_comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> T
 
 
 def _is_none(node: ast.expr) -> bool:
-    """Tell whether a value is `none`, as a word or as an empty list or text."""
+    """Tell whether a value means "none": as a word, or as an empty list or text."""
     match node:
         case ast.Name(id=word):
             return word.lower() == "none"
@@ -166,7 +166,7 @@ def _is_none(node: ast.expr) -> bool:
 
 
 def _parse_answer(name: str, sign: str, value: ast.expr) -> Term:
-    """Compare one of the author's fields with a text, or a checkbox with True or False."""
+    """Parse a comparison of an author's own field with a text, or of a checkbox with a bool."""
     if sign not in ("==", "!="):
         raise _make_error(Text("fields.%(name)s is compared with == and !=", name=name))
     term: Term
@@ -206,7 +206,7 @@ def _parse_membership(left: ast.expr, right: ast.expr) -> Term:
 
 
 def _parse_campaign_ids(nodes: list[ast.expr]) -> tuple[int, ...]:
-    """Return the numbers in ``had(3, 7)``."""
+    """Return the campaign numbers in a term ``had(3, 7)``."""
     numbers = tuple(node.value for node in nodes if isinstance(node, ast.Constant))
     if len(nodes) > CAMPAIGNS_AT_MOST:
         raise _make_error(Text("had() takes %(most)s campaigns at most", most=CAMPAIGNS_AT_MOST))

@@ -1,4 +1,4 @@
-"""The tree of a segment: terms that a subscription meets or does not. Pure."""
+"""The syntax tree of a segment: terms that a subscription meets or not. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A field, how it is compared, and with what."""
+    """The comparison of a field with a value."""
 
     field: str
     operator: str
@@ -18,7 +18,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A field that is one of several values."""
+    """The condition that a field has one of several values."""
 
     field: str
     values: tuple[str, ...]
@@ -26,26 +26,26 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """The condition that a subscriber carries a tag."""
+    """The condition that a subscriber has a tag."""
 
     tag: str
 
 
 @dataclass(frozen=True, slots=True)
 class Untagged:
-    """A subscriber carries no tag at all."""
+    """The condition that a subscriber has no tag at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfTopic:
-    """The condition that a subscriber gets a topic: they chose it, or chose none."""
+    """The condition that a subscriber gets a topic: they chose it, or chose no topic."""
 
     topic: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The condition that a subscriber's answer in one of the author's fields is in `values`."""
+    """The condition that a subscriber's answer in one of the author's own fields is in `values`."""
 
     field: str
     values: tuple[str, ...]
@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A field of the author's is ticked or filled in; with `consent`, it is a consent."""
+    """The condition that an author's field is ticked or filled in; `consent`: it is a consent."""
 
     field: str
     consent: bool = False
@@ -61,20 +61,20 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Had:
-    """A subscriber was sent one of these campaigns, or may still be."""
+    """The condition that a subscriber was sent one of some campaigns, or may still be."""
 
     campaign_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The opposite of a term."""
+    """The negation of a term."""
 
     term: Term
 
 
 class Connective(StrEnum):
-    """A word that joins several terms."""
+    """A word that joins several terms, "and" or "or"."""
 
     AND = "and"
     OR = "or"
@@ -82,7 +82,7 @@ class Connective(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Several terms of which all, or one at least, must hold."""
+    """Several terms of which all, or at least one, must hold."""
 
     word: Connective
     terms: tuple[Term, ...]
