@@ -1,4 +1,4 @@
-"""The whole life of a newsletter on sample data: real HTTP, real SMTP, a scratch folder.
+"""Run the whole life of a newsletter on sample data, over real HTTP and SMTP, in a scratch folder.
 
 Each step proves something.
 """
@@ -44,7 +44,7 @@ Say = Callable[[str], None]
 
 
 class StepFailed(Exception):
-    """A step did not hold."""
+    """The condition of a step of the demo does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _settings(folder: Path, url: str, smtp: str) -> Settings:
 
 
 class _Stay(HTTPRedirectHandler):
-    """A handler that follows no redirect, so that its response can be checked."""
+    """A handler that follows no redirect, so that the response itself can be checked."""
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None
@@ -130,13 +130,13 @@ def request_page(url: str, fields: dict[str, str] | None = None) -> tuple[int, s
 
 
 def require(condition: object, otherwise: str) -> None:
-    """Raise `StepFailed` with `otherwise` unless a condition of a step holds."""
+    """Raise `StepFailed` with the message `otherwise` unless a condition of a step holds."""
     if not condition:
         raise StepFailed(otherwise)
 
 
 def run_steps(scene: DemoStage, say: Say) -> None:
-    """Run every step in order and report each.
+    """Run every step of the demo in order and report each.
 
     Raises `StepFailed` at the first that does not hold.
     """
@@ -207,7 +207,7 @@ def _standing() -> str:
 
 
 def _digest(scene: DemoStage) -> None:
-    """Do once what the worker does every few seconds."""
+    """Do once what the worker does repeatedly: poll feeds, compose digests, send mail."""
     for feed in feeds.list_feeds():
         polling.poll_feed(scene.env, feed.id)
     digests.compose_due(scene.env)
@@ -268,7 +268,7 @@ def _silence(scene: DemoStage) -> str:
 
 
 def run_worker(scene: DemoStage, until: threading.Event) -> None:
-    """Run the worker beside the pages until the event is set."""
+    """Run the demo's worker beside its pages until the event is set."""
     worker = WorkerProcess(scene.app)
     worker.start()
     until.wait()

@@ -14,7 +14,7 @@ from newsletter.demo.server import Answer, render_page
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A post with its HTML and the two colours of its picture."""
+    """A post of the demo's blog, with its HTML and the two colours of its picture."""
 
     slug: str
     title: str
@@ -63,7 +63,7 @@ BLOG = "Slow Letters"
 
 
 class Blog:
-    """A blog with its published posts. `form` is the snippet that its author has pasted."""
+    """The demo's blog with its posts. `form` is the snippet that its author has pasted."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -71,7 +71,7 @@ class Blog:
         self.published: list[tuple[Post, datetime]] = []
 
     def publish(self, post: Post, published_at: datetime | None = None) -> str:
-        """Put a post on the blog and into its feed.
+        """Publish a post on the blog and in its feed.
 
         Returns its address.
         """
@@ -128,7 +128,7 @@ class Blog:
 
 
 def publish_old_posts(blog: Blog) -> None:
-    """Publish the posts that are older than the first subscription."""
+    """Publish the posts that are older than the first subscription of the demo."""
     for age, post in zip((9, 4), POSTS, strict=False):
         blog.publish(post, datetime.now(UTC) - timedelta(days=age))
 
@@ -136,7 +136,7 @@ def publish_old_posts(blog: Blog) -> None:
 def make_picture(
     top: tuple[int, int, int], bottom: tuple[int, int, int], width: int = 640, height: int = 300
 ) -> bytes:
-    """Return a PNG with a gradient from one colour to another."""
+    """Return a PNG image with a gradient from one colour to another."""
     rows = bytearray()
     for row in range(height):
         color = bytes(

@@ -20,24 +20,24 @@ from newsletter.demo.server import Answer, render_page
 
 @dataclass(frozen=True, slots=True)
 class DemoMail:
-    """A mail that arrived, as bytes and parsed."""
+    """A mail that arrived in the demo's mailbox, as bytes and parsed."""
 
     raw: bytes
     message: EmailMessage
 
     def body(self, kind: str) -> str:
-        """Return its ``plain`` or ``html`` part."""
+        """Return the ``plain`` or ``html`` part of the mail as text."""
         part = self.message.get_body((kind,))
         return str(part.get_content()) if part is not None else ""
 
     def link(self, word: str) -> str:
-        """Return the first link in its text whose path has the segment `word`, or ""."""
+        """Return the first link in the mail's text whose path has the segment `word`, or ""."""
         match = re.search(rf"https?://\S*/{word}/\S+", self.body("plain"))
         return match[0] if match else ""
 
 
 class DemoMailbox:
-    """A mailbox that keeps every mail and calls `heard` with the mail and its number."""
+    """A mailbox that keeps every mail and calls `heard` with each mail and its number."""
 
     def __init__(
         self, *, port: int = 0, heard: Callable[[DemoMail, int], None] = lambda mail, number: None
@@ -51,7 +51,7 @@ class DemoMailbox:
 
     # The name is the library's.
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        """Keep one mail."""
+        """Keep one received mail."""
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.mails.append(DemoMail(envelope.content, message))
@@ -59,7 +59,7 @@ class DemoMailbox:
         return "250 2.0.0 Ok"
 
     def start(self) -> str:
-        """Begin to listen.
+        """Start to listen for mails.
 
         Returns the server's smtp:// address.
         """
@@ -71,14 +71,14 @@ class DemoMailbox:
         self._controller.stop()
 
     def wait_for(self, count: int, *, seconds: float = 10) -> list[DemoMail]:
-        """Wait until there are `count` mails or the time is over; return the mails."""
+        """Wait until there are `count` mails, at most until the time-out; return the mails."""
         ends = time.monotonic() + seconds
         while len(self.mails) < count and time.monotonic() < ends:
             time.sleep(0.05)
         return self.mails
 
     def answer(self, path: str) -> Answer | None:
-        """Return the page at `path`, or None if it is not one of the mailbox."""
+        """Return the page at `path`, or None if the mailbox has no such page."""
         if path == "/mailbox/":
             return render_page(
                 "Mailbox",

@@ -1,4 +1,4 @@
-"""A blog and a mailbox to practise on (docs/tutorial.md), over HTTP and SMTP on the loopback."""
+"""Serve a blog and a mailbox to practise on (docs/tutorial.md), over local HTTP and SMTP."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MORE = (
 
 @contextmanager
 def run_practice(say: Say, *, port: int, smtp_port: int) -> Iterator[Callable[[], str]]:
-    """Serve the blog and the mailbox.
+    """Serve the blog and the mailbox of the tutorial.
 
     Yields a function that publishes the next post and returns its title.
     """
@@ -68,7 +68,7 @@ def run_practice(say: Say, *, port: int, smtp_port: int) -> Iterator[Callable[[]
 
 
 def _with_form(blog: Blog) -> Blog:
-    """Put the content of form.html on the blog, if the file is in this folder."""
+    """Put the content of form.html on the blog, if the current folder has that file."""
     file = Path(FORM)
     blog.form = file.read_text("utf-8") if file.is_file() else "<p>(Here the form will be.)</p>"
     return blog
