@@ -1,4 +1,4 @@
-"""Remove what blogs add to a post: its origin, "read on" and the dots of an excerpt. Pure."""
+"""Remove what blogs add to posts: links to their origin, "read on", and dots of excerpts. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _READ_ON = re.compile(r"""<a\b(?=[^<>]*\bmore-link\b)[^<>]*+>.{0,400}?</a>""", r
 _THE_POST = re.compile(r"(<p>\s?)?The post\b", re.I)
 _APPEARED = re.compile(r"\bappeared first on\b", re.I)
 ORIGIN_AT_MOST = 600
-"""Characters of each half of "The post A appeared first on B", with the markup of its links."""
+"""Characters of each half of "The post A appeared first on B", including the markup of its
+links."""
 TAIL_AT_MOST = 1500
-"""Characters at the end of a post among which such additions are looked for."""
+"""Characters at the end of a post that are searched for such additions."""
 _DOTS = ("[…]", "[&hellip;]", "[&#8230;]", "[...]", "[&#8230;", "&#8230;]", "&#8230;")
-"""What stands where an excerpt was cut; longer ones before those that they end with."""
+"""Marks at the end of an excerpt, each before those that it ends with."""
 
 
 def remove_additions(html: str, link_key: str, site_key: str) -> str:
-    """Return `html` without what WordPress adds below a post or behind an excerpt.
+    """Return `html` without the texts and links that WordPress adds to posts and excerpts.
 
     That is "The post A appeared first on B", in whatever language, and its "read on" link.
     """
@@ -38,7 +39,7 @@ def remove_additions(html: str, link_key: str, site_key: str) -> str:
 
 
 def _remove_origin(end: str) -> str:
-    """Return the end of a post without a final "The post A appeared first on B"."""
+    """Return the end of a post without a final sentence "The post A appeared first on B"."""
     appeared = max((match.start() for match in _APPEARED.finditer(end)), default=-1)
     starts = [match for match in _THE_POST.finditer(end) if match.start() < appeared]
     start = next(
@@ -51,7 +52,7 @@ def _remove_origin(end: str) -> str:
 
 
 def _unify_dots(end: str) -> str:
-    """Return the end of an excerpt with one ellipsis for whatever its blog writes there."""
+    """Return the end of an excerpt with one ellipsis in place of the blog's own mark."""
     bare = end.rstrip().removesuffix("</p>").rstrip()
     mark = next((mark for mark in _DOTS if bare.endswith(mark)), "")
     return f"{bare.removesuffix(mark).rstrip()} …" if mark else end

@@ -1,4 +1,4 @@
-"""Read when the certificate of a web server ends."""
+"""Read the expiry date of a web server's certificate."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 TIMEOUT = 5.0
-"""Seconds to wait for the server."""
+"""Seconds to wait for the web server."""
 
 
 def read_certificate_end(url: str) -> datetime | None:
-    """Return the end of the certificate behind an https address, None where it cannot be read.
+    """Return the expiry date of the certificate of an https URL, or None if it cannot be read.
 
     It is not verified here: fetching the address does that.
     """

@@ -1,4 +1,4 @@
-"""Parse the dates of feeds, standard and otherwise. Pure.
+"""Parse the dates of feeds, in standard and other formats. Pure.
 
 Blogs write Unix time, names of months in other languages, and numbers in their local order. A date
 that could mean two days is not read.
@@ -13,7 +13,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 YEARS = range(1971, 9001)
-"""Earlier ones are what programs write where they know no date."""
+"""Years of plausible dates; earlier ones are what programs write for an unknown date."""
 
 # A line a month, in English, German, Dutch, the languages of Scandinavia, Italy, France, Spain,
 # Portugal, Romania, Poland, Czechia, Russia, Ukraine, Greece, Turkey, Finland and Hungary, and in
@@ -122,7 +122,7 @@ _SHORT = re.compile(r"(\d{4})(?:-(\d\d))?")
 
 
 def read_date(value: object) -> datetime | None:
-    """Parse a date and return it in UTC; None if it is invalid or ambiguous.
+    """Parse a date and return it in UTC, or None if it is invalid or ambiguous.
 
     A day without a time is its beginning; a time without a zone, or with one that nobody knows, is
     UTC.
@@ -153,7 +153,7 @@ def _fold(text: str) -> str:
 
 
 def _read_number(text: str) -> datetime | None:
-    """Read Unix time in seconds or parts of them, or a date of digits only."""
+    """Parse Unix time (in seconds, milliseconds or microseconds), or a date of digits only."""
     digits = text.lstrip("@").partition(".")[0]
     if len(digits) in (10, 13, 16):
         return datetime.fromtimestamp(int(digits[:10]), UTC)
@@ -178,7 +178,7 @@ def _read_text(text: str) -> datetime | None:
 
 
 def _read_time(time: re.Match[str]) -> timedelta:
-    """Return the time since the beginning of the day.
+    """Return the time of day as a duration since midnight.
 
     The end of a day ("24:00:00") and a leap second belong to what follows.
     """
@@ -193,7 +193,7 @@ def _read_time(time: re.Match[str]) -> timedelta:
 
 
 def _read_zone(text: str) -> tzinfo:
-    """Return the time zone that stands behind a time.
+    """Return the time zone that is written after a time.
 
     A name in brackets only explains an offset.
     """
@@ -236,7 +236,7 @@ def _read_day(text: str, full_text: str) -> date | None:
 
 
 def _order_day_and_month(first: int, second: int, year: int, *, certain: bool) -> date | None:
-    """Return the date of two numbers that are day and month in either order, None if ambiguous.
+    """Return the date of two numbers that are day and month, or None if their order is ambiguous.
 
     The day comes first if the separators are points (`certain`).
     """
@@ -251,7 +251,7 @@ def _complete_year(year: str) -> int:
 
 @lru_cache(maxsize=1)
 def _list_months() -> dict[str, int]:
-    """Return the months by their names and by unambiguous beginnings of at least three letters."""
+    """Return the months by name, and by unambiguous abbreviations of at least three letters."""
     beginnings: dict[str, set[int]] = {}
     full_names: dict[str, int] = {}
     for month, names in enumerate(_NAMES.strip().splitlines(), start=1):

@@ -1,4 +1,4 @@
-"""Deadlines that end network traffic in any phase, and threads that can be abandoned.
+"""Deadlines that end network connections in any phase, and threads that can be abandoned.
 
 A socket that is wrapped for TLS is detached from the object that was connected, so that closing
 that object does nothing. A deadline keeps a duplicate of the descriptor instead: shutting that down
@@ -17,13 +17,11 @@ from contextlib import suppress
 from typing import Any, Self
 
 LEAST = 0.001
-"""Seconds that an operation gets when the deadline is over, because a timeout of 0 would mean "do
-not block".
-"""
+"""Seconds that an operation gets at least, because a timeout of 0 would mean "do not block"."""
 
 
 class Deadline:
-    """End everything that happens over the watched sockets once `seconds` have passed.
+    """A deadline that ends everything on the watched sockets once `seconds` have passed.
 
     Use as a context manager.
     """
@@ -48,11 +46,11 @@ class Deadline:
 
     @property
     def is_over(self) -> bool:
-        """Tell whether the time has passed."""
+        """Tell whether the deadline has passed."""
         return time.monotonic() >= self._ends_at
 
     def get_seconds_left(self) -> float:
-        """Return the seconds that are left.
+        """Return the seconds until the deadline.
 
         Raises `TimeoutError` if there are none.
         """
@@ -61,7 +59,7 @@ class Deadline:
         return max(LEAST, self._ends_at - time.monotonic())
 
     def watch(self, connection: socket.socket) -> None:
-        """Shut `connection` down when the time is over.
+        """Shut down `connection` at the deadline.
 
         Raises `TimeoutError` if it is over already.
         """
@@ -84,7 +82,7 @@ class Deadline:
 
 
 def run_in_thread(work: Callable[..., Any], *arguments: object) -> Future[Any]:
-    """Start `work` in a thread of its own that keeps no process alive, and return its future."""
+    """Run `work` in a daemon thread, which keeps no process alive, and return its future."""
     future: Future[Any] = Future()
 
     def run() -> None:

@@ -27,7 +27,7 @@ _FEED_TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """A feed that was found and read: `fetched` and `feed` are its first reading."""
+    """A feed that was discovered; `fetched` and `feed` are its first response, raw and parsed."""
 
     feed_url: str
     title: str
@@ -91,7 +91,7 @@ def _discover(address: str, fetch: Fetch) -> Discovered:
 
 
 def _find_folder(url: str) -> str:
-    """Return the address below which a page (of a category, say) has its feed.
+    """Return the URL prefix of feeds that belong to a page (of a category, say).
 
     It is "" for a front page.
     """
@@ -101,7 +101,7 @@ def _find_folder(url: str) -> str:
 
 
 def _is_of_comments(feed: ParsedFeed) -> bool:
-    """Return whether a feed is that of a single post: its comments, or none yet."""
+    """Tell whether a feed contains only comments on a post, or nothing."""
     return all("#comment" in entry.link or "#respond" in entry.link for entry in feed.entries)
 
 
@@ -125,7 +125,7 @@ def _read_feed(fetched: Fetched) -> Discovered:
 
 
 def _list_candidates(fetched: Fetched) -> list[str]:
-    """List the addresses to try, best first: those the page names, then the usual ones."""
+    """List URLs to try as feeds, best first: those that a page links to, then common ones."""
     page = fetched.body[:1_000_000].decode("utf-8", "replace")
     if youtube.is_youtube(fetched.url) and (channel := youtube.find_feed_in_page(page)):
         return [channel]
@@ -145,7 +145,7 @@ def _list_candidates(fetched: Fetched) -> list[str]:
 
 
 def _rank_feed(url: str, link: dict[str, str], page: str) -> tuple[bool, bool]:
-    """Return the sort key of a feed that a page names.
+    """Return the sort key of a feed that a page links to.
 
     Feeds without comments come first, then those of the page rather than of its site.
     """
@@ -159,7 +159,7 @@ def _rank_feed(url: str, link: dict[str, str], page: str) -> tuple[bool, bool]:
 
 
 def _find_feed_links(page: str) -> Iterator[dict[str, str]]:
-    """Yield the links of a page to its feeds (`<link rel=alternate>`)."""
+    """Yield the links of a page to feeds (`<link rel=alternate>`)."""
     for link in find_tags(page, "link", "a"):
         if (
             "alternate" in link.get("rel", "").lower().split()

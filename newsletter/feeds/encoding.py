@@ -1,4 +1,4 @@
-"""Decode the bytes of a feed whose character encoding is not what the feed says it is.
+"""Decode the bytes of a feed whose character encoding is not the declared one.
 
 Pure.
 """
@@ -14,9 +14,8 @@ _DECLARED = re.compile(
 _SAID_WIDE = re.compile(
     rb"""\A(<\?xml[^<>]{0,200}?encoding\s*=\s*["'])(?:utf-?(?:16|32)|ucs-?[24])[\w-]*(["'])""", re.I
 )
-"""What letters of one byte cannot be, though programs that put a feed together as text say so
-(.NET).
-"""
+"""Pattern of an XML declaration of UTF-16 or UTF-32 in single-byte text, which cannot be true, as
+programs on .NET write it."""
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.I)
 _WIDE = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -28,23 +27,22 @@ _WIDE = {
     b"\0<": "utf-16-be",
     b"<\0": "utf-16-le",
 }
-"""How letters of more than a byte begin; the longest first."""
+"""First bytes of a feed in UTF-16 or UTF-32, with the name of the encoding; the longest first."""
 _ONE_BYTE = re.compile(r"(iso-?8859|windows-?125|cp125|latin|us-ascii|ascii)", re.I)
 _USUAL = re.compile(
     r"windows-125|iso-?8859|koi8|cp(?:932|949|874)|shift|euc|gb|big5|iso-?2022|tis", re.I
 )
 _MIXED = re.compile(r"[a-z][\u0370-\u06ff]|[\u0370-\u06ff][a-z]", re.I)
 _OF_ITS_OWN = re.compile(r"[\u0370-\u06ff]{2}")
-"""Greek, Cyrillic, Hebrew or Arabic in the middle of Latin words is Western with its accents, in a
-few words.
-"""
+"""Pattern of two Greek, Cyrillic, Hebrew or Arabic letters in a row; single ones inside Latin words
+are Western accented letters, wrongly decoded."""
 DAMAGED = 2
-"""So many good letters for each broken one: damaged UTF-8 is still UTF-8."""
+"""Valid non-ASCII characters per invalid one from which damaged text still counts as UTF-8."""
 SAMPLE = 200_000
 
 
 def decode_feed(body: bytes, content_type: str) -> tuple[bytes, str]:
-    """Return `body` and `content_type` so that they agree: unchanged if they do, else in UTF-8.
+    """Return `body` and `content_type` so that they agree: unchanged, or converted to UTF-8.
 
     Valid UTF-8 is UTF-8, whatever a server calls it: hardly any text of another kind happens to be.
     What is neither that nor what it is declared to be is guessed.

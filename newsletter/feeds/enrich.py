@@ -1,4 +1,4 @@
-"""Fetch the pages of new entries, to add pictures and text that their feed lacks.
+"""Fetch the pages of new entries to add pictures and text that their feed lacks.
 
 A video's page says whether it is public and of what kind; a post's page has the picture that its
 feed lacks. An entry whose page cannot be had stays as it is.
@@ -26,17 +26,15 @@ from newsletter.html.text import to_plain_line
 LATELY = timedelta(days=14)
 AT_FIRST = 5
 WIDE = 1000
-"""Pixels.
-
-Pictures are shown 536 wide in mails, and twice as many are sharp on any screen; WordPress makes one
-of 1,024. The original upload can have ten times as many.
-"""
+"""Pixels of a picture's width that are enough for a mail, which displays 536: twice as many are
+sharp on any screen. WordPress makes pictures of 1,024 pixels; the original upload can have ten
+times as many."""
 _WORDPRESS_ID = re.compile(r"(https?://[^?#\s]+?)/?\?(?:p|page_id)=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class EnrichedEntry:
-    """An entry with what its page adds.
+    """A feed's entry with additions from its web page.
 
     `waits` means that it is not public yet; `left_out` is the kind of video that is left out, or
     "".
@@ -48,14 +46,14 @@ class EnrichedEntry:
 
 
 def find_wordpress_site(feed: ParsedFeed) -> str:
-    """Return the address of the WordPress that made `feed`, or ""."""
+    """Return the URL of the WordPress site that made `feed`, or ""."""
     return feed.link.rstrip("/") if "wordpress.org" in feed.generator.lower() else ""
 
 
 def needs_its_page(
     entry: ParsedEntry, feed_url: str, *, page_pictures: bool, wordpress: str = ""
 ) -> bool:
-    """Tell whether the page of an entry of the feed at `feed_url` may say more than the feed."""
+    """Tell whether the web page of an entry may contain something that its feed lacks."""
     if is_youtube(entry.link):
         return is_youtube(feed_url)
     known = _WORDPRESS_ID.fullmatch(entry.id) is not None or bool(
@@ -72,7 +70,7 @@ def enrich_entry(
     page_pictures: bool,
     wordpress: str = "",
 ) -> EnrichedEntry:
-    """Return `entry` enriched by its page."""
+    """Return `entry` with additions from its web page."""
     if is_youtube(entry.link):
         video = read_video_page(
             _fetch_page(fetch, f"https://www.youtube.com/watch?v={entry.video_id}")
@@ -128,7 +126,7 @@ def _fetch_page(fetch: Fetch, url: str) -> str:
 
 
 def _find_slug(link: str, site: str) -> str:
-    """Return the name of a post in its address below `site`, or ""."""
+    """Return the slug of a post in its URL below `site`, or ""."""
     below = link.split("?")[0].rstrip("/")
     return below.rpartition("/")[2] if below.startswith(site + "/") and "?" not in link else ""
 
@@ -171,7 +169,7 @@ def _choose_size(media: Any) -> object:
 
 
 def _find_page_image(page: str, url: str) -> tuple[str, str]:
-    """Return the picture that a page names for previews (og:image), and its alt text."""
+    """Return the preview image that a page names (og:image), and its alt text."""
     properties: dict[str, str] = {}
     for meta in find_tags(page, "meta"):
         properties.setdefault(

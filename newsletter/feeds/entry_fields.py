@@ -1,4 +1,4 @@
-"""Find the fields of an entry as feedparser has read it: its title, link, date, image. Pure."""
+"""Extract the fields of an entry that feedparser has read: title, link, date, image. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from newsletter.html.to_text import html_to_text
 from newsletter.html.video_embeds import get_picture_url
 
 HTML_AT_MOST = 400_000
-"""Characters of an entry's HTML that are read; what is longer is cut, so that memory is bounded."""
+"""Characters of an entry's HTML that are read; longer HTML is cut, to bound memory."""
 DURATION_AT_MOST = 24 * 3600
-"""Seconds: a recording of a whole day; what claims to be longer is a mistake."""
+"""Seconds: the longest credible recording is one of a whole day."""
 _ADDRESS = re.compile(r"(?<![^\s<>()])[^\s<>()]+@[^\s<>()]+")
 _TAG = re.compile(r"<[^<>]*>")
 _MARKUP = re.compile(r"<(?:a|br|li|p)\b", re.I)
-"""What the notes of a podcast have and `itunes:summary`, the same in plain text, has not."""
+"""Pattern of markup by which the notes of a podcast's episode differ from the same text in plain
+form (`itunes:summary`)."""
 _ESCAPED = re.compile(
     r"\s*&lt;(?:p|div|h[1-6]|ul|ol|figure|blockquote|img|a|span|section|strong|em|b|i)\b", re.I
 )
@@ -31,12 +32,12 @@ _NOWHERE = re.compile(r"https?://nowhere\.invalid(/here/)?")
 
 
 def as_text(value: object) -> str:
-    """Return `value` if it is text, else ""."""
+    """Return `value` if it is a string, else ""."""
     return value if isinstance(value, str) else ""
 
 
 def find_title(item: Any, name: str) -> str:
-    """Return a title as text: rendered if feedparser found it to be HTML, else as it is."""
+    """Return a title as plain text; HTML is rendered if feedparser recognised it as such."""
     raw = as_text(item.get(name))[:5000]
     detail = item.get(f"{name}_detail") or {}
     is_html = str(detail.get("type", "")) in ("text/html", "application/xhtml+xml")
@@ -63,7 +64,7 @@ def find_content(item: Any) -> str:
 
 
 def undo_escaping(html: str) -> str:
-    """Return HTML as it was meant, if its feed has escaped it once too often."""
+    """Return HTML unescaped once, if its feed has escaped it twice."""
     is_escaped = "<" not in html and _ESCAPED.match(html) and _ESCAPED_END.search(html)
     return unescape(html) if is_escaped else html
 
@@ -84,7 +85,7 @@ def find_author(item: Any) -> str:
 
 
 def find_link(item: Any, base: str) -> str:
-    """Return the address of an entry's page page, or "".
+    """Return the URL of an entry's web page, or "".
 
     It is the original address that a click-counting service names, else the entry's link, else its
     id if that is an address and said to be one (a guid without isPermaLink="false", the id of an
@@ -111,7 +112,7 @@ def find_own_page(links: Sequence[Any], base: str) -> str:
 
 
 def rebase_link(link: str, base: str) -> str:
-    """Return `link` as an absolute http(s) address, or "" if it is not one, or empty."""
+    """Return `link` as an absolute http(s) URL, or "" if it is empty or not one."""
     link = _NOWHERE.sub("", link, count=1) if _NOWHERE.match(link) else link
     if link.strip().lower().startswith("www."):  # no folder is called so
         link = f"//{link.strip()}"
@@ -119,20 +120,20 @@ def rebase_link(link: str, base: str) -> str:
 
 
 def find_raw_id(item: Any) -> str:
-    """Return the id as the feed has it; feedparser takes it for an address and completes it."""
+    """Return an entry's id as its feed has it, undoing feedparser's resolution as a URL."""
     raw = as_text(item.get("id"))
     return to_plain_line(_NOWHERE.sub("", raw, count=1) if _NOWHERE.match(raw) else raw, limit=2000)
 
 
 def find_date(item: Any) -> datetime | None:
-    """Return the moment an entry was published, else changed or created; None without a date."""
+    """Return when an entry was published, else when created or changed, or None."""
     # feedparser's own get() takes one date for another
     values = (dict.get(item, name) for name in ("published", "updated", "created"))
     return next((date for date in map(read_date, values) if date), None)
 
 
 def find_image(item: Any, html: str, base: str, video: str) -> tuple[str, str]:
-    """Return the picture of an entry and its alt text: the named one, else the content's first."""
+    """Return an entry's picture and its alt text: the declared one, else the content's first."""
     if video:
         return get_picture_url(video), ""
     named = [media.get("url") for media in item.get("media_content") or [] if _is_picture(media)]
@@ -146,7 +147,7 @@ def find_image(item: Any, html: str, base: str, video: str) -> tuple[str, str]:
 
 
 def find_audio(item: Any, base: str) -> tuple[str, int]:
-    """Return the address of the sound that an entry encloses, and its seconds; ("", 0) if none."""
+    """Return the URL of an entry's audio file and its length in seconds, or ("", 0)."""
     offered = [*(item.get("enclosures") or []), *(item.get("media_content") or [])]
     for media in offered:
         address = as_text(media.get("href")) or as_text(media.get("url"))
@@ -158,7 +159,7 @@ def find_audio(item: Any, base: str) -> tuple[str, int]:
 
 
 def read_duration(value: object) -> int:
-    """Return the seconds of a duration like ``45:12``, ``1:02:03`` or ``2712``; 0 if it is none."""
+    """Return the seconds of a duration like ``45:12``, ``1:02:03`` or ``2712``, 0 if invalid."""
     parts = str(value or "").strip()[:12].split(":")
     if not 1 <= len(parts) <= 3 or not all(re.fullmatch(r"[0-9]{1,6}", part) for part in parts):
         return 0

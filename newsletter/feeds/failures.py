@@ -1,4 +1,4 @@
-"""Describe failures of fetching a URL.
+"""Describe errors of fetching a URL in words that somebody who runs a blog understands.
 
 Pure.
 
@@ -25,7 +25,7 @@ from newsletter.i18n import Text
 def describe_robot_check(
     vendor: str, url: str, status: int, retry_after: int | None
 ) -> FeedUnavailable:
-    """Name a robot check (robot_check.py) and how it is mended."""
+    """Return the error of a feed behind a robot check, with a hint how to fix it."""
     return FeedUnavailable(
         url,
         Text(
@@ -43,7 +43,7 @@ def describe_robot_check(
 
 
 def describe_status(status: int) -> str:
-    """Return a status code with the standard's name for it, not with the server's own words."""
+    """Return a status code with its standard name, not the server's own words."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -51,7 +51,7 @@ def describe_status(status: int) -> str:
 
 
 def translate_error(url: str, error: Exception, *, late: bool) -> FeedUnavailable | FeedForbidden:
-    """Translate an error of a library; `late` if it came of the deadline."""
+    """Translate an error of a library; `late` means that the deadline caused it."""
     causes = list(_walk_causes(error))
     if any(isinstance(cause, PrivateAddress) for cause in causes):
         return FeedForbidden(url, Text("leads into a private network"))
@@ -80,7 +80,7 @@ def translate_error(url: str, error: Exception, *, late: bool) -> FeedUnavailabl
 
 
 def _walk_causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it came of, however deep libraries have wrapped it."""
+    """Yield an error and its causes, however deeply libraries have wrapped them."""
     waiting: list[Any] = [error]
     visited: set[int] = set()
     while waiting:
@@ -111,11 +111,11 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
         Text("the server ended the connection or did not answer in HTTP"),
     ),
 )
-"""What went wrong, by the library's exception; the first that fits."""
+"""Descriptions of errors by the library's exception; the first that matches is used."""
 
 
 def _describe_distrust(error: ssl.SSLCertVerificationError) -> str:
-    """Name what is wrong with a certificate, by OpenSSL's number (x509_vfy.h)."""
+    """Describe why a certificate was rejected, by OpenSSL's error number (x509_vfy.h)."""
     return {
         10: Text("it has expired"),
         9: Text("it is not valid yet"),

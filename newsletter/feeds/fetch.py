@@ -30,14 +30,14 @@ HOPS_AT_MOST = 5
 CHUNK = 65_536
 RETRY_AT_MOST = 86_400
 LINKS_AT_MOST = 8000
-"""Characters of the Link header that are kept."""
+"""Characters of the Link header that are read."""
 ERROR_PAGE = 30_000
-"""Bytes of a page that are searched for a refusal's cause; robot checks name themselves early."""
+"""Bytes of an error page that are searched for its cause; robot checks name themselves early."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer.
+    """A response to a request for a feed or page.
 
     `status` is 200 or 304 (then `body` is empty); `url` is its last address; `permanent_url` its
     new one, if every hop from the start said so; `max_age` and `retry_after` in seconds.
@@ -53,11 +53,11 @@ class Fetched:
     max_age: int | None = None
     retry_after: int | None = None
     links: str = ""
-    """The Link header (RFC 8288)."""
+    """The response's Link header (RFC 8288)."""
 
 
 class Fetch(Protocol):
-    """Gets an address.
+    """A function that fetches a URL.
 
     Raises `FeedError`.
     """
@@ -68,7 +68,7 @@ class Fetch(Protocol):
 
 
 class Fetcher:
-    """Implements `Fetch` on urllib3.
+    """A `Fetch` implemented with urllib3.
 
     Times in seconds, `max_bytes` counted after decompression. Thread-safe.
     """
@@ -104,7 +104,7 @@ class Fetcher:
     def __call__(
         self, url: str, *, etag: str | None = None, last_modified: str | None = None
     ) -> Fetched:
-        """Fetch `url`; a 304 is only believed if the request was conditional."""
+        """Fetch `url`; a status 304 is accepted only if the request was conditional."""
         headers = dict(self._headers)
         if etag:
             headers["If-None-Match"] = etag
@@ -212,7 +212,7 @@ class Fetcher:
         )
 
     def _refuse(self, url: str, response: Any, retry_after: int | None) -> NoReturn:
-        """Raise `FeedUnavailable` for an error status, with the cause that its page names."""
+        """Raise `FeedUnavailable` for an error status, with the cause that the error page names."""
         status = response.status
         page = b""
         with suppress(HTTPError, OSError, ValueError):
@@ -227,7 +227,7 @@ class Fetcher:
         )
 
     def _read_body(self, url: str, response: Any, deadline: Deadline) -> bytes:
-        """Return the whole decoded body.
+        """Return the whole decoded body of a response.
 
         Raises `FeedUnavailable` for a part of it, which would look as if the other entries had
         vanished; urllib3 raises if the length is not the announced one.
@@ -257,7 +257,7 @@ class Fetcher:
 
 
 def _get_cookies(url: str) -> dict[str, str]:
-    """Return the cookie that declines YouTube's question for consent.
+    """Return the cookie that declines YouTube's request for consent.
 
     YouTube answers strangers in Europe with that question instead of a channel's page.
     """
@@ -266,14 +266,14 @@ def _get_cookies(url: str) -> dict[str, str]:
 
 
 def _is_gzip_complete(response: Any) -> bool:
-    """Tell whether the decompressor saw the end of its stream; zlib accepts one that is cut."""
+    """Tell whether a gzip stream was read to its end; zlib accepts truncated ones."""
     decoder = getattr(response, "_decoder", None)
     inner = getattr(decoder, "_obj", None)
     return inner is None or bool(getattr(inner, "eof", True))
 
 
 def _keep_printable(text: str) -> str:
-    """Return `text` without what no header may hold (NUL, control characters)."""
+    """Return `text` without characters that no header may contain (NUL, control characters)."""
     return "".join(letter for letter in text if letter.isprintable())
 
 
@@ -290,7 +290,7 @@ def _read_max_age(cache_control: str) -> int | None:
 
 
 def _read_retry_after(value: str | None) -> int | None:
-    """Return the seconds to wait (RFC 9110 section 10.2.3), a day at most; None if unreadable."""
+    """Return the seconds in Retry-After (RFC 9110 section 10.2.3), a day at most, or None."""
     value = (value or "").strip()
     if value.isdecimal():
         return min(int(value[:9]), RETRY_AT_MOST)

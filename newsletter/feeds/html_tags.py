@@ -1,4 +1,4 @@
-"""Find single tags in a web page.
+"""Find single tags in a web page without parsing the page.
 
 Not a parser: those of the standard library stumble over pages made to trip them and take quadratic
 time over what never ends. Pure.

@@ -1,4 +1,4 @@
-"""Find the hub that a feed names (W3C WebSub section 4). Pure."""
+"""Find the WebSub hub that a feed names (W3C WebSub section 4). Pure."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from newsletter.feeds.fetch import Fetched
 from newsletter.feeds.types import ParsedFeed
 
 ADDRESS_AT_MOST = 2000
-"""Characters of a hub's or topic's address, as many as their columns hold."""
+"""Characters of a hub's or topic's URL, as many as the database columns hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A hub, and the address under which it knows the feed (its topic)."""
+    """A WebSub hub, and the URL under which it knows the feed (its topic)."""
 
     url: str
     topic: str
 
 
 def find_hub(fetched: Fetched, parsed: ParsedFeed) -> Hub | None:
-    """Return the hub that the answer's Link header or else the feed itself names, or None."""
+    """Return the hub in the response's Link header, else the one in the feed itself, or None."""
     links = _read_link_header(fetched.links)
     hub = links.get("hub") or parsed.hub
     topic = links.get("self") or parsed.self_link or fetched.url
@@ -38,7 +38,7 @@ def _is_web(address: str) -> bool:
 
 
 def _read_link_header(header: str) -> dict[str, str]:
-    """Return the first address of each relation in a Link header (RFC 8288)."""
+    """Return the first URL of each relation in a Link header (RFC 8288)."""
     addresses: dict[str, str] = {}
     for part in header.split("<")[1:]:
         address, _, parameters = part.partition(">")

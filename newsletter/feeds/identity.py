@@ -1,4 +1,4 @@
-"""Make the identity of an entry: its id, else its link, else its title and date.
+"""Compute the identity of an entry from its id, else its link, else its title and date.
 
 Pure.
 
@@ -23,7 +23,7 @@ IDENTITY_AT_MOST = 400
 
 
 def canonicalize_link(link: str) -> str:
-    """Return `link` without parts that tell no page from another; "" if it is not http(s)."""
+    """Return `link` without parts that do not distinguish pages; "" if it is not http(s)."""
     try:
         parts = urlsplit(link.strip())
         port = parts.port
@@ -43,7 +43,7 @@ def canonicalize_link(link: str) -> str:
 
 
 def make_identity(raw_id: str, link: str, title: str, published: datetime | None) -> str:
-    """Return the stable identity of an entry within its feed, at most 400 characters."""
+    """Return the stable identity of an entry within its feed, of at most 400 characters."""
     raw_id = raw_id.strip()
     name = canonicalize_link(raw_id) or raw_id or canonicalize_link(link)
     if not name:

@@ -1,4 +1,4 @@
-"""Parse strangers' feeds in a separate process, so that hostile ones cost this one only waiting.
+"""Parse untrusted feeds in a separate process, so that hostile ones can only cause waiting.
 
 One parser process serves all threads of this process, one feed at a time (reader_process.py). It is
 replaced after a limit was hit or `FEEDS` feeds, ended after `IDLE` seconds without any, and ends by
@@ -38,9 +38,11 @@ class Limits:
 
 
 FULL = Limits(20, 35.0)
-"""The heaviest feed of 10 MB that a blog could have takes about half of this processor time."""
+"""Limits for a slow feed: the heaviest of 10 MB that a blog could have takes about half of this
+processor time."""
 QUICK = Limits(1, 5.0)
-"""Almost every feed is parsed within milliseconds; one that is not can wait for the others."""
+"""Limits for the first try of a feed: almost every feed is parsed within milliseconds, and any
+other can wait."""
 FEEDS = 500
 """Feeds that one process parses before it is replaced, so that what parsers leave in memory does
 not add up."""
@@ -60,7 +62,7 @@ _PROGRAM = (
     "from newsletter.feeds.reader_process import main; main()"
 )
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
-"""The environment variables that the process inherits: never keys and passwords."""
+"""Environment variables that the parser process inherits: never keys and passwords."""
 _ENTRY = [field.name for field in fields(ParsedEntry)]
 
 
@@ -69,11 +71,11 @@ class TakesLong(NotAFeed):
 
 
 class _OutOfMemory(Exception):
-    """The process hit its memory limit, or was killed for a reason that we do not know."""
+    """The parser process hit its memory limit, or was killed for an unknown reason."""
 
 
 class _NotStarted(Exception):
-    """The process ended, or was too slow, before it could read its first feed."""
+    """The parser process ended, or was too slow, before it could read its first feed."""
 
 
 class _Process:
@@ -93,7 +95,7 @@ class _Process:
         )
 
     def read(self, body: bytes, url: str, content_type: str, limits: Limits) -> ParsedFeed:
-        """Have one feed parsed.
+        """Parse one feed in the process.
 
         Raises `NotAFeed`, `FeedError` (also where it did not start), `_OutOfMemory`.
         """
@@ -155,7 +157,7 @@ class _Process:
             raise _NotStarted
 
     def _read_line(self) -> Any:
-        """Read a line of an answer.
+        """Read a line of the process's answer.
 
         Raises `EOFError` if the process has ended.
         """
@@ -178,7 +180,7 @@ class _Process:
 
     @property
     def spent(self) -> bool:
-        """Tell whether this process should parse no more feeds."""
+        """Tell whether the process should be replaced before it parses more feeds."""
         return self.feeds >= FEEDS or self._process.poll() is not None
 
     def _give_up(self) -> None:
@@ -186,7 +188,7 @@ class _Process:
         self._process.kill()
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever it is doing."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -196,7 +198,7 @@ class _Process:
 
 
 class FeedReader:
-    """Parse feeds in one process at a time, started when it is needed.
+    """A parser of feeds in one separate process at a time, which is started when needed.
 
     Thread-safe.
     """
@@ -243,7 +245,7 @@ class FeedReader:
         return self._process
 
     def _end_idle(self, process: _Process) -> None:
-        """End `process` once it has parsed nothing for a while."""
+        """End `process` once it has not parsed a feed for a while."""
         while process is self._process:
             time.sleep(max(0.05, process.used_at + IDLE - time.monotonic()))
             with self._lock:
@@ -252,7 +254,7 @@ class FeedReader:
                     self._process = None
 
     def close(self) -> None:
-        """End the process; the next feed starts another."""
+        """End the parser process; the next feed starts another."""
         process = self._process
         self._process = None
         if process is not None and self._owner == os.getpid():
@@ -278,7 +280,7 @@ def read_feed(
 
 
 def _unpack(body: bytes) -> bytes:
-    """Return the contents of a gzip file, cut where they are too large to be parsed.
+    """Return the content of a gzip file, cut where it would be too large to parse.
 
     Some servers serve such a file as it is.
     """

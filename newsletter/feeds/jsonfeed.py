@@ -26,12 +26,12 @@ HTML_AT_MOST = 400_000
 
 
 def is_json_feed(body: bytes) -> bool:
-    """Tell whether `body` begins as JSON does."""
+    """Tell whether `body` begins like a JSON object."""
     return body[:200].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"{")
 
 
 def parse_json_feed(body: bytes, *, url: str) -> ParsedFeed:
-    """Parse the feed in `body`.
+    """Parse the JSON feed in `body`.
 
     Raises `NotAFeed`.
     """

@@ -1,4 +1,4 @@
-"""Parse the bytes of a feed into entries, whatever the bytes are. Pure.
+"""Parse the bytes of a feed into entries, whatever the bytes contain. Pure.
 
 RSS, RDF and Atom are read by feedparser, JSON Feed by jsonfeed.py. HTML in entries is bounded here
 and cleaned where it is composed (html/sanitize.py).
@@ -116,7 +116,7 @@ def _parse_xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
 
 
 def _find_link(feed: Any, relation: str, url: str) -> str:
-    """Return the first address of a feed's links with this relation, or ""."""
+    """Return the URL of a feed's first link with this relation, or ""."""
     links = (link for link in feed.get("links") or [] if isinstance(link, dict))
     pages = (
         rebase_link(as_text(link.get("href")), url) for link in links if link.get("rel") == relation
@@ -125,7 +125,7 @@ def _find_link(feed: Any, relation: str, url: str) -> str:
 
 
 def _find_next_page(feed: Any, url: str) -> str:
-    """Return the address of a feed's next page (RFC 5005 section 3) on its own host, or ""."""
+    """Return the URL of a feed's next page (RFC 5005 section 3) if on the same host, or ""."""
     links = (
         link
         for link in feed.get("links") or []
@@ -138,14 +138,14 @@ def _find_next_page(feed: Any, url: str) -> str:
 
 
 def _find_site(feed: Any, url: str) -> str:
-    """Return the address of the site a feed belongs to, or ""."""
+    """Return the URL of the website that a feed belongs to, or ""."""
     return find_own_page(feed.get("links") or [], url) or rebase_link(
         as_text(feed.get("link")), url
     )
 
 
 def _find_base(feed: Any, url: str) -> str:
-    """Return the base of relative links without an xml:base: the feed's own address.
+    """Return the base URL of relative links without an xml:base: the feed's own URL.
 
     If that is not on its site (a file, a proxy), return the address it gives for itself, else its
     site.
@@ -165,7 +165,7 @@ def _find_host(url: str) -> str:
 
 
 def _make_location(url: str) -> str:
-    """Return a made-up address that feedparser is told the feed came from.
+    """Return a made-up URL that feedparser is given as the feed's location.
 
     Addresses that begin with it are known to be relative, and empty ones are told from those that
     name the feed.
@@ -239,7 +239,7 @@ def _parse_entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
 
 
 def _separate_identities(feed: ParsedFeed) -> ParsedFeed:
-    """Give different entries that share an id or a link identities of their own.
+    """Give entries that differ but share an id or a link identities of their own.
 
     None of them keeps the shared identity, so that no identity depends on an entry's place. Twins
     keep one identity; the first of them is stored.

@@ -1,4 +1,4 @@
-"""Post to an address that somebody chose, with the guard of the feeds.
+"""Send POST requests to URLs that others chose, with the guard against private networks.
 
 No redirect is followed: it would be a second address, and receivers do not need one. Of the answer
 little is read, and for a short time.
@@ -21,12 +21,12 @@ from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools, require
 from newsletter.feeds.tls import build_tls_context
 
 ANSWER_AT_MOST = 4096
-"""Bytes of an answer that are read; nothing is done with them."""
+"""Bytes of a response that are read, and not used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The answer to a post: its status, 0 where there was none, and then why in words."""
+    """The result of a POST request: its status, or 0 with the reason in words."""
 
     status: int
     why: str = ""
@@ -34,13 +34,13 @@ class Posted:
 
 
 class PostMessage(Protocol):
-    """Posts bytes to an address; never raises."""
+    """A function that posts bytes to a URL and never raises."""
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted: ...
 
 
 class Poster:
-    """Implements `PostMessage` on urllib3. Times in seconds. Thread-safe.
+    """A `PostMessage` implemented with urllib3. Times in seconds. Thread-safe.
 
     `for_strangers`: the addresses are no author's, so that only usual ones are asked.
     """
@@ -67,7 +67,7 @@ class Poster:
         self._connect = connect
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
-        """Post `body`, and return the status of the answer."""
+        """Post `body` to `url`, and return the status of the response."""
         try:
             if self._for_strangers:
                 require_usual(url, any_port=self._allow_private)

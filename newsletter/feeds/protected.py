@@ -10,7 +10,7 @@ import re
 from newsletter.i18n import Text
 
 PROTECTED = Text("password-protected on its blog: its text is not in the feed")
-"""Why such a post is held."""
+"""The reason for holding a password-protected post."""
 
 _FORM = re.compile(r"post-password-form|action=postpass|\bname=[\"']?post_password\b", re.I)
 _TITLES = (
@@ -38,17 +38,14 @@ _TITLES = (
     "受保护:",
     "비밀글:",
 )
-"""How WordPress begins the title of such a post, in the languages of most blogs ("Protected: %s").
-"""
+"""Beginnings of titles of such posts in WordPress's most common languages ("Protected: %s")."""
 WORDS = 30
-"""Words.
-
-A feed of excerpts says in one sentence that there is none.
-"""
+"""Words of a feed's excerpt up to which it counts as WordPress's sentence that there is no
+excerpt."""
 
 
 def is_protected(title: str, content: str, summary: str) -> bool:
-    """Tell whether a post, as its feed has it, is hidden behind a password."""
+    """Tell whether a feed's entry is a post that is hidden behind a password."""
     if _FORM.search(content) or _FORM.search(summary):
         return True
     text = content or summary

@@ -1,4 +1,4 @@
-"""Run the process in which strangers' feeds are parsed: read requests, write answers.
+"""Run the process in which untrusted feeds are parsed: read requests, write answers.
 
 Started and watched by isolated.py. It limits its own memory, and its processor time for each feed;
 when a limit is hit it ends or is killed, and the feed's next turn is in another process. It has no
@@ -23,8 +23,8 @@ from newsletter.feeds.parse import parse_feed
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 
 MEMORY = 185_000_000
-"""Bytes of data of this process: with the some 90 MB of the process that waits for it, a small
-server can bear it."""
+"""Bytes of data that this process may use: with about 90 MB of the process that waits for it, a
+small server can bear it."""
 _HEAD = [field.name for field in fields(ParsedFeed) if field.name != "entries"]
 _ENTRY = [field.name for field in fields(ParsedEntry)]
 
@@ -77,7 +77,7 @@ def _write(answers: BinaryIO, value: Any) -> None:
 
 
 def _limit_memory() -> None:
-    """Limit this process's memory, and leave no image of it behind where it is killed."""
+    """Limit this process's memory, and prevent a core dump if it is killed."""
     try:
         import resource
     except ImportError:  # no Unix: only time is limited, from outside
@@ -87,7 +87,7 @@ def _limit_memory() -> None:
 
 
 def _limit_time(seconds: int) -> None:
-    """Give the next feed `seconds` of processor time; the system ends the process after them."""
+    """Limit the processor time for the next feed to `seconds`; the system then ends the process."""
     try:
         import resource
     except ImportError:

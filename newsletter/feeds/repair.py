@@ -1,4 +1,4 @@
-"""Repair the bytes of a feed that a parser would stumble over.
+"""Repair the bytes of a feed that a parser would fail on.
 
 Pure.
 
@@ -25,7 +25,7 @@ _HALF = re.compile(
     rb"|0*5(?:529[6-9]|5[3-9]\d\d|6\d{3}|7[0-2]\d\d|73[0-3]\d|734[0-3]));",
     re.I,
 )
-"""Half a letter (a surrogate), on which feedparser stumbles wherever it stands."""
+"""Pattern of a reference to half a character (a surrogate), on which feedparser fails anywhere."""
 _SHIFTS = re.compile(rb"\x1b[$(]")
 _MARK = b"\xef\xbb\xbf"
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^<>]{0,400}?\?>", re.I)
@@ -46,7 +46,7 @@ _REFERS = re.compile(
 _EMPTY_REFERENCE = re.compile(
     rb"""\s(?:href|src|url|(?:rdf:)?resource)\s*+=\s*+(?:"\s*+"|'\s*+')""", re.I
 )
-"""An empty reference, which a parser would complete to the address of the feed itself."""
+"""Pattern of an empty URL attribute, which a parser would resolve to the URL of the feed itself."""
 _PLAIN = frozenset((b"amp", b"lt", b"gt", b"quot", b"apos"))
 
 
@@ -61,7 +61,7 @@ def trim(body: bytes) -> bytes:
 
 
 def separate_declaration(body: bytes) -> bytes:
-    """Return `body` with its XML declaration in a line of its own, and without a broken one.
+    """Return `body` with its XML declaration on its own line, or without a broken one.
 
     feedparser looks for the encoding in the whole first line, with an expression that takes hours
     over a line with many parts that seem to name it.
@@ -75,7 +75,7 @@ def separate_declaration(body: bytes) -> bytes:
 
 
 def has_root(body: bytes) -> bool:
-    """Tell whether anything in `body` begins a feed.
+    """Tell whether `body` contains an element with which a feed begins.
 
     Wide character sets are taken at their word.
     """
@@ -83,7 +83,7 @@ def has_root(body: bytes) -> bool:
 
 
 def is_too_deep(body: bytes) -> bool:
-    """Tell whether elements are nested as no feed nests them."""
+    """Tell whether elements are nested deeper than in any real feed."""
     depth = 0
     for match in _iterate_tags(body):
         if match["rest"].endswith(b"/") or match["name"] in _TEXT_TAGS:
@@ -99,7 +99,7 @@ def _iterate_tags(body: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def repair(body: bytes) -> bytes:
-    """Return `body` repaired, with at most `ENTRIES_AT_MOST` entries.
+    """Return `body` repaired, with its first `ENTRIES_AT_MOST` entries.
 
     Entries that stood inside one another stand side by side (E09). References are those that XML
     knows. Empty links, which would hide that an id is a link, and empty attributes that refer to
@@ -123,7 +123,7 @@ def repair(body: bytes) -> bytes:
 
 
 def _repair_references(body: bytes) -> bytes:
-    """Replace HTML's references and bare ampersands by XML's references (F10).
+    """Replace HTML entities and bare ampersands by references that XML allows (F10).
 
     The strict parser drops the first without a word where a document type is named, and the lenient
     one makes a reference of the second.
@@ -152,7 +152,7 @@ def _repair_reference(match: re.Match[bytes], declared: frozenset[bytes]) -> byt
 
 
 def _unnest_entries(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
-    """Move each entry that stands inside another behind it."""
+    """Move each entry that is nested in another one behind it."""
     out: list[bytes] = []
     open_: list[list[bytes]] = []
     behind: list[bytes] = []
@@ -175,6 +175,6 @@ def _unnest_entries(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
 
 
 def _truncate(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
-    """Return `body` without the entries after the last that is read."""
+    """Return `body` without the entries beyond the maximum number that is read."""
     ends = [match.end() for match in marks if match["close"]]
     return body[: ends[ENTRIES_AT_MOST - 1]] + body[ends[-1] :]

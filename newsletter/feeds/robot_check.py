@@ -1,4 +1,4 @@
-"""Recognise the robot checks that firewalls put before a site, by their headers and pages. Pure.
+"""Detect robot checks that firewalls put in front of a site, by header and content. Pure.
 
 A feed behind such a check cannot be read by any program, and only whoever runs the site can change
 that.
@@ -16,7 +16,7 @@ _HEADERS = (
     ("x-datadome", "", "DataDome"),
     ("x-sucuri-block", "", "Sucuri"),
 )
-"""A header that only an answer of a robot check carries, and what its value contains."""
+"""Headers that only a robot check sends, part of their value, and the firewall's name."""
 
 _PAGES = (
     (b"/.well-known/sgcaptcha/", "SiteGround"),
@@ -41,21 +41,19 @@ _PAGES = (
     (b"verify you are human", "a firewall"),
     (b"enable javascript and cookies to continue", "a firewall"),
 )
-"""What such pages contain, in small letters."""
+"""Texts in pages of robot checks, in lower case, and the firewall's name."""
 
 _REFUSALS = frozenset({202, 403, 405, 406, 415, 429, 468, 503})
-"""The statuses with which robot checks answer where they do not answer 200."""
+"""Statuses, other than 200, that robot checks answer with."""
 _CAPTCHAS = (b"g-recaptcha", b"h-captcha", b"cf-turnstile", b"captcha")
-"""Marks of a page, sent with a refusal, that asks its visitor to prove that they are human."""
+"""Texts in an error page that asks its visitor to prove that they are human."""
 SMALL = 8_000
-"""Bytes.
-
-A page that came with status 200 is a check only if it is short: blogs write about robot checks too.
-"""
+"""Bytes up to which a page with status 200 can be a robot check: longer ones may be posts about
+robot checks."""
 
 
 def detect_robot_check(status: int, headers: Mapping[str, str], page: bytes) -> str:
-    """Return the firewall before a site by an answer and the beginning of its page, or ""."""
+    """Return the firewall that answered in place of a site, by headers and page, or ""."""
     lowered = {name.lower(): value.lower() for name, value in headers.items()}
     refused = status in _REFUSALS
     for name, value, vendor in _HEADERS:

@@ -1,4 +1,4 @@
-"""Keep requests to addresses that strangers chose away from private networks.
+"""Prevent requests to URLs that strangers chose from reaching private networks.
 
 For every connection, every address that its host resolves to is checked, and the checked address
 is connected to.
@@ -54,9 +54,8 @@ _NOT_PUBLIC = [
         "3fff::/20",
     )
 ]
-"""Networks of IANA's special-purpose registries (RFC 6890 and later) that lie inside the public
-address space. Python's `is_global` depends on its version and lets some of them pass.
-"""
+"""Networks in IANA's special-purpose registries (RFC 6890 and later) inside the public address
+space. Python's `is_global` depends on its version and lets some of them pass."""
 _GLOBAL_UNICAST = ip_network("2000::/3")
 """The only IPv6 space from which addresses are assigned on the public internet (RFC 4291 section
 2.4).
@@ -64,13 +63,12 @@ _GLOBAL_UNICAST = ip_network("2000::/3")
 
 Resolve = Callable[..., list[tuple[Any, ...]]]
 Connect = Callable[..., socket.socket]
-"""What asks the DNS (`socket.getaddrinfo`), and what opens a connection
-(`socket.create_connection`).
-"""
+"""A function that opens a connection (`socket.create_connection`); `Resolve` is one that queries
+the DNS (`socket.getaddrinfo`)."""
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an IP address is one that anybody on the internet could reach."""
+    """Tell whether an IP address can be reached from the public internet."""
     ip = ip_address(address.split("%")[0])
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
@@ -84,7 +82,7 @@ def is_public(address: str) -> bool:
 
 
 def require_usual(url: str, *, any_port: bool) -> None:
-    """Refuse addresses of strangers that we never ask: other schemes, passwords, unusual ports.
+    """Refuse a stranger's URL with an unusual scheme, a password, or an unusual port.
 
     Raises `FeedForbidden`.
     """
@@ -102,11 +100,11 @@ def require_usual(url: str, *, any_port: bool) -> None:
 
 
 class PrivateAddress(OSError):
-    """A name that leads where we do not go."""
+    """A host name that resolves to a private address."""
 
 
 class _GuardedConnection:
-    """Mixin for urllib3's connections that checks every address its host resolves to.
+    """Mixin for urllib3 connections that checks every IP address of a host.
 
     It resolves the host once and connects to the first of two addresses that answers.
     """
@@ -138,7 +136,7 @@ class _GuardedConnection:
         raise failure
 
     def _resolve_addresses(self) -> list[str]:
-        """Resolve the host in a thread that can be abandoned; the resolver knows no deadline."""
+        """Resolve the host in a thread that can be abandoned, as resolvers have no deadline."""
         host = self._dns_host.strip("[]")
         answer = run_in_thread(self.resolve, host, self.port, 0, socket.SOCK_STREAM)
         try:
@@ -159,7 +157,7 @@ def build_guarded_pools(
     connect: Connect,
     allow_private: bool,
 ) -> urllib3.PoolManager:
-    """Build a manager whose connections are guarded, and watched by `deadline`."""
+    """Build a urllib3 manager with guarded connections, which `deadline` watches."""
     guard = {
         "resolve": staticmethod(resolve),
         "connect_to": staticmethod(connect),

@@ -1,4 +1,4 @@
-"""Build the TLS context of requests to addresses that a stranger chose."""
+"""Build the TLS context for requests to URLs that a stranger chose."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 @cache
 def build_tls_context(ca_certs: str | None) -> ssl.SSLContext:
-    """Return the context that verifies servers by a file of certificates, or by the machine's.
+    """Return a context that verifies servers by a certificate file, or by the system's store.
 
     It is the process's own: to read the machine's certificates costs more than a poll.
     """

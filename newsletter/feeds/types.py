@@ -11,7 +11,7 @@ BODY_AT_MOST = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class ParsedEntry:
-    """An entry as the feed has it now.
+    """A parsed entry of a feed.
 
     `identity` and `link_key` are what it is known by; `link` is absolute http(s) or ""; `title` is
     plain text; both `_html` are as the publisher wrote them, not yet cleaned; `published` is UTC;
@@ -37,7 +37,7 @@ class ParsedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
-    """A feed: its entries in its own order.
+    """A parsed feed, with its entries in the feed's order.
 
     `link` is the site it belongs to, or ""; `generator` is the program that it says made it;
     `hub` and `self_link` are the hub that it names and its own address there, or "";

@@ -1,4 +1,4 @@
-"""Find YouTube's feeds, and read its pages of channels and videos.
+"""Find YouTube's feeds, and parse its pages of channels and videos.
 
 Pure.
 
@@ -33,7 +33,7 @@ _IN_PAGE = [
 
 @dataclass(frozen=True, slots=True)
 class VideoPage:
-    """The kind of a video, as its page says it.
+    """The properties of a video that its page states.
 
     `live` means that it is or was a live stream, `upcoming` that it is not public yet.
     """
@@ -44,7 +44,7 @@ class VideoPage:
 
 
 def is_youtube(url: str) -> bool:
-    """Tell whether an address is one of YouTube's."""
+    """Tell whether a URL belongs to YouTube."""
     try:
         host = (urlsplit(url).hostname or "").lower()
     except ValueError:
@@ -55,7 +55,7 @@ def is_youtube(url: str) -> bool:
 
 
 def find_feed_url(url: str) -> str:
-    """Return the feed of a channel or playlist whose address names its id, or ""."""
+    """Return the feed URL of a channel or playlist whose URL contains its id, or ""."""
     if not is_youtube(url):
         return ""
     parts = urlsplit(url)
@@ -66,13 +66,13 @@ def find_feed_url(url: str) -> str:
 
 
 def find_feed_in_page(page: str) -> str:
-    """Return the feed of the channel that a page of YouTube's belongs to, or ""."""
+    """Return the feed URL of the channel that a YouTube page belongs to, or ""."""
     match = next((match for pattern in _IN_PAGE if (match := pattern.search(page))), None)
     return f"{FEED}?channel_id={match[1]}" if match else ""
 
 
 def narrow_feed(feed_url: str, leaves_out: Collection[str]) -> str:
-    """Return the feed to fetch, which holds only long videos if nothing else is taken.
+    """Return the feed URL to fetch: one with long videos only, if the others are left out.
 
     YouTube has such a playlist (UULF…) for each channel, without Shorts and live streams.
     """
@@ -87,7 +87,7 @@ def narrow_feed(feed_url: str, leaves_out: Collection[str]) -> str:
 
 
 def read_video_page(page: str) -> VideoPage:
-    """Return what the page of a video says of it; nothing from any other page."""
+    """Return the properties of a video stated on its page; none for any other page."""
     live = '"isLiveContent":true' in page
     upcoming = '"isUpcoming":true' in page
     return VideoPage(
@@ -98,6 +98,6 @@ def read_video_page(page: str) -> VideoPage:
 
 
 def find_left_out_kind(link: str, video: VideoPage, leaves_out: Collection[str]) -> str:
-    """Return the kind in `leaves_out` that a video is of, or ""."""
+    """Return the kind of a video if it is one of `leaves_out`, else ""."""
     kinds = {"shorts": "/shorts/" in link, "live": video.live, "premieres": video.premiere}
     return next((kind for kind in KINDS if kind in leaves_out and kinds[kind]), "")
