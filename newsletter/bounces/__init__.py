@@ -1,4 +1,4 @@
-"""Parse returned mail: bytes in, a result for each recipient out.
+"""Parse returned mail (bounces, complaints, replies) into a result for each recipient.
 
 Pure; knows no database.
 

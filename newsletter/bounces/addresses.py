@@ -1,4 +1,4 @@
-"""Parse the e-mail addresses in reports.
+"""Parse the e-mail addresses in bounce reports.
 
 Pure.
 """
@@ -8,19 +8,20 @@ from __future__ import annotations
 import re
 
 ADDRESS_AT_MOST = 320
-"""Characters: 64 before the @, 255 behind it (RFC 5321 section 4.5.3.1)."""
+"""Characters of an address: 64 before the @, 255 after it (RFC 5321 section 4.5.3.1)."""
 
 _LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
 _DOMAIN = r"(?:[\w-]{1,63}\.){1,10}[\w-]{1,63}"
 ADDRESS = re.compile(rf"(?<![\w.+=/@-])({_LOCAL}|\"[^\"\\\r\n@]{{1,62}}\")@({_DOMAIN})(?![\w@])")
-"""An address anywhere in a text.
+"""Pattern of an e-mail address anywhere in a text.
 
 Letters beyond ASCII are allowed (RFC 6531).
 """
 
 _ODD = re.compile(rf"[^\s<>;,@]{{1,64}}@(?:{_DOMAIN}|[\w-]{{1,63}}|\[[\w.:]{{3,60}}\])")
-"""An address before whose @ stands anything (an emoji, RFC 6531), or whose host has no domain, or
-is an address literal (RFC 5321 section 4.1.3): only in a field."""
+"""Pattern of an address that is accepted only in a report's field: one with any characters (an
+emoji, RFC 6531) before the @, with a host name without a domain, or with an address literal (RFC
+5321 section 4.1.3)."""
 
 _X400 = re.compile(r"^(?:smtp|rfc-?822)=", re.I)
 _QUOTES = "'\""
@@ -34,7 +35,7 @@ _OURS = re.compile(
 
 
 def read_field(value: str) -> str:
-    """Read the address of a report field such as Final-Recipient, "" where it holds none.
+    """Return the address in a report field such as Final-Recipient, or "".
 
     The type before the semicolon (RFC 3464 section 2.1.2) may be missing; comments and angle
     brackets go; xtext (RFC 3461 section 4) and its UTF-8 form (RFC 6533 section 3) are decoded.
@@ -54,24 +55,24 @@ def _read_odd(address: str) -> str:
 
 
 def find_address(text: str) -> str:
-    """Extract the address from a text that consists of little else, "" if there is none."""
+    """Return the first address in a short text, or ""."""
     match = ADDRESS.search(text.replace("&lt;", "<").replace("&gt;", ">"))
     return normalize_address(match[0]) if match else ""
 
 
 def normalize_address(address: str) -> str:
-    """Normalise an address for comparing: without quotes, with the domain in lower case."""
+    """Normalise an address for comparison: without quotes, with the domain in lower case."""
     local, _, domain = _X400.sub("", address.strip(" <>()")).rpartition("@")
     return f"{local.strip(_QUOTES)}@{domain.lower().rstrip('.')}"
 
 
 def find_addresses(text: str) -> list[str]:
-    """List the addresses in a text, each once, in their order."""
+    """List the addresses in a text, each once, in order."""
     return list(dict.fromkeys(normalize_address(match[0]) for match in ADDRESS.finditer(text)))
 
 
 def is_role(address: str) -> bool:
-    """Tell whether an address is a mail system's sender or contact address."""
+    """Tell whether an address belongs to a mail system or its support, such as postmaster@."""
     return bool(_OURS.match(address.rpartition("@")[0]))
 
 

@@ -1,4 +1,4 @@
-"""Parse complaints: the abuse reporting format (RFC 5965), and Microsoft's older format.
+"""Parse spam complaints: the abuse reporting format (RFC 5965), and Microsoft's older format.
 
 Pure.
 """
@@ -13,9 +13,8 @@ from newsletter.bounces.mime import Part
 from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
 COMPLAINTS = ("abuse", "fraud", "opt-out", "opt-out-list", "miscategorized", "other")
-"""Feedback types that are a recipient's own (RFC 5965 section 7.3). not-spam takes one back;
-auth-failure (RFC 6591), dmarc and virus come from machines.
-"""
+"""Feedback types that mean a recipient's complaint (RFC 5965 section 7.3); not-spam takes one back;
+auth-failure (RFC 6591), dmarc and virus come from machines."""
 
 _FIELD = re.compile(r"([A-Za-z][A-Za-z-]{1,40})[ \t]{0,8}:[ \t]{0,8}(.*)")
 _JMRP = re.compile(r"complaint about message from", re.I)
@@ -23,7 +22,7 @@ _REDACTED = re.compile(r"redacted|^\W|xxx|\*\*", re.I)
 
 
 def read_complaint(message: Part, evidence: ReportEvidence) -> list[BounceResult] | None:
-    """Parse a complaint; return None for any other message."""
+    """Parse a spam complaint; return None for any other message."""
     report = next(
         (part for part in message.walk() if part.content_type == "message/feedback-report"), None
     )
@@ -43,7 +42,7 @@ def read_complaint(message: Part, evidence: ReportEvidence) -> list[BounceResult
 
 
 def _read_old_form(message: Part, evidence: ReportEvidence) -> list[BounceResult] | None:
-    """Read a complaint of Microsoft's Junk Mail Reporting Program from before it used RFC 5965."""
+    """Parse a complaint in the format that Microsoft's JMRP used before RFC 5965."""
     headers = [
         value for part in message.walk() for value in part.get_all("x-hmxmroriginalrecipient")
     ]
@@ -58,7 +57,7 @@ def _read_old_form(message: Part, evidence: ReportEvidence) -> list[BounceResult
 
 
 def read_fields(text: str) -> dict[str, list[str]]:
-    """Read the fields of a report (RFC 5965 section 3), names in lower case."""
+    """Return the fields of a report (RFC 5965 section 3), with names in lower case."""
     fields: dict[str, list[str]] = {}
     last = ""
     for line in text.splitlines()[:2_000]:
@@ -71,13 +70,13 @@ def read_fields(text: str) -> dict[str, list[str]]:
 
 
 def read_plain(value: str) -> str:
-    """Read an address that was not redacted (RFC 6590), "" where it was."""
+    """Return an address that is not redacted (RFC 6590), or ""."""
     address = read_field(value)
     return "" if not address or _REDACTED.search(address.partition("@")[0]) else address
 
 
 def find_returned_recipients(message: Part) -> list[str]:
-    """List the recipients of the returned message."""
+    """Return the recipient of the returned message inside a report, as a list."""
     for part in message.walk():
         if part.depth == 0 or part.content_type == "message/feedback-report":
             continue
@@ -95,5 +94,5 @@ def find_returned_recipients(message: Part) -> list[str]:
 
 
 def read_header_text(text: str) -> list[tuple[str, str]]:
-    """Read header fields out of a text."""
+    """Return the header fields in a text."""
     return [(name, values[0]) for name, values in read_fields(text).items()]

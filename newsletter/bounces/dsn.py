@@ -17,7 +17,7 @@ from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 
 RECIPIENTS_AT_MOST = 200
-"""Recipients of one report that are read."""
+"""Recipients of one bounce report that are read."""
 
 _FIELD = re.compile(r"([A-Za-z][A-Za-z-]{2,40})[ \t]{0,8}:[ \t]{0,8}(.*)")
 _TYPE = re.compile(r"^\s{0,8}[A-Za-z-]{1,30}\s{0,4};\s{0,8}")
@@ -28,12 +28,12 @@ _STARTS = ("final-recipient", "original-recipient", "action")
 
 @dataclass(frozen=True, slots=True)
 class RecipientFields:
-    """The fields of one recipient (RFC 3464 section 2.3), names in lower case."""
+    """The fields of one recipient in a report (RFC 3464 section 2.3), names in lower case."""
 
     fields: dict[str, str]
 
     def get(self, name: str) -> str:
-        """Return a field, "" where it is missing."""
+        """Return a field, or "" if it is missing."""
         return self.fields.get(name, "")
 
     @property
@@ -43,18 +43,18 @@ class RecipientFields:
 
     @property
     def reason(self) -> str:
-        """The reply of the last server, without its type."""
+        """The reply of the last server, without the prefix for its type."""
         return _TYPE.sub("", self.get("diagnostic-code"))
 
 
 def find_status_part(message: Part) -> Part | None:
-    """Find the part that holds the report, not one inside the returned message."""
+    """Return the part with the delivery status, ignoring any inside the returned message."""
     parts = [part for part in message.walk() if part.content_type in STATUS_TYPES]
     return min(parts, key=lambda part: part.depth, default=None)
 
 
 def read_groups(text: str) -> tuple[dict[str, str], list[RecipientFields]]:
-    """Read the fields about the message and those about each recipient.
+    """Return the fields about the message and those about each recipient.
 
     Blank lines part them (RFC 3464 section 2.1); where a mail system lost these, a field that
     begins a recipient and was seen already begins the next one.
@@ -87,7 +87,7 @@ def read_groups(text: str) -> tuple[dict[str, str], list[RecipientFields]]:
 def read_dsn(
     groups: list[RecipientFields], notice: str, evidence: ReportEvidence
 ) -> list[BounceResult]:
-    """Judge each recipient of a report; `notice` is its text for people."""
+    """Return the result for each recipient of a report; `notice` is its human-readable text."""
     return [_judge_group(group, notice, evidence) for group in groups]
 
 

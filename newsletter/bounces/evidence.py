@@ -15,7 +15,7 @@ from newsletter.bounces.mime import Part
 from newsletter.bounces.types import ReportEvidence
 
 KEPT_AT_MOST = 20
-"""Values of each kind that are kept."""
+"""Values of each kind of evidence that are kept."""
 
 _MESSAGE_ID = re.compile(r"message-id\s{0,8}:\s{0,8}<([^<>\s]{3,250})>", re.I)
 _ANGLE = re.compile(r"<([^<>\s]{3,250})>")
@@ -36,7 +36,7 @@ _SENT_TO = (
 
 
 def collect_evidence(message: Part) -> ReportEvidence:
-    """Collect the evidence in a report and everything quoted in it."""
+    """Collect the evidence in a report and in everything that it quotes."""
     outer = message.get("message-id").strip("<> ")
     message_ids: list[str] = []
     envelope_ids: list[str] = []

@@ -11,7 +11,7 @@ from newsletter.addresses import mask_addresses
 from newsletter.bounces.mime import Part, parse_message
 
 KEPT_AT_MOST = 64 * 1024
-"""The most bytes of the text."""
+"""Maximum bytes of the text that is kept of a report."""
 
 _READABLE = ("text/", "message/", "multipart/")
 

@@ -1,4 +1,4 @@
-"""Classify the reasons of bounces, with the rules for SMTP replies.
+"""Classify the reasons of bounces by the rules for SMTP replies.
 
 Pure.
 """
@@ -36,14 +36,15 @@ CLASSES: dict[Cause, BounceClass] = {
 }
 
 TEXT_AT_MOST = 4_000
-"""Characters of a notice that are judged."""
+"""Characters of a bounce's text that are read."""
 
 REASON_AT_MOST = 300
-"""Characters of a reason that are kept."""
+"""Characters of a bounce's reason that are kept."""
 
 _CODE = re.compile(r"(?<![\w.:=\[-])([45]\d\d)(?=[ -]|$)")
 _IRONPORT = re.compile(r"[45]\.[\dx]\.\d - [\w ]{3,60}?(?=[45]\d\d-')")
-"""Cisco's gateways put "5.1.0 - Unknown address error" before whatever the last server said."""
+"""Pattern of the prefix that Cisco's gateways put before the last server's reply, such as "5.1.0 -
+Unknown address error"."""
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _NO_DOMAIN = re.compile(r"\bnxdomain\b|non-?existent ?domain|\bnull mx\b", re.I)
@@ -51,7 +52,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 class Judgement(NamedTuple):
-    """The meaning of a reason.
+    """The class and status of a bounce, judged by its reason.
 
     `known` tells whether anything in it gave a cause.
     """
@@ -98,24 +99,24 @@ def names_no_domain(text: str) -> bool:
 
 
 def choose_status(reported: str, spoken: str) -> str:
-    """Choose between the Status field and the status in the last server's reply."""
+    """Choose between a report's Status field and the status in the last server's reply."""
     if not spoken or (spoken.endswith(".0.0") and reported):
         return reported or spoken
     return spoken
 
 
 def find_code(text: str) -> int:
-    """Find the SMTP reply code in a reason, 0 where there is none."""
+    """Return the SMTP reply code in a bounce's reason, or 0."""
     match = _CODE.search(text[:TEXT_AT_MOST])
     return int(match[1]) if match else 0
 
 
 def find_status(text: str) -> str:
-    """Find an enhanced status (RFC 3463) in a text, "" where there is none."""
+    """Return the enhanced status code (RFC 3463) in a text, or ""."""
     match = _STATUS.search(text[:TEXT_AT_MOST])
     return match[1] if match else ""
 
 
 def join_lines(text: str) -> str:
-    """Join a stranger's text into one short line."""
+    """Join an untrusted text into one short line."""
     return " ".join(_CONTROL.sub(" ", text[:TEXT_AT_MOST]).split())[:REASON_AT_MOST]

@@ -22,22 +22,22 @@ from itertools import dropwhile
 from operator import not_
 
 BYTES_AT_MOST = 512 * 1024
-"""Bytes of a message that are looked at: a report stands before the message it returns."""
+"""Bytes of a message that are read: a report comes before the message it returns."""
 
 HEADER_LINES_AT_MOST = 500
-"""Lines of one header that are looked at; real ones have a hundred."""
+"""Lines of one header that are read; real ones have a hundred."""
 
 HEADER_GAP_AT_MOST = 30
-"""Lines after one that is no field in which the next known field of a header is looked for."""
+"""Lines after an invalid line of a header that are searched for its next known field."""
 
 PARTS_AT_MOST = 64
-"""Parts of a message that are looked at; the rest is text. Real reports have three or four."""
+"""Parts of a message that are parsed; the rest counts as text. Real reports have three or four."""
 
 DEPTH_AT_MOST = 8
-"""Levels of nesting that are looked at; deeper parts are text."""
+"""Levels of nesting that are parsed; deeper parts count as text."""
 
 TEXT_AT_MOST = 64 * 1024
-"""Characters of a part that are looked at."""
+"""Characters of a part that are read."""
 
 _ODD_CODECS = ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
@@ -48,7 +48,7 @@ _FIELD = re.compile(r"([!-9;-~]{1,80})[ \t]{0,8}:(.*)", re.S)
 
 @dataclass(slots=True)
 class Part:
-    """One part of a message.
+    """One MIME part of a message.
 
     `headers` keeps order and repetition, names in lower case.
     """
@@ -59,7 +59,7 @@ class Part:
     parts: list[Part] = field(default_factory=list)
 
     def get(self, name: str) -> str:
-        """Return the first header called `name`, decoded; "" where there is none."""
+        """Return the first header called `name`, decoded, or ""."""
         return next((decode_words(value) for key, value in self.headers if key == name), "")
 
     def get_all(self, name: str) -> list[str]:
@@ -67,7 +67,7 @@ class Part:
         return [decode_words(value) for key, value in self.headers if key == name]
 
     def param(self, name: str) -> str:
-        """Return a parameter of Content-Type (RFC 2045 section 5.1), "" where it is missing."""
+        """Return a parameter of Content-Type (RFC 2045 section 5.1), or ""."""
         raw = next((value for key, value in self.headers if key == "content-type"), "")
         message = Message()
         try:
@@ -84,13 +84,13 @@ class Part:
         return value if "/" in value else "text/plain"
 
     def walk(self) -> Iterator[Part]:
-        """Yield this part and all parts in it, outer before inner."""
+        """Yield this part and all parts in it, outer ones first."""
         yield self
         for part in self.parts:
             yield from part.walk()
 
     def text(self) -> str:
-        """Decode the content of this part; tags of HTML become spaces."""
+        """Return the decoded content of this part as text, with HTML tags replaced by spaces."""
         text = decode_text(self._decode_body(), self.param("charset"))[:TEXT_AT_MOST]
         return strip_tags(text) if self.content_type == "text/html" else text
 
@@ -111,7 +111,7 @@ def parse_message(data: bytes) -> Part:
 
 
 def split_lines(data: bytes) -> list[bytes]:
-    """Split a message into lines with any line ends."""
+    """Split a message into lines, whatever its line endings."""
     data = data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.split(b"\n")
 
@@ -157,7 +157,7 @@ def split_header(lines: list[bytes]) -> tuple[list[tuple[str, str]], list[bytes]
 
 
 def _has_more_fields(lines: list[bytes]) -> bool:
-    """Tell whether fields that every message has follow before the next blank line."""
+    """Tell whether a field that every message has follows before the next blank line."""
     for line in lines:
         if not line.strip():
             return False
@@ -180,7 +180,7 @@ def _decode_header_bytes(line: bytes) -> str:
 def _split_parts(
     body: list[bytes], boundary: bytes, room: list[int]
 ) -> tuple[list[bytes], list[list[bytes]]]:
-    """Cut a multipart body at its boundary (RFC 2046 section 5.1.1), the preamble first."""
+    """Split a multipart body at its boundary (RFC 2046 section 5.1.1) into preamble and parts."""
     opening = b"--" + boundary
     closing = opening + b"--"
     preamble: list[bytes] = []
@@ -203,7 +203,7 @@ def _split_parts(
 
 
 def decode_words(value: str) -> str:
-    """Decode encoded words (RFC 2047); leave a header as it is where that fails."""
+    """Decode encoded words (RFC 2047) in a header; return it unchanged if that fails."""
     if "=?" not in value:
         return value
     try:
@@ -217,7 +217,7 @@ def decode_words(value: str) -> str:
 
 
 def decode_base64(raw: bytes) -> bytes:
-    """Decode base64, as far as it goes."""
+    """Decode base64 leniently: ignore other characters, and an incomplete end."""
     letters = re.sub(rb"[^A-Za-z0-9+/]", b"", raw)
     complete = letters[: len(letters) // 4 * 4]
     incomplete = letters[len(complete) :]
@@ -230,7 +230,7 @@ def decode_base64(raw: bytes) -> bytes:
 
 
 def decode_text(raw: bytes, charset: str) -> str:
-    """Decode bytes in the charset they claim, else in UTF-8, else in Windows' Western one."""
+    """Decode bytes in the declared charset, else as UTF-8, else as Windows-1252."""
     for name in (charset.strip("\"' ").lower(), "utf-8", "cp1252"):
         try:
             if name and codecs.lookup(name).name not in _ODD_CODECS:
@@ -241,5 +241,5 @@ def decode_text(raw: bytes, charset: str) -> str:
 
 
 def strip_tags(text: str) -> str:
-    """Turn HTML into lines of text, well enough to find a reason in it."""
+    """Convert HTML to lines of text, just well enough to find the reason of a bounce."""
     return html.unescape(_TAG.sub(" ", _BREAK.sub("\n", text)))

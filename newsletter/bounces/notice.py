@@ -1,4 +1,4 @@
-"""Parse the text of a bounce for people: failed addresses and reasons.
+"""Parse the human-readable text of a bounce: failed addresses and reasons.
 
 Pure.
 
@@ -14,10 +14,10 @@ from newsletter.bounces.addresses import ADDRESS, find_address, find_addresses, 
 from newsletter.bounces.meaning import find_code
 
 LINES_AT_MOST = 400
-"""Lines of a notice that are looked at."""
+"""Lines of a bounce's text that are read."""
 
 LINES_BELOW = 8
-"""Lines below an address that can hold its reason."""
+"""Lines below an address that can contain the reason for its failure."""
 
 _CUT = re.compile(
     r"\s{0,8}(?:[-=_*>#]{2,80}.{0,40}(?:original|copy of|returned message|below|unsent|"
@@ -49,13 +49,15 @@ _BEHIND = re.compile(
     r"redirected) from:?\s{1,4}<?([^\s<>()]{3,320})",
     re.I,
 )
-"""Pattern of a forwarder's text about the mailed address, after the one it forwarded to."""
+"""Pattern of a forwarding server's note that names the original address after the one it forwarded
+to."""
 
 _VERDICT = re.compile(r"[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?<[^<>]{3,320}>\.\.\. ")
-"""Pattern of sendmail's verdict on an address in its transcript."""
+"""Pattern of sendmail's result for an address in a transcript."""
 
 _FAILED = "following addresses had"
-"""Where a newer sendmail lists who failed, and leads each to the address that was mailed."""
+"""Text before the list of failed addresses in newer sendmail bounces, which names original
+addresses."""
 
 _TO = re.compile(r"\s{0,8}[>|]?\s{0,8}(?:to|an|rcpt to)\s{0,4}:", re.I)
 _HEADER = re.compile(r"(?:message-id|subject|date)\s{0,4}:", re.I)
@@ -64,7 +66,7 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 def cut_original(text: str) -> str:
-    """Return the text before the returned message."""
+    """Return the text of a bounce before the returned message."""
     lines = text.splitlines()[:LINES_AT_MOST]
     for number, line in enumerate(lines):
         if number > 1 and _CUT.match(line[:300]):
@@ -73,7 +75,7 @@ def cut_original(text: str) -> str:
 
 
 def find_quoted_recipients(text: str) -> list[str]:
-    """List whom the message is for that stands behind a notice, in the same text."""
+    """Return the recipient of a returned message that is quoted in a bounce's text, as a list."""
     lines = text.splitlines()[:LINES_AT_MOST]
     cuts = (number for number, line in enumerate(lines) if number > 1 and _CUT.match(line[:300]))
     quoted = lines[next(cuts, len(lines)) :]
@@ -84,12 +86,12 @@ def find_quoted_recipients(text: str) -> list[str]:
 
 
 def measure_indent(line: str) -> int:
-    """Return how many blanks a line begins with."""
+    """Return the number of spaces at the start of a line."""
     return len(line) - len(line.lstrip())
 
 
 def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
-    """List the addresses a notice names as failed, without those in `not_these` and contacts.
+    """List the addresses that a bounce's text names as failed, except contacts and `not_these`.
 
     An address inside a server's words (where a forwarder sent it on) counts only where no other is
     named, and one in a quoted To header only where neither is.
@@ -137,7 +139,7 @@ def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
 
 
 def find_origin(notice: str, address: str) -> str:
-    """Find the mailed address that forwarded to `address`, "" if none is named."""
+    """Return the original address that was forwarded to `address`, or ""."""
     last: list[str] = []
     for line in notice.splitlines()[:LINES_AT_MOST]:
         behind = _BEHIND.search(line[:2_000])
@@ -149,13 +151,13 @@ def find_origin(notice: str, address: str) -> str:
 
 
 def _is_contact(line: str, address: str) -> bool:
-    """Tell whether a line gives an address to write to for help."""
+    """Tell whether a line names an address as one to contact for help."""
     before = line.partition(address)[0][-60:]
     return bool(_CONTACT.search(before))
 
 
 def find_reason(notice: str, address: str) -> str:
-    """Collect the lines of a notice that say why `address` failed; all of it where none does."""
+    """Return the lines of a bounce's text that say why `address` failed, or else all lines."""
     lines = notice.splitlines()[:LINES_AT_MOST]
     address_key = address.lower()
     reasons: list[str] = []
@@ -170,7 +172,7 @@ def find_reason(notice: str, address: str) -> str:
 
 
 def _read_below(lines: list[str], number: int, address_key: str) -> str:
-    """Join a line and those below it, up to the next address or the end of its words."""
+    """Join a line and those below it, up to the next address or the end of the reason."""
     first = lines[number]
     block = [first.strip()]
     has_words = bool(_WORD.search(first.lower().replace(address_key, "")))

@@ -71,11 +71,11 @@ _ASKS = re.compile(
     re.I,
 )
 OWN_LINES_AT_MOST = 30
-"""Lines of a reply that are its writer's own: a wish stands at its beginning."""
+"""Lines of a reply that are searched for a wish to unsubscribe, which comes at its beginning."""
 
 
 def asks_to_leave(message: Part) -> bool:
-    """Tell whether a reply asks to be unsubscribed, outside of quotations."""
+    """Tell whether a reply asks to be unsubscribed in its own words, before any quotation."""
     part = next(
         (
             part
@@ -94,7 +94,7 @@ def asks_to_leave(message: Part) -> bool:
 
 
 def read_other_mail(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
-    """Classify mail that is not a mail system's report."""
+    """Classify mail that is not a bounce report."""
     writer = find_address(message.get("from"))
     reason = join_lines(message.get("subject"))
     if is_receipt(message) or is_foreign_bulk(message):
@@ -109,12 +109,12 @@ def read_other_mail(message: Part, evidence: ReportEvidence) -> list[BounceResul
 
 
 def is_answer(message: Part) -> bool:
-    """Tell whether the subject is that of a reply."""
+    """Tell whether a message's subject begins like that of a reply."""
     return bool(_REPLY_SUBJECT.match(message.get("subject")))
 
 
 def is_receipt(message: Part) -> bool:
-    """Tell whether a message is a receipt (RFC 8098)."""
+    """Tell whether a message is a read receipt (RFC 8098)."""
     kinds = [part.content_type for part in message.walk()]
     return RECEIPT_TYPE in kinds or (
         message.param("report-type").lower() == "disposition-notification"
@@ -122,7 +122,7 @@ def is_receipt(message: Part) -> bool:
 
 
 def is_foreign_bulk(message: Part) -> bool:
-    """Tell whether a message is bulk mail, foreign or ours come back whole, or marked as spam."""
+    """Tell whether a message is marked as spam, or is bulk mail, even our own returned whole."""
     if message.get("x-spam-flag").strip().lower() == "yes":
         return True
     return bool(
@@ -147,7 +147,7 @@ def is_automatic(message: Part) -> bool:
 
 
 def is_unsubscribe(message: Part, evidence: ReportEvidence) -> bool:
-    """Tell whether a message is an unsubscribe by mail (RFC 2369 section 3.2)."""
+    """Tell whether a message is an unsubscribe request by mail (RFC 2369 section 3.2)."""
     if any(_UNSUBSCRIBE_TO.search(address) for address in evidence.sent_to):
         return True
     return bool(_UNSUBSCRIBE.match(message.get("subject")))

@@ -1,4 +1,4 @@
-"""Parse a returned message of any kind, and classify each recipient's result.
+"""Parse a returned message of any kind, and classify the result for each recipient.
 
 Pure.
 """
@@ -36,27 +36,27 @@ from newsletter.bounces.recognize import is_bounce, is_delay, is_success, read_n
 from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
 FLUFL_BYTES_AT_MOST = 32 * 1024
-"""Bytes of a message that flufl.bounce is given; a notice stands at the beginning."""
+"""Bytes of a message that flufl.bounce reads; a bounce's text is at the beginning."""
 
 FLUFL_LINES_AT_MOST = 400
-"""Lines that flufl.bounce is given: its detectors take a second for a hundred thousand lines."""
+"""Lines that flufl.bounce reads: its detectors take a second for a hundred thousand lines."""
 
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # a traceback for each odd header
 
 _REPLY = re.compile(r"(?<![\w.:-])[45]\d\d[ -][^\n\]]{3,300}")
-"""A server's reply anywhere in a line."""
+"""Pattern of a server's reply anywhere in a line."""
 
 _TO_ONESELF = re.compile(
     r"^<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?:|\bmail to <[^\s<>@]{1,64}@[^\s<>@]{1,255}>", re.M
 )
-"""Where a notice names who failed, though the report was sent to it, or reports come from it."""
+"""Pattern of the failed address in a bounce's text, for bounces sent to or from that address."""
 
 _REJECTED = re.compile(r"\b(?:was|been) (?:automatically )?(?:rejected|refused)\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A returned message: its own Message-ID, its results and its evidence.
+    """A parsed returned message: its own Message-ID, its results and its evidence.
 
     `results` is empty where it reports a failure that is not understood; `from_system` tells that a
     mail system wrote it, `asks_to_leave` that a person asks in a reply to be unsubscribed.
@@ -70,7 +70,7 @@ class Report:
 
 
 def read_bounce(data: bytes) -> list[BounceResult]:
-    """Return the results of a returned message, none if it is not understood.
+    """Return the results of a returned message, none if it cannot be interpreted.
 
     Takes any bytes. Looks at the first `mime.BYTES_AT_MOST` of them, in bounded time.
     """
@@ -78,7 +78,7 @@ def read_bounce(data: bytes) -> list[BounceResult]:
 
 
 def read_message(data: bytes) -> Report:
-    """Parse a returned message with its id and evidence, in bounded time."""
+    """Parse a returned message with its Message-ID and evidence, in bounded time."""
     message = parse_message(data)
     evidence = collect_evidence(message)
     results = _read_results(message, evidence, data)
@@ -110,7 +110,7 @@ def _read_results(message: Part, evidence: ReportEvidence, data: bytes) -> list[
 
 
 def _read_rejection(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
-    """Read a refusal that has the form of a receipt (RFC 5429 section 2.1.1).
+    """Parse a refusal that is sent as a read receipt (RFC 5429 section 2.1.1).
 
     A recipient's script or quota refused; an address is never dead by it.
     """
@@ -128,7 +128,7 @@ def _read_rejection(message: Part, evidence: ReportEvidence) -> list[BounceResul
 
 
 def _read_report(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
-    """Read a machine-readable report, also where it stands in plain text."""
+    """Parse a machine-readable report, even if it is in plain text."""
     part = find_status_part(message)
     if part is None and not is_bounce(message):
         return []
@@ -144,7 +144,7 @@ def _read_report(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
 
 
 def _find_fields(message: Part) -> str:
-    """Return the text of a report that lost its MIME structure, "" where there is none."""
+    """Return the fields of a report that lost its MIME structure as text, or ""."""
     for part in message.walk():
         if not part.parts and part.content_type in ("text/plain", "multipart/report"):
             text = part.text()
@@ -160,7 +160,7 @@ def _replace_recipient(result: BounceResult, recipient: str) -> BounceResult:
 
 
 def _read_plain(message: Part, evidence: ReportEvidence, data: bytes) -> list[BounceResult]:
-    """Read a bounce that was written for people."""
+    """Parse a bounce that has only human-readable text."""
     if not is_bounce(message):
         return []
     notice = read_notice(message)
@@ -175,7 +175,7 @@ def _read_plain(message: Part, evidence: ReportEvidence, data: bytes) -> list[Bo
 
 
 def _judge_notice(notice: str, address: str, evidence: ReportEvidence) -> BounceResult:
-    """Judge what a server said of the address, else its lines, else the notice by paragraphs."""
+    """Classify a failure by the server's reply for the address, else by the bounce's text."""
     reason = find_reason(notice, address)
     spoken = [
         words for line in notice.splitlines() if address in line for words in _list_replies(line)
@@ -190,17 +190,17 @@ def _judge_notice(notice: str, address: str, evidence: ReportEvidence) -> Bounce
 
 
 def _list_replies(text: str) -> list[str]:
-    """List the replies of servers that a text quotes."""
+    """List the servers' replies that a text quotes."""
     return _REPLY.findall(text[:20_000])[:5]
 
 
 def _split_paragraphs(notice: str) -> list[str]:
-    """Part a notice at its blank lines: what two of them say together is no reason."""
+    """Split a bounce's text at blank lines, so that unrelated sentences are not combined."""
     return [text for text in re.split(r"\n\s{0,80}\n", notice[:20_000]) if text.strip()][:40]
 
 
 def _guess_recipients(message: Part, notice: str, evidence: ReportEvidence) -> list[str]:
-    """List the failed recipients: by header, by the notice, by the original's recipients."""
+    """List failed recipients by header, by the bounce's text, or by the original's recipients."""
     header = find_addresses(" ".join(message.get_all("x-failed-recipients")))
     if header:
         return [find_origin(notice, address) or address for address in header]
@@ -221,7 +221,7 @@ def _guess_recipients(message: Part, notice: str, evidence: ReportEvidence) -> l
 
 
 def _ask_flufl(data: bytes, evidence: ReportEvidence) -> list[str]:
-    """Ask flufl.bounce, which knows the notices of many old mail systems."""
+    """List failed recipients found by flufl.bounce, which knows many old mail systems."""
     lines = [line[:500] for line in data[:FLUFL_BYTES_AT_MOST].splitlines()[:FLUFL_LINES_AT_MOST]]
     try:
         temporary, permanent = all_failures(message_from_bytes(b"\n".join(lines), policy=compat32))

@@ -49,7 +49,7 @@ _SERVER_WORDS = re.compile(
     r"(?<![\w.])#?[45]\d\d[ -]#?[45]\.\d{1,3}\.\d{1,3}(?!\d)|said:? {1,4}[45]\d\d[ -]|RCPT TO:",
     re.I,
 )
-"""What only a mail server writes, in whatever language the rest is."""
+"""Pattern of text that only mail servers write, whatever the language of the rest."""
 
 _BODY = re.compile(
     r"(?:could|can) ?not be delivered|couldn.t be delivered|qmail-send|unable to deliver|"
@@ -77,12 +77,12 @@ _STILL_TRYING = re.compile(
     r"not a permanent error",
     re.I,
 )
-"""What a mail system says that goes on, whatever else it quotes."""
+"""Pattern of phrases which say that a mail system goes on trying, whatever else it quotes."""
 
 _CONDITION = re.compile(
     r"\b(?:if|falls|wenn|si|should) [^.\n]{0,100}(?:permanent|fail|endg|d.finitiv)\w{0,12}", re.I
 )
-"""What a delay says of the time after it."""
+"""Pattern of sentences in which a report of a delay mentions a later failure."""
 
 _DELAYED = re.compile(r"\(delay(?:ed)?\)|^(?:delayed|delivery delayed)\b", re.I)
 _SUCCESS = re.compile(
@@ -95,7 +95,7 @@ _DELIVERED = re.compile(
     r"(?:delivered|relayed)|erfolgreich zugestellt",
     re.I,
 )
-"""A report of success; words about what "could not be delivered" are a failure's."""
+"""Pattern of a report of success; "could not be delivered" is a failure."""
 
 _PASSED_ON = re.compile(r"(?:relayed to mailer|delivered to mailbox)\b", re.I)
 _FAILED = re.compile(r"fail|\b[45]\d\d[ -]", re.I)
@@ -110,7 +110,7 @@ _FINAL = re.compile(
 
 
 def read_notice(message: Part) -> str:
-    """Return a report's text for people: the text parts before report and original.
+    """Return the human-readable text of a report: its text parts before fields and original.
 
     A part whose structure is lost is text.
     """
@@ -164,7 +164,7 @@ def _is_daemon(message: Part) -> bool:
 
 
 def is_delay(subject: str, notice: str) -> bool:
-    """Tell whether a message reports a delay with further tries."""
+    """Tell whether a message reports a delay and further attempts."""
     if _DELAYED.search(subject) or _STILL_TRYING.search(notice):
         return True
     if _FINAL.search(_CONDITION.sub(" ", notice)):

@@ -44,7 +44,7 @@ class BounceResult:
 
     @property
     def suppress(self) -> bool:
-        """Tell whether the address should never be mailed again, if the report is proved."""
+        """Tell whether the address should never be mailed again, if the report is genuine."""
         return self.bounce_class in (BounceClass.HARD, BounceClass.COMPLAINT)
 
     def as_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Verify and parse the reports of mail providers over HTTP.
+"""Verify and parse webhook reports of mail providers.
 
 Pure.
 """

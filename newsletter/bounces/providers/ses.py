@@ -36,21 +36,21 @@ from newsletter.bounces.providers.types import (
 from newsletter.bounces.types import BounceResult, ReportEvidence
 
 HOST = re.compile(r"sns\.[a-z]{2}(?:-[a-z]{1,12}){1,3}-\d{1,2}\.amazonaws\.com(?:\.cn)?")
-"""Hosts of SNS; nothing is ever asked of another."""
+"""Pattern of the hosts of Amazon SNS; no other host is ever requested."""
 
 _PEM = re.compile(r"/SimpleNotificationService-[0-9a-f]{16,64}\.pem")
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _CONTENT = ("MessageTooLarge", "ContentRejected", "AttachmentRejected")
 _MACHINES = ("not-spam", "auth-failure", "virus")
-"""Kinds of feedback that are no recipient's complaint (RFC 5965 section 7.3)."""
+"""Feedback types that are not a recipient's complaint (RFC 5965 section 7.3)."""
 
 FetchCertificate = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class SnsMessage:
-    """A verified message of SNS.
+    """A verified message of Amazon SNS.
 
     `confirm_url` is to be opened to confirm a subscription.
     """
@@ -64,7 +64,7 @@ class SnsMessage:
 def verify_sns(
     body: bytes, fetch_certificate: FetchCertificate, now: datetime, *, topic: str = ""
 ) -> SnsMessage:
-    """Verify a message of SNS, of one topic (its ARN) only where that is known.
+    """Verify a message of Amazon SNS, only of one topic (its ARN) if that is known.
 
     Raises `NotVerified`, `NotReadable`, and what the fetch raises.
     """
@@ -93,7 +93,7 @@ def verify_sns(
 
 
 def is_amazon_url(url: str) -> bool:
-    """Tell whether a URL is one of SNS itself, over https and without a user or a port."""
+    """Tell whether a URL belongs to Amazon SNS, over https and without a user or port."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -110,7 +110,7 @@ def _require_fresh_timestamp(text: str, now: datetime) -> None:
 
 
 def read_ses(message: SnsMessage) -> Iterator[ProviderEvent]:
-    """Read the events of a notification; none for deliveries, opens, and others."""
+    """Return the events of an Amazon SES notification; none for deliveries, opens, and others."""
     row = read_json(message.message.encode())
     if not isinstance(row, dict):
         raise NotReadable
@@ -124,7 +124,7 @@ def read_ses(message: SnsMessage) -> Iterator[ProviderEvent]:
 
 
 def read_mailed_notification(text: str) -> list[BounceResult]:
-    """Read a notification that SNS sent by mail; empty where it is about nobody, or is none."""
+    """Return the events of a notification that Amazon SNS sent by mail, if any."""
     text = text.lstrip()
     if not text.startswith("{"):
         return []
@@ -168,7 +168,7 @@ def _read_bounce(details: dict[str, Any]) -> Iterator[BounceResult]:
 
 
 def choose_class(kind: str, subtype: str, *, is_report: bool = True) -> BounceClass:
-    """Return the class of a bounce by the type that SES gives.
+    """Return the class of a bounce by the type that Amazon SES states.
 
     A transient one that is no report of a mail server is mostly an automatic answer.
     """

@@ -1,4 +1,4 @@
-"""Verify the signatures of providers' reports.
+"""Verify the signatures of mail providers' webhook reports.
 
 Each function raises `NotVerified`. Pure. `cryptography` takes 8 MB of memory, and is imported when
 the first signature of its kinds comes.
@@ -50,6 +50,6 @@ def verify_ecdsa(public_key: str, signature: str, text: bytes) -> None:
 
 
 def verify_hmac(key: bytes, text: bytes, signature: bytes) -> None:
-    """Verify an HMAC-SHA256."""
+    """Verify an HMAC-SHA256 in constant time."""
     if not hmac.compare_digest(hmac.digest(key, text, "sha256"), signature):
         raise NotVerified

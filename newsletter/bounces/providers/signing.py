@@ -1,4 +1,4 @@
-"""SendGrid, Mailgun and Resend: providers that sign their reports.
+"""Verify and parse reports of SendGrid, Mailgun and Resend, which sign them.
 
 Pure.
 
@@ -38,7 +38,7 @@ from newsletter.bounces.types import BounceResult, ReportEvidence
 
 SIGNATURE_HEADER = "x-twilio-email-event-webhook-signature"
 TIMESTAMP_HEADER = "x-twilio-email-event-webhook-timestamp"
-"""Headers of SendGrid's signed event webhook, in lower case as all headers here."""
+"""Header with the time of SendGrid's signed event webhook, in lower case as all headers here."""
 
 SENDGRID_CLASSES = {
     "Invalid Address": BounceClass.HARD,
@@ -48,7 +48,7 @@ SENDGRID_CLASSES = {
     "Frequency or Volume Too High": BounceClass.POLICY,
     "Mailbox Unavailable": BounceClass.SOFT,
 }
-"""SendGrid's classification of bounces."""
+"""Classes of bounces by SendGrid's own classification."""
 
 SENDGRID_DROPS = {
     "bounced address": BounceClass.HARD,
@@ -57,23 +57,23 @@ SENDGRID_DROPS = {
     "unsubscribed address": BounceClass.UNSUBSCRIBE,
     "spam content": BounceClass.CONTENT,
 }
-"""Reasons of SendGrid for not sending a message at all; others are about the account."""
+"""Classes of SendGrid's reasons for not sending a message at all; others are about the account."""
 
 MAILGUN_REASONS = {
     "suppress-bounce": BounceClass.HARD,
     "suppress-complaint": BounceClass.COMPLAINT,
     "suppress-unsubscribe": BounceClass.UNSUBSCRIBE,
 }
-"""Reasons of Mailgun for not sending a message: what the address did before."""
+"""Classes of Mailgun's reasons for not sending a message: earlier events of the address."""
 
 MAILGUN_NO_MX = "498"
-"""Mailgun's code for a domain that takes no mail."""
+"""Mailgun's code for a domain that accepts no mail."""
 
 Headers = Mapping[str, str]
 
 
 def verify_sendgrid(body: bytes, headers: Headers, key: str, now: datetime) -> None:
-    """Verify a report of SendGrid by the public key that its settings show.
+    """Verify a report of SendGrid by the public key that its settings page shows.
 
     Raises `NotVerified`.
     """
@@ -83,7 +83,7 @@ def verify_sendgrid(body: bytes, headers: Headers, key: str, now: datetime) -> N
 
 
 def _require_fresh_digits(seconds: str, now: datetime) -> None:
-    """Refuse a report whose signed time is not fresh, or not written in digits alone.
+    """Refuse a report whose signed time is not recent, or not written in digits alone.
 
     Providers sign the time joined with what follows: `1764806400e0` would be the same moment, with
     less behind it. Raises `NotVerified`.
@@ -94,7 +94,7 @@ def _require_fresh_digits(seconds: str, now: datetime) -> None:
 
 
 def read_sendgrid(body: bytes) -> Iterator[ProviderEvent]:
-    """Read SendGrid's events; a bounce of type "blocked" is a temporary refusal."""
+    """Return the events of a SendGrid report; a bounce "blocked" is a temporary refusal."""
     for row in read_objects(read_json(body)):
         result = _read_sendgrid_event(row)
         event_id = get_text(row, "sg_event_id")
@@ -128,7 +128,7 @@ def _read_sendgrid_event(row: dict[str, Any]) -> BounceResult | None:
 
 @dataclass(frozen=True, slots=True)
 class MailgunToken:
-    """The token of a report of Mailgun, which never comes twice, and when it was signed."""
+    """The token of a Mailgun report, which is unique, and when it was signed."""
 
     value: str
     signed_at: int
@@ -155,7 +155,7 @@ def verify_mailgun(body: bytes, key: str, now: datetime) -> MailgunToken:
 
 
 def read_mailgun(body: bytes, token: str) -> Iterator[ProviderEvent]:
-    """Read Mailgun's event.
+    """Return the event of a Mailgun report.
 
     The signature covers the token alone, so that names the event.
     """
@@ -220,7 +220,7 @@ def verify_resend(body: bytes, headers: Headers, key: str, now: datetime) -> str
 
 
 def read_resend(body: bytes, event_id: str) -> Iterator[ProviderEvent]:
-    """Read Resend's event."""
+    """Return the event of a Resend report."""
     row = read_json(body)
     data = row.get("data") if isinstance(row, dict) else None
     if not isinstance(data, dict):
@@ -234,7 +234,7 @@ def read_resend(body: bytes, event_id: str) -> Iterator[ProviderEvent]:
 
 
 def _read_resend_event(kind: str, data: dict[str, Any], recipient: str) -> BounceResult | None:
-    """Judge an event; Resend sends with Amazon SES, whose words and types it passes on."""
+    """Classify an event of Resend, which passes on words and types of Amazon SES."""
     match kind:
         case "email.bounced":
             codes = data["bounce"].get("diagnosticCode") if _has_table(data, "bounce") else None

@@ -1,4 +1,4 @@
-"""Data types of providers' events, and errors of their reports."""
+"""Types of mail providers' events, and errors of their reports."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from newsletter.bounces.meaning import join_lines, judge_reason
 from newsletter.bounces.types import BounceResult, ReportEvidence
 
 FRESH_FOR = timedelta(days=1)
-"""Age after which a signed report is refused: providers try again for hours, a replay may come in
-years.
-"""
+"""Time before or after now within which a report's signed time is accepted: providers retry for
+hours, a replay may come in years."""
 
 EVENTS_AT_MOST = 10_000
-"""Events of one report that are read; what a body of at most 1 MB holds."""
+"""Events of one report that are read: as many as a body of 1 MB can hold."""
 
 HEADERS_AT_MOST = 200
-"""Headers of a message that are looked at."""
+"""Headers of a message that are read."""
 
 UNKNOWN_DOMAIN = "5.1.2"
-"""Status of a failure that is the domain's, where a provider says so in its own words."""
+"""Status code (RFC 3463) for a failure that a provider explains by the recipient's domain."""
 
 
 class NotVerified(Exception):
@@ -37,7 +36,7 @@ class NotReadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """One event of a provider's report.
+    """One event of a mail provider's report.
 
     `id` is the provider's own and never comes twice for different events. `once`: the id alone is
     signed, so it counts once whatever else the report says.
@@ -50,7 +49,7 @@ class ProviderEvent:
 
 
 def read_json(body: bytes) -> Any:
-    """Read a report.
+    """Parse a report as JSON.
 
     Raises `NotReadable`.
     """
@@ -61,13 +60,13 @@ def read_json(body: bytes) -> Any:
 
 
 def read_objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Return the objects of a list, or the one object there is."""
+    """Return the objects in a list, or a single object, as an iterator."""
     rows = value if isinstance(value, list) else [value]
     return (row for row in rows[:EVENTS_AT_MOST] if isinstance(row, dict))
 
 
 def get_text(row: Mapping[str, Any], *names: str) -> str:
-    """Return a string or number deep in an object, "" where there is none."""
+    """Return a string or number nested in an object, or ""."""
     value: Any = row
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
@@ -77,7 +76,7 @@ def get_text(row: Mapping[str, Any], *names: str) -> str:
 
 
 def read_headers(value: Any) -> ReportEvidence:
-    """Collect what proves whose a message is from its headers, a list of names and values."""
+    """Return the evidence in a message's headers, given as a list of names and values."""
     values: dict[str, list[str]] = {"message-id": [], "list-unsubscribe": []}
     for header in list(read_objects(value or []))[:HEADERS_AT_MOST]:
         name = get_text(header, "name").lower()
@@ -90,7 +89,7 @@ def read_headers(value: Any) -> ReportEvidence:
 
 
 def require_fresh(seconds: str, now: datetime) -> None:
-    """Refuse a report whose signed time is long ago or to come.
+    """Refuse a report whose signed time is too far in the past or future.
 
     Raises `NotVerified`.
     """

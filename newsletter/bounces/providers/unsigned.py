@@ -1,4 +1,4 @@
-"""Postmark, Brevo and Mailjet: providers that sign nothing; the secret in the URL is their scheme.
+"""Parse reports of Postmark, Brevo and Mailjet, which are not signed: the URL holds a secret.
 
 Pure.
 
@@ -41,9 +41,8 @@ POSTMARK_CLASSES = {
     "SpamComplaint": BounceClass.COMPLAINT,
     "Unsubscribe": BounceClass.UNSUBSCRIBE,
 }
-"""Postmark's types of bounces; what is not here (transient, automatic answers, unknown) means
-nothing.
-"""
+"""Classes of bounces by Postmark's types; other types (transient, automatic answers, unknown) are
+ignored."""
 
 BREVO_CLASSES = {
     "hard_bounce": BounceClass.HARD,
@@ -52,7 +51,7 @@ BREVO_CLASSES = {
     "blocked": BounceClass.SOFT,
     "error": BounceClass.SENDER,
 }
-"""Brevo's events that are failures; a blocked address is one that Brevo does not mail any more."""
+"""Classes of Brevo's events for failures; a blocked address is one that Brevo no longer mails."""
 
 MAILJET_CLASSES = {
     "user unknown": BounceClass.HARD,
@@ -77,14 +76,14 @@ MAILJET_CLASSES = {
     "spam reporter": BounceClass.COMPLAINT,
     "duplicate in campaign": BounceClass.IGNORE,
 }
-"""Mailjet's names of errors."""
+"""Classes of failures by Mailjet's names of errors."""
 
 _MAILJET_DOMAINS = ("invalid domain", "no mail host", "typofix")
 _QUOTED_AT_MOST = 64 * 1024
 
 
 def read_postmark(body: bytes) -> Iterator[ProviderEvent]:
-    """Read Postmark's event; what bounced is in it where Postmark was told to send that."""
+    """Return the events of a Postmark report, which includes the bounce itself if so configured."""
     for row in read_objects(read_json(body)):
         content = row.get("Content")
         quoted = content[:_QUOTED_AT_MOST] if isinstance(content, str) else ""
@@ -115,7 +114,7 @@ def _read_postmark_event(row: dict[str, Any]) -> BounceResult | None:
 
 
 def _judge_postmark(row: dict[str, Any], email: str, meant: BounceClass) -> BounceResult:
-    """Judge by the server's words; Postmark's own descriptions name every cause at once."""
+    """Classify a failure by the server's reply; Postmark's descriptions are not specific."""
     words = get_text(row, "Details")
     if meant in (BounceClass.COMPLAINT, BounceClass.UNSUBSCRIBE) or not words:
         return BounceResult(email[:320], meant, "", join_lines(get_text(row, "Description")))
@@ -123,7 +122,7 @@ def _judge_postmark(row: dict[str, Any], email: str, meant: BounceClass) -> Boun
 
 
 def read_brevo(body: bytes) -> Iterator[ProviderEvent]:
-    """Read Brevo's event.
+    """Return the event of a Brevo report.
 
     Its `id` names the webhook, so message, event and time name the event.
     """
@@ -151,7 +150,7 @@ def _judge_brevo(event: str, email: str, reason: str) -> BounceResult | None:
 
 
 def read_mailjet(body: bytes) -> Iterator[ProviderEvent]:
-    """Read Mailjet's events."""
+    """Return the events of a Mailjet report."""
     for row in read_objects(read_json(body)):
         event = get_text(row, "event")
         email = get_text(row, "email")
