@@ -15,7 +15,7 @@ from newsletter.mail.message import CRLF, encode_quoted_printable
 from newsletter.mail.slots import Values
 
 LINE_AT_MOST = 998
-"""Octets of a line on the wire (RFC 5321 section 4.5.3.1.6)."""
+"""Octets of a line in an SMTP message (RFC 5321 section 4.5.3.1.6)."""
 
 _LINE_END = re.compile(rb"\r{0,2}\n|\r")
 _POLICY = compat32.clone(linesep="\r\n", max_line_length=0)
@@ -42,7 +42,7 @@ def build_forward(headers: Sequence[Header], values: Values, text: str, original
 
 
 def _attach(original: bytes) -> tuple[bytes, bytes]:
-    """Return the header and the body of the part that holds a mail.
+    """Return the header and body of a MIME part that contains a mail.
 
     message/rfc822 allows no encoding of its own, so the parts in it are encoded where that is
     needed; what cannot be taken apart is attached as a file.

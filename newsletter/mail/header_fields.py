@@ -22,7 +22,7 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header field: its name, its parts, and the function that writes them.
+    """A header field: its name, its parts, and the function that writes its line.
 
     Parts may hold slots; `write` gets them filled in. `join` writes the whole line of short and
     plain values, the same as `write` would and in a fraction of the time, and None for others.
@@ -34,7 +34,7 @@ class Header:
     join: Callable[..., str | None] | None = None
 
     def compile(self) -> bytes | Fill:
-        """Return the whole line, or the function that makes it from the values of its slots."""
+        """Return the whole line of the field, or a function that makes it from slots' values."""
         if not _NAME.fullmatch(self.name):
             raise InvalidInput({self.name: "not a header name"})
         if not any(SLOT_PATTERN.search(part) for part in self.parts):
@@ -75,7 +75,7 @@ def _make_filler(part: str) -> Callable[[Values], str]:
 
 
 def make_text_header(name: str, value: str) -> Header:
-    """Make a field of free text, with encoded-words where it is not plain ASCII (RFC 2047)."""
+    """Make a field of free text, using encoded-words if it is not plain ASCII (RFC 2047)."""
     return Header(name, (value,), lambda text: _write_text(name, text))
 
 
@@ -104,7 +104,7 @@ def make_mailbox_header(name: str, display: str, address: str) -> Header:
 
 
 def make_url_header(name: str, *addresses: str) -> Header:
-    """Make a field of ``<address>, <address>``, folded only in between (RFC 2369 section 2)."""
+    """Make a field of ``<address>, <address>``, folded only between them (RFC 2369 section 2)."""
 
     def write(*filled: str) -> str:
         for address in filled:
@@ -127,7 +127,7 @@ def make_url_header(name: str, *addresses: str) -> Header:
 
 
 def make_verbatim_header(name: str, value: str) -> Header:
-    """Make a field of an ASCII value that is written as it is (an id, a date, a keyword)."""
+    """Make a field of an ASCII value that is written unchanged (an id, a date, a keyword)."""
 
     def write(text: str) -> str:
         if not text.isascii() or not text.isprintable():

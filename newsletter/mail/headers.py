@@ -1,4 +1,4 @@
-"""Choose the header fields of a mail (docs/mail.md). Every value may hold slots (slots.py)."""
+"""Choose the header fields of a mail (docs/mail.md). Every value may contain slots (slots.py)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Sender:
 
     @property
     def domain(self) -> str:
-        """Return the domain of its Message-IDs."""
+        """Return the domain of the sender's Message-IDs."""
         return self.email.rpartition("@")[2]
 
 
 def make_single_headers(sender: Sender, subject: str) -> list[Header]:
-    """Return the fields of a single mail, like a confirmation.
+    """Return the header fields of a mail to one person, like a confirmation.
 
     They say nothing of a list, because the recipient may not be on it yet, but that a machine wrote
     the mail (RFC 3834 section 5).
@@ -61,7 +61,7 @@ def make_list_headers(
     feedback_id: str,
     unsubscribe_by_mail: bool = False,
 ) -> list[Header]:
-    """Return the fields of a mail to a list.
+    """Return the header fields of a mail to a mailing list.
 
     With one-click unsubscription (RFC 8058 section 3.1), and what RFC 2369 and RFC 2919 ask for.
     `list_id` is the identifier inside the angle brackets.

@@ -14,7 +14,7 @@ from newsletter.vocabulary import MailKind
 
 
 class Requirement(Enum):
-    """The state of a subscription that a mail requires when it is sent."""
+    """The state of a subscription that a mail requires at the time of sending."""
 
     NOTHING = "nothing: the mail goes to the list's author, who need not be a subscriber"
     KNOWN = "its subscriber exists and is not suppressed"

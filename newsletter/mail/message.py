@@ -86,13 +86,13 @@ def _encode_value(value: str) -> bytes:
 
 
 class Html(str):
-    """The value of a slot that is HTML already, and goes into HTML unescaped."""
+    """The value of a slot that is HTML already, and is inserted into HTML unescaped."""
 
     __slots__ = ()
 
 
 def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
-    """Encode the constant parts of a body; its slots stand in between.
+    """Encode the constant parts of a body, with its slots between them.
 
     Soft breaks around them keep each line within its length, whatever the values.
     """
@@ -176,7 +176,7 @@ class CompiledMessage:
 
 
 class _RelaxedBody:
-    """The constant parts of a body in the form that a signature covers.
+    """The constant parts of a body in the relaxed form that a DKIM signature covers.
 
     They are relaxed once, and hashed once as far as the first slot.
     """
@@ -188,7 +188,7 @@ class _RelaxedBody:
         self._parts = [relax_lines(part) for part in parts[self._first :]]
 
     def hash(self, parts: Sequence[bytes]) -> bytes:
-        """Hash a body whose slots are filled in."""
+        """Hash a body with its slots filled in."""
         relaxed = self._parts.copy()
         for place in self._slots:
             relaxed[place - self._first] = relax_lines(parts[place])
@@ -202,7 +202,7 @@ def _list_places(slots: Sequence[tuple[str, list[int], list[int]]]) -> list[int]
 
 
 def _join_constants(chunks: Sequence[bytes | Fill | Slot]) -> list[bytes | Fill | Slot]:
-    """Join neighbouring constants."""
+    """Join neighbouring constant parts of a message."""
     out: list[bytes | Fill | Slot] = []
     for chunk in chunks:
         if isinstance(chunk, bytes) and out and isinstance(out[-1], bytes):

@@ -32,7 +32,7 @@ from newsletter.i18n import SOURCE, find_language, get_direction, translations
 from newsletter.mail.slots import make_slot
 
 HTML_BUDGET = 90_000
-"""Bytes of HTML: Gmail cuts a message off at 102 KB, and with it the link to unsubscribe."""
+"""Bytes of HTML in a mail: Gmail clips a message at 102 KB, and with it the unsubscribe link."""
 
 
 RENDERING_ERRORS = (
@@ -46,7 +46,7 @@ RENDERING_ERRORS = (
     TypeError,
     ValueError,
 )
-"""The errors of a template that asks for the impossible.
+"""Errors that a template can raise while it is rendered.
 
 Jinja's filters raise most of Python's errors, `truncate` an `AssertionError`.
 """
@@ -54,7 +54,7 @@ Jinja's filters raise most of Python's errors, `truncate` an `AssertionError`.
 
 @dataclass(frozen=True, slots=True)
 class MailContent:
-    """The subject of a mail, and its content as text and as HTML. Each may hold slots."""
+    """The subject of a mail, and its body as text and as HTML. Each may contain slots."""
 
     subject: str
     text: str
@@ -75,16 +75,17 @@ def fill_web_url(content: MailContent, web_url: str) -> MailContent:
 
 
 _speaking: ContextVar[str] = ContextVar("speaking", default=SOURCE)
-"""The language of the mail that is being rendered: templates are compiled once for all."""
+"""The language of the mail that is being rendered: templates are compiled once for all
+languages."""
 
 
 class TemplateLoader(FileSystemLoader):
-    """A loader that detects a template added to an earlier folder."""
+    """A template loader that notices a template added to an earlier folder."""
 
     def get_source(
         self, environment: Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
-        """Return a template's source, its file, and whether it is still the one to use."""
+        """Return a template's source, its file, and a function that tells whether it is current."""
         source, file, is_current = super().get_source(environment, template)
         folders = [Path(folder) for folder in self.searchpath]
         earlier = [folder / template for folder in folders]
@@ -93,11 +94,11 @@ class TemplateLoader(FileSystemLoader):
 
 
 _used: ContextVar[set[Template] | None] = ContextVar("used", default=None)
-"""The templates that a rendering has used so far, where somebody asks for them."""
+"""The templates used by the current rendering, or None if they are not recorded."""
 
 
 class _WatchedEnvironment(ImmutableSandboxedEnvironment):
-    """Notes which templates are used."""
+    """A Jinja environment that records which templates are used."""
 
     def get_template(
         self,
@@ -113,7 +114,7 @@ class _WatchedEnvironment(ImmutableSandboxedEnvironment):
 
 
 class Renderer:
-    """Renders mails with the templates in the first of `directories` that has them."""
+    """A renderer of mails with the templates in the first of `directories` that has them."""
 
     def __init__(self, directories: Sequence[Path]) -> None:
         self._jinja = _WatchedEnvironment(
@@ -136,7 +137,7 @@ class Renderer:
         )
 
     def render(self, mail: str, context: Mapping[str, object]) -> MailContent:
-        """Render the mail `mail` (the name of a folder) with `context`.
+        """Render the mail called `mail` (a folder of templates) with `context`.
 
         Raises `TemplateProblem`, naming template and line.
         """
@@ -154,7 +155,7 @@ class Renderer:
     def render_watched(
         self, mail: str, context: Mapping[str, object]
     ) -> tuple[MailContent, Callable[[], bool]]:
-        """Render a mail; return it, and what tells whether its templates are still the ones to use.
+        """Render a mail; return it, and a function that tells whether its templates are unchanged.
 
         Raises `TemplateProblem`.
         """
@@ -189,7 +190,7 @@ def _render(
 
 
 def _find_line(error: BaseException) -> int:
-    """Find the line of a template where an error arose; it is in Jinja's traceback."""
+    """Return the line of a template where an error arose, from Jinja's traceback."""
     line = 0
     frame = error.__traceback__
     while frame is not None:

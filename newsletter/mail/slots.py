@@ -13,7 +13,7 @@ Fill = Callable[[Values], bytes]
 
 
 class Slot(NamedTuple):
-    """A slot in a body; in HTML its value is `escaped`."""
+    """A slot in the body of a mail; in HTML its value is `escaped`."""
 
     name: str
     escaped: bool
@@ -30,5 +30,5 @@ def find_slots(*texts: str) -> frozenset[str]:
 
 
 def fill(text: str, values: Values) -> str:
-    """Fill in the slots of a text without encoding: the plain rendering, for pages and tests."""
+    """Fill in the slots of a text without any encoding, for web pages and tests."""
     return SLOT_PATTERN.sub(lambda match: values[match[1]], text)

@@ -1,4 +1,4 @@
-"""Compute legible colours of buttons and links from a list's colour, for light and dark mode.
+"""Compute readable colours of buttons and links from a list's colour, for light and dark mode.
 
 Pure.
 """
@@ -25,16 +25,17 @@ FONTS = {
     "book": "'Iowan Old Style', 'Palatino Linotype', Palatino, 'Book Antiqua', Georgia, serif",
     "mono": "ui-monospace, Menlo, Consolas, 'Liberation Mono', monospace",
 }
-"""Fonts that machines have: one that must be fetched would tell a third party who opens a mail."""
+"""Fonts that are installed on most machines: fetching one would tell a third party who opens a
+mail."""
 
 RADIUS_AT_MOST = 24
-"""Pixels; a larger radius makes a button of one line look broken."""
+"""Pixels of a corner's radius; a larger one makes a button of one line look broken."""
 _COLOR = re.compile(r"#[0-9a-f]{6}", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """The colours, font and radius (pixels) that templates style with."""
+    """The colours, font and corner radius (in pixels) that mail templates use."""
 
     accent: str
     on_accent: str
@@ -45,7 +46,7 @@ class Theme:
 
     @property
     def small_radius(self) -> int:
-        """Return the radius of what stands inside a card."""
+        """Return the corner radius of elements inside a card."""
         return max(0, self.radius - 4)
 
 
@@ -69,7 +70,7 @@ def compute_contrast(color: str, other: str) -> float:
 
 
 def make_legible(color: str, background: str) -> str:
-    """Return `color`, as little darker or lighter as it takes to be read on `background`."""
+    """Return `color`, darkened or lightened no more than needed to be read on `background`."""
     target = 0 if _compute_luminance(background) > 0.18 else 255
     for step in range(21):
         mixed = "#" + "".join(

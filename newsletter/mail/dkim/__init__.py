@@ -1,1 +1,1 @@
-"""Sign mail (DKIM, RFC 6376): relaxed forms, keys, signatures."""
+"""Sign mail with DKIM (RFC 6376): canonical forms, keys, signatures."""

@@ -1,4 +1,4 @@
-"""Bring header fields and bodies into their relaxed form (RFC 6376 section 3.4).
+"""Canonicalize header fields and bodies in DKIM's relaxed form (RFC 6376 section 3.4).
 
 Pure.
 """
@@ -12,7 +12,7 @@ _FIELD_END = re.compile(rb"\r\n(?![ \t])")
 
 
 def split_fields(header: bytes) -> list[tuple[bytes, bytes]]:
-    """Split a header into fields: their names in lower case, and their relaxed forms with CRLF."""
+    """Split a header into fields: names in lower case, and lines in relaxed form with CRLF."""
     fields = []
     for line in _FIELD_END.split(header):
         name, colon, value = line.partition(b":")
@@ -23,12 +23,12 @@ def split_fields(header: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def relax_value(value: bytes) -> bytes:
-    """Relax the value of a header field (RFC 6376 section 3.4.2)."""
+    """Return a header field's value in DKIM's relaxed form (RFC 6376 section 3.4.2)."""
     return _SPACE.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
 
 
 def relax_lines(lines: bytes) -> bytes:
-    """Relax the white space of a piece of a body that begins and ends between words.
+    """Return a piece of a body in relaxed form; the piece begins and ends between words.
 
     Empty lines at its end are kept: only the end of a body loses them.
     """
@@ -38,7 +38,7 @@ def relax_lines(lines: bytes) -> bytes:
 
 
 def relax_body(body: bytes) -> bytes:
-    """Relax a whole body (RFC 6376 section 3.4.4)."""
+    """Return a whole body in DKIM's relaxed form (RFC 6376 section 3.4.4)."""
     relaxed = relax_lines(body)
     end = len(relaxed)
     while relaxed.endswith(b"\r\n", 0, end):

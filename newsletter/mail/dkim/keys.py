@@ -21,14 +21,15 @@ from newsletter.setup_vocabulary import KeyKind
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 
 RSA_BITS = 2048
-"""Bits of an RSA key, as signers should use (RFC 8301 section 3.2); a TXT record holds them."""
+"""Bits of an RSA key, as recommended for signers (RFC 8301 section 3.2); a TXT record holds
+them."""
 
 STRING_AT_MOST = 255
 """Octets of one string of a TXT record (RFC 1035 section 3.3)."""
 
 
 def make_key(kind: KeyKind) -> bytes:
-    """Create a private key as PEM (PKCS#8)."""
+    """Create a private DKIM key as PEM (PKCS#8)."""
     key: PrivateKey
     match kind:
         case KeyKind.RSA:
@@ -41,7 +42,7 @@ def make_key(kind: KeyKind) -> bytes:
 
 
 def load_key(pem: bytes) -> PrivateKey:
-    """Read a private key.
+    """Parse a private DKIM key.
 
     Raises `ValueError` for one that no signature can be made with.
     """
@@ -55,12 +56,12 @@ def load_key(pem: bytes) -> PrivateKey:
 
 
 def get_kind(key: PrivateKey) -> KeyKind:
-    """Return the algorithm of a key."""
+    """Return the algorithm of a DKIM key."""
     return KeyKind.RSA if isinstance(key, RSAPrivateKey) else KeyKind.ED25519
 
 
 def encode_public(key: PrivateKey) -> str:
-    """Encode the public key as `p=` of its record holds it."""
+    """Encode the public key for the tag `p=` of its DNS record."""
     if isinstance(key, RSAPrivateKey):
         public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     else:
@@ -69,12 +70,12 @@ def encode_public(key: PrivateKey) -> str:
 
 
 def fingerprint_key(key: PrivateKey) -> str:
-    """Return the fingerprint of a key."""
+    """Return the fingerprint of a DKIM key."""
     return hashlib.sha256(encode_public(key).encode("ascii")).hexdigest()
 
 
 def write_record(key: PrivateKey, selector: str, domain: str) -> str:
-    """Write the DNS record that publishes a key for `domain`, in strings of a TXT record."""
+    """Write the TXT record that publishes a key for `domain`, split into strings."""
     text = f"v=DKIM1; k={get_kind(key)}; p={encode_public(key)}"
     strings = [
         text[start : start + STRING_AT_MOST] for start in range(0, len(text), STRING_AT_MOST)

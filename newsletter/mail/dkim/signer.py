@@ -1,4 +1,4 @@
-"""Sign a message (RFC 6376, RFC 8463).
+"""Sign a message with DKIM (RFC 6376, RFC 8463).
 
 Relaxed/relaxed, without a length, every important header covered. The caller hashes the body,
 because it knows which parts of it are the same for everyone.
@@ -51,27 +51,27 @@ COVERED = (
     "CFBL-Address",
     "CFBL-Feedback-ID",
 )
-"""Headers that a signature covers where they occur: those of RFC 6376 section 5.4.1, and both of
-RFC 8058 section 3.1.
-"""
+"""Headers that a signature covers if they occur: those of RFC 6376 section 5.4.1, and both of RFC
+8058 section 3.1."""
 
 LINE_AT_MOST = 72
-"""Characters of a line of a signature, without its indentation."""
+"""Characters in a line of a signature, without its indentation."""
 
 Sign = Callable[[bytes, bytes], bytes]
-"""Makes the DKIM-Signature fields of a message out of its header and the hash of its body."""
+"""A function that makes a message's DKIM-Signature fields from its header and the hash of its
+body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A key that signs for a domain, under the selector that names it in DNS."""
+    """A DKIM key that signs for a domain, under the selector that names it in DNS."""
 
     domain: str
     selector: str
     key: PrivateKey
 
     def sign(self, fields: Sequence[tuple[bytes, bytes]], body_hash: bytes, now: datetime) -> bytes:
-        """Make the signature field of a message with these header fields, relaxed."""
+        """Make the signature field of a message with these relaxed header fields."""
         from newsletter.mail.dkim.keys import get_kind
 
         names, signed = _choose_fields(fields)
@@ -100,7 +100,7 @@ class Signer:
 
 
 def make_sign(signers: Sequence[Signer], now: datetime) -> Sign | None:
-    """Return the function that signs with each of `signers`, None where there is none."""
+    """Return a function that signs with each of `signers`, or None if there are none."""
     if not signers:
         return None
 
@@ -120,7 +120,7 @@ def sign_message(data: bytes, sign: Sign | None) -> bytes:
 
 
 def _choose_fields(fields: Sequence[tuple[bytes, bytes]]) -> tuple[list[str], bytes]:
-    """Return the names for `h=` and the fields they cover, the last of a name first (5.4.2)."""
+    """Return the names for the tag `h=` and the fields they cover, last one first (5.4.2)."""
     counts = Counter(name for name, _ in fields)
     names: list[str] = []
     signed: list[bytes] = []

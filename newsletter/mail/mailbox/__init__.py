@@ -1,4 +1,4 @@
-"""List, fetch and delete the mails of a mailbox with returned mail, over IMAP or POP3.
+"""List, fetch and delete mails in the mailbox for returned mail, over IMAP or POP3.
 
 Each takes bounded time and memory.
 """

@@ -1,4 +1,4 @@
-"""Open the mailbox of returned mail over IMAP or POP3."""
+"""Open the mailbox for returned mail over IMAP or POP3."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newsletter.mail.mailbox.types import MailboxAddress, ReturnMailbox
 
 @contextmanager
 def open_mailbox(address: MailboxAddress, *, seconds: float) -> Iterator[ReturnMailbox]:
-    """Open a mailbox, and close it at the end, at the latest after `seconds`.
+    """Open a mailbox, and close it at the end, or after `seconds` at the latest.
 
     Raises `MailboxError`.
     """

@@ -26,12 +26,11 @@ NUMBERS_AT_ONCE = 20_000
 """Mails whose UIDs are requested in one command: the response is one line of limited length."""
 
 FETCHED_AT_ONCE = 8
-"""Mails of one FETCH command, at most 4 MB together."""
+"""Mails fetched by one FETCH command, of at most 4 MB together."""
 
 LITERAL_AT_MOST = 2 * FETCH_AT_MOST
-"""Bytes of one literal that are read; a server that announces more is not answering what it was
-asked.
-"""
+"""Bytes of one IMAP literal that are read; a server that announces more is not answering the
+request."""
 
 _PART = f"BODY.PEEK[]<0.{FETCH_AT_MOST}>"
 _ERRORS = (IMAPClientError, OSError, ValueError, EOFError)
@@ -42,7 +41,7 @@ IDLE_CHECKED_EVERY = 1.0
 
 
 class _Client(IMAPClient):  # type: ignore[misc]
-    """IMAPClient whose connection is watched from its first byte on, the greeting included."""
+    """An IMAPClient whose connection is watched from its first byte, including the greeting."""
 
     def __init__(self, host: str, port: int, *, watchdog: Watchdog, **options: Any) -> None:
         self._watchdog = watchdog
@@ -102,7 +101,7 @@ class ImapMailbox:
         self._count = int(selected[b"EXISTS"])
 
     def list_uids(self) -> list[str]:
-        """List the mails, oldest first."""
+        """List the UIDs of the mails, oldest first."""
         uids: list[str] = []
         with self._translate_errors():
             for first in range(1, min(self._count, UIDS_AT_MOST) + 1, NUMBERS_AT_ONCE):
@@ -112,7 +111,7 @@ class ImapMailbox:
         return uids
 
     def fetch(self, uids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Fetch the beginning of each mail; one that is gone meanwhile is left out."""
+        """Fetch the beginning of each mail; skip mails that were deleted meanwhile."""
         for start in range(0, len(uids), FETCHED_AT_ONCE):
             numbers = [_number(uid) for uid in uids[start : start + FETCHED_AT_ONCE]]
             with self._translate_errors():
@@ -186,7 +185,7 @@ def _number(uid: str) -> int:
 
 
 def _limit_literals(client: Any) -> None:
-    """Refuse to read a literal larger than any that was requested.
+    """Refuse to read an IMAP literal larger than any that was requested.
 
     imaplib would take all of it into memory.
     """

@@ -10,38 +10,38 @@ from urllib.parse import unquote, urlsplit
 from newsletter.errors import NewsletterError
 
 FETCH_AT_MOST = 512 * 1024
-"""Bytes of a mail that are fetched: a report stands before the message that it returns."""
+"""Bytes of a mail that are fetched: a report comes before the message that it returns."""
 
 UIDS_AT_MOST = 500_000
-"""The most mails of a mailbox that are listed."""
+"""Maximum number of a mailbox's mails that are listed."""
 
 TIMEOUT = 30.0
-"""Seconds without a byte after which a server counts as gone."""
+"""Seconds without a byte after which a mail server counts as unreachable."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-"""Hosts to which a password may go without encryption."""
+"""Hosts to which a password may be sent without encryption."""
 
 PORTS = {"imaps": 993, "imap": 143, "pop3s": 995, "pop3": 110}
 
 
 class MailboxError(NewsletterError):
-    """The mailbox cannot be read.
+    """The mailbox for returned mail cannot be read.
 
     The text holds no password.
     """
 
 
 class ReturnMailbox(Protocol):
-    """An open mailbox.
+    """An open mailbox for returned mail.
 
     Every method raises `MailboxError`.
     """
 
     def list_uids(self) -> list[str]:
-        """List the mails by names that never change; an IMAP name holds the UIDVALIDITY."""
+        """List the mails by identifiers that never change; IMAP ones include the UIDVALIDITY."""
 
     def fetch(self, uids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Fetch the first `FETCH_AT_MOST` bytes of each mail, and leave it unread."""
+        """Fetch the first `FETCH_AT_MOST` bytes of each mail, and leave the mails unread."""
 
     def delete(self, uids: Sequence[str]) -> None:
         """Delete these mails and no others."""
@@ -55,7 +55,7 @@ class ReturnMailbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MailboxAddress:
-    """The address of a mailbox: ``imaps://user:password@host:993/INBOX``, imap, pop3s or pop3.
+    """The parsed URL of a mailbox: ``imaps://user:password@host:993/INBOX``, imap, pop3s or pop3.
 
     Without the final s the connection is encrypted with STARTTLS or STLS, except on the loopback.
     """

@@ -8,7 +8,7 @@ import threading
 
 
 class Watchdog:
-    """Shuts a socket down after a number of seconds, which ends every read on it."""
+    """A timer that shuts a socket down after some seconds, which ends every read on it."""
 
     def __init__(self, seconds: float) -> None:
         self.barked = False

@@ -1,4 +1,4 @@
-"""Speak SMTP: choose a server, connect, send messages, judge the replies.
+"""Send mail over SMTP: choose a server, connect, send messages, judge the replies.
 
 Knows no database.
 """

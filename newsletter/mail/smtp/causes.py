@@ -1,4 +1,4 @@
-"""Name the causes why a server refuses a message, and the form of a rule that recognises one."""
+"""Define the causes of refused messages, and the form of a rule that recognises one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Cause(StrEnum):
-    """The reasons for which a server does not take a message."""
+    """The cause for which a server refuses a message."""
 
     NONE = "none"  # accepted, never offered whole, or no reply
     MAILBOX = "mailbox"  # no such mailbox, or closed for good
@@ -32,12 +32,12 @@ class Cause(StrEnum):
 
 
 class About(StrEnum):
-    """The party that a refusal concerns."""
+    """The party that the cause of a refusal concerns."""
 
     NOBODY = "nobody"
     RECIPIENT = "recipient"
     SENDER = "sender"
-    """This installation, its account, its reputation."""
+    """This installation, its account or its reputation."""
     MESSAGE = "message"
     UNKNOWN = "unknown"
 
@@ -54,11 +54,11 @@ ABOUT: dict[Cause, About] = {
     Cause.TEMPORARY: About.UNKNOWN,
     Cause.PERMANENT: About.UNKNOWN,
 }
-"""Every other cause concerns the sender."""
+"""Parties that causes concern; any cause not listed concerns the sender."""
 
 
 class Rule(NamedTuple):
-    """Wordings with one cause, and where they are documented."""
+    """A rule that recognises a cause by patterns, with the source that documents them."""
 
     cause: Cause
     source: str

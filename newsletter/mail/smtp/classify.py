@@ -27,29 +27,29 @@ __all__ = ["About", "Cause", "Verdict", "VerdictKind", "classify", "judge", "rea
 
 
 class VerdictKind(StrEnum):
-    """The kind of a verdict, by which sending decides about the message."""
+    """The kind of a verdict, which decides what becomes of a message."""
 
     SENT = "sent"
     RECIPIENT = "recipient"
-    """This delivery fails."""
+    """The delivery fails because of its recipient."""
     TEMPORARY = "temporary"
-    """Tried again after growing waits."""
+    """The delivery is tried again after growing waits."""
     CONTENT = "content"
-    """This delivery fails."""
+    """The delivery fails because of its message."""
     US = "us"
-    """Waits, and counts no attempt."""
+    """The delivery waits because of this installation, and no attempt is counted."""
     AGAIN = "again"
-    """Offered once more at once."""
+    """The message is offered once more at once."""
     IN_DOUBT = "in_doubt"
     UNKNOWN = "unknown"
-    """Tried again after growing waits."""
+    """The delivery is tried again after growing waits, for an unknown cause."""
 
 
 TEXT_AT_MOST = 2_000
-"""Characters of a reply that are looked at: longer ones repeat themselves."""
+"""Characters of a reply that are read: longer ones repeat themselves."""
 
 WAIT_AT_MOST = timedelta(days=1)
-"""A server that asks for a longer wait is asked again after a day."""
+"""The longest wait that a server can ask for: it is asked again after a day at the latest."""
 
 SETTINGS: dict[Cause, str] = {
     Cause.QUOTA: "smtp.max_per_hour, smtp.max_per_day",
@@ -93,7 +93,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "t": 86_400, "j": 86_400}
 
 
 class Verdict(NamedTuple):
-    """A judged reply.
+    """The judgement of a server's reply.
 
     `suppressible`: the address itself is dead (`Cause.MAILBOX`, `Cause.DOMAIN`; a domain only after
     two such replies on different days). `why` is the server's words as one line for people. `wait`
@@ -109,17 +109,17 @@ class Verdict(NamedTuple):
 
     @property
     def about(self) -> About:
-        """Say whom the refusal concerns."""
+        """Return the party that the refusal concerns."""
         return ABOUT.get(self.cause, About.SENDER)
 
     @property
     def setting(self) -> str:
-        """Name the setting that helps against this cause, "" where none does."""
+        """Return the name of the setting that helps against this cause, or ""."""
         return SETTINGS.get(self.cause, "")
 
 
 def judge(outcome: Outcome) -> Verdict:
-    """Judge one outcome of a transport."""
+    """Judge the outcome of a message that was given to a transport."""
     reply = outcome.reply
     if outcome.result == Result.ACCEPTED:
         return Verdict(VerdictKind.SENT, reply.text)
@@ -149,12 +149,12 @@ def _choose_kind(cause: Cause, *, permanent: bool) -> VerdictKind:
 
 
 def is_permanent(code: int, enhanced: str) -> bool:
-    """Tell whether a refusal is meant for good: neither its code nor its status begins with 4."""
+    """Tell whether a refusal is permanent: neither its code nor its status begins with 4."""
     return not (400 <= code < 500 or enhanced.startswith("4"))
 
 
 def classify(code: int, enhanced: str, text: str, stage: Stage | None = None) -> Cause:
-    """Explain why a server refused.
+    """Return the cause of a server's refusal.
 
     `code` is 0 and `enhanced` is "" where they are not known; `stage` is None where the reply is
     read in a returned message. A refused MAIL or connection is never about a recipient.
@@ -195,7 +195,7 @@ def _classify(code: int, enhanced: str, text: str, stage: Stage | None) -> Cause
 
 
 def normalize(text: str) -> str:
-    """Prepare a reply for matching: fold case and accents, hide addresses and host names.
+    """Prepare a reply for pattern matching: fold case and accents, hide addresses and host names.
 
     What a recipient is called must not decide what a reply means: `spam@example.org` may be full.
     """
@@ -230,7 +230,7 @@ def _match(rules: tuple[Rule, ...], plain: str) -> Cause | None:
 
 
 def _match_recipient_denied(status: str, plain: str) -> Cause | None:
-    """Recognise how two mail systems refuse unknown recipients without saying so.
+    """Recognise how two mail systems refuse unknown recipients without naming the cause.
 
     Microsoft 365 (Directory-Based Edge Blocking): "Access denied". Cisco's gateways (recipient
     access table, LDAP accept): "#5.1.0 Address rejected".
@@ -249,14 +249,14 @@ def _match_recipient_denied(status: str, plain: str) -> Cause | None:
 
 
 def _names_mailbox(code: int, status: str, plain: str) -> bool:
-    """Tell whether a quota is a mailbox's: "550 quota exceeded" from our own server may be ours."""
+    """Tell whether an exceeded quota is certainly the mailbox's, and not that of our account."""
     if code in (422, 452, 552) or status[1:4] == ".2.":
         return True
     return bool(re.search(_MAILBOX_WORDS, plain))
 
 
 def _has_reason(reason: str) -> bool:
-    """Tell whether words are left that could be a reason beside "mailbox unavailable"."""
+    """Tell whether a reply gives a reason besides "mailbox unavailable"."""
     outside = re.sub(r"\[.{0,200}?\]|\(.{0,200}?\)", " ", reason)
     words = re.sub(rf"\b(?:{BOILERPLATE})\b", " ", outside)
     return len(re.findall(r"\b[a-z]{3,}\b", words)) > 1
@@ -291,7 +291,7 @@ def _judge_code(code: int, stage: Stage | None, *, permanent: bool) -> Cause:
 
 
 def read_wait(cause: Cause, text: str) -> timedelta | None:
-    """Read how long a server asks to wait, or how long the quota it names lasts.
+    """Return how long a server asks to wait, or how long the quota it names lasts.
 
     A quota for an hour is free again within an hour; one for a day or longer is tried again daily.
     """

@@ -16,7 +16,7 @@ _XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 
 class Expected(StrEnum):
-    """The command whose reply is expected next; `VOID` is the end of a refused DATA."""
+    """The command to which a reply is expected; `VOID` is the end of a refused DATA."""
 
     MAIL = "MAIL"
     RCPT = "RCPT"
@@ -36,17 +36,17 @@ STAGES = {
     Expected.VOID: Stage.DATA,
     Expected.QUIT: Stage.END,
 }
-"""The stage of a transaction at which a conversation ends while a reply is expected."""
+"""The stage of a transaction at which the conversation ended, by the reply that was expected."""
 
 
 def read_size_limit(offers: Mapping[str, str]) -> int:
-    """Return how many octets a message may have (RFC 1870 section 4); 0 means no limit."""
+    """Return the maximum octets of a message (RFC 1870 section 4); 0 means no limit."""
     size = offers.get("size") or "0"
     return int(size) if size.isdecimal() and len(size) <= 20 else 0
 
 
 class CommandWriter:
-    """Writes the transactions of a connection with the extensions that its server offers.
+    """A writer of SMTP commands that uses the extensions a server offers.
 
     SIZE (RFC 1870), SMTPUTF8 (RFC 6531), DSN (RFC 3461), and CHUNKING (RFC 3030) if `chunks`.
     """
@@ -79,7 +79,7 @@ class CommandWriter:
         return f"{mail}\r\n".encode(), f"{rcpt}\r\n".encode()
 
     def find_impossible(self, outgoing: Outgoing, server: str) -> Outcome | None:
-        """Return the outcome of a message that a server need not be offered, None if it may be."""
+        """Return the outcome of a message that the server cannot take, or None if it may."""
         size = len(outgoing.data)
         if self._limit and size > self._limit:
             why = f"the message has {size:,} octets, and the server takes {self._limit:,} at most"
@@ -95,7 +95,7 @@ class CommandWriter:
 
 
 def is_writable(address: str) -> bool:
-    """Tell whether a command can carry an address: no space, no bracket, no lone surrogate."""
+    """Tell whether an SMTP command can carry an address: no space, bracket or lone surrogate."""
     try:
         return bool(_ADDRESS.fullmatch(address) and address.encode())
     except UnicodeEncodeError:

@@ -23,21 +23,22 @@ from newsletter.mail.smtp.reply_parser import REPLY_AT_MOST, to_one_line
 from newsletter.mail.smtp.servers import PORTS, Server
 
 ATTEMPTS = 3
-"""A server that ends the conversation at once is called so often: it may be busy for a moment."""
+"""Attempts to connect to a server that ends the conversation at once, because it may be busy for a
+moment."""
 
 PAUSE_SECONDS = 0.2
-"""The pause before the second attempt; each further one is as much longer."""
+"""Seconds before the second attempt; each further pause is longer by as much."""
 
 _IS_IT_UP = "is smtp.url right, and is the server up?"
 
 
 class ConnectionEnded(TransportError):
-    """The server refused or ended the connection at once: it may be willing a moment later."""
+    """The server refused or ended the connection at once, but may accept one a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenConnection:
-    """A connection ready for transactions.
+    """An open SMTP connection, ready for transactions.
 
     `offers` are the server's extensions: EHLO keyword in lower case → value.
     """
@@ -48,7 +49,7 @@ class OpenConnection:
 
 
 class _ReplyStream(io.RawIOBase):
-    """A socket that is read one reply at a time, each with an end in time and octets (P09)."""
+    """A socket that is read one reply at a time, each limited in time and octets (P09)."""
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
         self._sock = sock
@@ -56,7 +57,7 @@ class _ReplyStream(io.RawIOBase):
         self.begin_reply()
 
     def begin_reply(self) -> None:
-        """Begin with a reply."""
+        """Reset the limits for the next reply."""
         self._until = time.monotonic() + self._timeout
         self._left = REPLY_AT_MOST
 
@@ -77,7 +78,7 @@ class _ReplyStream(io.RawIOBase):
 
 
 class _BoundedSMTP(smtplib.SMTP):
-    """An smtplib client whose timeout is for a whole reply, not for each octet."""
+    """An smtplib client with a timeout for each whole reply, not for each octet."""
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
@@ -88,13 +89,13 @@ class _BoundedSMTP(smtplib.SMTP):
 
 
 class _BoundedSMTPOverTLS(_BoundedSMTP, smtplib.SMTP_SSL):
-    """The same, with TLS from the first octet."""
+    """An smtplib client with a timeout for each whole reply, and with TLS from the first octet."""
 
 
 def connect(
     server: Server, tls: Callable[[], ssl.SSLContext], *, timeout: float, hello: str
 ) -> OpenConnection:
-    """Open a connection, at the third attempt if need be.
+    """Open an SMTP connection, with up to three attempts.
 
     `timeout` is for each reply, in seconds; `hello` is the name to greet with.
 
@@ -147,7 +148,7 @@ def _fail(
 
 
 def _fail_tls(server: Server, error: ssl.SSLError) -> NoReturn:
-    """Explain why TLS failed, and which setting to change."""
+    """Raise the error of a failed TLS handshake, with a hint which setting to change."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = f"its certificate cannot be trusted: {error.verify_message}"
         hint = (
@@ -165,7 +166,7 @@ def _fail_tls(server: Server, error: ssl.SSLError) -> NoReturn:
 
 
 def _fail_login(server: Server, code: int, reply: bytes | str) -> NoReturn:
-    """Explain a refused log-in in the server's words, without the user and the password."""
+    """Raise the error of a refused log-in with the server's reply, without user and password."""
     words = to_one_line(reply)
     for secret in (server.password, server.user):
         words = words.replace(secret, "…") if secret else words
@@ -179,7 +180,7 @@ def _fail_login(server: Server, code: int, reply: bytes | str) -> NoReturn:
 
 
 def _greet(smtp: smtplib.SMTP, server: Server, tls: Callable[[], ssl.SSLContext]) -> None:
-    """Connect, say EHLO, and turn TLS and AUTH on where they are offered or asked for."""
+    """Connect, send EHLO, and use TLS and AUTH as offered or required."""
     smtp._host = server.host  # type: ignore[attr-defined]  # the name that starttls() verifies
     code, reply = smtp.connect(server.host, server.port)
     if code != 220:
@@ -201,7 +202,7 @@ def _greet(smtp: smtplib.SMTP, server: Server, tls: Callable[[], ssl.SSLContext]
 
 
 def _needs_no_proof(server: Server) -> bool:
-    """Tell whether a certificate proves nothing: smtp:// to this machine, without a password.
+    """Tell whether to skip certificate checks: smtp:// to this machine, without a password.
 
     Mail servers sign their own certificate when they are installed, and mail that never leaves the
     machine would be handed over without TLS as well (B27).
@@ -232,7 +233,7 @@ def _log_in(smtp: smtplib.SMTP, server: Server) -> None:
 
 
 def _detach(smtp: smtplib.SMTP, server: Server) -> OpenConnection:
-    """Take the socket out of smtplib's hands."""
+    """Take the socket over from smtplib."""
     sock = smtp.sock
     offers = dict(smtp.esmtp_features)
     smtp.file = smtp.sock = None
@@ -241,7 +242,7 @@ def _detach(smtp: smtplib.SMTP, server: Server) -> OpenConnection:
 
 
 def hang_up(sock: socket.socket) -> None:
-    """Say QUIT and close; failures are ignored (P10)."""
+    """Send QUIT and close the socket; failures are ignored (P10)."""
     with suppress(OSError, ValueError):
         sock.settimeout(2)
         sock.sendall(b"QUIT\r\n")
@@ -250,7 +251,7 @@ def hang_up(sock: socket.socket) -> None:
 
 
 def describe_failure(error: Exception) -> str:
-    """Say in a few words why a connection failed."""
+    """Describe in a few words why a connection failed."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ConnectionRefusedError):

@@ -1,4 +1,4 @@
-"""Move the octets of a conversation over a socket that never blocks; decide nothing."""
+"""Transfer the octets of an SMTP conversation over a non-blocking socket; decide nothing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from newsletter.mail.smtp.protocol import Conversation
 
 READ_AT_MOST = 65_536
 PROMPT_SECONDS = 0.05
-"""While a server answers within this time, the next message is built before it has answered."""
+"""Seconds within which a server answers promptly: the next message is then built before its answer
+arrives."""
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Connection:
-    """A socket that never blocks, and the conversation on it.
+    """A non-blocking socket, and the SMTP conversation on it.
 
     `unrecorded`: outcomes that the caller has not yet recorded. `is_prompt` tells that the server
     took its last message within `PROMPT_SECONDS`.
@@ -39,13 +40,13 @@ class Connection:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def write(self, data: bytes) -> None:
-        """Write what the socket takes now, and keep the rest."""
+        """Write as much as the socket accepts now, and keep the rest."""
         self.backlog = memoryview(bytes(self.backlog) + data if self.backlog else data)
         self.deadline = time.monotonic() + self.timeout
         self.flush()
 
     def flush(self) -> None:
-        """Write more of what was kept."""
+        """Write more of what the socket did not accept before."""
         try:
             while self.backlog:
                 count = self.sock.send(self.backlog)
@@ -60,7 +61,7 @@ class Connection:
             self.conversation.end(describe_failure(error))
 
     def read(self) -> None:
-        """Read what has come, and write what follows from it at once.
+        """Read what has arrived, and write the response at once.
 
         Only a whole reply moves the deadline.
         """

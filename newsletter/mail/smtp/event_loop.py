@@ -1,4 +1,4 @@
-"""Drive several connections in one loop: ask for messages where there is room, hand over outcomes.
+"""Drive several SMTP connections in one loop: ask for messages if there is room, yield outcomes.
 
 It runs in the caller's own thread; only opening a connection has threads of its own (opener.py).
 """
@@ -21,13 +21,13 @@ from newsletter.mail.smtp.types import Outcome, Pull, Records, Result
 from newsletter.mail.smtp.unrecorded import Unrecorded
 
 GOODBYE_SECONDS = 2.0
-"""Seconds that the answer to QUIT is waited for."""
+"""Seconds to wait for the reply to QUIT."""
 BEAT_SECONDS = 10.0
-"""The caller gets a group at least this often, an empty one where nothing has come."""
+"""Seconds between two groups of outcomes at most; a group is empty if there are none."""
 
 
 class EventLoop:
-    """One call of `deliver`."""
+    """The event loop of one call of `Transport.deliver`."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class EventLoop:
             )
 
     def run(self) -> Generator[list[Outcome], None, None]:
-        """Go on until nothing is left.
+        """Send messages until none is left; yield groups of outcomes.
 
         Outcomes are handed over when a connection may not go on before, when they are many, or when
         all is quiet.
@@ -89,7 +89,7 @@ class EventLoop:
         self._say_goodbye()
 
     def _advance(self) -> None:
-        """Let every connection write what it can, and open more where messages wait."""
+        """Let every connection write as much as it can, and open more if messages wait."""
         for connection in tuple(self._connections):
             self._feed(connection)
         self._open_more()
@@ -115,7 +115,7 @@ class EventLoop:
     # --- Outcomes ---
 
     def _hand_over(self) -> Generator[list[Outcome], None, None]:
-        """Yield the outcomes so far, and take note of what has been recorded."""
+        """Yield the outcomes so far, and note which have been recorded."""
         outcomes = self._outcomes
         self._outcomes = []
         self._must_hand_over = False
@@ -125,7 +125,7 @@ class EventLoop:
         self._unrecorded.come_back()
 
     def _was_halted(self) -> bool:
-        """Tell whether this process was halted for a while.
+        """Tell whether this process was suspended for a while.
 
         The caller must act before more is offered then: another worker may have taken over (R04).
         """
@@ -135,7 +135,7 @@ class EventLoop:
         return time.monotonic() - self._handed_over_at >= BEAT_SECONDS
 
     def _is_finished(self) -> bool:
-        """Tell whether nothing is in flight and nothing will come."""
+        """Tell whether no message is in flight and none will come."""
         for connection in self._connections:
             if connection.conversation.working:
                 return False
@@ -144,7 +144,7 @@ class EventLoop:
     # --- Connections ---
 
     def _open_more(self) -> None:
-        """Open connections for messages that no open one has room for."""
+        """Open connections for messages that the open ones have no room for."""
         most = min(self._most, max(self._servers.count_capacity(self._most), 1))
         self._messages.fill(max(most - len(self._connections), self._ahead))
         if unreachable := self._messages.return_unreachable():
@@ -162,7 +162,7 @@ class EventLoop:
             self._opener.start(server)
 
     def _make_room(self) -> None:
-        """Close an idle connection whose server takes none of the messages that wait."""
+        """Close an idle connection whose server accepts none of the waiting messages."""
         count = len(self._connections) + self._opener.pending.total()
         if not self._messages or count < self._most:
             return
@@ -194,7 +194,7 @@ class EventLoop:
         return sum(connection.server == server for connection in self._connections)
 
     def _record_refusal(self, server: Server, error: TransportError) -> None:
-        """Learn from a refused connection.
+        """Record that a server refused a connection.
 
         A server that carries messages of ours wants no further connection; any other one rests.
         """
@@ -217,7 +217,7 @@ class EventLoop:
         self._selector.register(connection.sock, connection.watched, connection)
 
     def _settle(self, connection: Connection) -> None:
-        """Take the outcomes of a connection, and let go of it once it is over."""
+        """Collect the outcomes of a connection, and drop it once it has ended."""
         talk = connection.conversation
         if talk.returned:
             self._messages.put_back(talk.returned)
@@ -253,7 +253,7 @@ class EventLoop:
             self._servers.record_connection_refusal(connection.server, still_open)
 
     def _quit(self, connection: Connection) -> None:
-        """Say QUIT; the answer is waited for beside everything else."""
+        """Send QUIT on a connection; the loop goes on while its reply is awaited."""
         self._must_hand_over |= bool(self._outcomes)
         self._connections.remove(connection)
         self._leaving.append(connection)
@@ -265,7 +265,7 @@ class EventLoop:
         self._settle(connection)
 
     def _listen(self, seconds: float) -> bool:
-        """Wait until something comes, `seconds` at most. Return whether something did."""
+        """Wait for events, `seconds` at most. Return whether there were any."""
         events = self._selector.select(seconds)
         for key, mask in events:
             if not isinstance(connection := key.data, Connection):
@@ -281,7 +281,7 @@ class EventLoop:
         return bool(events)
 
     def _seconds_to_wait(self) -> float:
-        """Return how many seconds pass until something must be done though nothing comes."""
+        """Return the seconds until something must be done even without an event."""
         now = time.monotonic()
         ends = [self._handed_over_at + BEAT_SECONDS]
         for connection in (*self._connections, *self._leaving):
@@ -302,7 +302,7 @@ class EventLoop:
                 self._settle(connection)
 
     def _say_goodbye(self) -> None:
-        """Say QUIT on every connection; failures are ignored (P10)."""
+        """Send QUIT on every connection; failures are ignored (P10)."""
         for connection in tuple(self._connections):
             self._quit(connection)
         end = time.monotonic() + GOODBYE_SECONDS
@@ -310,7 +310,7 @@ class EventLoop:
             self._listen(left)
 
     def close(self) -> None:
-        """Close everything at once."""
+        """Close all sockets at once."""
         self._opener.close()
         for connection in (*self._connections, *self._leaving):
             connection.sock.close()

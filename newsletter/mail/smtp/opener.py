@@ -1,4 +1,4 @@
-"""Open connections in threads of their own, because opening one blocks; ring a bell for each.
+"""Open SMTP connections in threads, because opening one blocks; signal each on a socket.
 
 A thread that is done opens the next one: starting a thread costs as much as several messages.
 """
@@ -20,7 +20,7 @@ OPENER_THREAD = "smtp-opener"
 
 
 class Opener:
-    """The connections that are being opened.
+    """A pool of threads that open SMTP connections.
 
     `bell` becomes readable when `collect` has something. `pending` counts the attempts that are not
     collected yet, by the name of their server.
@@ -40,7 +40,7 @@ class Opener:
         self.bell.settimeout(0)
 
     def start(self, server: Server) -> None:
-        """Begin to open a connection to `server`."""
+        """Start to open a connection to `server`."""
         self.pending[server.name] += 1
         self._orders.put(server)
         if self.pending.total() > self._threads:
@@ -67,7 +67,7 @@ class Opener:
             hang_up(result.sock)
 
     def collect(self) -> list[tuple[Server, OpenConnection | TransportError]]:
-        """Return the connections that were opened, and the errors of those that were not."""
+        """Return the connections that were opened, and the errors of failed attempts."""
         self.bell.recv(512)
         results = []
         while not self._arrivals.empty():
@@ -77,7 +77,7 @@ class Opener:
         return results
 
     def close(self) -> None:
-        """Close what was opened and not collected, and what is opened from now on."""
+        """Close connections that were not collected, and any that are opened later."""
         with self._lock:
             self._closed = True
         for _ in range(self._threads):

@@ -1,4 +1,4 @@
-"""The messages that were pulled from the caller and wait for a connection."""
+"""Messages that were pulled from the caller and wait for an SMTP connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply, Result, S
 
 
 class PendingMessages:
-    """Pulls messages and keeps those that no connection has room for.
+    """A queue that pulls messages and keeps those that no connection has room for.
 
     A message that is larger than a server takes waits for another server that may take it. One that
     is larger than every server takes goes to any of them, whose conversation says so.
@@ -30,21 +30,21 @@ class PendingMessages:
 
     @property
     def are_done(self) -> bool:
-        """Tell whether nothing waits and nothing will come."""
+        """Tell whether no message waits and none will come."""
         return self._exhausted and not self._parked
 
     @property
     def next_pull_at(self) -> float | None:
-        """Return the `time.monotonic` at which to pull again, None if the caller named no time."""
+        """Return the `time.monotonic` of the next pull, or None if the caller set no time."""
         return self._ask_at if self._ask_at and not self._exhausted else None
 
     def fill(self, count: int) -> None:
-        """Pull messages until `count` wait, or the caller has none now."""
+        """Pull messages until `count` wait, or the caller has no more for now."""
         while len(self._parked) < count and (message := self._ask()):
             self._parked.append(message)
 
     def next_for(self, server: Server) -> Outgoing | None:
-        """Return the next message for `server`, None if there is none now.
+        """Return the next message for `server`, or None if there is none now.
 
         While a message waits for another server, nothing further is pulled for this one: it becomes
         idle and makes room.
@@ -60,11 +60,11 @@ class PendingMessages:
         return None
 
     def put_back(self, messages: Iterable[Outgoing]) -> None:
-        """Take back messages that had not had their turn."""
+        """Put back messages that were not offered to a server."""
         self._parked.extendleft(reversed(list(messages)))
 
     def suit(self, server: Server) -> bool:
-        """Tell whether a message waits that `server` may be given."""
+        """Tell whether a waiting message may be given to `server`."""
         return any(self._suits(server, message) for message in self._parked)
 
     def _suits(self, server: Server, message: Outgoing) -> bool:

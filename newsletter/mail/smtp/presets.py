@@ -1,4 +1,4 @@
-"""The settings of well-known mail providers, filled in by name. Plain SMTP stays the only wire.
+"""The settings of well-known mail providers for sending over SMTP, filled in by name.
 
 Paces and connections are what a provider allows by default; where an account may do more, the
 settings file is the place to say so.
@@ -14,7 +14,7 @@ _REGION = re.compile(r"[a-z0-9]{2,}(?:-[a-z0-9]+){0,3}")
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """The settings to send through a provider.
+    """The settings for sending through a mail provider.
 
     `user` is empty where each account has its own. `account` says where user and password come
     from, `records` which records the DNS of the sender's domain needs. `campaign_headers` are added
@@ -98,7 +98,7 @@ PRESETS = {
         max_per_day=10_000,
     ),
 }
-"""The providers by the name that `--smtp` takes."""
+"""Mail providers by the name that `--smtp` accepts."""
 
 
 def find_preset(text: str) -> Preset | None:

@@ -1,4 +1,4 @@
-"""Speak SMTP on an open connection: decide which octets go next, read those that come. Pure.
+"""Implement SMTP on an open connection: decide which octets to send, read the replies. Pure.
 
 Where PIPELINING is offered, a message's content goes together with the next one's envelope (RFC
 2920 section 3.1): one round trip a message. Where CHUNKING is offered too, a whole transaction goes
@@ -27,7 +27,7 @@ _ENVELOPE = (Expected.MAIL, Expected.RCPT)
 
 @dataclass(slots=True)
 class _Flight:
-    """A message in flight.
+    """A message whose transaction is in progress.
 
     `dot_at`: the count of octets written in all once its content was; None before.
     """
@@ -38,7 +38,7 @@ class _Flight:
 
 
 class Conversation:
-    """The state of a conversation.
+    """The state of an SMTP conversation.
 
     `written` and `flushed` count octets: handed out in all, and taken by the socket (the caller
     adds to it); `answers` counts whole replies.
@@ -84,7 +84,7 @@ class Conversation:
 
     @property
     def room(self) -> bool:
-        """Tell whether a further message may be given to `advance` now."""
+        """Tell whether another message may be given to `advance` now."""
         if self.over or self.unwelcome or self._begun >= MESSAGES_A_CONNECTION:
             return False
         if self._chunks:
@@ -100,12 +100,12 @@ class Conversation:
 
     @property
     def exposed(self) -> int:
-        """Count the messages that the server may have accepted without our knowing."""
+        """Return the number of messages that may have been accepted without a reply so far."""
         return sum([flight.dot_at is not None for flight in self._flights])
 
     @property
     def busy(self) -> bool:
-        """Tell whether an answer is due."""
+        """Tell whether a reply is awaited."""
         return bool(self._expected) and not self.over
 
     @property
@@ -115,7 +115,7 @@ class Conversation:
 
     @property
     def spent(self) -> bool:
-        """Tell whether it has carried all it may, and every message has its outcome."""
+        """Tell whether the connection has sent all it may, and every message has its outcome."""
         done = self._begun >= MESSAGES_A_CONNECTION or self.unwelcome is not None
         return done and not (self._flights or self._expected or self.over)
 
@@ -171,7 +171,7 @@ class Conversation:
         return [line]
 
     def hear(self, data: bytes) -> bytes:
-        """Take what the server sent. Return the octets to write at once, if any."""
+        """Process octets from the server. Return the octets to write at once, if any."""
         self._answers.feed(data)
         next_answer = self._answers.next
         expected = self._expected
@@ -193,7 +193,7 @@ class Conversation:
     def _understand(
         self, stage: Expected, flight: _Flight | None, code: int, words: bytes
     ) -> list[bytes]:
-        """Act on a reply. Return the octets to write at once."""
+        """Process a reply. Return the octets to write at once."""
         if stage is Expected.QUIT:
             self.over = True
             return []
@@ -227,7 +227,7 @@ class Conversation:
         return self._conclude(flight)
 
     def _take_data_reply(self, flight: _Flight, code: int, words: bytes) -> list[bytes]:
-        """Act on the reply to DATA."""
+        """Process the reply to DATA."""
         if code == 354 and flight.refusal is None:
             self._ready = flight
             return []
@@ -243,7 +243,7 @@ class Conversation:
         return self._conclude(flight)
 
     def _take_content_reply(self, flight: _Flight, code: int, words: bytes) -> list[bytes]:
-        """Act on the reply to the content of a message."""
+        """Process the reply to the content of a message."""
         if flight.refusal is not None:
             return self._conclude(flight)
         if code // 100 == 2:
@@ -271,7 +271,7 @@ class Conversation:
         return self._conclude(flight, clean=not self._chunks)
 
     def _conclude(self, flight: _Flight, *, clean: bool = False) -> list[bytes]:
-        """End a refused transaction; the next message starts clean."""
+        """End a refused transaction, so that the next message starts a new one."""
         assert flight.refusal is not None
         self._flights.remove(flight)
         self._clean = clean and self._clean
@@ -285,7 +285,7 @@ class Conversation:
         return []
 
     def give_up(self) -> None:
-        """End the conversation because no reply came in time."""
+        """End the conversation because no reply arrived in time."""
         self.confused = (
             self._grouped and bool(self._expected) and self._expected[0][0] is not Expected.END
         )

@@ -1,4 +1,4 @@
-"""Hold what servers write about recipients, their domains, and the message.
+"""List rules for server replies about recipients, their domains, and the message.
 
 Data only.
 
@@ -23,8 +23,8 @@ _GAP = (
     r"(?:(?!messages?\b|(?<![a-z-])mails?\b|connection|session|delivery|server|certificate|"
     r"password|credential|command|policy|dns\b|route|subscription|sender|client).){0,45}?"
 )
-"""What may stand between a recipient and what is wrong with it: nothing else that could be meant.
-"""
+"""Pattern of words between a recipient and what is wrong with it, without nouns that could be meant
+instead."""
 
 MAILBOX_BUSY = Rule(
     Cause.MAILBOX_FULL,

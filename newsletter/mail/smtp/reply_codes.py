@@ -1,4 +1,4 @@
-"""Hold what SMTP codes and enhanced status codes say where the text says nothing.
+"""List the causes that SMTP codes and enhanced status codes mean if the text tells none.
 
 Data only.
 """
@@ -76,7 +76,7 @@ STATUSES: dict[str, Cause] = {
     "7.708": Cause.REPUTATION,
     "7.750": Cause.SENDER,
 }
-"""The longest prefix counts."""
+"""Causes by enhanced status code without its class; the longest prefix of a status is used."""
 
 CODES: dict[int, Cause] = {
     432: Cause.ACCOUNT,  # RFC 4954 section 6
@@ -93,4 +93,5 @@ CODES: dict[int, Cause] = {
 }
 
 ACCOUNT_CODES = frozenset({525, 530, 534, 535, 538})
-"""Replies to AUTH, or for want of it (RFC 4954 section 6, RFC 5248): always about our account."""
+"""Codes of replies to AUTH, or for lack of it (RFC 4954 section 6, RFC 5248): always about our
+account."""

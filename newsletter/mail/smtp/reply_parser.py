@@ -1,4 +1,4 @@
-"""Parse what a server says: octets into whole replies, a reply into code, status and text."""
+"""Parse SMTP replies: octets into whole replies, and a reply into code, status and text."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ REPLY_AT_MOST = 65_536
 """Octets of a whole reply, so that a server cannot fill the memory."""
 
 TEXT_AT_MOST = 500
-"""Characters of a server's words that are used, as many as the outbox has room for."""
+"""Characters of a reply's text that are used, as many as the outbox has room for."""
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})[ \t]*")
 _HARMFUL = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-"""Categories of characters that steer a terminal, turn the writing around, or are invisible."""
+"""Unicode categories of characters that control a terminal, reverse the writing, or are
+invisible."""
 
 
 class ProtocolError(Exception):
-    """The server sent something that is no SMTP reply, or one to no command."""
+    """The server sent something that is not an SMTP reply, or is a reply to no command."""
 
 
 class ReplyParser:
-    """Collects octets in whatever pieces they come, and gives out whole replies."""
+    """A parser that collects octets in any pieces, and returns whole replies."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -35,13 +36,13 @@ class ReplyParser:
         self._size = 0
 
     def feed(self, data: bytes) -> None:
-        """Take what the server sent."""
+        """Add octets that the server sent."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         self._arrived.extend(lines)
 
     def next(self) -> tuple[int, bytes] | None:
-        """Return the next whole reply: its code and its text, lines joined by line feeds.
+        """Return the next whole reply as its code and its text, lines joined by line feeds.
 
         Raises `ProtocolError`.
         """
@@ -68,14 +69,14 @@ class ReplyParser:
 
 
 def parse_reply(code: int, words: bytes) -> Reply:
-    """Split a reply into its enhanced status (RFC 3463) and the rest, as one harmless line."""
+    """Split a reply into its enhanced status (RFC 3463) and its text, as one safe line."""
     text = to_one_line(words)
     match = _ENHANCED.match(text)
     return Reply(code, match[1], text[match.end() :]) if match else Reply(code, "", text)
 
 
 def to_one_line(words: bytes | str) -> str:
-    """Return a server's words as one line of visible characters, 500 at most."""
+    """Return a server's text as one line of visible characters, 500 at most."""
     words = words[: 4 * TEXT_AT_MOST]
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
     if not (text.isascii() and text.isprintable()):

@@ -1,4 +1,4 @@
-"""Put the rules for the texts of SMTP replies in order.
+"""List the rules for the texts of SMTP replies, in order.
 
 Data only.
 
@@ -98,7 +98,7 @@ MAILBOX_UNAVAILABLE = (
     r"(?:requested (?:mail )?action (?:not taken|aborted)\W{0,3}(?:[45]\d\d-)?)?mailbox "
     r"(?:unavailable(?: or not local)?|name not allowed|not available)"
 )
-"""RFC 5321 section 4.2.3 writes this for 450, 550 and 553.
+"""Pattern of the text that RFC 5321 section 4.2.3 gives for 450, 550 and 553.
 
 GMX and IONOS put it before every reason, Outlook.com says nothing else of an unknown user: it
 counts where nothing else is said.
@@ -110,4 +110,4 @@ BOILERPLATE = (
     r"server|returned|response|message|delivery|failed|failure|to|the|in reply|command|was|"
     r"status|code|(?:from|by) remote (?:mail ?)?(?:server|mailer)|after|end of data|in response to"
 )
-"""Words that give no reason; what is left beside `MAILBOX_UNAVAILABLE` without them is a reason."""
+"""Pattern of words that give no reason; any other words beside `MAILBOX_UNAVAILABLE` are one."""

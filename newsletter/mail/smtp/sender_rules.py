@@ -1,4 +1,4 @@
-"""Hold what servers write about us: quotas, pace, accounts, authentication, reputation.
+"""List rules for server replies about us: quotas, pace, accounts, authentication, reputation.
 
 Data only.
 

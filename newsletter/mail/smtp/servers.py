@@ -1,4 +1,4 @@
-"""Choose among the servers of `smtp.url`: they take turns, and one that fails rests for a while."""
+"""Choose among the servers of `smtp.url`, in turn; a server that fails is not used for a while."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from newsletter.errors import TransportError
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
-"""The port of each scheme where the address names none."""
+"""The port of each URL scheme if the URL names none."""
 
 REST_FIRST = 5.0
-"""Seconds that a server rests after its first failure; each further one doubles them."""
+"""Seconds that a server is not used after its first failure; each further one doubles them."""
 
 REST_AT_MOST = 900.0
-"""Seconds that a server rests at most, so that one that is back is found within 15 minutes."""
+"""Maximum seconds that a server is not used, so that one that works again is noticed within 15
+minutes."""
 
 LIMIT_SECONDS = 600.0
-"""A server that refused a connection is not asked for as many again within this time."""
+"""Seconds after a refusal before one more connection to the same server is tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server and how to talk to it.
+    """An SMTP server and how to connect to it.
 
     `scheme` is a key of `PORTS`. With `xoauth2` the password is an access token.
     """
@@ -43,7 +44,7 @@ class Server:
 
 
 def parse_server(url: str, *, user: str | None = None, password: str = "") -> Server:
-    """Parse ``smtp://user:password@host:port``, ``smtp+starttls://…`` or ``smtps://…``.
+    """Parse the URL of a server: ``smtp://user:password@host:port``, ``smtps://…`` and the like.
 
     ``?auth=xoauth2`` says that the password is a token. `user` and `password` are for a URL that
     names no user.
@@ -74,7 +75,7 @@ class _Limit:
 
 @dataclass(slots=True)
 class _Rest:
-    """A server that could not be used: until when it is left alone, and why."""
+    """A pause in using a server that failed: until when, and why."""
 
     until: float
     seconds: float
@@ -82,7 +83,7 @@ class _Rest:
 
 
 class Servers:
-    """The servers in turn, and what has been learnt about each.
+    """The SMTP servers in turn, and what has been learned about each.
 
     `confused` names servers that lose track of grouped commands, `without_chunks` those that offer
     CHUNKING and do not understand it.
@@ -101,7 +102,7 @@ class Servers:
         self.without_chunks: set[str] = set()
 
     def pick(self, is_excluded: Callable[[Server], bool] = lambda _: False) -> Server | None:
-        """Return the next server in turn that is awake and not excluded, None if there is none."""
+        """Return the next server that may be used and is not excluded, or None if there is none."""
         for step in range(len(self._servers)):
             server = self._servers[(self._turn + step) % len(self._servers)]
             if self.is_awake(server) and not is_excluded(server):
@@ -116,24 +117,24 @@ class Servers:
 
     @property
     def is_any_resting(self) -> bool:
-        """Tell whether a server rests, or has not taken a message since it did."""
+        """Tell whether a server has failed, and has not accepted a message since."""
         return bool(self._resting)
 
     # --- Failures and limits ---
 
     def record_failure(self, server: Server, error: TransportError) -> None:
-        """Let a server rest, twice as long as the last time."""
+        """Pause the use of a server, twice as long as the last time."""
         pause = self._resting.get(server.name)
         seconds = min(pause.seconds * 2, REST_AT_MOST) if pause else REST_FIRST
         self._resting[server.name] = _Rest(self._clock() + seconds, seconds, error)
 
     def record_success(self, server: Server) -> None:
-        """Forget the failures of a server that has taken a message."""
+        """Forget the failures of a server that has accepted a message."""
         if self._resting:
             self._resting.pop(server.name, None)
 
     def rest(self, name: str, why: str) -> bool:
-        """Rest the server called `name` if another is awake; return whether one is."""
+        """Pause the use of the server called `name` if another is usable; return whether one is."""
         others = any(other.name != name and self.is_awake(other) for other in self._servers)
         for server in self._servers:
             if server.name == name and others and self.is_awake(server):
@@ -156,7 +157,7 @@ class Servers:
         return min(limit.most, connections)
 
     def count_capacity(self, connections: int) -> int:
-        """Return the number of connections that may be open to all servers that do not rest."""
+        """Return the number of connections that may be open to all usable servers."""
         if not (self._resting or self._limits):
             return connections * len(self._servers)
         return sum(
@@ -166,26 +167,26 @@ class Servers:
         )
 
     def record_connection_refusal(self, server: Server, still_open: int) -> None:
-        """Learn that `server` takes no connection beside the `still_open` ones of ours."""
+        """Record that `server` accepts no connections beyond our `still_open` ones."""
         self._limits[server.name] = _Limit(max(still_open, 1), self._clock() + LIMIT_SECONDS)
 
     # --- Sizes (RFC 1870) ---
 
     def record_size(self, server: Server, size: int) -> None:
-        """Learn how many octets a message to `server` may have; 0 means no limit."""
+        """Record the maximum octets of a message to `server`; 0 means no limit."""
         self._sizes[server.name] = size
 
     def takes(self, server: Server, size: int) -> bool:
-        """Tell whether `server` may take a message of `size` octets, as far as is known."""
+        """Tell whether `server` may accept a message of `size` octets, as far as is known."""
         limit = self._sizes.get(server.name, 0)
         return not limit or size <= limit
 
     def is_too_large(self, size: int) -> bool:
-        """Tell whether no server takes a message of `size` octets."""
+        """Tell whether no server accepts a message of `size` octets."""
         return not any(self.takes(server, size) for server in self._servers)
 
     def why_unreachable(self, size: int) -> TransportError | None:
-        """Return the error of a server that takes `size` octets, if all such servers rest."""
+        """Return the error of a server for `size` octets, if all such servers are paused."""
         takers = [server for server in self._servers if self.takes(server, size)]
         if not takers or any(self.is_awake(server) for server in takers):
             return None
@@ -193,7 +194,7 @@ class Servers:
 
     @property
     def trouble(self) -> TransportError | None:
-        """The error of the server that wakes first, if all of them rest; else None."""
+        """The error of the server that is used again first, if all are paused; else None."""
         if any(self.is_awake(server) for server in self._servers):
             return None
         first = min(

@@ -1,4 +1,4 @@
-"""Carry messages to SMTP servers.
+"""Send messages over SMTP, with the servers, connections and event loop of this package.
 
 servers.py knows which server to call, connect.py opens a connection, protocol.py knows what to say,
 connection.py moves the octets, event_loop.py says when.
@@ -21,7 +21,7 @@ __all__ = ["Server", "SmtpTransport", "parse_server"]
 
 
 class SmtpTransport:
-    """Hands messages to `servers` in turn, over at most `connections` at once.
+    """A transport that gives messages to `servers` in turn, over at most `connections` at once.
 
     `timeout` is for each reply, in seconds.
     """
@@ -44,7 +44,7 @@ class SmtpTransport:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Read the authorities; that takes a while, and a server on this machine may need none."""
+        """Build the TLS context when first needed, because loading certificates is slow."""
         context = ssl.create_default_context(cafile=self._ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context
@@ -52,7 +52,7 @@ class SmtpTransport:
     def deliver(
         self, pull: Pull, records: Records | None = None
     ) -> Generator[list[Outcome], None, None]:
-        """See `Transport.deliver`."""
+        """Send messages as `Transport.deliver` says."""
         if trouble := self._servers.trouble:
             raise trouble
         loop = EventLoop(
@@ -69,18 +69,18 @@ class SmtpTransport:
             loop.close()
 
     def rest(self, server: str, why: str) -> bool:
-        """See `Transport.rest`."""
+        """Pause the use of a server as `Transport.rest` says."""
         return self._servers.rest(server, why)
 
     def open(self, server: Server) -> OpenConnection:
-        """Open a connection that is ready for transactions.
+        """Open an SMTP connection that is ready for transactions.
 
         Raises `TransportError`.
         """
         return connect(server, lambda: self._tls, timeout=self._timeout, hello=self._hello)
 
     def probe(self, *, timeout: float | None = None) -> dict[str, str]:
-        """Return what the first usable server offers (EHLO keyword → value), after TLS and AUTH.
+        """Return the first usable server's extensions (EHLO keyword → value), after TLS and AUTH.
 
         Raises `TransportError`.
         """

@@ -1,4 +1,4 @@
-"""The types of messages in flight: what goes to a transport, and what comes back.
+"""Types of messages given to a transport, and of their outcomes.
 
 Types only.
 """
@@ -11,11 +11,11 @@ from typing import NamedTuple, Protocol
 
 
 class Stage(StrEnum):
-    """The point at which a message's delivery ended."""
+    """The stage of an SMTP transaction at which a message's delivery ended."""
 
     CONNECT = "CONNECT"
     SIZE = "SIZE"
-    """The message is larger than the server says it takes, and was not offered."""
+    """The message is larger than the server accepts, and was not offered."""
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
@@ -23,18 +23,17 @@ class Stage(StrEnum):
 
 
 class Result(StrEnum):
-    """The result of one message."""
+    """The result of sending one message."""
 
     ACCEPTED = "accepted"
-    """250 after the final dot: the server has taken responsibility."""
+    """The server replied 250 after the final dot, and has taken responsibility."""
     REFUSED = "refused"
-    """The server said no to this message; reply and stage say how."""
+    """The server refused this message; reply and stage tell how."""
     UNSENT = "unsent"
-    """Never offered whole (the connection was refused, or broke before the final dot); costs the
-    recipient nothing.
-    """
+    """The message was never offered whole (the connection was refused, or broke before the final
+    dot); this is not counted against the recipient."""
     IN_DOUBT = "in_doubt"
-    """The final dot was written and no reply came; the server may have taken it."""
+    """The final dot was sent and no reply came; the server may have accepted the message."""
 
 
 class Reply(NamedTuple):
@@ -49,7 +48,7 @@ class Reply(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """One message to one recipient, ready for the wire.
+    """One message to one recipient, ready to be sent over SMTP.
 
     `data`: CRLF line ends, ends in CRLF, 7-bit (but for the header of an address beyond ASCII, RFC
     6532), and no line starts with a dot (so that it is right for DATA and for BDAT alike). `sender`
@@ -75,22 +74,22 @@ class Outcome(NamedTuple):
 
 
 Pull = Callable[[], Outgoing | float | None]
-"""Called whenever a connection has room.
+"""A function that returns the next message, called whenever a connection has room.
 
 It returns the next message, or seconds to wait before it is called again, or None at the end.
 """
 
 
 class Records(Protocol):
-    """The progress of the caller in recording the outcomes that it was handed, in their order."""
+    """The caller's progress in recording outcomes, in the order in which they were yielded."""
 
     @property
     def pool(self) -> int:
-        """Messages that may be unrecorded over all connections; 0: two for each of them."""
+        """Maximum number of unrecorded messages over all connections; 0: two for each one."""
         ...
 
     def watch(self) -> int | None:
-        """Return the descriptor that is readable when more may have been recorded.
+        """Return a descriptor that becomes readable when more outcomes may have been recorded.
 
         From then on `deliver` goes on while outcomes are being recorded. None: what was handed over
         is recorded whenever `deliver` is resumed.
@@ -106,12 +105,12 @@ class Records(Protocol):
 
 
 class Transport(Protocol):
-    """Carries messages to SMTP servers."""
+    """An interface for sending messages to SMTP servers."""
 
     def deliver(
         self, pull: Pull, records: Records | None = None
     ) -> Generator[list[Outcome], None, None]:
-        """Send what `pull` gives until it says None and every message has its outcome.
+        """Send messages from `pull` until it returns None; yield their outcomes.
 
         Yields outcomes in small groups as replies arrive. Messages go on while `records` are made,
         as long as what is accepted and not yet recorded does not exceed two messages a connection
@@ -126,7 +125,7 @@ class Transport(Protocol):
         ...
 
     def rest(self, server: str, why: str) -> bool:
-        """Leave `server` alone for a while because it refuses us, if there is another.
+        """Pause the use of `server` because it refuses us, if there is another server.
 
         `server` is its name in an `Outcome`. Return whether another one can be used now.
         """

@@ -1,4 +1,4 @@
-"""Count what servers may have accepted and nobody has recorded, and hold the wire within its bound.
+"""Count messages that servers may have accepted but are not recorded, and limit their number.
 
 So many messages may be sent twice if this process is killed.
 """
@@ -13,15 +13,16 @@ from newsletter.mail.smtp.connection import Connection
 from newsletter.mail.smtp.types import Records
 
 UNRECORDED_AT_MOST = 2
-"""Messages of a connection that a server may have accepted and that are not yet recorded."""
+"""Messages of a connection that may have been accepted and are not yet recorded."""
 LINGER_SECONDS = 0.01
-"""Seconds that outcomes wait for more of them while they are recorded beside the wire."""
+"""Seconds that outcomes wait for more of them, while recording goes on in parallel."""
 SLOW_CALLER_SECONDS = 0.004
-"""A caller that takes longer than this over a group of outcomes gets larger groups."""
+"""Seconds for recording a group of outcomes above which a caller is slow, and gets larger
+groups."""
 
 
 class Unrecorded:
-    """The outcomes that are not recorded, oldest first, by their connections.
+    """The outcomes that are not recorded yet, oldest first, with their connections.
 
     `descriptor`: readable when `collect` may find more recorded; None where all that was handed
     over is recorded whenever the caller comes back. `enough`: so many outcomes are worth handing
@@ -41,19 +42,19 @@ class Unrecorded:
         self._caller_took = 0.0
 
     def add(self, connection: Connection | None, count: int) -> None:
-        """Add so many outcomes; of no connection where the message was never offered."""
+        """Add `count` outcomes of a connection, or of none if the messages were never offered."""
         self._waiting.extend([connection] * count)
         if connection is not None:
             connection.unrecorded += count
             self._orphans += count * connection.ended
 
     def leave(self, connection: Connection) -> None:
-        """Record that a connection has ended."""
+        """Note that a connection has ended."""
         connection.ended = True
         self._orphans += connection.unrecorded
 
     def block(self, connection: Connection, connections: Sequence[Connection]) -> bool:
-        """Tell whether a connection may not go on before more is recorded."""
+        """Tell whether a connection must wait until more outcomes are recorded."""
         talk = connection.conversation
         if not self._pool:
             exposed = talk.exposed if talk.exposes else 0
@@ -65,7 +66,7 @@ class Unrecorded:
         return len(self._waiting) + exposed >= self._in_all
 
     def linger(self) -> float | None:
-        """Return how many seconds to wait for more outcomes before they are handed over.
+        """Return the seconds to wait for more outcomes before they are yielded.
 
         No second, unless they are recorded beside the wire, or the caller takes long over each
         group (a disk that is slow to flush), so that larger groups are worth a wait. None means not
@@ -78,16 +79,16 @@ class Unrecorded:
         return None if self._in_all == UNRECORDED_AT_MOST else 0.0
 
     def hand_over(self) -> None:
-        """Record that the caller gets outcomes now."""
+        """Note that outcomes are yielded to the caller now."""
         self._handed_over_at = time.monotonic()
 
     def come_back(self) -> None:
-        """Record that the caller has taken them."""
+        """Note that the caller has taken the outcomes that were yielded."""
         self._caller_took = time.monotonic() - self._handed_over_at
         self.collect()
 
     def collect(self) -> None:
-        """Let go of what has been recorded."""
+        """Remove outcomes that have been recorded."""
         if self.descriptor is None or self._records is None:
             recorded = len(self._waiting)
         else:

@@ -1,1 +1,1 @@
-"""Check and run the author's Jinja in letters, and turn its values into slots."""
+"""Check and run the author's Jinja in letters, and turn its expressions into slots."""

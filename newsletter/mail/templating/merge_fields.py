@@ -40,7 +40,7 @@ class Answers:
         self._values = values
 
     def get_answer(self, name: str) -> object:
-        """Return an answer.
+        """Return a subscriber's answer in the author's own field `name`.
 
         Raises `TemplateError` if the list has no such field.
         """
@@ -81,7 +81,7 @@ def make_subscriber_fields(
     answers: Mapping[str, object] = MappingProxyType({}),
     public: bool = False,
 ) -> SubscriberFields:
-    """Make the fields of a subscriber.
+    """Make the fields of a subscriber that a letter may use.
 
     `answers` has a value, or None, for each of the author's fields of the list. With `public`,
     writing a field that is not filled in gives an ellipsis instead of an error.
@@ -121,7 +121,7 @@ TEXT, HTML = (
 
 @dataclass(frozen=True, slots=True)
 class MergeTemplates:
-    """The templates of a letter's own slots: one for the subject and the text, one for the HTML.
+    """The templates for a letter's slots: one for the subject and the text, one for the HTML.
 
     The output of each, cut at `SEPARATOR`, fills the slots in order. `..._parts` are the constant
     texts inside conditions. `..._lines` name the line of the letter that each line of a template
@@ -138,18 +138,18 @@ class MergeTemplates:
     html_lines: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the form in which it is stored with an edition."""
+        """Return the templates as they are stored with an edition."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def of_json(cls, stored: Mapping[str, Any]) -> MergeTemplates:
-        """Read the form in which it is stored."""
+        """Return the templates from their stored form."""
         lists = [tuple(stored.get(name, ())) for name in cls.__slots__[2:]]
         return cls(stored["text"], stored["html"], *lists)
 
 
 class Filler:
-    """Computes a subscriber's values of a letter's own slots.
+    """A function that computes the values of a letter's slots for a subscriber.
 
     Raises `TemplateProblem` if a template cannot be compiled.
     """
@@ -162,7 +162,7 @@ class Filler:
         self._html = _Part(HTML, personal.html, personal.html_lines, len(personal.html_slots))
 
     def __call__(self, known: Mapping[str, object]) -> dict[str, str]:
-        """Make the values for a subscriber with these fields.
+        """Compute the values of a letter's slots for a subscriber with these fields.
 
         Raises `TemplateProblem`.
         """
@@ -178,7 +178,7 @@ class Filler:
 
 
 class _Part:
-    """One of the two templates of a letter."""
+    """One of the two templates of a letter (text and HTML)."""
 
     def __init__(self, sandbox: Sandbox, source: str, lines: Sequence[int], slots: int) -> None:
         self._lines = lines
@@ -189,7 +189,7 @@ class _Part:
             raise self._problem(error) from None
 
     def cut(self, known: Mapping[str, object]) -> list[str]:
-        """Render it, and cut the output into a piece for each slot.
+        """Render the template, and split the output into one piece for each slot.
 
         Raises `TemplateProblem`.
         """
@@ -210,7 +210,7 @@ class _Part:
 
 
 def _find_line(error: Exception) -> int:
-    """Find the line of a template that an error passed through; it is in Jinja's traceback."""
+    """Return the line of a template that an error passed through, from Jinja's traceback."""
     line = 0
     frame = error.__traceback__
     while frame is not None:

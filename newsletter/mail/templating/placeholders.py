@@ -47,7 +47,7 @@ _VOID = frozenset(
 
 
 def is_field(address: str) -> bool:
-    """Tell whether a link's address is made for each subscriber, wholly or in part."""
+    """Tell whether a link's address is, wholly or in part, different for each subscriber."""
     return address.startswith(_AWAY) or bool(re.search(r"z[0-9a-f]{12}[vq]\d+x", address))
 
 
@@ -63,13 +63,13 @@ class Marks:
 
     @property
     def conditional(self) -> bool:
-        """Tell whether parts of the letter are for some subscribers only."""
+        """Tell whether parts of the letter are shown to some subscribers only."""
         return any(tag.startswith("{%") for tag, _ in self._tags)
 
     # ── before ──
 
     def take(self, text: str, *, where: str, line: int = 1) -> str:
-        """Return `text` with a mark in place of each tag.
+        """Return `text` with each Jinja tag replaced by a mark.
 
         Raises `InvalidInput` for Jinja that no letter may hold, with the number of its line (`line`
         is the first one's).
@@ -124,12 +124,12 @@ class Marks:
         return f"{self._nonce}{kind}{len(self._tags) - 1}x"
 
     def answer(self, question: int, choice: int) -> str:
-        """Return the mark for the address of a choice of a question, both counted from 0."""
+        """Return the mark for the URL of a question's choice, both counted from 0."""
         mark = self._mark("u", f"{{{{ answer({question}, {choice}) }}}}", 0)
         return f"{_AWAY}{mark}"
 
     def link(self, href: str) -> str:
-        """Return a link's address with its marks fit for their place.
+        """Return a link's address with its marks adapted to their place in it.
 
         A mark at the start stands for a whole address, one further on for a part of it.
         """
@@ -143,13 +143,13 @@ class Marks:
         return self._pattern.sub(fit, href)
 
     def loosen(self, html: str) -> str:
-        """Take tags on lines of their own out of the paragraphs that Markdown made of them."""
+        """Unwrap tags on lines of their own from the paragraphs that Markdown made of them."""
         return re.sub(rf"<p>((?:{self._nonce}b\d+x\s*)+)</p>\n?", r"\1", html)
 
     # ── after ──
 
     def settle(self, content: MailContent) -> tuple[MailContent, MergeTemplates | None]:
-        """Return `content` with slots instead of marks, and their templates (None without any)."""
+        """Return `content` with slots in place of marks, and the templates for them (or None)."""
         if not self._tags:
             return content, None
         self._balance(content.html)
@@ -171,7 +171,7 @@ class Marks:
         return MailContent(subject, body, page), personal
 
     def _close_gaps(self, text: str) -> str:
-        """Remove the empty line after a tag on its own, so that what is left out leaves no gap."""
+        """Remove the empty line after a tag on its own, so that an omitted part leaves no gap."""
         return re.sub(rf"^((?:{self._nonce}b\d+x)+)\n+", r"\1", text, flags=re.M)
 
     def _replace_marks(self, text: str, pieces: _Pieces, prefix: str) -> str:
@@ -205,7 +205,7 @@ class Marks:
         return tag, line
 
     def _balance(self, html: str) -> None:
-        """Refuse a condition or loop whose tags do not stand inside the same element."""
+        """Raise `InvalidInput` if the tags of a condition or loop are in different elements."""
         opened: list[tuple[object, ...]] = []
         for mark, place in _Places(self._pattern).find(html):
             if mark[1] != "b":
@@ -232,7 +232,7 @@ class Marks:
 
 @dataclass(slots=True)
 class _Pieces:
-    """A template that is put together from the author's tags.
+    """A template that is built from the author's tags.
 
     Constants are parameters, never part of its text.
     """
@@ -253,7 +253,7 @@ class _Pieces:
         self.lines += [line] * (tag.count("\n") + 1)
 
     def close(self, prefix: str) -> str:
-        """End the output of a slot. Return the slot's name, in letters like a column's."""
+        """End the output of a slot. Return the slot's name, numbered in letters (a, b, …, aa)."""
         self.template += SEPARATOR
         number = len(self.slots)
         letters = ""
@@ -266,7 +266,7 @@ class _Pieces:
 
 
 class _Places(HTMLParser):
-    """Finds the element, or the attribute, that each mark of a page stands in."""
+    """An HTML parser that finds the element or attribute in which each mark is."""
 
     def __init__(self, pattern: re.Pattern[str]) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""Check the author's Jinja before anything is rendered, so that a mistake has its line.
+"""Check the author's Jinja before it is rendered, so that mistakes are reported with their lines.
 
 sandbox.py keeps the same bounds where the template runs, because some depend on the values.
 """
@@ -20,9 +20,9 @@ from newsletter.mail.templating.merge_fields import FIELDS
 FUNCTIONS = ("resource",)
 """The functions that letters may call, beside `range`."""
 DEPTH_AT_MOST = 10
-"""Conditions and loops inside one another; deeper ones would exhaust the stack."""
+"""Levels of nested conditions and loops; deeper ones would exhaust the stack."""
 TAGS_AT_MOST = 1000
-"""Tags of one letter: each becomes a part of every message."""
+"""Jinja tags of one letter, each of which becomes a part of every message."""
 _STATEMENTS = (nodes.If, nodes.For, nodes.Assign, nodes.With, nodes.Output)
 _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Pow: "**",
@@ -40,7 +40,7 @@ _ATTRIBUTES = frozenset(
 
 
 def check(tree: nodes.Template, where: str, line: int) -> None:
-    """Refuse what no letter may hold, and fields that no subscriber has.
+    """Raise `InvalidInput` for Jinja that letters may not contain, and for unknown fields.
 
     `line` is the number of the first line.
 
@@ -50,7 +50,7 @@ def check(tree: nodes.Template, where: str, line: int) -> None:
 
 
 def list_resources(tree: nodes.Template) -> set[str]:
-    """Return the files that are named outright: ``resource("guide")``."""
+    """Return the names of files in calls with a constant name: ``resource("guide")``."""
     return {
         call.args[0].value
         for call in tree.find_all(nodes.Call)
@@ -60,14 +60,14 @@ def list_resources(tree: nodes.Template) -> set[str]:
 
 
 def find_attributes(tree: nodes.Template) -> set[str]:
-    """Return the names of all attributes and items that are named outright."""
+    """Return the names of all attributes, and of items with constant names."""
     attributes = {node.attr for node in tree.find_all(nodes.Getattr)}
     items = (node.arg for node in tree.find_all(nodes.Getitem))
     return attributes | {item.value for item in items if isinstance(item, nodes.Const)}
 
 
 def _is_answers(node: nodes.Node) -> bool:
-    """Tell whether this is `subscriber.fields`, whose attributes only the list knows."""
+    """Tell whether a node is `subscriber.fields`, whose attributes depend on the list."""
     match node:
         case nodes.Getattr(node=nodes.Name(name="subscriber"), attr="fields"):
             return True
@@ -84,7 +84,7 @@ class _Check:
         self.known = {"subscriber", "loop", "range", *FUNCTIONS, *variables}
 
     def run(self) -> None:
-        """Check depth, statements and every node."""
+        """Check depth, statements and every node of the letter's template."""
         self._check_depth(self.tree, 0, 0)
         for statement in self.tree.find_all(nodes.Stmt):
             if not isinstance(statement, _STATEMENTS):

@@ -1,4 +1,4 @@
-"""Run the author's Jinja: no files, only listed attributes, and a limit on all that can grow.
+"""Run the author's Jinja: no files, only allowed attributes, and a limit on all that can grow.
 
 A few filters and methods are allowed by name, because a subscriber's fields need little. The values
 they return and the items of a loop are bounded where they arise; the output of a template is
@@ -36,15 +36,15 @@ from newsletter.mail.templating.allowed_names import (
 )
 
 ROUNDS_AT_MOST = 1000
-"""Rounds of a loop and items of a value; no letter needs as many."""
+"""Iterations of a loop and items of a value; no letter needs as many."""
 TEXT_AT_MOST = 2000
-"""Characters of one value, and of one tag."""
+"""Characters of one value, and of one Jinja tag."""
 NUMBER_AT_MOST = 10**15
-"""The largest number: the digits of larger ones would grow without a limit."""
+"""The largest absolute number: the digits of larger ones would grow without a limit."""
 OUTPUT_AT_MOST = 2_000_000
-"""Characters that a letter writes for one subscriber."""
+"""Characters that a letter's template writes for one subscriber."""
 STEPS_AT_MOST = 20_000
-"""Steps of a letter for one subscriber: each node of its template is one, a filter is ten."""
+"""Steps of a letter's template for one subscriber: each node is one, a filter is ten."""
 
 
 class Unset(Undefined):
@@ -63,7 +63,7 @@ class Unset(Undefined):
 
 
 class LeftOut(ChainableUndefined):
-    """A field of the archive's visitor, of whom nothing is known.
+    """A field of the archive's anonymous visitor, about whom nothing is known.
 
     It is false, and replaced by ``or`` and ``default``. Written by itself it is an ellipsis, so
     that the sentence around it stays readable. Its attributes are the same.
@@ -77,7 +77,7 @@ class LeftOut(ChainableUndefined):
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja for letters.
+    """The sandboxed Jinja environment for letters.
 
     `fields` are the attributes that each class of a subscriber's values has; a class of `lookup`
     has those that its function returns.
@@ -118,7 +118,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self._lookup = lookup
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return an attribute that is listed; raise `TemplateError` for any other."""
+        """Return an allowed attribute; raise `TemplateError` for any other."""
         if isinstance(obj, LeftOut):
             return obj
         if isinstance(obj, Undefined):
@@ -131,13 +131,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         raise TemplateError(f".{attribute} is not for letters")
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Return an item by its number, a field by its name."""
+        """Return an item by its number, or a field by its name."""
         if isinstance(argument, str):
             return self.getattr(obj, argument)
         return obj[argument]
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a listed method, ``range`` or ``resource``; its result must not be too large."""
+        """Call an allowed method, ``range`` or ``resource``; its result must not be too large."""
         return check_size(super().call(context, obj, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -195,7 +195,7 @@ class Template:
 
 
 class _StepsLeft:
-    """The steps that a letter may still take for a subscriber."""
+    """The steps that a letter's template may still take for a subscriber."""
 
     def __init__(self) -> None:
         self._steps = STEPS_AT_MOST
@@ -209,7 +209,7 @@ class _StepsLeft:
 
 
 class _Counting(NodeTransformer):
-    """Makes every loop count its steps, and measures texts that are joined."""
+    """A transformer that makes loops count their steps, and limits texts that are joined."""
 
     def visit_For(self, node: nodes.For, *_: Any) -> nodes.Node:  # noqa: N802 (Jinja's name)
         self.generic_visit(node)
@@ -228,13 +228,13 @@ def _filter(node: nodes.Expr, name: str, *args: nodes.Expr) -> nodes.Filter:
 
 
 def count_steps(node: nodes.Node) -> int:
-    """Count the steps of a part of a template that is run once."""
+    """Count the steps of a part of a template that is executed once."""
     heavy = isinstance(node, nodes.Filter | nodes.Call | nodes.Concat)
     return (10 if heavy else 1) + sum(count_steps(child) for child in node.iter_child_nodes())
 
 
 def check_size(value: Any) -> Any:
-    """Return `value` if it is not too large, anything that is iterated as a list.
+    """Return `value` if it is not too large, with iterables as lists.
 
     Raises `TemplateError`.
     """
@@ -257,7 +257,7 @@ def _list_few(value: Iterable[Any]) -> list[Any]:
 
 
 def _make_bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter that checks the size of its result."""
+    """Return a version of a filter that checks the size of its result."""
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -267,7 +267,7 @@ def _make_bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_output(value: Any) -> Any:
-    """Return a value that may be written: a text, a number or a date."""
+    """Return a value if it may be written: a text, a number or a date."""
     if isinstance(value, str | int | float | date | Undefined) or value is None:
         return value
     raise TemplateError('a list cannot be written; write {{ …|join(", ") }}')
@@ -286,7 +286,7 @@ def _link(value: object) -> str:
 
 @pass_context
 def _count_steps(context: Context, value: Iterable[Any], steps: int) -> list[Any]:
-    """Return the items of a loop, and count the steps of its rounds."""
+    """Return the items of a loop, and count the steps of its iterations."""
     items = _list_few(value)
     context["steps_left"].take(len(items) * steps)
     return items
