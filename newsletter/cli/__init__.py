@@ -1,4 +1,4 @@
-"""The `newsletter` command: finds the command that was typed, and reports errors.
+"""The `newsletter` command: run the subcommand that was typed, and report errors.
 
 An error is one line on standard error. Exit codes: 0 done, 1 refused or failed, 2 wrong usage,
 values or settings, 130 stopped by Ctrl-C.
@@ -72,7 +72,8 @@ a database nor a mail engine.
 """
 
 MAX_ERROR_LINE = 1000
-"""Characters of a line of an error: longer text quoted from outside would fill the screen."""
+"""Characters of a line of an error message; longer text quoted from outside would fill the
+screen."""
 LATE = (
     "newsletter.services.",
     "newsletter.mail.",
@@ -80,11 +81,11 @@ LATE = (
     "newsletter.authoring.letter_file",
     "newsletter.authoring.dates",
 )
-"""Modules that a command needs to run, and its help does not."""
+"""Prefixes of modules that a command needs to run, but not for its help."""
 
 
 class _LateFinder(MetaPathFinder):
-    """Import the modules of `LATE` when an attribute of them is first used.
+    """A finder that imports the modules of `LATE` when an attribute of them is first used.
 
     Help and completion never use them and start in a tenth of a second instead of one second.
     """
@@ -92,7 +93,7 @@ class _LateFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the usual spec of a module with its loader made lazy."""
+        """Return the usual spec of a module, with a lazy loader."""
         spec = PathFinder.find_spec(fullname, path, target) if fullname.startswith(LATE) else None
         if spec is not None and spec.loader is not None:
             spec.loader = LazyLoader(spec.loader)
@@ -116,10 +117,10 @@ def _only_helps(args: list[str]) -> bool:
 
 
 class Commands(CommandGroup):
-    """A group whose commands are imported when called."""
+    """A click group whose commands are imported when called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the commands in the order in which people meet them."""
+        """List the commands in the order of their declaration."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -134,7 +135,7 @@ class Commands(CommandGroup):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete names of commands without importing one."""
+        """Complete command names without importing any command."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
         return [
@@ -144,7 +145,7 @@ class Commands(CommandGroup):
         ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing one."""
+        """Write the list of commands without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
@@ -171,7 +172,7 @@ def cli(ctx: click.Context, config: Path | None, *, traceback: bool) -> None:
 
 
 def _write_usage_line(error: click.ClickException) -> str:
-    """Return an error of click in one line, with the command whose help explains it."""
+    """Return an error of click in one line, and name the command whose help explains it."""
     text = " ".join(error.format_message().split())
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
     return f"{text} (see `{where} --help`)" if where else text
@@ -196,7 +197,7 @@ def _complain(text: str) -> None:
 
 
 def _describe(error: Exception) -> tuple[str, int]:
-    """Return the line and the exit code for an error that no command foresaw."""
+    """Return the message and the exit code for an error that no command handles."""
     if isinstance(error, OverflowError):
         return "a number is too large", 2
     if isinstance(error, OSError) and error.strerror:
@@ -205,7 +206,7 @@ def _describe(error: Exception) -> tuple[str, int]:
 
 
 def _end_interrupted(*, at_a_question: bool) -> int:
-    """Report Ctrl-C and return its exit code; a second Ctrl-C cannot disturb the end."""
+    """Report Ctrl-C and return its exit code; ignore a second Ctrl-C meanwhile."""
     with suppress(ValueError):  # only the main thread sets handlers
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     _complain(
@@ -217,7 +218,7 @@ def _end_interrupted(*, at_a_question: bool) -> int:
 
 
 def _open_closed_streams() -> None:
-    """Open standard streams that the caller closed (``>&-``); Python leaves None in their place.
+    """Replace standard streams that the caller closed (``>&-``), for which Python has None.
 
     They stay open to the end.
     """

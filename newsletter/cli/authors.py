@@ -1,4 +1,4 @@
-"""`newsletter author`: who may open the author's pages in a browser."""
+"""`newsletter author`: manage who may log in to the author's pages."""
 
 from __future__ import annotations
 

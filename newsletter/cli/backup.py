@@ -1,4 +1,4 @@
-"""`newsletter backup` and `newsletter restore`: all that another machine needs, in a file."""
+"""`newsletter backup` and `newsletter restore`: back up everything into one file; restore it."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ passphrase_option = click.option(
 
 
 class _WithDefault(CommandGroup):
-    """A group whose first word may be a file: `backup FILE` is `backup create FILE`."""
+    """A group with a default command: `backup FILE` means `backup create FILE`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the command in front where it is left out."""
+        """Insert the default command if none is given."""
         if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
             args = ["create", *args]
         return super().parse_args(ctx, args)
@@ -84,7 +84,7 @@ def create(
 def write_backup(
     ctx: click.Context, target: str, passphrase: str, *, keep: int | None = None
 ) -> None:
-    """Write a backup, and delete old ones beside it."""
+    """Write a backup, and delete old ones in the same folder."""
     loaded = settings_loader.load_settings(ctx.find_root().obj, os.environ)
     now = datetime.now(UTC)
     file = backups.choose_name(target, now)
@@ -169,12 +169,12 @@ def restore(
 
 
 def get_settings_file(ctx: click.Context) -> Path:
-    """Return the settings file that a command works with, whether it exists or not."""
+    """Return the path of the settings file, whether the file exists or not."""
     return ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
 
 
 def unlock(file: Path, passphrase_file: Path | None) -> str:
-    """Ask for the passphrase of a backup, if it has one.
+    """Return the passphrase of a backup, or "" if it needs none.
 
     Raises `Refused`.
     """
@@ -199,7 +199,7 @@ def read_passphrase(file: Path | None, question: str, *, confirm: bool = False) 
 
 
 def report(restored: Restored) -> None:
-    """Say what a restore did, and what comes next."""
+    """Print what a restore did, and what to do next."""
     copied = f" The previous one is in {restored.copy}." if restored.copy else ""
     say(f"The database is restored.{copied}")
     merged = restored.merged

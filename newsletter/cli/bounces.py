@@ -1,4 +1,4 @@
-"""`newsletter bounce`: what returned mail means, and what follows from it."""
+"""`newsletter bounce`: read returned mail, and list and apply its results."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 TEMPORARY_FAILURE = 75
-"""EX_TEMPFAIL (sysexits.h): a mail system keeps the message and pipes it in again later."""
+"""Exit code EX_TEMPFAIL (sysexits.h): a mail system keeps the message and tries again later."""
 
 CHUNK = 64 * 1024
-"""Bytes that are read at once from a pipe."""
+"""Bytes that are read from a pipe at a time."""
 
 
 @click.group(cls=CommandGroup)
@@ -70,7 +70,7 @@ def _make_row(result: BounceResult) -> tuple[str, str, str, str, str]:
 
 
 class _PipeCommand(click.Command):
-    """Turn wrong usage into a temporary failure.
+    """A command that reports wrong usage as a temporary failure.
 
     With exit code 2 a mail system would return the message.
     """
@@ -82,7 +82,7 @@ class _PipeCommand(click.Command):
         parent: click.Context | None = None,
         **extra: object,
     ) -> click.Context:
-        """Parse the arguments."""
+        """Parse the arguments; on wrong usage, exit with `TEMPORARY_FAILURE`."""
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:

@@ -218,7 +218,7 @@ def _print_totals(result: CampaignReport) -> None:
 
 
 def _summarize(row: CampaignView) -> str:
-    """Say that nobody is left, or that nobody was mailed yet; "" where numbers say more."""
+    """Return a sentence about a campaign that reached everybody or nobody; "" for any other."""
     totals = row.totals
     if row.started_at is None:
         return "It has not started: nobody was mailed."
@@ -289,7 +289,7 @@ def cancel(env: Environment, which: str, *, yes: bool) -> None:
 
 
 def _explain_carried(campaign_id: int, sent: int) -> None:
-    """Say what becomes of the entries of a cancelled digest."""
+    """Print what becomes of the entries of a cancelled digest."""
     ids = carried_entries.list_carried_entries(campaign_id)
     if not ids:
         return

@@ -1,4 +1,4 @@
-"""Print checks on a terminal: a sign, the result, and what to do. For `doctor` and preflights."""
+"""Print the results of checks on a terminal, for `doctor` and preflights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGNS = {
 
 
 def show_checks(checks: list[Check], *, summed_up: bool = True) -> None:
-    """Print every check, and how many there are of each kind.
+    """Print every check, and the number of each result.
 
     Neighbouring checks with the same reason and hint print these once.
     """

@@ -1,4 +1,4 @@
-"""`newsletter completion`: print what a shell needs to complete commands with the Tab key."""
+"""`newsletter completion`: print the script with which a shell completes commands."""
 
 from __future__ import annotations
 

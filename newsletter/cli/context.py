@@ -1,4 +1,4 @@
-"""Run a command in the application: settings loaded, database checked, context pushed."""
+"""Run a command inside the application: load settings, check the database, push the context."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def may_fetch_private(ctx: click.Context) -> bool:
 
 
 def open_application(ctx: click.Context, *, with_pages: bool) -> Flask:
-    """Make the application of a process that keeps running, and warn of what stops mail."""
+    """Create the application of a long-running process, and warn if mail is held."""
     from newsletter.app import create_app
     from newsletter.cli.output import warn
     from newsletter.services import installation
@@ -59,7 +59,7 @@ def open_application(ctx: click.Context, *, with_pages: bool) -> Flask:
 
 
 def with_environment(command: Callable[..., R]) -> Callable[..., R]:
-    """Run `command(env, …)` inside the application's context, on a database that is up to date.
+    """Decorate a command to run with the environment, on a database that is up to date.
 
     Raises `SettingsError`, `DatabaseError`.
     """
@@ -67,7 +67,7 @@ def with_environment(command: Callable[..., R]) -> Callable[..., R]:
 
 
 def with_pages(command: Callable[..., R]) -> Callable[..., R]:
-    """Run `command(env, …)` as `with_environment` does, for a command that renders page templates.
+    """Decorate a command like `with_environment`, and load the web pages for rendering.
 
     Pages take a third of a second more to import.
     """

@@ -1,4 +1,4 @@
-"""`newsletter db`: migrate, back up and restore the database."""
+"""`newsletter db` and `newsletter database`: migrate, back up, restore and copy the database."""
 
 from __future__ import annotations
 

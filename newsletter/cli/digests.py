@@ -159,7 +159,7 @@ def send(
 
 
 def _show_planned(planned: Sequence[ComposedDigest], cadence: Cadence | None) -> None:
-    """Show what would go out.
+    """Print what each planned digest would contain, and to how many subscribers.
 
     Cadences that nobody has are left out, unless there is no other or one was asked for.
     """
@@ -200,7 +200,7 @@ def explain(env: Environment, address: str | None, slug: str | None, *, json_: b
 
 
 def _show_outlooks(explanation: Explanation) -> None:
-    """Show each cadence that somebody has, and name the others."""
+    """Print the next digest of each cadence in use, and name the unused cadences."""
     rows = [
         (row.cadence, describe_next(row, explanation.timezone), row.verdict, row.last)
         for row in explanation.outlooks
@@ -215,7 +215,7 @@ def _show_outlooks(explanation: Explanation) -> None:
 
 
 def describe_next(row: Outlook, zone: str) -> str:
-    """Say when the next digest of a cadence goes out."""
+    """Describe when the next digest of a cadence goes out."""
     if row.needs_release:
         return "when it is released"
     if row.next_at is None:

@@ -1,4 +1,4 @@
-"""`newsletter dkim`: the keys that sign mail."""
+"""`newsletter dkim`: manage the keys that sign mail."""
 
 from __future__ import annotations
 

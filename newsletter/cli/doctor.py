@@ -1,4 +1,4 @@
-"""`newsletter doctor`: check the installation and say what to mend."""
+"""`newsletter doctor`: check the installation and tell what to fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`newsletter embed`: the form to paste into a blog."""
+"""`newsletter embed`: print the sign-up form to paste into a blog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`newsletter entry`: posts and videos found in the feeds, and what becomes of them."""
+"""`newsletter entry`: list posts and videos from feeds, and decide whether to mail them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _to_dict(row: EntryView) -> dict[str, object]:
 
 
 def _add_deciding_command(name: str, text: str, decide: Decide, *, question: str = "") -> None:
-    """Add a command that decides on entries.
+    """Add a command that makes a decision about entries.
 
     `question` is asked first, if the decision mails people again.
     """
@@ -115,13 +115,13 @@ def _add_deciding_command(name: str, text: str, decide: Decide, *, question: str
 
 
 def _list_held_entries(slug: str | None) -> tuple[int, ...]:
-    """List the numbers of held entries, oldest first."""
+    """List the ids of held entries, oldest first."""
     held = entries.list_entries(slug=lookup.check_slug(slug), fate=EntryStatus.HELD, limit=None)
     return tuple(row.id for row in reversed(held))
 
 
 def _decide_each(env: Environment, entry_ids: Iterable[int], decide: Decide) -> int:
-    """Decide on entries one by one; returns exit code 1 if any was refused."""
+    """Make a decision about each entry; return exit code 1 if any was refused."""
     refused = 0
     for entry_id in entry_ids:
         try:

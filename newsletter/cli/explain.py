@@ -1,4 +1,4 @@
-"""`newsletter explain`: say why a subscriber got a campaign or did not."""
+"""`newsletter explain`: explain why a subscriber got a campaign or not."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def feed() -> None:
 
 
 def _add_content_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say what is taken from a feed."""
+    """Add the options that filter the entries of a feed."""
     for kind in reversed(KINDS):
         text = f"Include a YouTube channel's {_NAMES[kind]}."
         command = click.option(f"--{kind}/--no-{kind}", kind, default=None, help=text)(command)
@@ -262,7 +262,7 @@ def read(ctx: click.Context, source: str, *, json_: bool) -> None:
 
 
 def _read_contents(source: str) -> bytes:
-    """Read a file up to the size that a feed may have."""
+    """Read a file, at most one byte more than a feed may have."""
     from newsletter.feeds.types import BODY_AT_MOST
 
     try:

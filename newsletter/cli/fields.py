@@ -1,4 +1,4 @@
-"""`newsletter field`: additional fields of a list's sign-up form."""
+"""`newsletter field`: manage the additional fields of a list's sign-up form."""
 
 from __future__ import annotations
 

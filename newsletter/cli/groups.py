@@ -1,4 +1,4 @@
-"""Groups of commands, and what they suggest for an unknown word.
+"""Command groups that suggest a similar command for an unknown word.
 
 What is suggested gets typed: never a command that destroys something, nor one that asks first
 because it mails people or cannot be undone.
@@ -12,22 +12,22 @@ from collections.abc import Iterator
 import click
 
 DESTRUCTIVE = frozenset({"cancel", "clear", "delete", "discard", "erase", "remove", "revoke"})
-"""Names of commands that are never suggested, also where they do not ask first."""
+"""Names of commands that are never suggested, even if they do not ask for confirmation."""
 ELSEWHERE_AT_MOST = 2
-"""Commands of other groups that are suggested; with more of one name, any would be a guess."""
+"""Suggestions from other groups at most; if more have a command of that name, none is made."""
 
 
 class YesOption(click.Option):
-    """The `--yes` of a command that asks first: it mails people or cannot be undone."""
+    """The `--yes` of a command that asks first, because it mails people or cannot be undone."""
 
 
 class CommandGroup(click.Group):
-    """A group of commands that suggests the nearest harmless one for an unknown word."""
+    """A group of commands that suggests the most similar harmless one for an unknown word."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolve a command; for an unknown name, suggest what may be meant."""
+        """Resolve a command's name; for an unknown one, raise an error with suggestions."""
         name = args[0]
         known = name.startswith("-") or self.get_command(ctx, name) is not None
         if known or ctx.resilient_parsing:
@@ -38,7 +38,7 @@ class CommandGroup(click.Group):
 
 
 def suggest_commands(group: click.Group, ctx: click.Context, name: str) -> list[str]:
-    """Return what may be meant by an unknown `name`, the best first.
+    """Return commands or options similar to an unknown `name`, the best first.
 
     The nearest command of the group, else an option of its `edit`, else the same command of
     another group.
@@ -58,7 +58,7 @@ def suggest_commands(group: click.Group, ctx: click.Context, name: str) -> list[
 
 
 def _list_harmless(group: click.Group, ctx: click.Context) -> list[str]:
-    """List the commands of a group that neither destroy anything nor ask first."""
+    """List the commands of a group that neither destroy anything nor ask for confirmation."""
     names = [name for name in group.list_commands(ctx) if name not in DESTRUCTIVE]
     return [name for name in names if not _asks_first(group.get_command(ctx, name))]
 
@@ -68,7 +68,7 @@ def _asks_first(command: click.Command | None) -> bool:
 
 
 def _find_elsewhere(root: click.Context, name: str) -> Iterator[str]:
-    """Find the harmless commands called `name` at the top and in every group."""
+    """Yield the harmless commands called `name` at the top level and in every group."""
     top = root.command
     assert isinstance(top, click.Group)
     if name in _list_harmless(top, root):

@@ -1,4 +1,4 @@
-"""`newsletter subscriber import` and `export`: subscribers from and to files."""
+"""`newsletter subscriber import` and `export`: import subscribers from files, and export them."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ SOURCES = tuple(sorted(platform.name for platform in PLATFORMS))
 LINE_EVERY = 50_000
 """Rows between two lines of progress in a pipe."""
 PASSED_SHOWN = 5
-"""Names of tables that were not read, before the rest is only counted."""
+"""Names of skipped tables that are printed; any further ones are only counted."""
 
 
 class _Stopped(Exception):
-    """Ctrl-C was pressed; what was read so far is saved."""
+    """Ctrl-C was pressed during an import; what was read so far is saved."""
 
 
 @click.command(
@@ -155,7 +155,7 @@ def _report_stop(result: ImportResult, *, dry_run: bool) -> int:
 
 
 def _parse_platform(value: str | None) -> str | None:
-    """Return the name of a program whose files can be read.
+    """Return the name of the program that `--from` names.
 
     Raises `click.BadParameter`.
     """
@@ -168,7 +168,7 @@ def _parse_platform(value: str | None) -> str | None:
 
 
 def _parse_choices(values: tuple[str, ...]) -> dict[str, str]:
-    """Return what `--column` says of columns, by their names in one spelling.
+    """Return the meaning that `--column` gives to columns, by their normalised names.
 
     Raises `click.BadParameter`.
     """
@@ -196,7 +196,7 @@ def require_reason(*, confirmed: bool, because: str) -> None:
 
 
 def _make_progress(*, json_: bool) -> import_subscribers.Progress:
-    """Return what shows progress: a bar on a terminal, else a line now and then.
+    """Return a function that shows progress: a bar on a terminal, else a line now and then.
 
     The lines go to standard error where standard output is JSON.
     """
@@ -246,7 +246,7 @@ def _print_report(file: Path, done: ImportResult, *, because: str, dry_run: bool
 
 
 def _report_columns(columns: dict[str, str]) -> None:
-    """Print every column with what it was used for."""
+    """Print every column with its use."""
     read = [f"{name} ({use})" for name, use in columns.items() if not use.startswith(NOT_READ)]
     others = [
         f"{name}{use.removeprefix(NOT_READ)}"

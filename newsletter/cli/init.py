@@ -1,4 +1,4 @@
-"""`newsletter init`: make settings, database, the first list and its feed."""
+"""`newsletter init`: create the settings, the database, the first list and its feed."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _name_blog(discovered: Discovered) -> str:
 
 
 def _check_sender(text: str) -> str:
-    """Return a sender.
+    """Return a sender if a list accepts it.
 
     Raises `InvalidInput`.
     """
@@ -155,7 +155,7 @@ def _check_sender(text: str) -> str:
 
 
 def _check_settings(values: Mapping[str, object]) -> None:
-    """Raise `InvalidInput` where a list would refuse these settings."""
+    """Raise `InvalidInput` if a list would refuse these settings."""
     from newsletter.services.lists.list_options import parse_settings
 
     parse_settings(values)
@@ -178,7 +178,7 @@ def _make_installation(
 
 @contextmanager
 def _open_installation(file: Path) -> Iterator[Environment]:
-    """Open the installation of a settings file, and close its database at the end."""
+    """Open the installation of a settings file; close its database at the end."""
     from newsletter.app import create_app
     from newsletter.services.operations import database
     from newsletter.services.runtime import environment
@@ -223,7 +223,7 @@ def _add_feed(env: Environment, discovered: Discovered, slug: str) -> None:
 
 
 def _offer_test_mail(file: Path, sender: str | None) -> None:
-    """Ask whether to mail a test message to the author, and say what the server answered."""
+    """Offer to mail a test message to the author, and print the server's reply."""
     from newsletter.services.operations.mail_proof import check_arrival
 
     to = parseaddr(sender or "")[1]
@@ -238,7 +238,7 @@ def _is_given(ctx: click.Context, option: str) -> bool:
 
 
 def _make_slug(title: str) -> str:
-    """Make a list's name in links from its title."""
+    """Derive a list's slug from its title."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
     if not slug:

@@ -1,4 +1,4 @@
-"""`newsletter key`: the key that signs links."""
+"""`newsletter key`: replace the key that signs links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Letters on the command line: begin, change and send them."""
+"""Commands for letters: create, edit and send them."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def edit(
 
 
 def _keep_text(error: ChangedMeanwhile, campaign_id: int, text: str) -> ChangedMeanwhile:
-    """Write a refused text to a file, so that nothing of it is lost."""
+    """Save a refused text to a file; return the error with a hint how to use the file."""
     file = letter_files.write_beside(Path(f"campaign-{campaign_id}.md"), text)
     return ChangedMeanwhile(
         error.message,
@@ -151,7 +151,7 @@ def read_changes(
     ask_editor: bool,
     folder: Path | None = None,
 ) -> letter_file.Letter:
-    """Return the changed letter, from file, options or editor."""
+    """Return the changed letter, read from a file, options or an editor."""
     if file is not None:
         return letter_files.read_letter(file)
     changes = {key: value for key, value in lines.items() if value is not None}
@@ -278,7 +278,7 @@ def _show_plan(env: Environment, draft: LetterDraft, when: datetime | None) -> N
 def _require_clear(
     checks: list[Check], *, again: bool, anyway: bool, when: datetime | None
 ) -> None:
-    """Print what the preflight found; refuse to send if it forbids it."""
+    """Print the problems that the preflight found; raise `Refused` if they forbid sending."""
     open_checks = preflight.find_open(checks, again=again, later=when is not None)
     if is_terminal():
         show_checks(open_checks, summed_up=False)

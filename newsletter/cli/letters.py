@@ -1,4 +1,4 @@
-"""Letters on the command line: preview, preflight and test mail, for campaigns and series."""
+"""Helpers of letter commands: preview, preflight and test mail, for campaigns and series."""
 
 from __future__ import annotations
 
@@ -56,21 +56,21 @@ which_argument: Decorator = click.argument(
     "which", metavar="FILE.md|ID", shell_complete=complete_campaigns
 )
 SLOW = 1.0
-"""Seconds of checking links after which a bar is drawn."""
+"""Seconds of checking links after which a progress bar is drawn."""
 
 
 def parse_reference(text: str) -> int | Path:
-    """Return the number of a campaign, or the path of a file."""
+    """Return the id of a campaign, or the path of a file, as typed."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else Path(text)
 
 
 def get_campaign_id(text: str, slug: str | None = None, *, to_change: bool = False) -> int:
-    """Return the number of a campaign, also of the one that was made from a file."""
+    """Return the id of a campaign, given by id or by the file it was made from."""
     return identify.get_campaign_id(parse_reference(text), slug, to_change=to_change)
 
 
 def find_recipient(env: Environment, draft: LetterDraft, address: str | None) -> Recipient | None:
-    """Return the subscriber of the letter's list with this address, if one is given."""
+    """Return the list's subscriber with this address, or None if no address is given."""
     return merge_data.get_recipient(address, draft.slug) if address else None
 
 
@@ -79,7 +79,7 @@ def find_recipient(env: Environment, draft: LetterDraft, address: str | None) ->
 
 
 def add_preview_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of commands that show a letter."""
+    """Add the options of commands that preview a letter."""
     path = click.Path(path_type=Path, dir_okay=False)
     for option in (
         click.option("--eml", type=path, help="Write the whole message to this file."),
@@ -106,7 +106,7 @@ def present(
     text: Path | None,
     eml: Path | None,
 ) -> None:
-    """Show a letter: its text; on request, files of its parts or the browser."""
+    """Show a letter: print its text, write requested files, or open a browser."""
     content = rendering.fill_version(
         env, draft.prepared.versions[0], find_recipient(env, draft, address)
     )
@@ -179,7 +179,7 @@ def preview(env: Environment, which: str, slug: str | None, **options: object) -
 def examine_letter(
     env: Environment, draft: LetterDraft, *, offline: bool, silent: bool = False
 ) -> list[Check]:
-    """Run the preflight of a letter; on a terminal, slow links get a bar."""
+    """Run the preflight of a letter; on a terminal, slow link checks show a progress bar."""
     began = time.monotonic()
     drawn = False
 
@@ -195,7 +195,7 @@ def examine_letter(
 
 
 def report_checks(checks: list[Check], *, json_: bool = False) -> int:
-    """Print a preflight.
+    """Print the results of a preflight.
 
     Returns the exit code: 1 where something must be mended first.
     """

@@ -66,7 +66,7 @@ _SETTINGS = (
 
 
 ORIGINS_SHOWN = 20
-"""Rows of the table of held confirmations on a terminal: about a screen."""
+"""Rows of the table of held confirmations that are printed on a terminal: about a screen."""
 
 
 def add_settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,7 +82,7 @@ def add_settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def collect_settings(options: dict[str, Any]) -> dict[str, object]:
-    """Return the settings that were given on the command line."""
+    """Return the settings that were given as options."""
     words = {True: "yes", False: "no"}
     return {
         name.removeprefix("set_"): words[value] if isinstance(value, bool) else value

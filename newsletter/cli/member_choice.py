@@ -1,4 +1,4 @@
-"""A command-line option whose values are the members of a closed set."""
+"""A click option type whose values are the members of an enum."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Member = TypeVar("Member", bound=StrEnum)
 
 
 class MemberChoice(click.Choice[Member]):
-    """A choice among the members of an enum, typed and shown by their values.
+    """A choice among the members of an enum, typed and displayed by their values.
 
     `click.Choice` goes by the names of members instead (`DAILY`, not `daily`).
     """
@@ -20,5 +20,5 @@ class MemberChoice(click.Choice[Member]):
         super().__init__(members)
 
     def normalize_choice(self, choice: Any, ctx: click.Context | None) -> str:
-        """Return the value of a member; typed text stays as it is."""
+        """Return the value of an enum's member; typed text stays as it is."""
         return str(choice)

@@ -1,4 +1,4 @@
-"""Tables on a terminal, plain lines in a pipe, JSON, and questions: the output of commands."""
+"""Output of commands: tables on a terminal, plain lines in a pipe, JSON, and questions."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def warn(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print `value` as JSON; moments are in ISO 8601 with their offset."""
+    """Print `value` as JSON; dates and times are in ISO 8601 with their offset."""
     click.echo(json.dumps(value, default=_to_plain_value, ensure_ascii=False, indent=2))
 
 
 def print_json_rows(values: Iterable[object]) -> int:
-    """Print values as one JSON array, each as soon as it is read, and return their number."""
+    """Print values as one JSON array, each as soon as it is read; return their number."""
     count = 0
     for value in values:
         click.echo(",\n" if count else "[\n", nl=False)
@@ -111,7 +111,7 @@ def _to_plain_value(value: object) -> object:
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing"
 ) -> None:
-    """Print a table on a terminal, tab-separated lines in a pipe."""
+    """Print rows as a table on a terminal, or as tab-separated lines in a pipe."""
     cells = [[_write_cell(cell) for cell in row] for row in rows]
     if not is_terminal():
         for row in cells:
@@ -124,7 +124,7 @@ def print_table(
 
 
 def _print_grid(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns as wide as the terminal allows."""
+    """Print rows in columns, as wide as the terminal allows."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -153,19 +153,19 @@ def paint(text: str, color: str) -> str:
 
 
 def draw_bar(share: float, text: str) -> None:
-    """Draw a progress bar over the last one; `share` is from 0 to 1, and 1 ends it."""
+    """Draw a progress bar over the previous one; `share` is from 0 to 1, and 1 ends it."""
     full = int(max(0.0, min(share, 1.0)) * 24)
     click.echo(f"\r{'█' * full}{'░' * (24 - full)} {text:<52}"[:79], nl=share >= 1)
 
 
 def choose_zone(zones: Iterable[str]) -> str:
-    """Return the time zone that all lists share, else UTC: for moments that belong to no list."""
+    """Return the time zone that all lists share, else UTC, for moments that belong to no list."""
     distinct = set(zones)
     return distinct.pop() if len(distinct) == 1 else "UTC"
 
 
 def format_moment(value: datetime | None, zone: str = "UTC") -> str:
-    """Format a moment in a time zone, with the name of the zone."""
+    """Format a date and time in a time zone, with the zone's name."""
     if value is None:
         return ""
     try:
@@ -176,7 +176,7 @@ def format_moment(value: datetime | None, zone: str = "UTC") -> str:
 
 
 def choose_limit(limit: int | None, *, json_: bool = False) -> int | None:
-    """Return the most rows that a listing prints; None means all.
+    """Return the maximum number of rows that a listing prints; None means all.
 
     Without `--limit` that is `ROWS_ON_TERMINAL` on a terminal, and everything in a pipe or as JSON.
     """
@@ -186,13 +186,13 @@ def choose_limit(limit: int | None, *, json_: bool = False) -> int | None:
 
 
 def note_limit(printed: int, total: int) -> None:
-    """Say that a listing was cut: after the rows on a terminal, else on standard error."""
+    """Print that a listing was cut: below the rows on a terminal, else on standard error."""
     if printed < total:
         click.echo(f"{printed:,} of {total:,}; --limit 0 prints all", err=not is_terminal())
 
 
 def ask(question: str, *, yes: bool) -> None:
-    """Ask before a command that mails people or cannot be undone.
+    """Ask for confirmation before a command that mails people or cannot be undone.
 
     Ends the command unless the answer is yes. Without a terminal it must be given as `--yes`.
     """
@@ -205,7 +205,7 @@ def ask(question: str, *, yes: bool) -> None:
 
 
 def refuse() -> NoReturn:
-    """End the command with exit code 1, saying that nothing was done."""
+    """End the command with exit code 1, and print that nothing was done."""
     click.echo("Nothing was done.", err=True)
     raise click.exceptions.Exit(1)
 
@@ -223,7 +223,7 @@ yes_option: Decorator = click.option("--yes", "-y", cls=YesOption, is_flag=True,
 def complete_lists(
     ctx: click.Context, parameter: click.Parameter, begun: str
 ) -> list[CompletionItem]:
-    """Complete the name of a list."""
+    """Complete a list's slug."""
     from newsletter.services.operations import shell_completion
 
     lists = shell_completion.complete_lists(ctx.find_root().params.get("config"))
@@ -233,7 +233,7 @@ def complete_lists(
 def complete_campaigns(
     ctx: click.Context, parameter: click.Parameter, begun: str
 ) -> list[CompletionItem]:
-    """Complete the number of a campaign, else the name of a letter's file."""
+    """Complete a campaign's id, or the name of a letter's file."""
     from newsletter.services.operations import shell_completion
 
     campaigns = shell_completion.complete_campaigns(ctx.find_root().params.get("config"))

@@ -1,4 +1,4 @@
-"""Show a campaign while it is sent: a bar on a terminal, a line every few seconds in a pipe."""
+"""Show the progress of sending: a bar on a terminal, a line every few seconds in a pipe."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from newsletter.services.sending.result import SendResult
 
 LINE_EVERY = 3.0
-"""Seconds between two lines in a pipe."""
+"""Seconds between two lines of progress in a pipe."""
 DRAW_EVERY = 0.1
 """Seconds between two drawings of the bar."""
 BAR = 16
-"""Characters of the bar."""
+"""Characters of the progress bar."""
 WORKER_TICKED = timedelta(minutes=1)
-"""A worker that ticked within this time is running and may hold a part of the campaign."""
+"""A worker active within this time is running, and may send a part of the campaign."""
 LOOK_EVERY = 0.5
-"""Seconds between two looks at what other workers have sent."""
+"""Seconds between two queries for what other workers have sent."""
 QUIET_FOR = 10.0
-"""Seconds without any change after which the rest is taken to wait for another try."""
+"""Seconds without any change after which the rest is assumed to wait for another attempt."""
 
 
 class Show(Protocol):
-    """Shows how far a run has come; the `last` time without regard to the interval."""
+    """A function that shows the progress of a run; the `last` call ignores the interval."""
 
     def __call__(self, sent: SendResult, /, *, last: bool = False) -> None: ...
 
 
 def send_and_show(env: Environment, campaign_ids: list[int]) -> int:
-    """Send campaigns as one more worker and show the progress.
+    """Send campaigns as an additional worker and show the progress.
 
     Waits also for what other workers hold. Ctrl-C only stops this process: the next worker goes on.
     Returns the exit code: 1 where a server could not be used or a campaign paused itself.
@@ -70,7 +70,7 @@ def _send_one(env: Environment, campaign_id: int) -> int:
 
 
 def _wait_for_others(env: Environment, campaign_id: int, interrupted: Callable[[], bool]) -> None:
-    """Wait while running workers go on sending a campaign."""
+    """Wait while other running workers are sending a campaign."""
     ticked_at = workers.find_last_tick()
     if ticked_at is None or env.now - ticked_at > WORKER_TICKED:
         return
@@ -110,7 +110,7 @@ def _conclude(campaign: CampaignView, sent: SendResult, *, interrupted: bool) ->
 
 
 def _count_sent(before: Totals, sent: SendResult) -> int:
-    """Count the messages of a campaign that are sent.
+    """Count the sent messages of a campaign.
 
     A run also sends what else is due, such as a goodbye: never more than there are recipients.
     """
@@ -127,7 +127,7 @@ def _say_totals(campaign: CampaignView) -> None:
 
 
 def _make_bar(before: Totals) -> Show:
-    """Return what draws one line over and over: a bar, the counts, the rate and the time left."""
+    """Return a function that redraws one line: a bar, the counts, the rate and the time left."""
     begun = time.monotonic()
     drawn = begun
     waited = before.waiting + before.in_doubt

@@ -1,4 +1,4 @@
-"""`newsletter proxy`: print the configuration of a web server in front."""
+"""`newsletter proxy`: print the configuration of a reverse proxy."""
 
 from __future__ import annotations
 

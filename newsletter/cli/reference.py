@@ -1,4 +1,4 @@
-"""Write docs/commands.md from the commands themselves.
+"""Write docs/commands.md from the help of the commands.
 
 Run ``python -m newsletter.cli.reference > docs/commands.md``; tests/test_docs.py compares the two.
 """
@@ -14,7 +14,7 @@ import click
 from newsletter.cli import COMMANDS, cli
 
 WIDTH = 100
-"""Characters of a line, as everywhere in the project; code and examples are not broken."""
+"""Characters of a line, as everywhere in the project; code and examples are not wrapped."""
 HEAD = """# Commands
 
 Made from the commands themselves by `python -m newsletter.cli.reference`; a test fails when they
@@ -28,7 +28,7 @@ take `--json`. Where `--limit` cuts a listing, it says so, like `50 of 149`.
 
 
 def render_reference() -> str:
-    """Return the whole page."""
+    """Return the text of docs/commands.md."""
     context = click.Context(cli, info_name="newsletter")
     parts = [HEAD]
     for name in COMMANDS:

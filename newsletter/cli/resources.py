@@ -1,4 +1,4 @@
-"""`newsletter resource`: files that only confirmed subscribers can fetch."""
+"""`newsletter resource`: manage files that only confirmed subscribers can download."""
 
 from __future__ import annotations
 

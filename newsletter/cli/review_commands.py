@@ -1,4 +1,4 @@
-"""Hold, release and skip the next digest, and leave entries out of one under review."""
+"""Commands of `newsletter digest` for one digest: hold, release, skip, leave an entry out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ cadence_option = click.option("--cadence", type=MemberChoice(Cadence), help="One
 
 
 def _pick_cadence(slug: str | None, cadence: Cadence | None) -> Cadence:
-    """Return the cadence that was named, or the list's usual one."""
+    """Return the cadence that was given, or the list's usual one."""
     return cadence or digests.get_usual_cadence(slug)
 
 

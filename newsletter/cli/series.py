@@ -1,4 +1,4 @@
-"""`newsletter series`: the welcome letter and the letters that follow it."""
+"""`newsletter series`: manage the welcome letter and the letters that follow it."""
 
 from __future__ import annotations
 

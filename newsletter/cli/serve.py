@@ -1,4 +1,4 @@
-"""`newsletter serve` and `newsletter worker`: the processes that keep running."""
+"""`newsletter serve` and `newsletter worker`: run the processes that keep running."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PORT = click.IntRange(0, 65535)
 
 
 def _log(app: Flask, *, least: int = logging.DEBUG) -> None:
-    """Log as the settings say, and nothing below the level `least`."""
+    """Set up logging by the settings, at level `least` or above."""
     log = app.extensions["newsletter"].settings.log
     level = max(logging.getLevelNamesMapping()[log.level.upper()], least)
     logs.log_to_stderr(level=level, as_json=log.format is LogFormat.JSON)
 
 
 def _close_database(app: Flask) -> None:
-    """Close every connection: the last one empties the write-ahead log of SQLite."""
+    """Close every connection to the database; the last one empties SQLite's write-ahead log."""
     from newsletter.services.operations import database
 
     with app.app_context():

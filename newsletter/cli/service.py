@@ -1,4 +1,4 @@
-"""`newsletter service`: run the program as a service of systemd."""
+"""`newsletter service`: install the program as a systemd service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from newsletter.services.operations.service_units import ServicePlan
 
 UNITS = Path("/etc/systemd/system")
 RUNNING = Path("/run/systemd/system")
-"""Exists where systemd is the first process (sd_booted(3))."""
+"""A folder that exists if systemd is the init process (sd_booted(3))."""
 
 
 @click.group(cls=CommandGroup)
@@ -78,12 +78,12 @@ def install(
 
 
 def _get_program() -> Path:
-    """Return the `newsletter` command beside the running Python."""
+    """Return the path of the `newsletter` command beside the running Python."""
     return Path(sys.executable).with_name("newsletter")
 
 
 def _enable(names: list[str]) -> None:
-    """Enable the units, and start them where systemd runs, anew if they run already."""
+    """Enable the units, and start or restart them if systemd is running."""
     runs = RUNNING.exists()
     if runs:
         _run_systemctl(["daemon-reload"])
@@ -94,7 +94,7 @@ def _enable(names: list[str]) -> None:
 
 
 def _run_systemctl(words: list[str]) -> None:
-    """Run systemctl.
+    """Run systemctl with these arguments.
 
     Raises `Refused` with its words.
     """

@@ -1,4 +1,4 @@
-"""The questions of `newsletter init` on a terminal about the machine and its mail server."""
+"""Questions of `newsletter init` on a terminal, about the machine and its mail server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 def ask_until(
     question: str, check: Callable[[str], Answer], *, default: str | None = None
 ) -> Answer:
-    """Ask until `check` takes the answer, and return what it makes of it."""
+    """Ask until `check` accepts the answer, and return its result."""
     while True:
         answer = click.prompt(question, default=default, show_default=bool(default))
         try:
@@ -37,7 +37,7 @@ def ask_until(
 
 
 def ask_base_url(default: str) -> str:
-    """Ask for the public address until it is one."""
+    """Ask for the program's public URL until a valid one is given."""
     from newsletter.setting_types import clean_base_url
 
     while True:
@@ -50,7 +50,7 @@ def ask_base_url(default: str) -> str:
 
 
 def ask_timezone() -> str:
-    """Ask for the time zone of the list's hours, until it is one."""
+    """Ask for a list's time zone until a valid one is given."""
     while True:
         name: str = click.prompt("Your time zone", default=_read_machine_zone())
         if _is_zone(name):
@@ -59,7 +59,7 @@ def ask_timezone() -> str:
 
 
 def _read_machine_zone() -> str:
-    """Return the time zone of this machine, UTC where it does not say."""
+    """Return the time zone of this machine, or UTC if it is not known."""
     try:
         name = str(LOCAL_TIME.readlink()).partition("zoneinfo/")[2]
     except OSError:
@@ -76,7 +76,7 @@ def _is_zone(name: str) -> bool:
 
 
 def ask_smtp(default: str, base_url: str) -> NewSmtp:
-    """Ask for the mail server and try it, until it can be used or is to be taken as it is."""
+    """Ask for the mail server and try it, until it works or is accepted as it is."""
     while True:
         say(f"Your mail server: {PROVIDERS}; or smtp://host:587")
         try:
@@ -94,7 +94,7 @@ def ask_smtp(default: str, base_url: str) -> NewSmtp:
 
 
 def ask_login(smtp: NewSmtp, *, asking: bool = True) -> NewSmtp:
-    """Ask for user and password, where the server will want them; the password is not shown."""
+    """Ask for user and password if the server will need them; the password is not displayed."""
     if not asking or not smtp.needs_login:
         return smtp
     if smtp.preset:
@@ -106,6 +106,6 @@ def ask_login(smtp: NewSmtp, *, asking: bool = True) -> NewSmtp:
 
 
 def say_records(smtp: NewSmtp) -> None:
-    """Say what the provider wants of its user and in the DNS."""
+    """Print what the mail provider requires of an account and in the DNS."""
     if preset := smtp.preset:
         say(f"{preset.title}: {preset.account}. It wants in the DNS: {preset.records}.")

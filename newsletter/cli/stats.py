@@ -1,4 +1,4 @@
-"""`newsletter stats`: numbers that are true without watching anybody."""
+"""`newsletter stats`: show numbers of a list that need no tracking of subscribers."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def stats(env: Environment, slug: str | None, since: datetime | None, *, json_: 
 
 
 def to_json(row: ListStatistics) -> dict[str, Any]:
-    """Return the numbers of a list as `--json` prints them."""
+    """Return the statistics of a list as `--json` prints them."""
     values = asdict(row)
     for name, value in values.items():
         if value and isinstance(value, tuple) and isinstance(value[0], tuple):
@@ -114,7 +114,7 @@ def _list_limits() -> dict[str, str]:
 
 
 def _list_lines(row: ListStatistics) -> Iterator[tuple[str, str, str, object]]:
-    """Yield list, figure, name and number, each on a line of its own."""
+    """Yield each number of a list's statistics as a line: list, figure, name, number."""
     for figure in ("active", "pending", "suppressed", "archive_views"):
         yield row.list, figure, "", getattr(row, figure)
     for growth in row.growth:

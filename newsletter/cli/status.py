@@ -55,7 +55,7 @@ def _print_hold(hold: Hold) -> None:
 
 
 def draw_sparkline(numbers: tuple[int, ...]) -> str:
-    """Draw numbers as a row of bars; zero is a dot."""
+    """Draw numbers as a row of bars; a zero is a dot."""
     most = max(numbers, default=0)
     return "".join(
         BARS[min(number * len(BARS) // most, len(BARS) - 1)] if number else "·"
@@ -117,14 +117,14 @@ def _print_campaign(row: CampaignSummary, zone: str) -> None:
 
 
 def _name_campaign(row: CampaignSummary, after: str) -> str:
-    """Name a campaign and its state; shorten its subject to fit the line."""
+    """Describe a campaign and its state, with its subject shortened to fit the line."""
     before = f"{row.kind} {row.id} “"
     room = max(WIDTH - 13 - len(before) - len(after) - 1, 20)
     return f"{before}{shorten_text(row.subject, room)}”{after}"
 
 
 def _say(label: str, text: str) -> None:
-    """Say why mail leaves slowly or not at all, without cutting it: a provider may say much."""
+    """Print a text whole, over several lines if needed: a provider's message may be long."""
     for number, line in enumerate(textwrap.wrap(text, WIDTH - 13)):
         _print_line("" if number else label, line, mark="yellow")
 

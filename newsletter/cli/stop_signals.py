@@ -1,4 +1,4 @@
-"""Signals: a command ends at a safe moment and says so."""
+"""Handle SIGTERM and Ctrl-C, so that a command ends at a safe moment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def make_stop_event() -> threading.Event:
 
 
 def wait_for_stop(stop: threading.Event) -> None:
-    """Wait until `stop` is set.
+    """Wait until the event `stop` is set.
 
     It looks once a second: a signal that arrives between the interpreter's last look for one and
     the wait does not interrupt the wait.
@@ -31,7 +31,7 @@ def wait_for_stop(stop: threading.Event) -> None:
 
 @contextmanager
 def interrupt_later() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a question that the caller asks between two steps.
+    """Turn the first Ctrl-C into a flag that the caller checks between two steps.
 
     Yields a function that tells whether Ctrl-C was pressed. A second Ctrl-C raises
     `KeyboardInterrupt` at once.

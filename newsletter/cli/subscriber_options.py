@@ -1,4 +1,4 @@
-"""Options about what a subscriber told the author: fields, topics, tags."""
+"""Options for a subscriber's data: answers in fields, topics, tags."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 
 def _parse_answers(values: tuple[str, ...]) -> dict[str, str]:
-    """Return answers by the names of their fields.
+    """Return the answers in `--field` options, by the names of the fields.
 
     Raises `click.BadParameter`.
     """

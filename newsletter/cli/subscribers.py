@@ -50,7 +50,7 @@ subscriber.add_command(proof)
 
 
 def to_dict(row: SubscriberView) -> dict[str, object]:
-    """Return a subscriber as JSON shows it."""
+    """Return a subscriber as JSON output shows it."""
     subscriptions = [asdict(subscription) for subscription in row.subscriptions]
     return {**asdict(row), "subscriptions": subscriptions}
 
@@ -130,7 +130,7 @@ def _describe_subscriptions(row: SubscriberView) -> str:
 
 
 def _format_answer(answer: object) -> str:
-    """Return an answer as a person reads it."""
+    """Return a field's answer as readable text."""
     return {True: "yes", False: "no"}[answer] if isinstance(answer, bool) else str(answer)
 
 

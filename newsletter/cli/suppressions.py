@@ -1,4 +1,4 @@
-"""`newsletter suppression`: addresses that are never mailed."""
+"""`newsletter suppression`: manage addresses that are never mailed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`newsletter token`: what programs identify themselves with to the API."""
+"""`newsletter token`: manage the tokens with which programs use the API."""
 
 from __future__ import annotations
 

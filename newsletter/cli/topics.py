@@ -1,4 +1,4 @@
-"""`newsletter topic`: topics that subscribers of a list can choose."""
+"""`newsletter topic`: manage topics that subscribers of a list can choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`newsletter webhook`: programs that are told of events."""
+"""`newsletter webhook`: manage webhooks, which notify other programs of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let one `worker --once` run for a configuration on this machine.
+"""Make sure that only one `worker --once` runs for a configuration on this machine.
 
 cron starts one every few minutes: while a long one sends, the next must not add its connections.
 """
@@ -18,7 +18,7 @@ except ImportError:  # Windows
 
 @contextmanager
 def hold_lock(folder: Path, name: str) -> Iterator[bool]:
-    """Hold a lock on a file beside the settings; yields False if another process holds it.
+    """Hold a lock on a file beside the settings; yield False if another process holds it.
 
     The system frees the lock when its process ends, however that happens. Where no file can be
     written or locked, nothing is locked: the database keeps the workers apart in any case.
