@@ -1,6 +1,6 @@
 """Correct the structure of clean HTML for screen readers: headings, lists and links. Pure.
 
-The HTML has been through `sanitize.clean_html`: every tag is closed, and all are allow-listed.
+The input is the output of `sanitize.clean_html`: every tag is closed and allow-listed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _ALT = re.compile(r'\balt="[^"]*[^\s"]')
 class _OpenTag:
     """An open HTML tag, as `_Tidier` keeps track of it.
 
-    `source` is the tag in the input ("" for one added here), `name` the one written, `position`
-    the index of its start in the output; `named` is true once it holds text or an alt text;
+    `source` is the tag in the input ("" for one that was added), `name` the one in the output, and
+    `position` the index of its start there; `named` is true once it contains text or an alt text;
     `above` are the headings above it.
     """
 
@@ -125,8 +125,8 @@ class _Tidier(HTMLParser):
 def make_accessible(html: str, *, below: int) -> str:
     """Return `html` with consecutive heading levels below a heading of level `below`.
 
-    Items stand in lists and nowhere else; links, headings and table headings without text are
-    removed.
+    List items are only in lists, and lists contain only items; links, headings and table headings
+    without text are removed.
     """
     tidier = _Tidier(below)
     tidier.feed(html)

@@ -1,7 +1,7 @@
 """Fill the empty elements that a blog's own scripts fill from their attributes. Pure.
 
-Squarespace keeps films and sounds in attributes, Substack embedded posts, tweets, galleries and
-formulas. Nothing here makes HTML safe; sanitize.py does.
+Squarespace keeps video and audio in attributes; Substack keeps embedded posts, tweets, galleries
+and formulas there. The result is not safe HTML yet; sanitize.py cleans it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Translate a CSS class into a note about its meaning, for pictures.py and reduce.py. Pure.
 
-"again" marks a link that repeats another; "apart" words that follow others, set off from them;
-"beside" a box that belongs to the post's page alone and is left out; "heard" words that are read
-out and not shown; "note" a note that its page shows in the margin or when its mark is pointed at.
+The notes are: "again", a link that repeats another; "apart", text that follows other text and is
+displayed apart from it; "beside", an element that is useful on a web page only and is left out;
+"heard", text for screen readers that is not displayed; "note", a note that the page displays in the
+margin, or when the pointer is on its mark.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Convert AMP, Word's data and other dialects of HTML in posts to plain HTML. Pure.
 
-These are AMP, the data of Word, the links of an image map, the lists of old HTML, directions in
-styles, and words that only a style holds apart. Nothing here makes HTML safe; sanitize.py does.
+The others are image maps, obsolete list elements, text direction in styles, and words that only a
+style separates. The result is not safe HTML yet; sanitize.py cleans it.
 """
 
 from __future__ import annotations

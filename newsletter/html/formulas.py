@@ -1,7 +1,7 @@
 """Write the formulas of a post as text, before HTML is cleaned. Pure.
 
-Of MathML and of MathJax's scripts that is what their author typed, where it is known; else the
-signs in one line: a/b, x², √y. Nothing here makes HTML safe; sanitize.py does.
+A formula in MathML or in a MathJax script is written as its author typed it, if that is known, or
+else as symbols in one line: a/b, x², √y. The result is not safe HTML yet; sanitize.py cleans it.
 """
 
 from __future__ import annotations

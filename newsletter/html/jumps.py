@@ -16,7 +16,7 @@ _BACK = re.compile(r"[\s\[\]^↩↵⏎↑⤴\ufe0e\ufe0f]+")
 def write_jump(place: str, inside: str, *, base_url: str, raised: bool, starts: bool) -> str:
     """Return a link within the post: a footnote's mark as text, any other to the blog's page.
 
-    `raised`: it stands in a `sup`; `starts`: a paragraph starts with it.
+    `raised`: the link is inside a `sup`; `starts`: it is at the start of a paragraph.
     """
     if place == "#":  # the post's own scripts would act on it
         return inside

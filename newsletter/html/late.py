@@ -1,8 +1,8 @@
 """Show pictures, frames and embeds that a page loads late, on scrolling or on consent. Pure.
 
 Plugins keep the address of a picture or frame in attributes of their own, or a whole embed in
-Base64. Forms get the name by which a mail links to them. Nothing here makes HTML safe; sanitize.py
-does.
+Base64. Forms get a name, with which a mail links to them. The result is not safe HTML yet;
+sanitize.py cleans it.
 """
 
 from __future__ import annotations
@@ -124,8 +124,7 @@ _FORM_NAMES = (
 def show_late(html: str) -> str:
     """Return `html` with lazy pictures and frames given the addresses that every program reads.
 
-    Blocked embeds stand in the place of their boxes, and forms that ask something are
-    named (`data-name`).
+    Blocked embeds are restored, and forms that ask something get a name (`data-name`).
     """
     html = _SIGN.sub(lambda match: "" if "#" in match[1] else match[0], html)
     lowered = html.lower()

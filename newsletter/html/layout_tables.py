@@ -1,8 +1,7 @@
 """Replace tables that only arrange content, without two filled cells in any row. Pure.
 
-Mails that were pasted, pictures with captions and code beside its line numbers stand in such
-tables. The HTML has been through `sanitize.clean_html`: every tag is closed, and all are
-allow-listed.
+Pasted mails, captioned pictures and code with line numbers use such tables. The input is the output
+of `sanitize.clean_html`: every tag is closed and allow-listed.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ _CALL = re.compile(r"tel:\+?[\d().-]{3,25}")
 def make_absolute(link: str, *, base_url: str, mail: bool = False) -> str | None:
     """Return `link` as an absolute http(s) address, or (if `mail`) a mailto or tel address.
 
-    A tel address is a plain number, no code that a telephone acts upon. Returns None for any other
-    scheme, and for an address with a user or password in it.
+    A tel address is a plain number, not a code that makes a telephone act. Return None for any
+    other scheme, and for an address with a user or password.
     """
     link = drop_control_characters(re.sub(r"[\t\r\n]", "", link)).strip()
     try:
@@ -48,7 +48,7 @@ def make_absolute(link: str, *, base_url: str, mail: bool = False) -> str | None
 def skip_detour(link: str) -> str:
     """Return the target of a link to a redirecting page, any other link as it is.
 
-    Google's editor and social networks put such pages before the addresses that are pasted there.
+    Google's editor and social networks insert such pages into links that are pasted there.
     """
     parts = urlsplit(link)
     path, names = _DETOURS.get(parts.hostname or "", ("", ()))

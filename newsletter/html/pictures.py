@@ -1,7 +1,7 @@
 """Reduce the pictures in a post to what a mail can show. Pure.
 
-`sanitize.clean_html` calls this for every picture that its allow-list let through: attributes are
-quoted, and hold no angle brackets.
+`sanitize.clean_html` calls this for every allowed picture: attributes are quoted, and contain no
+angle brackets.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def list_candidates(srcset: str, *, base_url: str) -> str | None:
 def parse_length(value: str) -> str | None:
     """Return a size in pixels, read as browsers read it ("1.0", "0x1", "300px"), or None.
 
-    Of a percentage only one that nobody could see (at most 2 %) is returned.
+    A percentage is returned only if it makes the picture invisible (at most 2 %).
     """
     match = _LENGTH.match(value)
     return match[1] if match and (not match[2] or int(match[1]) <= 2) else None
@@ -186,8 +186,8 @@ def _find_size(values: Mapping[str, str], sizes: Mapping[str, int], source: str)
 def _choose_file(values: Mapping[str, str], source: str, width: int, room: int) -> tuple[str, int]:
     """Return the address of the file that suits a picture of `width`, and the file's width.
 
-    It is the one in `source` where that is sharp and not too heavy; else the narrowest of those
-    offered that is sharp, else the widest.
+    That is `source` if it is sharp and not too heavy, or else the narrowest sharp file on offer, or
+    else the widest file.
     """
     offered = []
     for name in SRCSETS:

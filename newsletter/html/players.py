@@ -1,6 +1,6 @@
 """Recognise embedded frames of other sites: the kind of media, and a page people can open. Pure.
 
-Addresses are those that the sites' own documentation of embedding gives; all are http(s).
+Addresses are as the sites document them for embedding; all are http(s).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class MediaKind(StrEnum):
 class FramePage:
     """The content of an embedded frame: its kind, its site's name, and a page that people can open.
 
-    `title` is what the address itself tells, or "".
+    `title` is the title that the address contains, or "".
     """
 
     kind: MediaKind

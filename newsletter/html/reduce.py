@@ -1,15 +1,14 @@
 """Reduce clean HTML to what a mail can show. Pure.
 
-Controls and hidden parts are removed; frames, films and sounds become cards. The HTML is well
-formed (every tag closed, no angle bracket inside an attribute), and holds attributes that
-sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and `style="hidden"` (of a
-block, the words stay, for a page may show them when it is clicked or searched), `class="button"`,
-`class="again"` (a link repeated), `class="beside"` (for the post's page alone), `class="heard"`
-(words that are read out and not shown), `class="gallery"`
-(a list of pictures), `class="apart"` (words beside others),
-`class="panel"` (a part that opens when it is clicked), `class="note"` (a note in the margin), the
-notes of style_notes.py, `data-name` (of a form that asks something), `href="#place"` (of the same
-page).
+Controls and hidden parts are removed; frames, video and audio become cards. The input is well
+formed (every tag is closed, no attribute contains an angle bracket). In it, sanitize.py leaves
+notes as attributes: `hidden="hidden"` (removed), `hidden="found"` and `style="hidden"` (of a block:
+its text is kept, because a page may show it on a click or in a search), `class="button"`,
+`class="again"` (a repeated link), `class="beside"` (useful on a web page only), `class="heard"`
+(text for screen readers), `class="gallery"` (a list of pictures), `class="apart"` (text beside
+other text), `class="panel"` (a part that opens on a click), `class="note"` (a note in the margin),
+the notes of style_notes.py, `data-name` (of a form that asks something), `href="#place"` (a link
+within the page).
 """
 
 from __future__ import annotations
@@ -77,8 +76,8 @@ _LINE = re.compile(r"\n([ \xa0]{0,40})")
 class _Element:
     """An open HTML element.
 
-    Where `held`, what is in it is collected in `out` until it is known what becomes of it;
-    `written` is the tag it becomes, `after` what follows its words.
+    If it is `held`, its content is collected in `out` until its replacement is known; `written` is
+    the tag that replaces it, and `after` the text after its content.
     """
 
     name: str
@@ -93,8 +92,8 @@ class _Element:
 def reduce_html(html: str, *, base_url: str = "") -> str:
     """Return `html` without forms and hidden parts, and with a card for each frame, film and sound.
 
-    Buttons that are no links are removed, too. `base_url` is the post's page. One pass, linear in
-    the length of `html`.
+    Buttons that are not links are removed, too. `base_url` is the post's page. Runs in one pass, in
+    time linear in the length of `html`.
     """
     return _Reducer(base_url).reduce(html) if _NEEDED.search(html) else html
 

@@ -1,7 +1,7 @@
 """Make other people's HTML harmless: inert, with absolute links. Pure.
 
-Nothing that comes from a feed or an author runs afterwards, loads something unseen, or fills a
-slot of a mail.
+In the result, nothing that came from a feed or an author can run, load something invisible, or fill
+a slot of a mail.
 """
 
 from __future__ import annotations
@@ -198,8 +198,8 @@ _NOT_CONTENT = {
 def clean_html(html: str, *, base_url: str) -> str:
     """Return `html` with allow-listed tags and with absolute http(s), mailto and tel links.
 
-    Scripts, styles, forms, comments and tracking pictures are removed. Frames, films and sounds
-    become cards that link to them; pictures of emoji become letters.
+    Scripts, styles, forms, comments and tracking pixels are removed. Frames, video and audio become
+    cards that link to them; pictures of emoji become characters.
     """
     html = unfold_html(UNPRINTABLE.sub("", html[:HTML_AT_MOST]))
     html = UNPRINTABLE.sub("", html)  # half a character may stand in the JSON of an attribute
@@ -256,7 +256,7 @@ def _find_base(html: str, base_url: str) -> str:
 def _make_filter(here_url: str, named_url: str) -> Callable[[str, str, str], str | None]:
     """Return the function that nh3 calls with a tag, an attribute and its value.
 
-    `here_url` is the post's page, `named_url` the one that its addresses start from.
+    `here_url` is the post's page, `named_url` the base of its relative links.
     """
 
     def keep(tag: str, attribute: str, value: str) -> str | None:

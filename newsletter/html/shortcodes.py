@@ -1,7 +1,8 @@
 """Remove unprocessed WordPress shortcodes from a post, before HTML is cleaned. Pure.
 
-A plugin that is gone leaves `[vc_row]` and the like around its words. What a shortcode shows is
-kept where it says so: an address, a form. Code keeps them, and so do words in brackets.
+A plugin that was removed leaves `[vc_row]` and the like in the text. What a shortcode displays is
+kept if its attributes tell: an address, a form. Shortcodes in code are kept, and so is other text
+in brackets.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Replace ticks, stars and checkboxes drawn by icon fonts with characters. Pure.
 
-A tick in a table, a star of a review and the box of a task say something; a mail would show nothing
-for them. Nothing here makes HTML safe; sanitize.py does.
+A tick in a table, the stars of a review and a task's checkbox have a meaning, but a mail would show
+nothing for them. The result is not safe HTML yet; sanitize.py cleans it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Put a link to the post where its page shows something that a mail cannot. Pure.
 
-A chart on a canvas, a drawing, a quiz or a buy button lives in the post alone: a frame with the
-address "#" stands for it, and reduce.py makes a card of that. Nothing here makes HTML safe;
-sanitize.py does.
+A chart on a canvas, a drawing, a quiz or a buy button has no page of its own: a frame with the
+address "#" stands for it, and reduce.py turns that into a card. The result is not safe HTML yet;
+sanitize.py cleans it.
 """
 
 from __future__ import annotations

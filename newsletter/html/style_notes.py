@@ -1,7 +1,8 @@
 """Translate an inline style into a note about its meaning, for pictures.py and reduce.py. Pure.
 
-Beside what hides, "lines" marks a block whose line breaks are shown, "plain" a bold that is none,
-and "sup", "strong" and the like words that look like these.
+Besides notes for hidden elements there are "lines" for a block whose line breaks are displayed,
+"plain" for a bold or italic element that is neither, and "sup", "strong" and the like for text that
+looks like those elements.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Put the name of each tab above its panel, before HTML is cleaned. Pure.
 
-A page shows the names side by side and one part at a time; a mail shows every part below its name.
-Nothing here makes HTML safe; sanitize.py does.
+A page shows the names side by side and one panel at a time; a mail shows every panel below its
+name. The result is not safe HTML yet; sanitize.py cleans it.
 """
 
 from __future__ import annotations

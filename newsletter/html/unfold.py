@@ -1,8 +1,8 @@
 """Show what a post displays only with JavaScript, before HTML is cleaned. Pure.
 
-A picture that stands in `noscript` alone, a link in place of a script, and what a social network
-builds in the browser are made plain: pictures, links and frames. Nothing here makes HTML safe;
-sanitize.py does.
+Pictures that are only in `noscript`, links there that stand for a script's content, and embeds that
+a social network's script builds become plain pictures, links and frames. The result is not safe
+HTML yet; sanitize.py cleans it.
 """
 
 from __future__ import annotations

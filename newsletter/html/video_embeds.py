@@ -1,6 +1,7 @@
 """Replace a frame, a video or an audio file by a card that links to its page. Pure.
 
-No mail program runs a frame, and few play a video. Addresses given here are absolute, and http(s).
+No mail program displays frames, and few play video. All addresses that are passed in are absolute
+http(s) ones.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def get_picture_url(video: str) -> str:
 def describe_frame(url: str, title: str = "", *, page: str = "") -> Media:
     """Return the media of the frame at `url`, with the page that people can open.
 
-    `page` is the one that a link within the frame leads to, if there is one.
+    `page` is the target of a link inside the frame, if there is one.
     """
     if video := find_video_id(url):
         watch = f"https://www.youtube.com/watch?v={video}"
@@ -105,8 +106,8 @@ def describe_form(page: str, name: str) -> Media:
 def render_card(media: Media, *, width: int = PICTURE_WIDTH, picture: str | None = None) -> str:
     """Return a linked card as HTML: the preview image, if any, and below it symbol and name.
 
-    No paragraph is around it. `picture` and its `width` replace the still picture where a copy of
-    it is served from here.
+    The card is not wrapped in a paragraph. `picture` and its `width` replace the preview image if a
+    copy of it is served by this program.
     """
     source = media.picture if picture is None else picture
     image = f'<img src="{escape(source)}" alt="" width="{width}"><br>' if source else ""

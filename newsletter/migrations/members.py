@@ -1,4 +1,4 @@
-"""Change which members of a closed set a column takes, in a migration after the first."""
+"""Change the members of a closed set that a column accepts, in a migration after the first."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from newsletter.migrations.initial.parts import allow_only
 
 
 def replace_members(table: str, column: str, values: str) -> None:
-    """Let a column take `values`, which commas separate, instead of those it took before.
+    """Let a column accept `values`, separated by commas, instead of its previous ones.
 
-    SQLite keeps a CHECK as a text and nothing else: it is changed there, so that no row is copied,
-    and indexes, triggers and AUTOINCREMENT stay (sqlite.org/lang_altertable.html, section 7).
+    SQLite keeps a CHECK only as text, which is changed in place, so that no row is copied, and
+    indexes, triggers and AUTOINCREMENT are kept (sqlite.org/lang_altertable.html, section 7).
     PostgreSQL reads every row once. Raises `LookupError` if the column has no such CHECK.
     """
     name = f"ck_{table}_{column}"

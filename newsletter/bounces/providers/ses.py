@@ -1,4 +1,4 @@
-"""Amazon SES, through SNS: signed messages, whose certificate comes from Amazon's own hosts only.
+"""Verify and parse Amazon SES reports, signed by SNS, with certificates of Amazon's hosts only.
 
 Pure.
 
