@@ -1,7 +1,7 @@
 """Extract the tables of a ZIP archive, or the sheets of an Excel workbook, as files.
 
-They are laid out as files in a folder that only this user can read, and that is gone afterwards.
-How much comes out of a file is limited; what it says of its own size is not believed.
+The files are in a folder that only this user can read, and that is deleted afterwards. The amount
+of data that is extracted is limited; the sizes that an archive states are not trusted.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ class _Budget:
     def spend(self, width: int, cells: list[str]) -> None:
         """Deduct a row that claims to be `width` cells wide from the budget.
 
-        Raises `Refused` where there is no more room.
+        Raises `Refused` if the budget is exceeded.
         """
         self._cells -= width or EMPTY_ROW
         self._filled -= len(cells)

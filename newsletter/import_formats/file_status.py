@@ -30,9 +30,10 @@ TAIL_AT_MOST = 80
 def find_file_status(header: Sequence[str], file: str, email_at: int) -> StatusWord:
     """Return the status that holds for every row of a file.
 
-    Mailchimp exports unsubscribed and cleaned addresses as files of their own, with columns of
-    their own, and non-subscribed ones as a file that only its name tells. Other programs say it in
-    the name of the file (``suppressions.csv``) or of the address column (``Bounced address``).
+    Mailchimp exports unsubscribed and cleaned addresses to separate files with special columns, and
+    non-subscribed ones to a file that only its name distinguishes. Other programs name the status
+    in the file's name (``suppressions.csv``) or in that of the address column (``Bounced
+    address``).
     """
     if match := _NAMED.match(file.lower()):
         if match["cleaned"]:

@@ -1,9 +1,9 @@
 """Prevent spreadsheets from taking a cell for a formula, and undo it (CWE-1236).
 
-A cell that begins with = + - @ or a control character gets an apostrophe before it, and so does
-one that looks guarded already: taking one apostrophe away gives back exactly what was there. The
-same after a semicolon: where lists are written with commas in numbers, a spreadsheet begins a
-new cell there, quotation marks or not.
+A cell that begins with = + - @ or a control character is prefixed with an apostrophe, and so is one
+that looks prefixed already: removing one apostrophe restores the exact text. The same is done after
+a semicolon: in locales that write decimal commas, a spreadsheet starts a new cell there, whether
+the text is quoted or not.
 """
 
 from __future__ import annotations

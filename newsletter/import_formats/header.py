@@ -23,8 +23,8 @@ LOOK_AHEAD = 20
 def read_header(lines: Lines, name: str) -> tuple[list[str], str]:
     """Return the names of a table's columns and its delimiter.
 
-    The header is the first row that names a column of addresses, or else the first row. A file that
-    begins with an address gets made-up names.
+    The header is the first row that names an address column, or else the first row. A file that
+    begins with an address gets made-up names. Raises `Refused` for an empty file.
     """
     first_lines = skip_lines(lines, LOOK_AHEAD)
     lines.put_back(first_lines)
@@ -54,7 +54,7 @@ def _make_header(
 ) -> tuple[list[str], str]:
     """Return a header without known column names, or one made up for a table without any.
 
-    A first row with an address is a subscriber's, and stays unread.
+    If the first row contains an address, it is a subscriber's and is left to be read.
     """
     first, consumed = _read_first_row(first_lines, delimiter)
     if any("@" in cell for cell in first):

@@ -30,8 +30,8 @@ def parse_moment(
 ) -> datetime | None:
     """Parse a date and time as programs export it; return None for any other text.
 
-    It is in UTC if no zone is given. Days come before months only if the number says so: 4/3/2021
-    is the third of April.
+    A time without a zone is in UTC. Between slashes, the month comes before the day unless the
+    numbers rule that out: 4/3/2021 is the third of April.
     """
     trimmed = text.strip().strip("'")
     if len(trimmed) < 6 or not any(letter.isdecimal() for letter in trimmed):

@@ -1,9 +1,9 @@
 """Recognise columns about opting out or opting in by their names, and read their cells. Pure.
 
-Every program names such a column in its own way (``HasOptedOutOfEmail``, ``EMAIL_BLACKLISTED``,
-``Unsubscribed from all email``). A table of known names is never complete, hence the words. A
-value in such a column is either understood, or the import stops (`judge` returns None): nobody
-is mailed because of a spelling.
+Every program names such a column differently (``HasOptedOutOfEmail``, ``EMAIL_BLACKLISTED``,
+``Unsubscribed from all email``). No table of known names is complete, so names are searched for
+words. A value in such a column that is not understood stops the import (`judge` returns None), so
+that nobody is mailed because of an unknown spelling.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 class OptOut:
     """A column that says who must not be mailed; a yes in it gives a subscriber the status `word`.
 
-    `declared`: the author has said that whatever stands in it is an opt-out.
+    `declared`: the author has declared that any value other than a no is an opt-out.
     """
 
     position: int
@@ -49,7 +49,8 @@ class OptOut:
 class OptIn:
     """A column that says who agreed to be mailed.
 
-    A no in it is an opt-out; of a confirmation it is a subscriber who has not answered.
+    A no in it is an opt-out; in a column about confirmation, it means that the subscriber has not
+    answered.
     """
 
     position: int
@@ -60,7 +61,7 @@ class OptIn:
 def spell(name: str) -> str:
     """Return a column's name as plain lower-case words.
 
-    ``HasOptedOutOfEmail`` and ``has_opted-out of e-mail`` become alike.
+    ``HasOptedOutOfEmail`` and ``has_opted-out of e-mail`` give the same result.
     """
     return normalize_word(_SPLIT.sub(" ", show_plainly(name)))
 
@@ -73,7 +74,7 @@ def find_word(text: str) -> StatusWord | None:
 def find_first_word(name: str) -> StatusWord | None:
     """Return the opt-out word at the beginning of a name, or None.
 
-    Such as the name of a file, ``suppression-list``.
+    For example in a file's name, ``suppression-list``.
     """
     text = spell(name)
     return next((word for word, pattern in words.PATTERNS if pattern.match(text)), None)
@@ -84,8 +85,8 @@ def find_opt_outs(
 ) -> tuple[list[OptOut], dict[int, str]]:
     """Return the opt-out columns of a header, and the reasons why similar columns are not.
 
-    `known` are the positions of columns that mean something else; `choices` maps a column's key to
-    a word of the author's (`CHOICES`).
+    `known` are the positions of columns with another meaning; `choices` maps a column's normalised
+    name to the author's choice (`CHOICES`).
     """
     names = {name: word for word, exact in column_names.UNWANTED.items() for name in exact}
     opt_outs: list[OptOut] = []
@@ -113,7 +114,7 @@ def find_opt_outs(
 def _find_in_name(title: str) -> StatusWord | None:
     """Return the strictest opt-out word in a column's name, or None.
 
-    A name in capitals, or without spaces, is read as one word too.
+    The name is also read without splitting words at capital letters.
     """
     soft = "soft" in title.lower()
     meanings = [word for text in (spell(title), normalize_word(title)) if (word := find_word(text))]
@@ -168,7 +169,7 @@ def is_of_another_channel(text: str) -> bool:
 def is_status_name(title: str) -> bool:
     """Tell whether a column's name says that it holds a status.
 
-    Such as ``Email permission status``.
+    For example ``Email permission status``.
     """
     text = spell(title)
     return bool(words.STATUS.search(text) and opt_in_words.CONSENT_STATUS.search(text)) and not (
@@ -208,7 +209,7 @@ def judge(column: OptOut, text: str) -> StatusWord | None:
 def _is_count(value: str) -> bool:
     """Tell whether a cell is a positive number.
 
-    A number of bounces, or Mautic's reason for not contacting somebody.
+    For example a number of bounces, or Mautic's number for the reason not to contact somebody.
     """
     return value.isdecimal() and value.isascii() and len(value) < 6 and int(value) > 0
 

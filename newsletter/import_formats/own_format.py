@@ -1,8 +1,8 @@
 """Write and read the file that `subscriber export` writes: its columns and their cells. Pure.
 
-A row is a subscription with everything known of it; or a subscriber without any, a suppressed
-address without a subscriber, or (by its keyed hash alone) somebody who was erased. Writing and
-reading stand side by side here, so that what is written is read.
+A row is a subscription with everything known about it, a subscriber without one, a suppressed
+address without a subscription, or an erased address (only its keyed hash). Writing and reading are
+in one module to keep them consistent.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
 def read_reason(text: str) -> str:
     """Return the reason of a suppression.
 
-    Any text that is not a no and not one of our reasons counts as `manual`.
+    Any text that is neither a no nor a known reason counts as `manual`.
     """
     reason = text.strip().lower()
     if reason in tuple(SuppressionReason):

@@ -23,9 +23,9 @@ OURS = "newsletter"
 class Platform:
     """A program whose exported files can be read.
 
-    `signs` are sets of columns, any of which gives it away. `words` are the meanings of its own
-    words where everybody else's differ. `status` and `signed_up` are names of columns that mean the
-    status and the moment of sign-up in its files only.
+    `signs` are sets of columns, any of which identifies the program. `words` are its status words
+    with a meaning of their own. `status` and `signed_up` are names of columns that hold the status
+    and the time of sign-up only in its files.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Parse a row of a subscriber file: address, dates, and whether it may be mailed. Pure.
 
-The strictest word of a row counts: a subscriber who is unsubscribed, cleaned, bounced, disabled or
-suppressed in any column is never made active, and neither is one with an unknown word. Every
-column is read, or named as one that is not (`RowParser.uses`).
+The strictest status in a row counts: a subscriber who is unsubscribed, cleaned, bounced, disabled
+or suppressed in any column is never made active, nor is one with an unknown status. Every column is
+read, or reported as not read (`RowParser.uses`).
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _LABELS = {
 class RowParser:
     """A parser for the rows of one file with a known `header` and platform.
 
-    `file` is its name, which tells the status of all rows in files of Mailchimp. `choices` maps
-    columns to what the author says of them (`opt_out.CHOICES`).
+    `file` is the file's name, which tells the status of all rows in Mailchimp's files. `choices`
+    maps columns to the author's choices (`opt_out.CHOICES`).
     """
 
     def __init__(
@@ -156,9 +156,9 @@ class RowParser:
         ]
 
     def learn(self, cells: Sequence[str]) -> None:
-        """Note which unused columns hold the status of a subscriber in this row.
+        """Register unused columns that hold the status of a subscriber in this row.
 
-        To be called with every row, before the first is read.
+        Must be called with every row before any row is read.
         """
         for position in [at for at in self._unread if is_certain(get_cell(cells, at))]:
             self._unread.remove(position)

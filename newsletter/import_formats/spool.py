@@ -1,6 +1,6 @@
 """Copy a subscriber file that can be read only once (a pipe) into a private file.
 
-An import reads a file twice; standard input and pipes cannot be.
+An import reads a file twice, which standard input and pipes do not allow.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def open_rereadable(file: Path) -> Iterator[Path]:
 
     ``-`` is standard input.
 
-    Raises `Refused` where it cannot be read, and for more than `BYTES_AT_MOST`.
+    Raises `Refused` if it cannot be read, or has more than `BYTES_AT_MOST`.
     """
     if file != STANDARD_INPUT and _is_ordinary(file):
         yield file

@@ -35,9 +35,9 @@ class SubscriberFile:
     """A table of subscribers that is open for reading.
 
     `people` yields each row as a `SubscriberRow`, or as a `TableRow` with its problem. `share`
-    returns how much of the file was read, from 0 to 1. `uses` says what became of each column, by
-    its name. `name` is the table's, in a file that holds several; `passed_over` names the others,
-    which are not read.
+    returns the part of the file that was read, from 0 to 1. `uses` maps the name of each column to
+    its use. `name` is the table's name in a file with several tables, and `passed_over` names the
+    tables that are not read.
     """
 
     platform: Platform
@@ -65,8 +65,8 @@ class _Layout:
 class _Survey:
     """The result of a first pass over all rows of a table.
 
-    `bad` counts the rows that break RFC 4180 or have a wrong number of cells. `escapes`: one has a
-    backslash before a quotation mark. `unclear`: places of opt-outs that are not understood.
+    `bad` counts the rows that break RFC 4180 or have a wrong number of cells. `escapes`: a row has
+    a backslash before a quotation mark. `unclear`: messages about opt-outs that are not understood.
     """
 
     bad: int
@@ -79,8 +79,8 @@ def open_tables(
 ) -> Generator[SubscriberFile]:
     """Yield the tables of subscribers in a file.
 
-    That is the file itself, or the tables in a ZIP archive or a workbook. Raises `Refused` for a
-    file that holds none, and for an opt-out that cannot be understood, before any row is read.
+    These are the file itself, or tables in a ZIP archive or a workbook. Raises `Refused`, before
+    any row is read, for a file without a table, and for an opt-out that is not understood.
     """
     with unpack(file) as inside:
         chosen = inside if inside == [file] else _choose(file, inside)
@@ -113,9 +113,9 @@ def _scale_share(share: Callable[[], float], before: float, weight: float) -> Ca
 def _choose(file: Path, inside: list[Path]) -> list[Path]:
     """Choose the tables of an archive or workbook that hold subscribers.
 
-    Those of a known program, or else the only one with addresses: an archive may hold other
-    addresses too (who opened which mail), so of two unknown tables the author must say which. Of a
-    workbook that is the first sheet with addresses.
+    These are all tables of known programs, or else the only one with addresses: an archive may
+    contain other addresses (who opened which mail), so the author must choose between unknown
+    tables. In a workbook, the first sheet with addresses is chosen.
     """
     known: list[Path] = []
     others: list[Path] = []
@@ -147,10 +147,11 @@ def open_subscriber_file(
 ) -> Iterator[SubscriberFile]:
     """Open a subscriber file.
 
-    `platform` is its name, where the author says it; `choices` what they say of columns.
+    `platform` is the platform that the author named, if any; `choices` are their choices for
+    columns.
 
-    Raises `Refused` for what holds no table with a column of addresses, or an opt-out that
-    cannot be understood.
+    Raises `Refused` for a file without a table that has an address column, or with an opt-out that
+    is not understood.
     """
     layout = _lay_out(file, platform)
     _require_columns(file, choices or {}, layout.header)
@@ -162,8 +163,8 @@ def open_subscriber_file(
 def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[RowParser, bool]:
     """Read a whole table once before its import, to choose its dialect and check its columns.
 
-    The dialect is decided for the whole file: RFC 4180, unless more rows make sense with
-    backslashes as escapes.
+    One dialect is chosen for the whole file: RFC 4180, unless more rows are valid with backslash
+    escapes.
     """
     parser = RowParser(
         layout.platform, layout.header, layout.email_at, file=file.name, choices=choices
@@ -192,7 +193,7 @@ def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[R
 def _require_columns(file: Path, choices: Mapping[str, str], header: Sequence[str]) -> None:
     """Raise `Refused` if an author's choice names a column that no table has.
 
-    It is misspelt, and the author counts on it.
+    The name is probably misspelt, and the author relies on the choice.
     """
     names = set(map(column_names.normalize_name, header))
     if missing := [name for name in choices if name not in names]:

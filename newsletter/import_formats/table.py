@@ -1,7 +1,7 @@
 """Read the rows of a delimited text file that another program wrote.
 
-A broken row spoils no other: it comes with its line number and the reason. Streamed; knows nothing
-of what the cells mean.
+A broken row does not affect the others: it is returned with its line number and the reason. Rows
+are streamed; the meaning of cells is not known here.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ _NO_TEXT = (
 class TableRow(NamedTuple):
     """A row of a table and the number of its first line.
 
-    `problem` says why a row cannot be read; it has no cells then. `loose`: the row breaks RFC 4180
-    and was read as the csv module understands it.
+    `problem` is the reason why a row cannot be read; it then has no cells. `loose`: the row breaks
+    RFC 4180 and was read leniently by the csv module.
     """
 
     line: int
@@ -71,7 +71,7 @@ class TableRow(NamedTuple):
 def detect_encoding(file: Path) -> str:
     """Detect a file's encoding: UTF-16 (by BOM or zero bytes), UTF-8, or a Western one of Excel.
 
-    Raises `Refused` for a file that is no text, is written in another encoding, or cannot be read.
+    Raises `Refused` for a file that is not text, has another encoding, or cannot be read.
     """
     try:
         with file.open("rb") as raw:
@@ -128,8 +128,8 @@ def _is_mostly_utf8(file: Path) -> bool:
 def _is_western(file: Path) -> bool:
     """Tell whether letters beyond ASCII stand alone or in pairs, as in Western languages.
 
-    In others (Cyrillic, Greek, Chinese) whole words consist of them: read as Western, nobody could
-    tell which column says who opted out.
+    In other scripts (Cyrillic, Greek, Chinese) whole words consist of them: decoded as Western
+    text, the columns about opting out could not be recognised.
     """
     alone = together = 0
     with file.open("rb") as raw:
@@ -145,8 +145,8 @@ def _is_western(file: Path) -> bool:
 def _choose_western(file: Path) -> str:
     """Choose between the encodings of Excel on a Mac and on Windows.
 
-    Only old Macs end lines without a line feed, and the two encodings have their accented letters
-    in different ranges.
+    Only old Macs end lines without a line feed, and the two encodings have accented letters in
+    different ranges.
     """
     mac_letters = bytes(range(0x80, 0xA0))
     windows_letters = bytes(range(0xC0, 0x100))
@@ -168,8 +168,8 @@ def is_too_long(line: str) -> bool:
 class Lines:
     """The lines of a text with any line endings, numbered from 1; the last ones can be put back.
 
-    `escapes`: a backslash stands before a quotation mark in one of them. `in_vain`: the characters
-    that were given back.
+    `escapes`: a line has a backslash before a quotation mark. `in_vain`: the number of characters
+    that were put back.
     """
 
     def __init__(self, text: TextIO) -> None:
@@ -182,7 +182,7 @@ class Lines:
     def next(self) -> str | None:
         """Return the next line without its end, or None at the end of the text.
 
-        Of a line that is too long only the beginning is returned.
+        Only the beginning of a line that is too long is returned.
         """
         if self._back:
             line = self._back.popleft()
@@ -241,8 +241,9 @@ def _read_over_lines(
 ) -> TableRow:
     """Read a row with a quoted cell that ends on a later line.
 
-    If it never closes, or closes in the wrong place, the lines after the first are given back: they
-    are rows of their own. A row of another width counts only if it swallows no address.
+    If the cell is never closed, or closed in the wrong place, the lines after the first are put
+    back, because they are rows of their own. A row of unexpected width is accepted only if no later
+    line contains an address.
     """
     number = lines.number
     following: list[str] = []
@@ -276,8 +277,8 @@ def _join_lines(lines: Lines, first: str, following: list[str], *, escaped: bool
 def _parse_line(number: int, line: str, delimiter: str, *, escaped: bool) -> TableRow | None:
     """Parse a line with quoted cells; return None if a cell is not closed at its end.
 
-    A row without cells has a cell that is too long. A stray mark inside a cell is read as the csv
-    module reads it.
+    A returned row without cells has a cell that is too long. A stray quotation mark inside a cell
+    is read as the csv module reads it.
     """
     source = [_double_escaped_marks(line, escaped=escaped)]
     try:

@@ -32,12 +32,11 @@ class ConsentRecord:
 class SubscriberRow:
     """A parsed row of a subscriber file.
 
-    `consented_at`: when they signed up or confirmed, where the row says so; `left_at`: when they
-    unsubscribed. `source`
-    and `note` are evidence to keep with their consent; `status` is the word that was not
-    understood. `extra`: how many cells stand behind the last column. `ours`: the row is of a file
-    that this program wrote; then `since` is when the address became known, and `events` is its
-    whole record of consent.
+    `consented_at` is when the subscriber signed up or confirmed, if the row tells; `left_at` is
+    when they unsubscribed. `source` and `note` are evidence to keep with their consent; `status` is
+    the status text that was not understood. `extra` is the number of cells after the last column.
+    `ours`: the row is from a file that this program exported; then `since` is when the address
+    became known, and `events` is its whole record of consent.
     """
 
     line: int

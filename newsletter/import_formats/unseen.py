@@ -8,7 +8,8 @@ import unicodedata
 def show_plainly(text: str) -> str:
     """Replace full-width letters by usual ones, and remove invisible characters.
 
-    A soft hyphen or a mark of direction inside a word hides no word from whoever reads it.
+    A word with a soft hyphen or a directional mark in it looks unchanged to a person, and must not
+    be missed.
     """
     if text.isascii() and text.isprintable():
         return text

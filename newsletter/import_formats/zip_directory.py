@@ -20,7 +20,7 @@ DIRECTORY_AT_MOST = 4 << 20
 def open_archive(file: Path) -> Iterator[zipfile.ZipFile]:
     """Open a ZIP archive with a list of files of limited length.
 
-    Raises `Refused` for one that is damaged, or lists more files than are read.
+    Raises `Refused` if it is damaged, or lists too many files.
     """
     with ExitStack() as opened:
         try:
@@ -43,8 +43,8 @@ class _TooLong(Exception):
 class _BoundedFile(io.FileIO):
     """A file that refuses to read more bytes at once than an archive's list of files may have.
 
-    `zipfile` reads the list at once, however long its own words say that it is, and makes an object
-    of each line: ten times as many bytes of memory.
+    `zipfile` reads the list at once, whatever length it states, and creates an object for each
+    entry, which takes ten times as much memory.
     """
 
     def __init__(self, file: Path) -> None:
