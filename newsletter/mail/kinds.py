@@ -1,7 +1,7 @@
 """Declare the properties of every kind of mail: recipients, headers, links.
 
-The links of a subscription that stand in all its mails (to unsubscribe, to preferences, to why) are
-filled in by services/mail_context.py (`OWN_LINKS`).
+The links of a subscription that are in all its mails (unsubscribe, preferences, why) are filled in
+by services/mail_context.py (`OWN_LINKS`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Compile a message once, and fill it in for each subscriber.
 
-What is the same for everyone is encoded once. What differs stands in a slot: it is encoded on its
-own and joined to the rest as bytes. The result is 7-bit, CRLF, and no line starts with a dot, so
-that it needs no dot-stuffing (RFC 5321 section 4.5.2) and is right for DATA and BDAT alike. This
-module knows nothing of lists, templates or servers.
+What is the same for everyone is encoded once. What differs is in slots, whose values are encoded
+separately and joined to the rest as bytes. The result is 7-bit with CRLF line endings, and no line
+starts with a dot, so that it needs no dot-stuffing (RFC 5321 section 4.5.2) and suits both DATA and
+BDAT. This module knows nothing of lists, templates or servers.
 
 The standard library's `EmailMessage` is not used: it folds a long List-Unsubscribe address into an
 encoded-word, which mail programs do not understand (cpython issue 85725).
@@ -94,7 +94,7 @@ class Html(str):
 def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
     """Encode the constant parts of a body, with its slots between them.
 
-    Soft breaks around them keep each line within its length, whatever the values.
+    Soft line breaks around slots keep each line within its length, whatever the values.
     """
     chunks: list[bytes | Slot] = []
     pieces = SLOT_PATTERN.split(text)

@@ -1,8 +1,8 @@
 """Render the folders of templates/emails: subject, text and HTML of a mail, styles inlined.
 
-Data is never a template. A mail is in the language of its `list`; for a mail to one subscriber the
-caller sets that to theirs. The author's own folder beside the settings comes first, so that a mail
-can be changed without changing the program.
+Data is never rendered as a template. A mail is in the language of its `list`, which the caller
+replaces by the subscriber's language for a mail to one subscriber. The author's own folder beside
+the settings has precedence, so that a mail can be changed without changing the program.
 """
 
 from __future__ import annotations

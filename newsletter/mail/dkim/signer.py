@@ -1,7 +1,7 @@
 """Sign a message with DKIM (RFC 6376, RFC 8463).
 
-Relaxed/relaxed, without a length, every important header covered. The caller hashes the body,
-because it knows which parts of it are the same for everyone.
+Canonicalization is relaxed/relaxed, there is no length tag, and every important header is covered.
+The caller hashes the body, because it knows which parts of it are the same for everyone.
 """
 
 from __future__ import annotations

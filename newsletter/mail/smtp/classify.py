@@ -2,11 +2,11 @@
 
 Pure.
 
-The class digit is the server's opinion, the rest says why (RFC 3463 section 3): 5.7.1 is about the
-sender, 5.1.1 about the recipient, 5.3.4 about the message. Texts come first, because providers put
-their own quotas under the codes of unknown mailboxes; then the enhanced status, then the bare code.
-A reply that no rule knows never harms a subscriber. The rules are in `reply_rules.py`, the table
-for people is in docs/smtp.md.
+The class digit is the server's opinion, the rest is the reason (RFC 3463 section 3): 5.7.1 is about
+the sender, 5.1.1 about the recipient, 5.3.4 about the message. Texts are judged first, because
+providers report their own quotas under the codes of unknown mailboxes; then the enhanced status,
+then the bare code. A reply that no rule matches never harms a subscriber. The rules are in
+`reply_rules.py`, the table for people is in docs/smtp.md.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ class Verdict(NamedTuple):
     """The judgement of a server's reply.
 
     `suppressible`: the address itself is dead (`Cause.MAILBOX`, `Cause.DOMAIN`; a domain only after
-    two such replies on different days). `why` is the server's words as one line for people. `wait`
-    is how long the server asks to wait, or how long the allowance lasts that it names; None where
-    it does not say.
+    two such replies on different days). `why` is the server's text as one line for people. `wait`
+    is how long the server asks to wait, or how long the quota that it names lasts; None if it
+    states neither.
     """
 
     kind: VerdictKind
@@ -156,8 +156,8 @@ def is_permanent(code: int, enhanced: str) -> bool:
 def classify(code: int, enhanced: str, text: str, stage: Stage | None = None) -> Cause:
     """Return the cause of a server's refusal.
 
-    `code` is 0 and `enhanced` is "" where they are not known; `stage` is None where the reply is
-    read in a returned message. A refused MAIL or connection is never about a recipient.
+    `code` is 0 and `enhanced` is "" if they are not known; `stage` is None for a reply that is
+    quoted in a returned message. A refused MAIL or connection is never about a recipient.
     """
     cause = _classify(code, enhanced, text, stage)
     if stage in (Stage.CONNECT, Stage.MAIL) and cause not in (Cause.TOO_LARGE, Cause.FORMAT):
@@ -197,7 +197,7 @@ def _classify(code: int, enhanced: str, text: str, stage: Stage | None) -> Cause
 def normalize(text: str) -> str:
     """Prepare a reply for pattern matching: fold case and accents, hide addresses and host names.
 
-    What a recipient is called must not decide what a reply means: `spam@example.org` may be full.
+    An address must not influence how a reply is judged: `spam@example.org` may be full.
     """
     folded = unicodedata.normalize("NFKD", text[:TEXT_AT_MOST]).lower()
     plain = "".join(letter for letter in folded[:TEXT_AT_MOST] if not unicodedata.combining(letter))
@@ -232,8 +232,8 @@ def _match(rules: tuple[Rule, ...], plain: str) -> Cause | None:
 def _match_recipient_denied(status: str, plain: str) -> Cause | None:
     """Recognise how two mail systems refuse unknown recipients without naming the cause.
 
-    Microsoft 365 (Directory-Based Edge Blocking): "Access denied". Cisco's gateways (recipient
-    access table, LDAP accept): "#5.1.0 Address rejected".
+    Microsoft 365 (Directory-Based Edge Blocking) replies "Access denied"; Cisco's gateways
+    (recipient access table, LDAP accept) reply "#5.1.0 Address rejected".
     """
     denied = "access denied" in plain and _RECIPIENTS_REJECTED.search(plain)
     if status == "5.4.1" and denied:
@@ -293,7 +293,7 @@ def _judge_code(code: int, stage: Stage | None, *, permanent: bool) -> Cause:
 def read_wait(cause: Cause, text: str) -> timedelta | None:
     """Return how long a server asks to wait, or how long the quota it names lasts.
 
-    A quota for an hour is free again within an hour; one for a day or longer is tried again daily.
+    An hourly quota is free again within an hour; a daily or longer one is tried again every day.
     """
     plain = normalize(text)
     if match := _WAIT.search(plain):

@@ -48,7 +48,8 @@ def read_size_limit(offers: Mapping[str, str]) -> int:
 class CommandWriter:
     """A writer of SMTP commands that uses the extensions a server offers.
 
-    SIZE (RFC 1870), SMTPUTF8 (RFC 6531), DSN (RFC 3461), and CHUNKING (RFC 3030) if `chunks`.
+    These are SIZE (RFC 1870), SMTPUTF8 (RFC 6531), DSN (RFC 3461), and CHUNKING (RFC 3030) if
+    `chunks`.
     """
 
     def __init__(self, offers: Mapping[str, str], *, chunks: bool) -> None:

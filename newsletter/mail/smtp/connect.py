@@ -1,8 +1,7 @@
 """Open a connection to an SMTP server: connect, greeting, TLS, AUTH. Blocks.
 
-The standard library speaks here, because none of it happens per message; what follows is spoken by
-protocol.py. Certificates are verified (smtplib alone would not), and a password never travels in
-the clear.
+This uses smtplib, because none of it is done for each message; protocol.py takes over from there.
+Certificates are verified (smtplib alone would not), and a password is never sent unencrypted.
 """
 
 from __future__ import annotations
@@ -205,7 +204,7 @@ def _needs_no_proof(server: Server) -> bool:
     """Tell whether to skip certificate checks: smtp:// to this machine, without a password.
 
     Mail servers sign their own certificate when they are installed, and mail that never leaves the
-    machine would be handed over without TLS as well (B27).
+    machine would be sent without TLS as well (B27).
     """
     if server.scheme != "smtp" or server.user:
         return False

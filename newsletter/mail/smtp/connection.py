@@ -21,8 +21,8 @@ _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Connection:
     """A non-blocking socket, and the SMTP conversation on it.
 
-    `unrecorded`: outcomes that the caller has not yet recorded. `is_prompt` tells that the server
-    took its last message within `PROMPT_SECONDS`.
+    `unrecorded` counts outcomes that the caller has not recorded yet. `is_prompt` tells whether the
+    server accepted its last message within `PROMPT_SECONDS`.
     """
 
     def __init__(self, opened: OpenConnection, conversation: Conversation, timeout: float) -> None:
@@ -63,7 +63,7 @@ class Connection:
     def read(self) -> None:
         """Read what has arrived, and write the response at once.
 
-        Only a whole reply moves the deadline.
+        Only a complete reply extends the deadline.
         """
         talk = self.conversation
         answers = talk.answers

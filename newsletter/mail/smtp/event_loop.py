@@ -64,8 +64,8 @@ class EventLoop:
     def run(self) -> Generator[list[Outcome], None, None]:
         """Send messages until none is left; yield groups of outcomes.
 
-        Outcomes are handed over when a connection may not go on before, when they are many, or when
-        all is quiet.
+        A group is yielded when a connection has to wait for it, when it is large, or when nothing
+        else is happening.
         """
         while True:
             self._advance()
@@ -127,7 +127,8 @@ class EventLoop:
     def _was_halted(self) -> bool:
         """Tell whether this process was suspended for a while.
 
-        The caller must act before more is offered then: another worker may have taken over (R04).
+        The caller must then act before more messages are offered: another worker may have taken
+        over (R04).
         """
         return time.monotonic() - self._handed_over_at > 2 * BEAT_SECONDS
 
@@ -196,7 +197,8 @@ class EventLoop:
     def _record_refusal(self, server: Server, error: TransportError) -> None:
         """Record that a server refused a connection.
 
-        A server that carries messages of ours wants no further connection; any other one rests.
+        A server that has other connections of ours wants no more of them; any other server is
+        paused.
         """
         if still_open := self._count_connections(server):
             self._servers.record_connection_refusal(server, still_open)

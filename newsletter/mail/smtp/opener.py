@@ -1,6 +1,7 @@
 """Open SMTP connections in threads, because opening one blocks; signal each on a socket.
 
-A thread that is done opens the next one: starting a thread costs as much as several messages.
+A thread that is done opens the next connection: starting a thread costs as much as sending several
+messages.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ OPENER_THREAD = "smtp-opener"
 class Opener:
     """A pool of threads that open SMTP connections.
 
-    `bell` becomes readable when `collect` has something. `pending` counts the attempts that are not
+    `bell` becomes readable when `collect` has a result. `pending` counts the attempts that are not
     collected yet, by the name of their server.
     """
 

@@ -14,8 +14,8 @@ from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply, Result, S
 class PendingMessages:
     """A queue that pulls messages and keeps those that no connection has room for.
 
-    A message that is larger than a server takes waits for another server that may take it. One that
-    is larger than every server takes goes to any of them, whose conversation says so.
+    A message that is too large for a server waits for another server that may accept it. One that
+    is too large for all servers is given to any of them, whose conversation reports it.
     """
 
     def __init__(self, servers: Servers, pull: Pull) -> None:
@@ -46,8 +46,8 @@ class PendingMessages:
     def next_for(self, server: Server) -> Outgoing | None:
         """Return the next message for `server`, or None if there is none now.
 
-        While a message waits for another server, nothing further is pulled for this one: it becomes
-        idle and makes room.
+        While a message waits for another server, no further one is pulled for this server, so that
+        its connection becomes idle and can be closed.
         """
         for index, message in enumerate(self._parked):
             if self._suits(server, message):

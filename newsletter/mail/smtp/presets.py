@@ -1,7 +1,7 @@
 """The settings of well-known mail providers for sending over SMTP, filled in by name.
 
-Paces and connections are what a provider allows by default; where an account may do more, the
-settings file is the place to say so.
+Rates and connections are what a provider allows by default; if an account may do more, change them
+in the settings file.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _REGION = re.compile(r"[a-z0-9]{2,}(?:-[a-z0-9]+){0,3}")
 class Preset:
     """The settings for sending through a mail provider.
 
-    `user` is empty where each account has its own. `account` says where user and password come
-    from, `records` which records the DNS of the sender's domain needs. `campaign_headers` are added
-    to mail to a list.
+    `user` is empty if each account has its own. `account` tells where to find user and password,
+    and `records` which DNS records the sender's domain needs. `campaign_headers` are added to mail
+    to a list.
     """
 
     title: str

@@ -29,7 +29,7 @@ _ENVELOPE = (Expected.MAIL, Expected.RCPT)
 class _Flight:
     """A message whose transaction is in progress.
 
-    `dot_at`: the count of octets written in all once its content was; None before.
+    `dot_at`: the total count of octets written once its content was; None before.
     """
 
     outgoing: Outgoing
@@ -122,8 +122,8 @@ class Conversation:
     def advance(self, following: Outgoing | None) -> bytes:
         """Return the octets to write now.
 
-        That is the content that the server waits for, if it does, and the beginning of `following`
-        (allowed while there is `room`).
+        These are the content that the server waits for, if it does, and the beginning of
+        `following` (allowed while there is `room`).
         """
         pieces: list[bytes] = []
         if (flight := self._ready) is not None:

@@ -1,7 +1,7 @@
 """Send messages over SMTP, with the servers, connections and event loop of this package.
 
-servers.py knows which server to call, connect.py opens a connection, protocol.py knows what to say,
-connection.py moves the octets, event_loop.py says when.
+servers.py chooses a server, connect.py opens a connection, protocol.py decides what to send,
+connection.py transfers the octets, and event_loop.py decides when.
 """
 
 from __future__ import annotations

@@ -50,10 +50,10 @@ class Reply(NamedTuple):
 class Outgoing(NamedTuple):
     """One message to one recipient, ready to be sent over SMTP.
 
-    `data`: CRLF line ends, ends in CRLF, 7-bit (but for the header of an address beyond ASCII, RFC
-    6532), and no line starts with a dot (so that it is right for DATA and for BDAT alike). `sender`
-    and `recipient` are bare addresses; `envelope_id` names the message in a report of what became
-    of it (RFC 3461 §4.4), ASCII, 100 characters at most.
+    `data` has CRLF line endings, also at its end, is 7-bit (except for the header of an
+    internationalized address, RFC 6532), and no line starts with a dot (so that it suits both DATA
+    and BDAT). `sender` and `recipient` are bare addresses; `envelope_id` identifies the message in
+    delivery reports (RFC 3461 section 4.4), in ASCII, with 100 characters at most.
     """
 
     id: int
@@ -76,7 +76,7 @@ class Outcome(NamedTuple):
 Pull = Callable[[], Outgoing | float | None]
 """A function that returns the next message, called whenever a connection has room.
 
-It returns the next message, or seconds to wait before it is called again, or None at the end.
+It can also return seconds to wait before it is called again, or None at the end.
 """
 
 
@@ -91,15 +91,16 @@ class Records(Protocol):
     def watch(self) -> int | None:
         """Return a descriptor that becomes readable when more outcomes may have been recorded.
 
-        From then on `deliver` goes on while outcomes are being recorded. None: what was handed over
-        is recorded whenever `deliver` is resumed.
+        With a descriptor, `deliver` goes on while outcomes are being recorded. None means that the
+        outcomes yielded so far are recorded whenever `deliver` is resumed.
         """
         ...
 
     def count(self) -> int:
         """Return the number of outcomes that have been recorded.
 
-        Raises what must stop the wire at once: they cannot be, or another worker has taken over.
+        Raises what must stop sending at once: outcomes cannot be recorded, or another worker has
+        taken over.
         """
         ...
 
@@ -112,21 +113,21 @@ class Transport(Protocol):
     ) -> Generator[list[Outcome], None, None]:
         """Send messages from `pull` until it returns None; yield their outcomes.
 
-        Yields outcomes in small groups as replies arrive. Messages go on while `records` are made,
-        as long as what is accepted and not yet recorded does not exceed two messages a connection
-        (or `records.pool`); without `records`, what is not yet yielded. A group is empty where
-        nothing has come for a while, so that the caller can renew its leases. Every message pulled
-        comes back in exactly one outcome. `pull` is never called again after None. Closing the
-        iterator closes the connections at once.
+        Yields outcomes in small groups as replies arrive. Sending goes on while outcomes are
+        recorded, as long as those that are accepted and not yet recorded (see `records`) do not
+        exceed two messages a connection (or `records.pool`); without `records`, those that are not
+        yet yielded count. A group is empty if nothing has happened for a while, so that the caller
+        can renew its leases. Every message pulled comes back in exactly one outcome. `pull` is
+        never called again after None. Closing the iterator closes the connections at once.
 
-        Raises `TransportError` only where no server can be used at all, after every message pulled
-        so far has had its outcome.
+        Raises `TransportError` only if no server can be used at all, after every message pulled so
+        far has had its outcome.
         """
         ...
 
     def rest(self, server: str, why: str) -> bool:
         """Pause the use of `server` because it refuses us, if there is another server.
 
-        `server` is its name in an `Outcome`. Return whether another one can be used now.
+        `server` is its name in an `Outcome`. Returns whether another server can be used now.
         """
         ...

@@ -1,6 +1,6 @@
 """Count messages that servers may have accepted but are not recorded, and limit their number.
 
-So many messages may be sent twice if this process is killed.
+As many messages may be sent twice if this process is killed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ groups."""
 class Unrecorded:
     """The outcomes that are not recorded yet, oldest first, with their connections.
 
-    `descriptor`: readable when `collect` may find more recorded; None where all that was handed
-    over is recorded whenever the caller comes back. `enough`: so many outcomes are worth handing
-    over. Outcomes of connections that have ended are `orphans`: their successors wait for them.
+    `descriptor` is readable when `collect` may find more recorded outcomes; it is None if all
+    yielded outcomes are recorded whenever the caller resumes. `enough` is the number of outcomes
+    worth yielding. `orphans` are outcomes of connections that have ended, for which new connections
+    wait.
     """
 
     def __init__(self, records: Records | None, connections: int) -> None:
@@ -68,9 +69,9 @@ class Unrecorded:
     def linger(self) -> float | None:
         """Return the seconds to wait for more outcomes before they are yielded.
 
-        No second, unless they are recorded beside the wire, or the caller takes long over each
-        group (a disk that is slow to flush), so that larger groups are worth a wait. None means not
-        even to look: a single connection has no more of them while its server works.
+        This is 0, unless outcomes are recorded in parallel, or the caller takes long for each group
+        (because of a slow disk), so that larger groups are worth waiting for. None means not even
+        to check: a single connection has no more outcomes while its server works.
         """
         if self.descriptor is not None:
             return max(0.0, self._handed_over_at + LINGER_SECONDS - time.monotonic())

@@ -1,7 +1,7 @@
 """Render a letter's merge fields for each subscriber.
 
-A mail is rendered once; only its slots are rendered for each subscriber. Only the author's text is
-read as Jinja (placeholders.py), a subscriber's name never is (M08).
+A mail is rendered once, and only its slots are rendered for each subscriber. Only the author's text
+is parsed as Jinja (placeholders.py), never data such as a subscriber's name (M08).
 """
 
 from __future__ import annotations

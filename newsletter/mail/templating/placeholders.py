@@ -1,9 +1,9 @@
 """Protect the author's Jinja during rendering: each tag becomes a mark, then a slot.
 
 A mark is a word of letters and digits that passes through Markdown, templates and style inlining
-unharmed. In the finished mail, each expression, and each whole ``{% if %}`` or ``{% for %}``,
+unchanged. In the finished mail, each expression, and each whole ``{% if %}`` or ``{% for %}``,
 becomes one slot (mail/message.py), and all of them together one small template
-(mail/templating/merge_fields.py). Mistakes are found here, before anything is rendered.
+(mail/templating/merge_fields.py). Mistakes are reported here, before anything is rendered.
 """
 
 from __future__ import annotations

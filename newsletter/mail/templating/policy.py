@@ -1,6 +1,6 @@
 """Check the author's Jinja before it is rendered, so that mistakes are reported with their lines.
 
-sandbox.py keeps the same bounds where the template runs, because some depend on the values.
+sandbox.py enforces the same limits at run time, because some depend on the values.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Run the author's Jinja: no files, only allowed attributes, and a limit on all that can grow.
 
 A few filters and methods are allowed by name, because a subscriber's fields need little. The values
-they return and the items of a loop are bounded where they arise; the output of a template is
-counted as it is written. Nothing is measured in seconds, so that a busy machine refuses no letter.
+they return and the items of a loop are limited where they arise; the output of a template is
+counted as it is written. No limit is a time in seconds, so that a busy machine refuses no letter.
 """
 
 from __future__ import annotations
