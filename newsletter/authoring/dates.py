@@ -1,6 +1,7 @@
 """Parse the moments that authors write: ``tomorrow 9:00``, ``2026-12-01 09:00``, ``in 3 hours``.
 
-Pure. A small grammar and no guesses: what is mailed at the wrong hour cannot be taken back.
+Pure. The grammar is small and nothing is guessed, because a mail sent at the wrong hour cannot be
+taken back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Read the front matter of a letter's file: the YAML between two lines of ``---``.
 
-Pure. YAML reads it, and every value is one text: nothing is a date, a number or a list by
-surprise, and nothing refers to anything else.
+Pure. Every value is read as a text: none becomes a date, a number or a list unexpectedly, and none
+refers to another.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Resize and convert pictures for mail. Pure: bytes in, bytes out.
 
-The result is the right way up, no wider than a sharp screen shows it, in a format that every mail
-program knows, and without metadata of the camera (above all the place where it was taken).
+The result is upright, no wider than a high-density screen displays it, in a format that every mail
+program supports, and without metadata of the camera (above all, the place where it was taken).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Render an author's Markdown as HTML and plain text for mail.
 
-Pure. CommonMark with tables, footnotes, struck-out text and bare addresses as links;
-``![alt](picture.jpg){width=300}``; ``[Label](https://…){.button}`` on a line of its own is a
-button; a link to a video on a line of its own is a card; a question with choices is
-as questions.py says. Raw HTML is shown as text, so that what leaves here is built of our own tags
-alone.
+Pure. The Markdown is CommonMark with tables, footnotes, struck-out text and bare addresses as
+links; ``![alt](picture.jpg){width=300}``; ``[Label](https://…){.button}`` on a line of its own,
+which is a button; a link to a video on a line of its own, which is a card; and questions with
+choices (questions.py). Raw HTML is displayed as text, so that the result consists only of tags of
+this program.
 """
 
 from __future__ import annotations

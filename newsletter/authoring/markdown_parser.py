@@ -1,6 +1,6 @@
 """Parse an author's Markdown into tokens, and render tokens as HTML of known tags only. Pure.
 
-`markdown.py` says which Markdown that is, and fills in the addresses between the two steps.
+`markdown.py` describes the Markdown, and fills in the addresses between the two steps.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Render a letter as readable plain text, also for screen readers.
 
-No Markdown is left in it: pictures are words, tables are rows. Pure; the tokens are those of
-authoring/markdown.py, with every address resolved.
+It contains no Markdown: pictures are described in words, tables are written as rows. Pure; the
+tokens are those of authoring/markdown.py, with every address resolved.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Parse the segment of a letter, an expression that selects subscribers, into a tree. Pure.
 
-It is written like ``cadence == "weekly" and "berlin" in tags``.
-Python's own grammar reads it, and nothing of it is ever run: what is not in the list below is
-refused. services/audience/segments.py turns the tree into a query with bound values.
+A segment is written like ``cadence == "weekly" and "berlin" in tags``. It is parsed by Python's own
+grammar and never executed: whatever is not in the list below is refused.
+services/audience/segments.py turns the tree into a query with bound values.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 Pure; knows no database.
 
-Bounces (RFC 3464, RFC 6533, and plain text), complaints (RFC 5965), unsubscribes, replies and
-automatic answers. Whether a report is to be believed, and what follows from it, is decided
-elsewhere: `ReportEvidence` holds what can prove that the report is about a message of ours.
+The kinds are bounces (RFC 3464, RFC 6533, and plain text), complaints (RFC 5965), unsubscribe
+requests, replies and automatic answers. Whether to believe a report, and what follows from it, is
+decided elsewhere: `ReportEvidence` holds what can prove that the report is about a message of this
+program.
 """
 
 from newsletter.bounces.read import Report, read_bounce, read_message

@@ -2,8 +2,9 @@
 
 Pure.
 
-The returned message may be a part, a header alone, or quoted in the text: 88 % of real bounces hold
-the Message-ID somewhere, 54 % have a machine-readable part. So everything is searched.
+The returned message may be a MIME part, a header alone, or quoted in the text: 88 % of real bounces
+contain the Message-ID somewhere, 54 % have a machine-readable part. So all of the report is
+searched.
 """
 
 from __future__ import annotations

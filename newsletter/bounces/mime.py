@@ -2,8 +2,8 @@
 
 Pure.
 
-Written by hand because reports are cut, wrapped and re-encoded by many programs: the standard
-library's parser needs line feeds, follows nesting without a bound, and raises on odd input.
+The standard library's parser is not used: many programs cut, wrap and re-encode reports, and that
+parser needs line feeds, follows nesting without a limit, and raises on odd input.
 """
 
 from __future__ import annotations

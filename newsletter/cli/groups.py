@@ -1,7 +1,7 @@
 """Command groups that suggest a similar command for an unknown word.
 
-What is suggested gets typed: never a command that destroys something, nor one that asks first
-because it mails people or cannot be undone.
+People type what is suggested, so it is never a command that destroys something, nor one that asks
+first because it mails people or cannot be undone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Make sure that only one `worker --once` runs for a configuration on this machine.
 
-cron starts one every few minutes: while a long one sends, the next must not add its connections.
+cron starts one every few minutes: while one is sending for long, the next must not open further
+connections.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Find domains that accept no mail: a null MX (RFC 7505), or neither MX nor address.
 
-Asked before a confirmation is sent, never inside a web request. A domain for which DNS does not
-answer in time may be mailed.
+This is checked before a confirmation is sent, never inside a web request. A domain for which DNS
+does not answer in time may be mailed.
 """
 
 from __future__ import annotations

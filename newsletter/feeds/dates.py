@@ -1,7 +1,7 @@
 """Parse the dates of feeds, in standard and other formats. Pure.
 
 Blogs write Unix time, names of months in other languages, and numbers in their local order. A date
-that could mean two days is not read.
+that could mean two different days is not accepted.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Deadlines that end network connections in any phase, and threads that can be abandoned.
 
-A socket that is wrapped for TLS is detached from the object that was connected, so that closing
-that object does nothing. A deadline keeps a duplicate of the descriptor instead: shutting that down
-ends the connection itself, whether it is shaking hands, sending a header or a body (RFC 8446
-section 6.1 lets a peer end a connection so at any time).
+A socket that is wrapped for TLS is detached from the original object, so that closing that object
+has no effect. A deadline keeps a duplicate of the descriptor instead: shutting that down ends the
+connection itself, during a handshake, a header or a body (RFC 8446 section 6.1 allows a peer to end
+a connection so at any time).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fetch the pages of new entries to add pictures and text that their feed lacks.
 
-A video's page says whether it is public and of what kind; a post's page has the picture that its
-feed lacks. An entry whose page cannot be had stays as it is.
+A video's page tells whether the video is public and of what kind it is; a post's page has the
+picture that its feed lacks. An entry whose page cannot be fetched is left unchanged.
 """
 
 from __future__ import annotations

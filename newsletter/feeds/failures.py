@@ -2,8 +2,7 @@
 
 Pure.
 
-What libraries say about it ("IncompleteRead(80 bytes read, 70 more expected)") helps nobody who
-runs a blog.
+Messages of libraries ("IncompleteRead(80 bytes read, 70 more expected)") do not help them.
 """
 
 from __future__ import annotations

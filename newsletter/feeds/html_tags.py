@@ -1,7 +1,7 @@
 """Find single tags in a web page without parsing the page.
 
-Not a parser: those of the standard library stumble over pages made to trip them and take quadratic
-time over what never ends. Pure.
+The standard library's parsers fail on pages that are made to trip them, and take quadratic time
+over tags that never end. Pure.
 """
 
 from __future__ import annotations

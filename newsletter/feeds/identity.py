@@ -2,8 +2,8 @@
 
 Pure.
 
-Links are folded before they are compared: http and https, the host's case, a default port, a
-trailing slash, a fragment and parameters that only count clicks make no difference. docs/feeds.md
+Links are normalised before they are compared: http or https, the host's case, a default port, a
+trailing slash, a fragment, and parameters that only count clicks make no difference. docs/feeds.md
 states the rules for authors.
 """
 

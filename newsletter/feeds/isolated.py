@@ -1,8 +1,8 @@
 """Parse untrusted feeds in a separate process, so that hostile ones can only cause waiting.
 
 One parser process serves all threads of this process, one feed at a time (reader_process.py). It is
-replaced after a limit was hit or `FEEDS` feeds, ended after `IDLE` seconds without any, and ends by
-itself when this process does.
+replaced after it hit a limit or parsed `FEEDS` feeds, ended after `IDLE` seconds without a feed,
+and ends by itself when this process does.
 """
 
 from __future__ import annotations

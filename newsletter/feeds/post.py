@@ -1,7 +1,7 @@
 """Send POST requests to URLs that others chose, with the guard against private networks.
 
-No redirect is followed: it would be a second address, and receivers do not need one. Of the answer
-little is read, and for a short time.
+Redirects are not followed, because receivers do not need them and they name a second URL. Only a
+little of the response is read, and for a short time.
 """
 
 from __future__ import annotations

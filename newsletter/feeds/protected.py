@@ -1,6 +1,6 @@
 """Recognise posts that need a password to be read. Pure.
 
-WordPress's feed has a password form, or nothing, in place of them, and no field that says so.
+In WordPress's feed such a post has a password form as its text, or none, and no field marks it.
 """
 
 from __future__ import annotations

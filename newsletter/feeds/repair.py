@@ -2,7 +2,7 @@
 
 Pure.
 
-CDATA sections and comments are left alone: what looks like an element in them is none.
+CDATA sections and comments are left unchanged: text in them that looks like an element is none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Detect robot checks that firewalls put in front of a site, by header and content. Pure.
 
-A feed behind such a check cannot be read by any program, and only whoever runs the site can change
-that.
+No program can read a feed behind such a check; only the site's administrator can exempt the feed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Prevent requests to URLs that strangers chose from reaching private networks.
 
-For every connection, every address that its host resolves to is checked, and the checked address
-is connected to.
+For every connection, all addresses that the host resolves to are checked, and the connection is
+made to a checked address.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Pure.
 
-A channel's feed holds everything: long videos, Shorts, live streams, premieres before they are
-public. Which is which the feed does not say; the address of a Short does, and the page of a video
+A channel's feed contains everything: long videos, Shorts, live streams, and premieres that are not
+public yet. The feed does not distinguish them; the URL of a Short does, and the page of a video
 does.
 """
 

@@ -1,7 +1,7 @@
 """Verify the signatures of mail providers' webhook reports.
 
 Each function raises `NotVerified`. Pure. `cryptography` takes 8 MB of memory, and is imported when
-the first signature of its kinds comes.
+the first signature that needs it arrives.
 """
 
 from __future__ import annotations
