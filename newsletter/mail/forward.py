@@ -44,8 +44,8 @@ def build_forward(headers: Sequence[Header], values: Values, text: str, original
 def _attach(original: bytes) -> tuple[bytes, bytes]:
     """Return the header and body of a MIME part that contains a mail.
 
-    message/rfc822 allows no encoding of its own, so the parts in it are encoded where that is
-    needed; what cannot be taken apart is attached as a file.
+    message/rfc822 must not be encoded itself, so the parts in it are encoded if needed; a mail that
+    cannot be parsed is attached as a file.
     """
     name = b'Content-Disposition: attachment; filename="reply.eml"\r\n'
     data = _make_writable(original)

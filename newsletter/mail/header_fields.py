@@ -24,8 +24,9 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 class Header:
     """A header field: its name, its parts, and the function that writes its line.
 
-    Parts may hold slots; `write` gets them filled in. `join` writes the whole line of short and
-    plain values, the same as `write` would and in a fraction of the time, and None for others.
+    Parts may contain slots, which are filled in before `write` is called. `join` is a faster
+    alternative to `write` for short and plain values, with the same result; it returns None for any
+    other values.
     """
 
     name: str

@@ -31,7 +31,7 @@ class Sender:
 def make_single_headers(sender: Sender, subject: str) -> list[Header]:
     """Return the header fields of a mail to one person, like a confirmation.
 
-    They say nothing of a list, because the recipient may not be on it yet, but that a machine wrote
+    They name no list, because the recipient may not be on it yet, but state that a machine wrote
     the mail (RFC 3834 section 5).
     """
     headers = [
@@ -63,8 +63,8 @@ def make_list_headers(
 ) -> list[Header]:
     """Return the header fields of a mail to a mailing list.
 
-    With one-click unsubscription (RFC 8058 section 3.1), and what RFC 2369 and RFC 2919 ask for.
-    `list_id` is the identifier inside the angle brackets.
+    They include one-click unsubscription (RFC 8058 section 3.1), and what RFC 2369 and RFC 2919 ask
+    for. `list_id` is the identifier inside the angle brackets.
     """
     unsubscribe = ["unsubscribe_url", *(["unsubscribe_mail"] if unsubscribe_by_mail else [])]
     return [

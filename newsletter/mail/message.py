@@ -123,9 +123,9 @@ class MessageDraft:
 class CompiledMessage:
     """A message as bytes with slots, whose names are `slots`.
 
-    However often a slot occurs, its value is encoded once for each kind of place. `header` ends
-    with the empty line. Each chunk of `body` ends between words, so that each is relaxed for a
-    signature on its own.
+    A slot's value is encoded once for each kind of place, however often the slot occurs. `header`
+    ends with the empty line. Each chunk of `body` ends between words, so that it can be relaxed for
+    a signature separately.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class _Client(IMAPClient):  # type: ignore[misc]
 class ImapMailbox:
     """An open IMAP folder.
 
-    A UID is written ``UIDVALIDITY:UID``, as only both together name a mail for ever.
+    A UID is written ``UIDVALIDITY:UID``, as only both together identify a mail permanently.
     """
 
     def __init__(self, address: MailboxAddress, *, seconds: float) -> None:
@@ -124,8 +124,8 @@ class ImapMailbox:
     def delete(self, uids: Sequence[str]) -> None:
         """Delete these mails (UID EXPUNGE, RFC 4315).
 
-        Without UIDPLUS a plain EXPUNGE would take along what somebody else has marked; then the
-        mails are only marked as deleted.
+        Without UIDPLUS, a plain EXPUNGE would also delete mails that somebody else has marked; then
+        these mails are only marked as deleted.
         """
         numbers = [_number(uid) for uid in uids]
         if not numbers:
@@ -140,7 +140,7 @@ class ImapMailbox:
     def wait(self, seconds: float, stop: Callable[[], bool]) -> bool:
         """Wait until a mail arrives (IDLE, RFC 2177). Return whether one did.
 
-        Returns soon after `stop` says so, and at once where the server knows no IDLE.
+        Returns soon after `stop` becomes true, and at once if the server does not support IDLE.
         """
         with self._translate_errors():
             if not self._client.has_capability("IDLE"):
@@ -187,7 +187,7 @@ def _number(uid: str) -> int:
 def _limit_literals(client: Any) -> None:
     """Refuse to read an IMAP literal larger than any that was requested.
 
-    imaplib would take all of it into memory.
+    imaplib would read all of it into memory.
     """
     original: Callable[[int], bytes] = client._imap.read
 

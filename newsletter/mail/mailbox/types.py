@@ -27,7 +27,7 @@ PORTS = {"imaps": 993, "imap": 143, "pop3s": 995, "pop3": 110}
 class MailboxError(NewsletterError):
     """The mailbox for returned mail cannot be read.
 
-    The text holds no password.
+    The message contains no password.
     """
 
 

@@ -30,8 +30,8 @@ SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/tex
 class Answers:
     """The answers of a subscriber to the author's own fields of their list.
 
-    A field that is not filled in is an `Unset`; one that the list does not have is an error. Of the
-    archive's visitor nothing is known, so that any name is a `LeftOut`.
+    A field that is not filled in is an `Unset`; one that the list does not have is an error.
+    Nothing is known about a visitor of the archive, so any field is a `LeftOut`.
     """
 
     __slots__ = ("_values",)
@@ -123,9 +123,9 @@ TEXT, HTML = (
 class MergeTemplates:
     """The templates for a letter's slots: one for the subject and the text, one for the HTML.
 
-    The output of each, cut at `SEPARATOR`, fills the slots in order. `..._parts` are the constant
-    texts inside conditions. `..._lines` name the line of the letter that each line of a template
-    comes from.
+    The output of each, split at `SEPARATOR`, fills the slots in order. `..._parts` are the constant
+    texts inside conditions. `..._lines` map each line of a template to the line of the letter that
+    it comes from.
     """
 
     text: str

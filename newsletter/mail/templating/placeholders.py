@@ -71,8 +71,8 @@ class Marks:
     def take(self, text: str, *, where: str, line: int = 1) -> str:
         """Return `text` with each Jinja tag replaced by a mark.
 
-        Raises `InvalidInput` for Jinja that no letter may hold, with the number of its line (`line`
-        is the first one's).
+        Raises `InvalidInput` for Jinja that letters may not contain, with its line number (`line`
+        is that of the first line).
         """
         if "{" not in text:
             return text
@@ -131,7 +131,7 @@ class Marks:
     def link(self, href: str) -> str:
         """Return a link's address with its marks adapted to their place in it.
 
-        A mark at the start stands for a whole address, one further on for a part of it.
+        A mark at the start stands for a whole address, any other mark for a part of it.
         """
 
         def fit(mark: re.Match[str]) -> str:

@@ -50,7 +50,7 @@ STEPS_AT_MOST = 20_000
 class Unset(Undefined):
     """A field that a subscriber has not filled in.
 
-    It is false, and replaced by ``or`` and ``default``; writing it is an error.
+    It is false, and ``or`` and ``default`` replace it; writing it is an error.
     """
 
     @property
@@ -65,8 +65,8 @@ class Unset(Undefined):
 class LeftOut(ChainableUndefined):
     """A field of the archive's anonymous visitor, about whom nothing is known.
 
-    It is false, and replaced by ``or`` and ``default``. Written by itself it is an ellipsis, so
-    that the sentence around it stays readable. Its attributes are the same.
+    It is false, and ``or`` and ``default`` replace it. Written by itself it is an ellipsis, so that
+    the sentence around it stays readable. Its attributes behave in the same way.
     """
 
     def __str__(self) -> str:
@@ -79,8 +79,8 @@ class LeftOut(ChainableUndefined):
 class Sandbox(ImmutableSandboxedEnvironment):
     """The sandboxed Jinja environment for letters.
 
-    `fields` are the attributes that each class of a subscriber's values has; a class of `lookup`
-    has those that its function returns.
+    `fields` are the allowed attributes of each class of a subscriber's values; for a class in
+    `lookup`, the function decides.
     """
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
