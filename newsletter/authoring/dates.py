@@ -32,10 +32,11 @@ error."""
 def parse_moment(text: str, *, zone: ZoneInfo, now: datetime, hour: int) -> datetime:
     """Parse `text` as a moment and return it in UTC.
 
-    It is read in `zone`, or in the zone it names; a day without a time means `hour`.
+    The text is read in `zone`, or in the time zone that it names; a day without a time means
+    `hour`.
 
-    Raises `InvalidInput` where it names none, one that is over or centuries away, or an hour that
-    the clocks leave out.
+    Raises `InvalidInput` if it is not a moment, is in the past or centuries away, or is an hour
+    that the change to summer time leaves out.
     """
     if match := _ZONE.fullmatch(text.strip()):
         text = match[1]
@@ -135,7 +136,7 @@ def _parse_clock(text: str) -> time | None:
 def _to_future_utc(local: datetime, now: datetime) -> datetime:
     """Return the local time `local` in UTC if it lies in the future and exists.
 
-    An hour that comes twice means the first; one that does not come is refused.
+    Of an hour that occurs twice, the first is meant; one that does not occur is refused.
     """
     try:
         moment = local.astimezone(UTC)

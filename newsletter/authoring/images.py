@@ -37,7 +37,7 @@ _TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png"), "GIF": ("g
 class MailPicture:
     """A picture in its final size and format for a mail.
 
-    `name` is made of its content; `width` is how wide it is shown, in pixels.
+    `name` is derived from its content; `width` is its displayed width in pixels.
     """
 
     name: str
@@ -109,7 +109,7 @@ def _require_small(data: bytes, called: str) -> None:
 def _shrink(opened: Image) -> tuple[tuple[bytes, int], str]:
     """Return a picture's pixels without metadata, at most `SHARP` wide, with width and format.
 
-    The format is JPEG, or PNG where they may be transparent or are a drawing.
+    The format is JPEG, or PNG for pixels that may be transparent or are a drawing.
     """
     from PIL import ImageOps
     from PIL.Image import Resampling

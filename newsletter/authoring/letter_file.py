@@ -44,9 +44,8 @@ write here, in Markdown.
 class Letter:
     """A parsed letter.
 
-    `slug` is None where it names no list; if `named`, its author sees who answers its questions.
-    `line` is where its Markdown begins in the `text` it was read from; `folder` is where its
-    pictures lie.
+    `slug` is None if it names no list; `named`: its author sees who answered its questions. `line`
+    is the line of `text` on which its Markdown begins; `folder` is the folder of its pictures.
     """
 
     subject: str

@@ -121,7 +121,7 @@ def get_video_key(video: str) -> str:
 def find_pictures(source: str) -> tuple[str, ...]:
     """Return the address of every picture in `source`, as written, once and in order.
 
-    The still picture of a video is ``video:ID``.
+    The preview image of a video is ``video:ID``.
     """
     pictures: dict[str, None] = {}
     for token in parse_markdown(source):
@@ -145,10 +145,10 @@ def render_markdown(
 ) -> RenderedLetter:
     """Render Markdown as HTML and text; the program's own words in it are in `language`.
 
-    Relative links are read against `base_url`; `pictures` says where local ones are served;
-    `prepare` is shown each link's address first. In the text, addresses stand in a list at the end,
-    or (where parts of the letter may be left out) behind their words. `answer` returns the address
-    of a question's choice, both counted from 0; without it, questions have no links.
+    Relative links are resolved against `base_url`; `pictures` tells where local pictures are
+    served; `prepare` changes each link's address first. In the text, addresses are listed at the
+    end, or (if parts of the letter may be left out) follow their words. `answer` returns the URL of
+    a question's choice, both counted from 0; without it, questions have no links.
     """
     tokens = parse_markdown(source)
     place = _Place(base_url, pictures or {}, prepare, language, answer)

@@ -18,8 +18,8 @@ from newsletter.i18n import Text, say
 def write_plain_text(tokens: Sequence[Token], *, addresses_at_end: bool, language: str) -> str:
     """Render a letter, given as Markdown tokens, as plain text.
 
-    Addresses stand in a list at the end, or else behind their words; the program's own words are
-    in `language`.
+    Addresses are listed at the end, or else follow their words; the program's own words are in
+    `language`.
     """
     return _Writer(at_end=addresses_at_end, language=language).write_letter(tokens)
 

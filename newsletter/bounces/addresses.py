@@ -38,7 +38,8 @@ def read_field(value: str) -> str:
     """Return the address in a report field such as Final-Recipient, or "".
 
     The type before the semicolon (RFC 3464 section 2.1.2) may be missing; comments and angle
-    brackets go; xtext (RFC 3461 section 4) and its UTF-8 form (RFC 6533 section 3) are decoded.
+    brackets are removed; xtext (RFC 3461 section 4) and its UTF-8 form (RFC 6533 section 3) are
+    decoded.
     """
     _, mark, address = value[:1_000].partition(";")
     address = address if mark else value[:1_000]

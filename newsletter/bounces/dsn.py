@@ -56,8 +56,8 @@ def find_status_part(message: Part) -> Part | None:
 def read_groups(text: str) -> tuple[dict[str, str], list[RecipientFields]]:
     """Return the fields about the message and those about each recipient.
 
-    Blank lines part them (RFC 3464 section 2.1); where a mail system lost these, a field that
-    begins a recipient and was seen already begins the next one.
+    Blank lines separate them (RFC 3464 section 2.1); if a mail system lost these, the next
+    recipient begins at a repeated field that can begin one.
     """
     blocks: list[dict[str, str]] = [{}]
     last = ""

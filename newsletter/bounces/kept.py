@@ -19,7 +19,7 @@ _READABLE = ("text/", "message/", "multipart/")
 def describe_report(data: bytes) -> bytes:
     """Return the headers and the decoded text of a message, with every address masked.
 
-    An encoded part would hide its addresses from the mask, so nothing is kept as it came.
+    Encoded parts are always decoded, because addresses in them would not be masked otherwise.
     """
     lines: list[str] = []
     room = KEPT_AT_MOST

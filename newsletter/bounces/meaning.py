@@ -54,7 +54,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 class Judgement(NamedTuple):
     """The class and status of a bounce, judged by its reason.
 
-    `known` tells whether anything in it gave a cause.
+    `known` tells whether a cause was recognised.
     """
 
     bounce_class: BounceClass
@@ -65,8 +65,8 @@ class Judgement(NamedTuple):
 def judge_reason(text: str, status: str = "") -> Judgement:
     """Classify the reason of a bounce.
 
-    `status` is what the report says in its Status field. A status in the words of the last server
-    says more than one of the reporting server that ends in .0.0, or that contradicts it.
+    `status` is the report's Status field. A status in the last server's reply is preferred to it,
+    unless that one ends in .0.0.
     """
     text = _IRONPORT.sub("", text[:TEXT_AT_MOST])
     code = find_code(text)
@@ -93,7 +93,8 @@ def judge_reason(text: str, status: str = "") -> Judgement:
 def names_no_domain(text: str) -> bool:
     """Tell whether a reason says that the domain does not exist or accepts no mail.
 
-    A null MX (RFC 7505) says the second. No later try changes either.
+    A null MX (RFC 7505) means that it accepts no mail. In both cases a later attempt would fail as
+    well.
     """
     return bool(_NO_DOMAIN.search(text[:TEXT_AT_MOST]))
 

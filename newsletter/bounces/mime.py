@@ -137,8 +137,8 @@ def _parse(lines: list[bytes], depth: int, room: list[int]) -> Part:
 def split_header(lines: list[bytes]) -> tuple[list[tuple[str, str]], list[bytes]]:
     """Split a message into unfolded header fields and the body.
 
-    A line that is no field ends the header, unless well-known fields follow it: what is pasted or
-    forwarded loses the spaces before continued lines.
+    A line that is not a field ends the header, unless well-known fields follow: pasted and
+    forwarded headers lose the spaces before continuation lines.
     """
     fields: list[tuple[str, list[str]]] = []
     for number, line in enumerate(lines[:HEADER_LINES_AT_MOST]):

@@ -93,8 +93,8 @@ def measure_indent(line: str) -> int:
 def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
     """List the addresses that a bounce's text names as failed, except contacts and `not_these`.
 
-    An address inside a server's words (where a forwarder sent it on) counts only where no other is
-    named, and one in a quoted To header only where neither is.
+    An address inside a server's reply (to which a forwarder sent the mail on) counts only if no
+    other is named, and one in a quoted To header only if there is neither.
     """
     named: dict[str, None] = {}
     spoken: dict[str, None] = {}

@@ -58,8 +58,9 @@ _REJECTED = re.compile(r"\b(?:was|been) (?:automatically )?(?:rejected|refused)\
 class Report:
     """A parsed returned message: its own Message-ID, its results and its evidence.
 
-    `results` is empty where it reports a failure that is not understood; `from_system` tells that a
-    mail system wrote it, `asks_to_leave` that a person asks in a reply to be unsubscribed.
+    `results` is empty for a failure that is not understood; `from_system` tells whether a mail
+    system wrote the message, and `asks_to_leave` whether a person replied with a wish to be
+    unsubscribed.
     """
 
     message_id: str
@@ -72,7 +73,7 @@ class Report:
 def read_bounce(data: bytes) -> list[BounceResult]:
     """Return the results of a returned message, none if it cannot be interpreted.
 
-    Takes any bytes. Looks at the first `mime.BYTES_AT_MOST` of them, in bounded time.
+    Accepts any bytes. Reads the first `mime.BYTES_AT_MOST` of them, in bounded time.
     """
     return read_message(data).results
 
@@ -112,7 +113,7 @@ def _read_results(message: Part, evidence: ReportEvidence, data: bytes) -> list[
 def _read_rejection(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
     """Parse a refusal that is sent as a read receipt (RFC 5429 section 2.1.1).
 
-    A recipient's script or quota refused; an address is never dead by it.
+    A recipient's script or quota refused the message; this never means that an address is dead.
     """
     notice = read_notice(message)
     if not _REJECTED.search(notice):

@@ -112,7 +112,7 @@ _FINAL = re.compile(
 def read_notice(message: Part) -> str:
     """Return the human-readable text of a report: its text parts before fields and original.
 
-    A part whose structure is lost is text.
+    A part that lost its MIME structure counts as text.
     """
     texts = []
     for part in message.walk():

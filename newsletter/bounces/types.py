@@ -31,9 +31,9 @@ class ReportEvidence:
 class BounceResult:
     """The result of a returned message for one recipient.
 
-    `recipient` is the address as we mailed it where the report says so, "" where it names none (a
-    redacted complaint); `status` is the enhanced status (RFC 3463), "" where unknown; `reason` is
-    one line of the report.
+    `recipient` is the address that was mailed, as far as the report tells, or "" if it names none
+    (a redacted complaint); `status` is the enhanced status (RFC 3463), or "" if unknown; `reason`
+    is one line of the report.
     """
 
     recipient: str

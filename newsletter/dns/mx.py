@@ -46,8 +46,8 @@ def accept_all(domains: Iterable[str]) -> dict[str, str]:
 class DomainChecker:
     """A checker of several domains at once that remembers answers for an hour.
 
-    `resolver` makes a resolver for each domain, because a resolver gives up for all domains after
-    some silence.
+    `resolver` creates a resolver for each domain, because after some unanswered queries a resolver
+    sends no more, whatever the domain.
     """
 
     def __init__(self, resolver: Callable[[], Resolver] = DnsResolver) -> None:

@@ -14,7 +14,7 @@ TIMEOUT = 5.0
 def read_certificate_end(url: str) -> datetime | None:
     """Return the expiry date of the certificate of an https URL, or None if it cannot be read.
 
-    It is not verified here: fetching the address does that.
+    The certificate is not verified here; fetching the URL does that.
     """
     from cryptography import x509
 

@@ -124,8 +124,8 @@ _SHORT = re.compile(r"(\d{4})(?:-(\d\d))?")
 def read_date(value: object) -> datetime | None:
     """Parse a date and return it in UTC, or None if it is invalid or ambiguous.
 
-    A day without a time is its beginning; a time without a zone, or with one that nobody knows, is
-    UTC.
+    A date without a time means the start of the day; a time without a zone, or with an unknown one,
+    is in UTC.
     """
     if not isinstance(value, str) or not (text := _fold(value[:100])):
         return None
@@ -180,7 +180,7 @@ def _read_text(text: str) -> datetime | None:
 def _read_time(time: re.Match[str]) -> timedelta:
     """Return the time of day as a duration since midnight.
 
-    The end of a day ("24:00:00") and a leap second belong to what follows.
+    "24:00:00" and a leap second count as the start of what follows.
     """
     hour = int(time[1])
     minute = int(time[2])

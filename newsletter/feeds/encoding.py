@@ -44,8 +44,9 @@ SAMPLE = 200_000
 def decode_feed(body: bytes, content_type: str) -> tuple[bytes, str]:
     """Return `body` and `content_type` so that they agree: unchanged, or converted to UTF-8.
 
-    Valid UTF-8 is UTF-8, whatever a server calls it: hardly any text of another kind happens to be.
-    What is neither that nor what it is declared to be is guessed.
+    Valid UTF-8 is taken as UTF-8, whatever the server declares: hardly any other text is valid
+    UTF-8 by chance. If a body is valid neither as UTF-8 nor in the declared encoding, its encoding
+    is guessed.
     """
     if wide := next((name for start, name in _WIDE.items() if body.startswith(start)), ""):
         narrow = body.decode(wide, "replace").replace("\0", "").encode("utf-8", "replace")

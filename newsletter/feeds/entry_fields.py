@@ -49,7 +49,7 @@ def find_title(item: Any, name: str) -> str:
 def find_content(item: Any) -> str:
     """Return the HTML of an entry's content, preferring HTML to other formats.
 
-    It is the summary where that has the same words with links and paragraphs.
+    The summary is returned instead if it has the same text with links and paragraphs.
     """
     parts = [part for part in item.get("content") or [] if isinstance(part, dict)]
     html = next(

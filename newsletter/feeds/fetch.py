@@ -39,8 +39,8 @@ ERROR_PAGE = 30_000
 class Fetched:
     """A response to a request for a feed or page.
 
-    `status` is 200 or 304 (then `body` is empty); `url` is its last address; `permanent_url` its
-    new one, if every hop from the start said so; `max_age` and `retry_after` in seconds.
+    `status` is 200 or 304 (then `body` is empty); `url` is the final URL; `permanent_url` is the
+    new URL, if every redirect was permanent; `max_age` and `retry_after` are in seconds.
     """
 
     url: str
@@ -229,7 +229,7 @@ class Fetcher:
     def _read_body(self, url: str, response: Any, deadline: Deadline) -> bytes:
         """Return the whole decoded body of a response.
 
-        Raises `FeedUnavailable` for a part of it, which would look as if the other entries had
+        Raises `FeedUnavailable` for an incomplete body, which would look as if entries had
         vanished; urllib3 raises if the length is not the announced one.
         """
         body = bytearray()
@@ -259,7 +259,7 @@ class Fetcher:
 def _get_cookies(url: str) -> dict[str, str]:
     """Return the cookie that declines YouTube's request for consent.
 
-    YouTube answers strangers in Europe with that question instead of a channel's page.
+    In Europe, YouTube answers unknown visitors with that request instead of a channel's page.
     """
     host = urlsplit(url).hostname or ""
     return {"Cookie": "SOCS=CAI"} if host == "youtube.com" or host.endswith(".youtube.com") else {}

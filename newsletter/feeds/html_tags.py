@@ -22,7 +22,7 @@ _ATTRIBUTE = re.compile(
 def find_tags(page: str, *names: str) -> Iterator[dict[str, str]]:
     """Yield the attributes of every tag with one of `names` (link, meta, a), in the page's order.
 
-    Of an attribute that stands twice, the first counts.
+    If an attribute occurs twice, the first one counts.
     """
     for match in _TAG.finditer(page[:PAGE_AT_MOST]):
         if match[1].lower() in names:

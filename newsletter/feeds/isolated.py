@@ -30,7 +30,7 @@ from newsletter.i18n import Text
 class Limits:
     """The time that parsing one feed may take, in seconds of processor time and by the clock.
 
-    The clock allows for a machine that has much to do.
+    The limit by the clock is higher, for a busy machine.
     """
 
     processor_seconds: int
@@ -97,7 +97,7 @@ class _Process:
     def read(self, body: bytes, url: str, content_type: str, limits: Limits) -> ParsedFeed:
         """Parse one feed in the process.
 
-        Raises `NotAFeed`, `FeedError` (also where it did not start), `_OutOfMemory`.
+        Raises `NotAFeed`, `FeedError` (also if the process did not start), `_OutOfMemory`.
         """
         watchdog = threading.Timer(limits.clock_seconds, self._give_up)
         watchdog.daemon = True

@@ -42,7 +42,7 @@ class PostMessage(Protocol):
 class Poster:
     """A `PostMessage` implemented with urllib3. Times in seconds. Thread-safe.
 
-    `for_strangers`: the addresses are no author's, so that only usual ones are asked.
+    `for_strangers`: the URLs are not chosen by an author, so only usual ones are requested.
     """
 
     def __init__(

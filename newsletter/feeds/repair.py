@@ -77,7 +77,7 @@ def separate_declaration(body: bytes) -> bytes:
 def has_root(body: bytes) -> bool:
     """Tell whether `body` contains an element with which a feed begins.
 
-    Wide character sets are taken at their word.
+    A body in UTF-16 or UTF-32 is assumed to contain one.
     """
     return b"\0" in body[:200] or _ROOT.search(body) is not None
 
@@ -101,9 +101,9 @@ def _iterate_tags(body: bytes) -> Iterator[re.Match[bytes]]:
 def repair(body: bytes) -> bytes:
     """Return `body` repaired, with its first `ENTRIES_AT_MOST` entries.
 
-    Entries that stood inside one another stand side by side (E09). References are those that XML
-    knows. Empty links, which would hide that an id is a link, and empty attributes that refer to
-    something are removed.
+    Nested entries are put one after the other (E09). Entity references are replaced by those that
+    XML allows. Empty links, which would hide that an id is a link, and empty URL attributes are
+    removed.
     """
     if not _SHIFTS.search(body):  # where a byte below 128 is the letter it is in ASCII
         body = _NO_LINK.sub(b"", _HALF.sub(b"&#xFFFD;", _repair_references(body)))
@@ -125,8 +125,8 @@ def repair(body: bytes) -> bytes:
 def _repair_references(body: bytes) -> bytes:
     """Replace HTML entities and bare ampersands by references that XML allows (F10).
 
-    The strict parser drops the first without a word where a document type is named, and the lenient
-    one makes a reference of the second.
+    The strict parser silently drops HTML entities if a document type is declared, and the lenient
+    one turns bare ampersands into references.
     """
     declared = frozenset(re.findall(rb"<!ENTITY\s+([\w.:-]{1,60})", body[:SUBSET_AT_MOST]))
     return _REFERENCE.sub(lambda match: _repair_reference(match, declared), body)

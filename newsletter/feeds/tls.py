@@ -12,7 +12,8 @@ from urllib3.util.ssl_ import create_urllib3_context
 def build_tls_context(ca_certs: str | None) -> ssl.SSLContext:
     """Return a context that verifies servers by a certificate file, or by the system's store.
 
-    It is the process's own: to read the machine's certificates costs more than a poll.
+    The context is cached for the process, because reading the system's certificates takes longer
+    than polling a feed.
     """
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     if ca_certs:

@@ -13,9 +13,10 @@ BODY_AT_MOST = 10_000_000
 class ParsedEntry:
     """A parsed entry of a feed.
 
-    `identity` and `link_key` are what it is known by; `link` is absolute http(s) or ""; `title` is
-    plain text; both `_html` are as the publisher wrote them, not yet cleaned; `published` is UTC;
-    `audio` is the address of a sound enclosed, which lasts `audio_seconds` (0: not known).
+    `identity` and `link_key` identify it; `link` is an absolute http(s) URL or ""; `title` is plain
+    text; `summary_html` and `content_html` are as the publisher wrote them, not cleaned yet;
+    `published` is in UTC; `audio` is the URL of an enclosed audio file of `audio_seconds` (0:
+    unknown).
     """
 
     identity: str
@@ -39,9 +40,9 @@ class ParsedEntry:
 class ParsedFeed:
     """A parsed feed, with its entries in the feed's order.
 
-    `link` is the site it belongs to, or ""; `generator` is the program that it says made it;
-    `hub` and `self_link` are the hub that it names and its own address there, or "";
-    `next_page` is the address of its next page (RFC 5005 section 3), or "".
+    `link` is the website that the feed belongs to, or ""; `generator` is the program that made it,
+    as it states; `hub` and `self_link` are the WebSub hub and the feed's own URL, as it states
+    them, or ""; `next_page` is the URL of its next page (RFC 5005 section 3), or "".
     """
 
     title: str

@@ -172,4 +172,4 @@ _WRITERS: Mapping[str, tuple[int, Callable[[list[str]], str]]] = {
     "mtr": (0, lambda parts: f"{_join(parts).rstrip(', ')}; "),
     "mtable": (0, lambda parts: _join(parts).rstrip("; ")),
 }
-"""How elements of MathML are written, with the number of parts that they need."""
+"""Functions that write elements of MathML as text, with the number of parts that they need."""

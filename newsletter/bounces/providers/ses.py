@@ -52,7 +52,7 @@ FetchCertificate = Callable[[str], bytes]
 class SnsMessage:
     """A verified message of Amazon SNS.
 
-    `confirm_url` is to be opened to confirm a subscription.
+    `confirm_url` is the URL that confirms a subscription when it is opened.
     """
 
     kind: str
@@ -170,7 +170,7 @@ def _read_bounce(details: dict[str, Any]) -> Iterator[BounceResult]:
 def choose_class(kind: str, subtype: str, *, is_report: bool = True) -> BounceClass:
     """Return the class of a bounce by the type that Amazon SES states.
 
-    A transient one that is no report of a mail server is mostly an automatic answer.
+    A transient bounce without a mail server's report is usually an automatic answer.
     """
     if subtype in _CONTENT:
         return BounceClass.CONTENT

@@ -85,8 +85,8 @@ def verify_sendgrid(body: bytes, headers: Headers, key: str, now: datetime) -> N
 def _require_fresh_digits(seconds: str, now: datetime) -> None:
     """Refuse a report whose signed time is not recent, or not written in digits alone.
 
-    Providers sign the time joined with what follows: `1764806400e0` would be the same moment, with
-    less behind it. Raises `NotVerified`.
+    Providers sign the time joined with the text after it: `1764806400e0` would mean the same time,
+    and take two characters from that text. Raises `NotVerified`.
     """
     if not (seconds.isascii() and seconds.isdigit()):
         raise NotVerified
@@ -157,7 +157,7 @@ def verify_mailgun(body: bytes, key: str, now: datetime) -> MailgunToken:
 def read_mailgun(body: bytes, token: str) -> Iterator[ProviderEvent]:
     """Return the event of a Mailgun report.
 
-    The signature covers the token alone, so that names the event.
+    The signature covers only the token, so the token identifies the event.
     """
     row = read_json(body)
     event = row.get("event-data") if isinstance(row, dict) else None

@@ -38,8 +38,8 @@ class NotReadable(Exception):
 class ProviderEvent:
     """One event of a mail provider's report.
 
-    `id` is the provider's own and never comes twice for different events. `once`: the id alone is
-    signed, so it counts once whatever else the report says.
+    `id` is the provider's own and unique for each event. `once`: only the id is signed, so a
+    repeated id is ignored whatever else the report says.
     """
 
     id: str

@@ -124,7 +124,7 @@ def _judge_postmark(row: dict[str, Any], email: str, meant: BounceClass) -> Boun
 def read_brevo(body: bytes) -> Iterator[ProviderEvent]:
     """Return the event of a Brevo report.
 
-    Its `id` names the webhook, so message, event and time name the event.
+    Its `id` identifies the webhook, so the event is identified by message, kind, time and address.
     """
     for row in read_objects(read_json(body)):
         event = get_text(row, "event")
