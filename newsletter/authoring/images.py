@@ -24,7 +24,7 @@ BYTES_AT_MOST = 30_000_000
 MOVING_AT_MOST = 3_000_000
 """Bytes of an animated GIF, which is mailed as it is: every subscriber loads all of it."""
 PIXELS_AT_MOST = 60_000_000
-"""Pixels of a JPEG, which is opened smaller than it is."""
+"""Pixels of a JPEG, which is decoded at a reduced size."""
 DRAWN_AT_MOST = 25_000_000
 """Pixels of a picture other than a JPEG, which is decoded in its full size and takes memory for
 it."""
@@ -137,7 +137,7 @@ def _encode(pixels: Image, format_: str) -> bytes:
 
 
 def _convert_colours(image: Image, mode: str) -> Image:
-    """Return `image` in the colours of a screen.
+    """Return `image` converted to the colours of a screen (sRGB).
 
     Its colour profile, which is lost with the metadata, is applied first; 16 bits a pixel become 8.
     """

@@ -68,7 +68,7 @@ class Letter:
         ).hexdigest()
 
     def find_line(self, key: str) -> int:
-        """Return the line of the file on which a key of the front matter stands, or 1."""
+        """Return the line of the file that holds a key of the front matter, or 1."""
         rows = self.text.split("\n")[: self.line]
         return next((number for number, row in enumerate(rows, 1) if row.startswith(f"{key}:")), 1)
 

@@ -114,7 +114,7 @@ class _Place:
 
 
 def get_video_key(video: str) -> str:
-    """Return the key of a video's still picture in `pictures`."""
+    """Return the key of a video's preview image in `pictures`."""
     return f"video:{video}"
 
 

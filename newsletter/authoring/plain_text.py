@@ -147,7 +147,7 @@ class _Writer:
 
 
 def _write_question(node: SyntaxTreeNode) -> str:
-    """Return a question and, each on a line with its address, if it has one, its choices."""
+    """Return a question and its choices, each on a line with its URL if it has one."""
     question = node.meta["question"]
     links = node.meta["links"] or [""] * len(question.choices)
     pairs = zip(question.choices, links, strict=True)

@@ -20,7 +20,7 @@ QUESTIONS_AT_MOST = 10
 """Questions in one letter."""
 CHOICES_AT_MOST = 6
 QUESTION_AT_MOST = 200
-"""Characters of a question."""
+"""Characters of a question in a letter."""
 CHOICE_AT_MOST = 60
 """Characters of a choice of a question."""
 _LINE = re.compile(r"\[((?:[^\[\]\\]|\\.)*)\]\([ \t]*answer:([^()]*)\)[ \t]*")

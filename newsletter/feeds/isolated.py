@@ -268,7 +268,7 @@ atexit.register(_READER.close)
 def read_feed(
     body: bytes, *, url: str, content_type: str = "", limits: Limits = FULL
 ) -> ParsedFeed:
-    """Parse the feed in `body`, found at `url`, in the parser process.
+    """Parse the feed in `body`, fetched from `url`, in the parser process.
 
     Raises `NotAFeed` with the reason; `TakesLong` if limits other than `FULL` do not suffice;
     `FeedError` if the process cannot be started.

@@ -57,7 +57,7 @@ _MORE = re.compile(r"""<span id="more-\d+">\s*</span>|<!--more\b.{0,200}?-->""",
 
 
 def parse_feed(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
-    """Parse the feed in `body`, found at `url`.
+    """Parse the feed in `body`, which was fetched from `url`.
 
     Raises `NotAFeed` with the reason.
     """

@@ -30,7 +30,7 @@ _ENTRY = [field.name for field in fields(ParsedEntry)]
 
 
 def main() -> None:
-    """Answer requests until there are no more, or a limit is hit."""
+    """Answer requests on standard input until there are no more, or a limit is hit."""
     _limit_memory()
     requests = sys.stdin.buffer
     answers = sys.stdout.buffer

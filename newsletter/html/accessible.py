@@ -72,7 +72,7 @@ class _Tidier(HTMLParser):
         return step
 
     def _end_heading(self) -> None:
-        """Close an open heading, because a heading cannot stand within another."""
+        """Close an open heading, because a heading cannot contain another one."""
         while any(_HEADING.fullmatch(tag.name) for tag in self.open):
             self._close()
 

@@ -1,4 +1,4 @@
-"""Replace the first matches of a pattern, so that a hostile text costs no more. Pure."""
+"""Replace only the first matches of a pattern, so that hostile text takes bounded time. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOUND_AT_MOST = 100
 def replace_first(
     html: str, pattern: re.Pattern[str], write: Callable[[str, re.Match[str]], str]
 ) -> str:
-    """Return `html` with the first matches of a pattern replaced; the rest stays as it is."""
+    """Return `html` with the first matches of a pattern replaced, and the rest unchanged."""
     parts: list[str] = []
     position = 0
     for match in islice(pattern.finditer(html), FOUND_AT_MOST):

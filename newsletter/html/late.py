@@ -28,8 +28,9 @@ _NAMES = re.compile(
     r"consent-original-src-_|uc-src)(?=\s{0,9}=)",
     re.I,
 )
-"""Attributes of Envira, Avada, Ezoic, Breeze, PageSpeed, Optimole, Cloudflare, WPBakery, WP Fastest
-Cache, iubenda, Complianz, Cookiebot, Tally, NitroPack, Real Cookie Banner and Usercentrics."""
+"""Pattern of attributes in which plugins and services keep the URL of a picture or frame: Envira,
+Avada, Ezoic, Breeze, PageSpeed, Optimole, Cloudflare, WPBakery, WP Fastest Cache, iubenda,
+Complianz, Cookiebot, Tally, NitroPack, Real Cookie Banner and Usercentrics."""
 _SHOWN = re.compile(r"""\ssrc\s{0,9}=\s{0,9}(?:"([^"<>]*)"|'([^'<>]*)')""", re.I)
 _ANY_PICTURE = re.compile(
     r"""\s([a-z][a-z0-9-]{0,40})(?=\s{0,9}=\s{0,9}["']"""

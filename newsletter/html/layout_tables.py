@@ -17,7 +17,7 @@ _PARTS = frozenset({"thead", "tbody", "tfoot", "tr"})
 
 @dataclass(slots=True)
 class _Table:
-    """An open table: its tags in the HTML, and what is known of its row."""
+    """An open HTML table: the positions of its tags, and what is known about its row."""
 
     tags: list[tuple[int, int, str]] = field(default_factory=list)
     is_data: bool = False

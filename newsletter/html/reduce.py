@@ -27,9 +27,9 @@ _FRAME_SOURCES = ("data-src", "data-lazy-src", "src")
 _DROPPED = ("again", "beside", "heard")
 _BLOCK = re.compile(r"<(?:blockquote|div|figure|h[1-6]|ol|p|pre|section|table|ul)[ >]")
 FORM_AT_MOST = 2000
-"""Characters of words in a form.
+"""Characters of text in a form that is replaced by a link.
 
-What is longer is a whole page inside a form (or one that was never closed): its words stay.
+What is longer is a whole page inside a form (or one that was never closed): its text is kept.
 """
 VOID = frozenset({"br", "embed", "hr", "img", "source"})
 _INLINE = frozenset(

@@ -41,7 +41,7 @@ _SPACE = re.compile(r"\s+")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^<>]*?(/?)>")
 _IMG = re.compile(r"<img\b[^<>]*>", re.I)
 ADDRESS_AT_MOST = 8000
-"""Characters: what browsers and servers take as an address (RFC 9110 section 4.1)."""
+"""Characters of a URL that browsers and servers accept (RFC 9110 section 4.1)."""
 BASE_WITHIN = 10_000
 """Characters at the start of a page that are searched for a `<base>`."""
 _BASE = re.compile(r"""<base\s[^<>]{0,200}?href\s{0,9}=\s{0,9}["']?([^"'<>\s]{1,2000})""", re.I)

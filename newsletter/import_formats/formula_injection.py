@@ -21,5 +21,5 @@ def guard_cell(text: str) -> str:
 
 
 def unguard_cell(text: str) -> str:
-    """Undo `guard_cell`."""
+    """Return a cell's text without the apostrophes that `guard_cell` added."""
     return _CLOSED.sub("", text)

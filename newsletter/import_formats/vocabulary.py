@@ -25,7 +25,7 @@ class ColumnKind(StrEnum):
     """The kind of content of an opt-out column."""
 
     FLAG = "flag"
-    """Yes or no."""
+    """The cells contain yes or no."""
     DATE = "date"
     REASON = "reason"
     NEGATED = "negated"

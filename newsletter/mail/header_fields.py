@@ -81,7 +81,7 @@ def make_text_header(name: str, value: str) -> Header:
 
 
 def make_mailbox_header(name: str, display: str, address: str) -> Header:
-    """Make a field with one mailbox, ``Display Name <address>``.
+    """Make a header field with one mailbox, ``Display Name <address>``.
 
     The address must be ASCII (RFC 6531 would need the whole path to allow more).
     """

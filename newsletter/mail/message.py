@@ -113,7 +113,7 @@ def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
 
 @dataclass(frozen=True, slots=True)
 class MessageDraft:
-    """A message before it is compiled: header fields and both bodies, which may hold slots."""
+    """A message before it is compiled: header fields and both bodies, which may contain slots."""
 
     headers: Sequence[Header]
     text: str

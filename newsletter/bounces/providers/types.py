@@ -27,7 +27,7 @@ UNKNOWN_DOMAIN = "5.1.2"
 
 
 class NotVerified(Exception):
-    """The report has no valid and fresh signature."""
+    """The report has no valid signature, or an old one."""
 
 
 class NotReadable(Exception):

@@ -24,7 +24,7 @@ LINES_AT_MOST = 8_000
 """
 
 LINE_AT_MOST = 64 * 1024
-"""Bytes of a line that are read at once; poplib itself refuses a line of more than 2,048."""
+"""Bytes of a line that are read at a time; poplib itself refuses a line of more than 2,048."""
 
 
 class Pop3Mailbox:

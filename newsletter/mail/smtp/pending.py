@@ -87,7 +87,10 @@ class PendingMessages:
         return None
 
     def return_unreachable(self) -> list[Outcome]:
-        """Return the outcomes of messages whose only possible servers rest while others do not."""
+        """Return the outcomes of messages that suit only servers which are paused.
+
+        If all servers are paused, no message is returned.
+        """
         outcomes = []
         if self._servers.is_any_resting and self._servers.trouble is None:
             for message in tuple(self._parked):

@@ -64,7 +64,7 @@ class Outgoing(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The outcome of one `Outgoing`."""
+    """The outcome of sending one `Outgoing` message."""
 
     id: int
     result: Result

@@ -106,7 +106,7 @@ def make_subscriber_fields(
 ARCHIVE_SUBSCRIBER = make_subscriber_fields(
     name="", email="…", cadence=None, language="", tags=(), joined=None, public=True
 )
-"""The anonymous visitor of the public archive.
+"""The fields of the anonymous visitor of the public archive.
 
 An address is never missing, so that no letter says what stands in its place.
 """

@@ -18,7 +18,7 @@ from newsletter.mail.templating import allowed_names, sandbox
 from newsletter.mail.templating.merge_fields import FIELDS
 
 FUNCTIONS = ("resource",)
-"""The functions that letters may call, beside `range`."""
+"""The functions that letters may call, besides `range`."""
 DEPTH_AT_MOST = 10
 """Levels of nested conditions and loops; deeper ones would exhaust the stack."""
 TAGS_AT_MOST = 1000

@@ -165,7 +165,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 class Template:
-    """A compiled template of the author, to be rendered for one subscriber after another."""
+    """A compiled Jinja template of a letter, to be rendered for one subscriber after another."""
 
     def __init__(self, sandbox: Sandbox, source: str) -> None:
         tree = _Counting().visit(sandbox.parse(source))
