@@ -363,7 +363,7 @@ LOOPS = {
     "html/accessible.py:_Tidier._get_step": "takes an open heading each",
     "html/accessible.py:_Tidier.handle_endtag": "takes an open element each",
     "html/accessible.py:make_accessible": "takes an open element each",
-    "html/formulas.py:write_signs": "takes an open element each",
+    "html/formulas.py:write_symbols": "takes an open element each",
     "html/reduce.py:_Reducer._write_end": "takes an open element each",
     "html/reduce.py:_Reducer.reduce": "a tag each; takes an open element each",
     "html/shortcodes.py:remove_shortcodes": "a piece of code each",

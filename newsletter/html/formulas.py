@@ -69,11 +69,11 @@ def _write_mathml(html: str, match: re.Match[str]) -> str:
     if named or source:
         written = (named[1] or named[2] or "") if named else source[1] if source else ""
     else:
-        written = escape(write_signs(inside), quote=False)
+        written = escape(write_symbols(inside), quote=False)
     return f"<code>{written}</code>{match[0]}"
 
 
-def write_signs(mathml: str) -> str:
+def write_symbols(mathml: str) -> str:
     """Return the symbols of a MathML formula in one line of text."""
     note = _ANNOTATION.search(mathml)
     opened: list[tuple[str, list[str]]] = [("mrow", [])]

@@ -53,8 +53,6 @@ _TASK = re.compile(
 """Pattern of a disabled checkbox: an item of a task list in Markdown."""
 _CHECKED = re.compile(r"\schecked\b", re.I)
 _TASK_ITEM = re.compile(r"""<li\b[^<>]*\sdata-checked=["'](true|false)["'][^<>]*>""", re.I)
-
-
 _WORDLESS = re.compile(
     r"(<a\s[^<>]{1,2000}>)((?:\s|<(?!/?(?:a|img)\b)[a-z/][^<>]{0,2000}>){0,40})(?=</a\s{0,9}>)",
     re.I,

@@ -20,18 +20,15 @@ _DRAWING = re.compile(r"<svg\b([^<>]*)>", re.I)
 _FRAME = re.compile(r"<iframe\b([^<>]*)>", re.I)
 _ELEMENT = re.compile(
     r"<([a-z][a-z0-9]{0,30}(?:-[a-z0-9]{1,30}){0,3}-(?:player|viewer|button|chart|map|embed|quiz|"
-    r"poll|form|"
-    r"widget|game|calendar))\b([^<>]*)>\s{0,99}(?=</)",
+    r"poll|form|widget|game|calendar))\b([^<>]*)>\s{0,99}(?=</)",
     re.I,
 )
 """Pattern of empty custom elements that scripts of the page fill."""
 _CHART = re.compile(
     r"""<div\b(?=[^<>]*\sclass\s{0,9}=\s{0,9}["'][^"'<>]*?(?<![\w-])(?:vega-embed|"""
-    r"""plotly-graph-div|"""
-    r"""bk-root|html-?widget|jupyter-widgets|echarts|apexcharts?|highcharts(?:-figure|"""
-    r"""-container)?|"""
-    r"""amcharts|leaflet-map|wp-block-leaflet|observablehq|h5p-content|sketchfab|"""
-    r"""model-3d)(?![\w-]))"""
+    r"""plotly-graph-div|bk-root|html-?widget|jupyter-widgets|echarts|apexcharts?|"""
+    r"""highcharts(?:-figure|-container)?|amcharts|leaflet-map|wp-block-leaflet|observablehq|"""
+    r"""h5p-content|sketchfab|model-3d)(?![\w-]))"""
     r"""([^<>]*)>(?=\s{0,99}(?:<script\b[^<>]*>[^<>]{0,5000}</script>\s{0,99})?</div)""",
     re.I,
 )
@@ -45,6 +42,7 @@ _WIDTH = re.compile(
     r"""\swidth\s{0,9}=\s{0,9}["']?(\d{1,5})(?!\d|\s{0,9}%|\.?\d{0,9}e[mx])""", re.I
 )
 _WORDS = re.compile(r"<text\b", re.I)
+_FIGURE_BEGINS = re.compile(r"<figure\b[^<>]*>\s{0,99}\Z", re.I)
 _TAG = re.compile(r"<[^<>]*>")
 _ADDRESS = re.compile(
     r"""\s(?:data-[\w-]{0,40}|src|[a-z-]{1,20}-src)\s{0,9}=\s{0,9}["']?(?:https?:)?//""", re.I
@@ -98,9 +96,7 @@ def _replace_drawing(html: str, match: re.Match[str]) -> str:
     width = _WIDTH.search(match[1])
     is_hidden = "mjx" in match[1] or 'display="none"' in match[1] or "data-mml-node" in inside
     is_drawn = _WORDS.search(inside) or (width and int(width[1]) >= DRAWN_FROM)
-    is_figure = html[: match.start()].rstrip().endswith("<figure>") or re.search(
-        r"<figure\b[^<>]*>\s{0,99}$", html[max(0, match.start() - 400) : match.start()], re.I
-    )
+    is_figure = _FIGURE_BEGINS.search(html, max(0, match.start() - 400), match.start())
     if is_hidden or not (is_drawn or is_figure):
         return match[0]
     title = _TITLE.match(inside)
